@@ -1,0 +1,46 @@
+import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
+import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+
+/** A data directory in use: what the link carries its commands out on. Errors are StoreErrors. */
+export interface Store {
+  readonly serverId: ServerId
+  /** null until the directory has joined a cluster. */
+  readonly clusterId: ClusterId | null
+  /** Writes the cluster into the directory's identity. @throws WRONG_CLUSTER where it belongs to another. */
+  joinCluster(clusterId: ClusterId): Promise<void>
+  status(): Heartbeat
+
+  /**
+   * Takes a slot and opens a new copy in it. @param sizeBytes what is expected, or null.
+   * @throws DISK_FULL where the room is missing, DISK_FAILED after an fsync that failed.
+   */
+  createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter>
+  /** @throws COPY_NOT_FOUND, or COPY_MISMATCH where the slot holds another copy or digest. */
+  openCopy(copy: NamedCopy): Promise<CopyReader>
+  /** @returns whether that very copy was there. Another copy in the slot is left alone. */
+  deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean>
+  listCopies(cursor: InventoryCursor, limit: number): Promise<CopyPage>
+
+  quarantineCopy(copy: NamedCopy): Promise<void>
+  /** Verifies the digest, then puts the copy back into its slot. @throws DIGEST_MISMATCH, COPY_MISMATCH (slot taken) */
+  restoreCopy(copy: NamedCopy): Promise<void>
+  discardCopy(copy: NamedCopy): Promise<void>
+
+  /** Rejects when the directory is lost to another process. */
+  readonly failed: Promise<never>
+  close(): Promise<void>
+}
+
+/** Hashes what it writes. Ends with `commit` or `abort`; disposal aborts what was not committed. */
+export interface CopyWriter extends AsyncDisposable {
+  write(bytes: Uint8Array): Promise<void>
+  /** Makes the copy durable under its name. @param sha256 what it must hash to, or null. @throws DIGEST_MISMATCH */
+  commit(sha256: Digest | null): Promise<StoredCopy>
+  abort(): Promise<void>
+}
+
+export interface CopyReader extends AsyncDisposable {
+  readonly sizeBytes: number
+  /** @returns exactly `length` bytes. @throws COPY_NOT_FOUND where the file is shorter. */
+  read(offset: number, length: number): Promise<Buffer>
+}

@@ -1,0 +1,40 @@
+// The root test configuration keeps the name the project's owner chose; the runner is Vitest (`vitest --config jest.config.ts`).
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const sourceOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const withoutDatabase = [
+  'shared/test/**/*.test.ts',
+  'file-server/test/**/*.test.ts',
+  'client/test/**/*.test.ts',
+  'manager/test/{bodies,http,storage}/**/*.test.ts',
+]
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      {
+        find: /^@holdfast\/(shared|launcher|manager|file-server|client)\/(.+)$/,
+        replacement: sourceOf('./$1/src/$2.ts'),
+      },
+    ],
+  },
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'without database', include: withoutDatabase } },
+      {
+        extends: true,
+        test: {
+          name: 'with database',
+          include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: withoutDatabase,
+          globalSetup: ['test/mongod-for-tests.ts'],
+        },
+      },
+    ],
+  },
+})

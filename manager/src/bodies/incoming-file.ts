@@ -1,0 +1,14 @@
+import type { FileName } from '@holdfast/shared/file-name'
+import type { Encoding } from '@holdfast/shared/wire/events'
+
+/** A file on its way in, whatever the body's format. */
+export interface IncomingFile {
+  /** How `bytes` are to be understood: the file itself, or base64 text of it that nobody has decoded yet. */
+  readonly encoding: Encoding
+  /** The name, where it came before the bytes. */
+  readonly earlyName: FileName | null
+  /** Can be iterated once. Throws a StoreError: INVALID_REQUEST, TOO_LARGE, REQUEST_TIMEOUT, CANCELLED (the client hung up). */
+  readonly bytes: AsyncIterable<Buffer>
+  /** Reads the rest of the body after `bytes` has ended. @throws INVALID_REQUEST where a field is missing or the body is broken. */
+  finish(): Promise<FileName>
+}

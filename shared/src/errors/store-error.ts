@@ -1,0 +1,44 @@
+import { type ErrorName, errorRow, isErrorName } from './error-table.ts'
+
+/** The one error class. Callers branch on `name`; `detail` is a clear sentence for the user, `cause` is for logs only. */
+export class StoreError extends Error {
+  override readonly name: ErrorName
+  readonly detail: string | undefined
+
+  constructor(name: ErrorName, detail?: string, options?: { cause?: unknown }) {
+    super(errorRow(name).message, options)
+    this.name = name
+    this.detail = detail
+  }
+}
+
+/** An error as it travels in an ack. */
+export interface WireError {
+  readonly name: ErrorName
+  readonly detail?: string
+}
+
+/** The result of a command as it travels in an ack. */
+export type WireResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly error: WireError }
+
+export function toStoreError(thrown: unknown): StoreError {
+  return thrown instanceof StoreError ? thrown : new StoreError('INTERNAL', undefined, { cause: thrown })
+}
+
+export function toWireError(thrown: unknown): WireError {
+  const error = toStoreError(thrown)
+  return error.detail === undefined ? { name: error.name } : { name: error.name, detail: error.detail }
+}
+
+/** What arrives is not trusted: an unknown name becomes INTERNAL. */
+export function fromWireError(error: unknown): StoreError {
+  const { name, detail } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
+  return new StoreError(
+    isErrorName(name) ? name : 'INTERNAL',
+    typeof detail === 'string' ? detail.slice(0, 500) : undefined,
+  )
+}
+
+export function hasErrorName(thrown: unknown, ...names: ErrorName[]): boolean {
+  return thrown instanceof StoreError && names.includes(thrown.name)
+}

@@ -1,0 +1,49 @@
+import { StoreError } from './errors/store-error.ts'
+
+/** 24 hex digits: the record's `_id`. */
+export type FileId = string & { readonly brand: 'FileId' }
+/** 32 hex digits: the file's id and 8 random ones. Names one placement for ever. */
+export type CopyId = string & { readonly brand: 'CopyId' }
+/** 16 hex digits, made with a data directory and kept in it. */
+export type ServerId = string & { readonly brand: 'ServerId' }
+/** 16 hex digits, made with the database. */
+export type ClusterId = string & { readonly brand: 'ClusterId' }
+/** A sha-256, 64 hex digits. */
+export type Digest = string & { readonly brand: 'Digest' }
+/** A place in a file-server's directory tree: 0 to 36^6 - 1. */
+export type Slot = number & { readonly brand: 'Slot' }
+
+export const SLOT_RADIX = 36
+export const SLOT_DIGITS = 6
+export const SLOT_COUNT = SLOT_RADIX ** SLOT_DIGITS
+
+const patterns = {
+  FileId: /^[0-9a-f]{24}$/,
+  CopyId: /^[0-9a-f]{32}$/,
+  ServerId: /^[0-9a-f]{16}$/,
+  ClusterId: /^[0-9a-f]{16}$/,
+  Digest: /^[0-9a-f]{64}$/,
+}
+
+function isMatching(kind: keyof typeof patterns, value: unknown): boolean {
+  return typeof value === 'string' && patterns[kind].test(value)
+}
+
+export const isFileId = (value: unknown): value is FileId => isMatching('FileId', value)
+export const isCopyId = (value: unknown): value is CopyId => isMatching('CopyId', value)
+export const isServerId = (value: unknown): value is ServerId => isMatching('ServerId', value)
+export const isClusterId = (value: unknown): value is ClusterId => isMatching('ClusterId', value)
+export const isDigest = (value: unknown): value is Digest => isMatching('Digest', value)
+export const isSlot = (value: unknown): value is Slot =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < SLOT_COUNT
+
+/** @param random 8 hex digits. */
+export function makeCopyId(fileId: FileId, random: string): CopyId {
+  const copyId = fileId + random
+  if (!isCopyId(copyId)) throw new StoreError('INTERNAL', `not a copy id: ${copyId}`)
+  return copyId
+}
+
+export function fileIdOf(copyId: CopyId): FileId {
+  return copyId.slice(0, 24) as FileId
+}

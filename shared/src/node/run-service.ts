@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { SettingsError } from '../settings/settings.ts'
+import type { Logger } from './logger.ts'
+
+/** What a process is made of: started by its `app.ts`, ended by `close`. */
+export interface Service {
+  /** Ends orderly: no new work, running work finished or aborted, everything closed. */
+  close(): Promise<void>
+  /** Rejects when the service cannot go on (its data directory was taken over, say). */
+  readonly failed?: Promise<never>
+}
+
+/** A start that cannot be made, said in one sentence for the person who started it. */
+export class StartError extends Error {}
+
+/** A shutdown that takes longer is cut off. */
+const SHUTDOWN_LIMIT_MS = 20_000
+
+/**
+ * Runs a service until SIGTERM, SIGINT, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
+ * end, 1 where it could not start or go on. An unhandled error ends the process at once: its state is not to be trusted.
+ */
+export async function runService(title: string, log: Logger, start: () => Promise<Service>): Promise<void> {
+  process.title = title
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error) => {
+      log.fatal({ err: error }, 'unhandled error')
+      process.exit(1)
+    })
+  }
+  const ended = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
+    process.on('disconnect', () => resolve('parent gone'))
+  })
+  try {
+    const service = await start()
+    const reason = await Promise.race([ended, service.failed ?? new Promise<never>(() => {})])
+    log.info({ reason }, 'stopping')
+    await Promise.race([
+      service.close(),
+      delay(SHUTDOWN_LIMIT_MS, undefined, { ref: false }).then(() => log.warn('shutdown took too long')),
+    ])
+    log.info('stopped')
+    process.exit(0)
+  } catch (error) {
+    if (error instanceof SettingsError || error instanceof StartError)
+      log.fatal({ reason: error.message }, 'cannot start')
+    else log.fatal({ err: error }, 'failed')
+    process.exit(1)
+  }
+}

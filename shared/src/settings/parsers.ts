@@ -1,0 +1,66 @@
+/** Parsers for settings: text in, value out, or an Error whose message completes "NAME=value: …". */
+
+export function integer(limits: { min: number; max: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) throw new Error('must be a whole number')
+    if (value < limits.min || value > limits.max) throw new Error(`must be between ${limits.min} and ${limits.max}`)
+    return value
+  }
+}
+
+export const port = integer({ min: 0, max: 65_535 })
+
+/** 24 days: the longest that a timer can run. */
+export const milliseconds = integer({ min: 1, max: 2_000_000_000 })
+
+/** `10485760`, `10MiB`, `4 GiB`. */
+export function bytes(text: string): number {
+  const match = /^(\d+) ?(B|KiB|MiB|GiB|TiB)?$/.exec(text)
+  if (match === null) throw new Error('must be a size such as 1048576, 64KiB, 10MiB or 4GiB')
+  const exponent = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(match[2] ?? 'B')
+  const value = Number(match[1]) * 1024 ** exponent
+  if (!Number.isSafeInteger(value)) throw new Error('is too large')
+  return value
+}
+
+export function flag(text: string): boolean {
+  if (text === 'true') return true
+  if (text === 'false') return false
+  throw new Error('must be true or false')
+}
+
+export function text(value: string): string {
+  return value
+}
+
+export function secret(value: string): string {
+  if (value.length < 16) throw new Error('must have at least 16 characters')
+  return value
+}
+
+export function oneOf<T extends string>(...choices: readonly T[]): (value: string) => T {
+  return (value) => {
+    const found = choices.find((choice) => choice === value)
+    if (found === undefined) throw new Error(`must be one of ${choices.join(', ')}`)
+    return found
+  }
+}
+
+export function httpUrl(value: string): string {
+  if (!/^https?:\/\/[^/]/.test(value) || !URL.canParse(value))
+    throw new Error('must be a URL such as http://10.0.0.1:8000')
+  return new URL(value).origin
+}
+
+export function httpUrls(value: string): readonly string[] {
+  return [...new Set(value.split(',').map((item) => httpUrl(item.trim())))]
+}
+
+export function mongoUrl(value: string): string {
+  if (!/^mongodb(\+srv)?:\/\/[^/]+/.test(value))
+    throw new Error('must be a URL such as mongodb://host:27017/holdfast?replicaSet=rs0')
+  return value
+}
+
+export const logLevel = oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent')

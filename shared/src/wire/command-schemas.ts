@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { isClusterId, isCopyId, isDigest, isServerId, isSlot } from '../ids.ts'
+import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
+import type * as wire from './events.ts'
+
+/** Parsers of everything that arrives over the wire: strict, so that a peer's mistake is an error and never a surprise. */
+const copyId = z.custom<wire.UploadFile['copyId']>(isCopyId, 'not a copyId')
+const digest = z.custom<wire.NamedCopy['sha256']>(isDigest, 'not a sha-256')
+const slot = z.custom<wire.NamedCopy['slot']>(isSlot, 'not a slot')
+const serverId = z.custom<wire.Hello['serverId']>(isServerId, 'not a file-server id')
+const clusterId = z.custom<wire.Challenge['clusterId']>(isClusterId, 'not a cluster id')
+const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
+const requestId = z.string().max(100)
+const count = z.number().int().min(0)
+const sizeBytes = count.max(LARGEST_FILE_BYTES)
+const bytes = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,
+  'not bytes',
+)
+const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
+const cursor = z.strictObject({ where: z.enum(['tree', 'quarantine']), slot })
+
+const schemas = {
+  hello: z.strictObject({
+    protocol: z.number(),
+    serverId,
+    bootId: hex(16),
+    nonce: hex(32),
+    clusterId: clusterId.nullable(),
+    name: z.string().max(100),
+  }),
+  challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
+  welcome: z.strictObject({ managers: z.array(z.url()).max(100) }),
+  heartbeat: z.strictObject({
+    fileCount: count,
+    sizeBytes: count,
+    freeBytes: count,
+    totalBytes: count,
+    isInventoryDone: z.boolean(),
+    isWritable: z.boolean(),
+  }),
+  uploadFile: z.strictObject({
+    copyId,
+    encoding: z.enum(['binary', 'base64']),
+    sizeBytes: sizeBytes.nullable(),
+    sha256: digest.nullable(),
+    requestId,
+  }),
+  uploadFrame: z.strictObject({ copyId, seq: count }),
+  uploadEnd: z.strictObject({ copyId, frameCount: count }),
+  downloadFile: namedCopy.extend({ offset: sizeBytes, length: sizeBytes, streamId: hex(16), requestId }),
+  transferFile: namedCopy.extend({ streamId: hex(16) }),
+  deleteFile: z.strictObject({ copyId, slot: slot.nullable(), requestId }),
+  listCopies: z.strictObject({ cursor, limit: count.min(1).max(INVENTORY_PAGE) }),
+  suspectCopies: z.strictObject({ copies: z.array(namedCopy).max(INVENTORY_PAGE) }),
+  namedCopy,
+  streamFrame: z.strictObject({ streamId: hex(16), seq: count, isLast: z.boolean() }),
+  streamError: z.strictObject({ streamId: hex(16), error: z.unknown() }),
+  storedCopy: z.strictObject({ copyId, slot, sizeBytes, sha256: digest, partDigests: bytes }),
+  copyPage: z.strictObject({
+    copies: z.array(namedCopy).max(INVENTORY_PAGE),
+    where: z.enum(['tree', 'quarantine']),
+    next: cursor.nullable(),
+  }),
+}
+
+export const wireSchemas: {
+  readonly hello: z.ZodType<wire.Hello>
+  readonly challenge: z.ZodType<wire.Challenge>
+  readonly welcome: z.ZodType<wire.Welcome>
+  readonly heartbeat: z.ZodType<wire.Heartbeat>
+  readonly uploadFile: z.ZodType<wire.UploadFile>
+  readonly uploadFrame: z.ZodType<wire.UploadFrame>
+  readonly uploadEnd: z.ZodType<wire.UploadEnd>
+  readonly downloadFile: z.ZodType<wire.DownloadFile>
+  readonly transferFile: z.ZodType<wire.TransferFile>
+  readonly deleteFile: z.ZodType<wire.DeleteFile>
+  readonly listCopies: z.ZodType<wire.ListCopies>
+  readonly suspectCopies: z.ZodType<wire.SuspectCopies>
+  readonly namedCopy: z.ZodType<wire.NamedCopy>
+  readonly streamFrame: z.ZodType<wire.StreamFrame>
+  readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
+  readonly storedCopy: z.ZodType<wire.StoredCopy>
+  readonly copyPage: z.ZodType<wire.CopyPage>
+} = schemas

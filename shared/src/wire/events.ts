@@ -1,0 +1,173 @@
+import type { WireError, WireResult } from '../errors/store-error.ts'
+import type { ClusterId, CopyId, Digest, ServerId, Slot } from '../ids.ts'
+
+/**
+ * Everything that travels between a manager and a file-server. Every command is acknowledged, has a deadline,
+ * names its copyId, and is safe to deliver twice or late.
+ */
+export interface ManagerToFileServerEvents {
+  /** The manager proves that it knows the secret; the ack is the file-server's own proof. */
+  challenge: (challenge: Challenge, ack: Ack<ChallengeAnswer>) => void
+  /** The handshake is done; `managers` are the addresses of all managers, to dial them too. */
+  welcome: (welcome: Welcome, ack: Ack<object>) => void
+
+  /** Stores a new copy. Inline: the bytes come along and the ack says where they are. Stream: the ack says "go on". */
+  'upload-file': (command: UploadFile, bytes: Uint8Array | null, ack: Ack<UploadAck>) => void
+  'upload-frame': (frame: UploadFrame, bytes: Uint8Array, ack: Ack<object>) => void
+  'upload-end': (end: UploadEnd, ack: Ack<{ readonly copy: StoredCopy }>) => void
+
+  /** Bytes `offset` to `offset + length` of a copy: in the ack when they are few, else as stream frames. */
+  'download-file': (command: DownloadFile, ack: Ack<DownloadAck>) => void
+  /** The whole copy as stream frames, for the manager to relay to another file-server. */
+  'transfer-file': (command: TransferFile, ack: Ack<{ readonly sizeBytes: number }>) => void
+  /** Removes that one copy. Unknown, or not there any more, is success. Also ends an upload of it, running or yet to come. */
+  'delete-file': (command: DeleteFile, ack: Ack<{ readonly existed: boolean }>) => void
+
+  /** A page of the inventory, in slot order, the quarantine after the tree. */
+  'list-copies': (command: ListCopies, ack: Ack<CopyPage>) => void
+  /** Starts (or reads) the clock of copies that no record names. */
+  'suspect-copies': (command: SuspectCopies, ack: Ack<{ readonly agesMs: readonly number[] }>) => void
+  'quarantine-file': (command: NamedCopy, ack: Ack<object>) => void
+  /** Puts a quarantined copy back into its slot after verifying its digest. */
+  'restore-file': (command: NamedCopy, ack: Ack<object>) => void
+  /** Removes a copy from the quarantine. */
+  'discard-file': (command: NamedCopy, ack: Ack<object>) => void
+}
+
+export interface FileServerToManagerEvents {
+  heartbeat: (heartbeat: Heartbeat) => void
+  'stream-frame': (frame: StreamFrame, bytes: Uint8Array, ack: Ack<object>) => void
+  'stream-error': (failure: { readonly streamId: string; readonly error: WireError }) => void
+}
+
+export type Ack<T> = (result: WireResult<T>) => void
+
+/** What a file-server says of itself when it dials, in Socket.IO's `auth`. Nothing in it is trusted until the proof. */
+export interface Hello {
+  readonly protocol: number
+  readonly serverId: ServerId
+  /** 16 hex digits, new with every start of the process. */
+  readonly bootId: string
+  /** 32 hex digits. */
+  readonly nonce: string
+  /** The cluster its data directory belongs to, or null for a new directory. */
+  readonly clusterId: ClusterId | null
+  /** For people: `2`, or a host's name. */
+  readonly name: string
+}
+
+export interface Challenge {
+  readonly protocol: number
+  readonly managerId: string
+  readonly clusterId: ClusterId
+  readonly nonce: string
+  readonly proof: string
+}
+
+export interface ChallengeAnswer {
+  readonly proof: string
+  readonly heartbeat: Heartbeat
+}
+
+export interface Welcome {
+  readonly managers: readonly string[]
+}
+
+export interface Heartbeat {
+  /** Copies and bytes in the tree. A lower bound until the inventory is done. */
+  readonly fileCount: number
+  readonly sizeBytes: number
+  readonly freeBytes: number
+  readonly totalBytes: number
+  readonly isInventoryDone: boolean
+  /** Nearly full, or its disk failed: takes no more copies, still serves and deletes. */
+  readonly isWritable: boolean
+}
+
+/** How the bytes of an upload travel: as they are, or as base64 text cut at multiples of 4. */
+export type Encoding = 'binary' | 'base64'
+
+export interface UploadFile {
+  readonly copyId: CopyId
+  readonly encoding: Encoding
+  /** Expected bytes after decoding where they are known: the room for them is checked before anything is written. */
+  readonly sizeBytes: number | null
+  /** What the copy must hash to where it is known (a transfer). */
+  readonly sha256: Digest | null
+  readonly requestId: string
+}
+
+export type UploadAck = { readonly kind: 'stored'; readonly copy: StoredCopy } | { readonly kind: 'go-on' }
+
+export interface UploadFrame {
+  readonly copyId: CopyId
+  /** 0, 1, 2, … A repeated one is acknowledged and ignored. */
+  readonly seq: number
+}
+
+export interface UploadEnd {
+  readonly copyId: CopyId
+  readonly frameCount: number
+}
+
+export interface StoredCopy {
+  readonly copyId: CopyId
+  readonly slot: Slot
+  readonly sizeBytes: number
+  readonly sha256: Digest
+  /** The sha-256 of each 4 MiB part, 32 bytes each, in order. Empty for an empty file. */
+  readonly partDigests: Uint8Array
+}
+
+export interface NamedCopy {
+  readonly copyId: CopyId
+  readonly slot: Slot
+  readonly sha256: Digest
+}
+
+export interface DownloadFile extends NamedCopy {
+  readonly offset: number
+  readonly length: number
+  /** 16 hex digits; names the stream should one be needed. */
+  readonly streamId: string
+  readonly requestId: string
+}
+
+export type DownloadAck = { readonly kind: 'inline'; readonly bytes: Uint8Array } | { readonly kind: 'stream' }
+
+export interface TransferFile extends NamedCopy {
+  readonly streamId: string
+}
+
+export interface StreamFrame {
+  readonly streamId: string
+  readonly seq: number
+  readonly isLast: boolean
+}
+
+export interface DeleteFile {
+  readonly copyId: CopyId
+  /** null: the ack of the upload never came, so only the file-server may know the slot. */
+  readonly slot: Slot | null
+  readonly requestId: string
+}
+
+export interface ListCopies {
+  readonly cursor: InventoryCursor
+  readonly limit: number
+}
+
+export interface InventoryCursor {
+  readonly where: 'tree' | 'quarantine'
+  readonly slot: Slot
+}
+
+export interface CopyPage {
+  readonly copies: readonly NamedCopy[]
+  readonly where: 'tree' | 'quarantine'
+  readonly next: InventoryCursor | null
+}
+
+export interface SuspectCopies {
+  readonly copies: readonly NamedCopy[]
+}

@@ -1,0 +1,78 @@
+import { StoreError } from '../errors/store-error.ts'
+import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
+
+/** An ack faster than this lets the budget grow by a frame, a slower one than `SLOW_ACK_MS` halves it. */
+export const FAST_ACK_MS = 500
+export const SLOW_ACK_MS = 2_000
+
+interface Waiter {
+  readonly bytes: number
+  readonly grant: () => void
+}
+
+/**
+ * The bytes that may be unacknowledged on one socket, shared first come first served by all its streams. Starts at one
+ * frame and follows the acks' delay, so that a slow link is never filled for longer than a ping may take.
+ */
+export class FrameBudget {
+  #capacityBytes = FRAME_BYTES
+  #usedBytes = 0
+  readonly #waiters: Waiter[] = []
+
+  get capacityBytes(): number {
+    return this.#capacityBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** Waits for room; a message larger than the whole budget goes alone. Give the bytes back with `release`. */
+  async acquire(bytes: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
+    if (this.#waiters.length === 0 && this.#hasRoom(bytes)) {
+      this.#usedBytes += bytes
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const cancel = (): void => {
+        const index = this.#waiters.indexOf(waiter)
+        if (index >= 0) this.#waiters.splice(index, 1)
+        reject(new StoreError('CANCELLED', undefined, { cause: signal?.reason }))
+        this.#wake()
+      }
+      const waiter: Waiter = {
+        bytes,
+        grant: () => {
+          signal?.removeEventListener('abort', cancel)
+          resolve()
+        },
+      }
+      this.#waiters.push(waiter)
+      signal?.addEventListener('abort', cancel)
+    })
+  }
+
+  /** @param ackDelayMs how long the ack took, or null where it says nothing of the link. */
+  release(bytes: number, ackDelayMs: number | null): void {
+    this.#usedBytes -= bytes
+    if (ackDelayMs !== null && ackDelayMs > SLOW_ACK_MS) {
+      this.#capacityBytes = Math.max(FRAME_BYTES, Math.floor(this.#capacityBytes / 2))
+    } else if (ackDelayMs !== null && ackDelayMs < FAST_ACK_MS) {
+      this.#capacityBytes = Math.min(MAX_UNACKED_BYTES, this.#capacityBytes + FRAME_BYTES)
+    }
+    this.#wake()
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.#capacityBytes
+  }
+
+  #wake(): void {
+    for (let next = this.#waiters[0]; next !== undefined && this.#hasRoom(next.bytes); next = this.#waiters[0]) {
+      this.#waiters.shift()
+      this.#usedBytes += next.bytes
+      next.grant()
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/** Both sides must speak the same version; anything else is refused at the handshake. */
+export const PROTOCOL_VERSION = 1
+
+/** The Socket.IO namespace that file-servers dial. Every other one is refused. */
+export const FILE_SERVER_NAMESPACE = '/file-server'
+
+/** How long either side waits for the other in the handshake. */
+export const HANDSHAKE_TIMEOUT_MS = 5_000
+export const PING_INTERVAL_MS = 10_000
+/** A frame of 256 KiB at 50 KB/s takes 5 s. */
+export const PING_TIMEOUT_MS = 20_000
+export const HEARTBEAT_INTERVAL_MS = 3_000
+
+/** A stream from which nothing came for this long is given up by its receiver. */
+export const STREAM_IDLE_TIMEOUT_MS = 60_000
