@@ -4,20 +4,64 @@ import { MAX_FILE_NAME_BYTES } from './limits.ts'
 /** A file's name: well-formed Unicode in NFC, 1 to 255 bytes of UTF-8, without control or bidi characters. `/` is allowed. */
 export type FileName = string & { readonly brand: 'FileName' }
 
-// C0, DEL, C1, line and paragraph separators, and the characters that turn the reading direction (Trojan Source, CVE-2021-42574).
-// biome-ignore lint/suspicious/noControlCharactersInRegex: refusing control characters is its purpose
-const forbidden = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u
+// Control characters, line and paragraph separators, the byte order mark, and what turns the reading direction
+// (Trojan Source, CVE-2021-42574).
+const forbidden = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u
 
-/** @throws StoreError INVALID_REQUEST with the reason. */
+/**
+ * The length is measured before normalisation too: a few characters grow by it, most shrink, and both the name that was
+ * given and the one that is stored have to fit.
+ * @throws StoreError INVALID_REQUEST with the reason.
+ */
 export function parseFileName(value: unknown): FileName {
   if (typeof value !== 'string') throw new StoreError('INVALID_REQUEST', 'filename must be a string')
   if (value === '') throw new StoreError('INVALID_REQUEST', 'filename must not be empty')
   if (!value.isWellFormed()) throw new StoreError('INVALID_REQUEST', 'filename must be well-formed Unicode')
+  if (!isShortEnough(value)) throw tooLong()
   const name = value.normalize('NFC')
+  if (!isShortEnough(name)) throw tooLong()
   if (forbidden.test(name))
     throw new StoreError('INVALID_REQUEST', 'filename must not hold control or bidirectional characters')
-  if (new TextEncoder().encode(name).length > MAX_FILE_NAME_BYTES) {
-    throw new StoreError('INVALID_REQUEST', `filename must have at most ${MAX_FILE_NAME_BYTES} bytes`)
-  }
   return name as FileName
+}
+
+/**
+ * The name in a request path: `/file/a/b` and `/file/a%2Fb` are the same one.
+ * @param rawPath what follows `/file/`, undecoded and without the query, as `node:http` gives it: a byte a character.
+ * @throws StoreError INVALID_REQUEST
+ */
+export function decodeFileNamePath(rawPath: string): FileName {
+  // Some clients send UTF-8 as it is; escaped, it is decoded with the rest.
+  const escaped = rawPath.replace(/[\u0080-\u00ff]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
+  let text: string
+  try {
+    text = decodeURIComponent(escaped)
+  } catch (error) {
+    throw new StoreError('INVALID_REQUEST', 'the path holds a bad escape, or is not UTF-8', { cause: error })
+  }
+  return parseFileName(text)
+}
+
+/**
+ * The inverse of `decodeFileNamePath`, for clients: `/` is kept, unless a segment is `.` or `..`, which every URL parser
+ * resolves, escaped or not; then `/` is escaped, which makes the whole name one segment.
+ * @throws StoreError INVALID_REQUEST for the names `.` and `..` themselves: no URL can carry them.
+ */
+export function encodeFileNamePath(name: FileName): string {
+  if (isDotSegment(name)) throw new StoreError('INVALID_REQUEST', 'the names . and .. do not fit into a URL')
+  const segments = name.split('/')
+  return segments.map(encodeURIComponent).join(segments.some(isDotSegment) ? '%2F' : '/')
+}
+
+function isDotSegment(segment: string): boolean {
+  return segment === '.' || segment === '..'
+}
+
+function isShortEnough(text: string): boolean {
+  // A character of UTF-16 has at least a byte of UTF-8, so what is longer need not be encoded to be refused.
+  return text.length <= MAX_FILE_NAME_BYTES && new TextEncoder().encode(text).length <= MAX_FILE_NAME_BYTES
+}
+
+function tooLong(): StoreError {
+  return new StoreError('INVALID_REQUEST', `filename must have at most ${MAX_FILE_NAME_BYTES} bytes`)
 }

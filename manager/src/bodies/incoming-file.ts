@@ -7,7 +7,10 @@ export interface IncomingFile {
   readonly encoding: Encoding
   /** The name, where it came before the bytes. */
   readonly earlyName: FileName | null
-  /** Can be iterated once. Throws a StoreError: INVALID_REQUEST, TOO_LARGE, REQUEST_TIMEOUT, CANCELLED (the client hung up). */
+  /**
+   * Can be iterated once; leaving the loop early lets the request go. Pieces are never empty and are cut anywhere.
+   * Throws a StoreError: INVALID_REQUEST, TOO_LARGE, REQUEST_TIMEOUT, CANCELLED (the client hung up, or the signal).
+   */
   readonly bytes: AsyncIterable<Buffer>
   /** Reads the rest of the body after `bytes` has ended. @throws INVALID_REQUEST where a field is missing or the body is broken. */
   finish(): Promise<FileName>

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import type { Digest } from '../ids.ts'
 import { PART_BYTES } from '../limits.ts'
 
@@ -9,9 +9,10 @@ export interface HashedBytes {
   readonly partDigests: Buffer
 }
 
-/** Hashes a body as it passes: the whole of it, and each of its parts. */
+/** Hashes a body as it passes: the whole of it, and each of its parts. A body of one part is hashed once. */
 export class PartHasher {
-  readonly #whole = createHash('sha256')
+  /** null during the first part, whose hash is the whole's so far. */
+  #whole: Hash | null = null
   readonly #parts: Buffer[] = []
   #part = createHash('sha256')
   #partBytes = 0
@@ -24,26 +25,28 @@ export class PartHasher {
   update(bytes: Uint8Array): void {
     this.#sizeBytes += bytes.length
     for (let offset = 0; offset < bytes.length; ) {
-      if (this.#partBytes === PART_BYTES) this.#endPart()
+      if (this.#partBytes === PART_BYTES) this.#startPart()
       const take = Math.min(bytes.length - offset, PART_BYTES - this.#partBytes)
       const span = bytes.subarray(offset, offset + take)
       this.#part.update(span)
-      this.#whole.update(span)
+      this.#whole?.update(span)
       this.#partBytes += take
       offset += take
     }
   }
 
   finish(): HashedBytes {
-    if (this.#partBytes > 0) this.#endPart()
+    const last = this.#part.digest()
+    const whole = this.#whole?.digest() ?? last
     return {
       sizeBytes: this.#sizeBytes,
-      sha256: this.#whole.digest('hex') as Digest,
-      partDigests: Buffer.concat(this.#parts),
+      sha256: whole.toString('hex') as Digest,
+      partDigests: this.#sizeBytes === 0 ? Buffer.alloc(0) : Buffer.concat([...this.#parts, last]),
     }
   }
 
-  #endPart(): void {
+  #startPart(): void {
+    this.#whole ??= this.#part.copy()
     this.#parts.push(this.#part.digest())
     this.#part = createHash('sha256')
     this.#partBytes = 0

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { StoreError } from '../errors/store-error.ts'
 import { isClusterId, isCopyId, isDigest, isServerId, isSlot } from '../ids.ts'
 import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
 import type * as wire from './events.ts'
@@ -17,6 +18,7 @@ const bytes = z.custom<Uint8Array>(
   (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,
   'not bytes',
 )
+const storedCopy = z.strictObject({ copyId, slot, sizeBytes, sha256: digest, partDigests: bytes })
 const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
 const cursor = z.strictObject({ where: z.enum(['tree', 'quarantine']), slot })
 
@@ -56,8 +58,19 @@ const schemas = {
   namedCopy,
   streamFrame: z.strictObject({ streamId: hex(16), seq: count, isLast: z.boolean() }),
   streamError: z.strictObject({ streamId: hex(16), error: z.unknown() }),
-  storedCopy: z.strictObject({ copyId, slot, sizeBytes, sha256: digest, partDigests: bytes }),
-  copyPage: z.strictObject({
+  uploadAck: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('stored'), copy: storedCopy, workMs: z.number().min(0) }),
+    z.object({ kind: z.literal('go-on') }),
+  ]),
+  uploadEndAck: z.object({ copy: storedCopy }),
+  downloadAck: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('inline'), bytes }),
+    z.object({ kind: z.literal('stream') }),
+  ]),
+  transferAck: z.object({ sizeBytes }),
+  deleteAck: z.object({ existed: z.boolean() }),
+  suspectAck: z.object({ agesMs: z.array(z.number().min(0)).max(INVENTORY_PAGE) }),
+  copyPage: z.object({
     copies: z.array(namedCopy).max(INVENTORY_PAGE),
     where: z.enum(['tree', 'quarantine']),
     next: cursor.nullable(),
@@ -80,6 +93,22 @@ export const wireSchemas: {
   readonly namedCopy: z.ZodType<wire.NamedCopy>
   readonly streamFrame: z.ZodType<wire.StreamFrame>
   readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
-  readonly storedCopy: z.ZodType<wire.StoredCopy>
+  readonly uploadAck: z.ZodType<wire.UploadAck>
+  readonly uploadEndAck: z.ZodType<{ copy: wire.StoredCopy }>
+  readonly downloadAck: z.ZodType<wire.DownloadAck>
+  readonly transferAck: z.ZodType<{ sizeBytes: number }>
+  readonly deleteAck: z.ZodType<{ existed: boolean }>
+  readonly suspectAck: z.ZodType<{ agesMs: number[] }>
   readonly copyPage: z.ZodType<wire.CopyPage>
 } = schemas
+
+/** @throws StoreError INVALID_REQUEST with what is wrong and where. */
+export function parseWire<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new StoreError(
+    'INVALID_REQUEST',
+    `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`.slice(0, 300),
+  )
+}

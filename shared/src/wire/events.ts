@@ -37,7 +37,7 @@ export interface ManagerToFileServerEvents {
 export interface FileServerToManagerEvents {
   heartbeat: (heartbeat: Heartbeat) => void
   'stream-frame': (frame: StreamFrame, bytes: Uint8Array, ack: Ack<object>) => void
-  'stream-error': (failure: { readonly streamId: string; readonly error: WireError }) => void
+  'stream-error': (failure: { readonly streamId: string; readonly error: WireError }, ack: Ack<object>) => void
 }
 
 export type Ack<T> = (result: WireResult<T>) => void
@@ -97,7 +97,9 @@ export interface UploadFile {
   readonly requestId: string
 }
 
-export type UploadAck = { readonly kind: 'stored'; readonly copy: StoredCopy } | { readonly kind: 'go-on' }
+export type UploadAck =
+  /** `workMs`: the part of the ack's delay that was the file-server's work, not the link's. */
+  { readonly kind: 'stored'; readonly copy: StoredCopy; readonly workMs: number } | { readonly kind: 'go-on' }
 
 export interface UploadFrame {
   readonly copyId: CopyId

@@ -1,0 +1,32 @@
+import { type ErrorName, errorRow, errorTable, isErrorName } from '@holdfast/shared/errors/error-table'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+
+/** An error body is short; what is longer is something else. Characters. */
+const MAX_BODY = 64 * 1024
+
+/** The error that an answer of a manager, or of a proxy in front of it, stands for. @param body as it came. */
+export function errorFromAnswer(status: number, body: string): StoreError {
+  const { error, message, detail } = parseBody(body)
+  if (isErrorName(error)) return new StoreError(error, typeof detail === 'string' ? detail.slice(0, 500) : undefined)
+  const said = typeof message === 'string' ? `: ${message.slice(0, 200)}` : ''
+  return new StoreError(nameForStatus(status), `HTTP ${status}${said}`)
+}
+
+function parseBody(body: string): Record<string, unknown> {
+  if (body.length > MAX_BODY) return {}
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch (error) {
+    if (error instanceof SyntaxError) return {}
+    throw error
+  }
+}
+
+/** For answers that are not ours: a proxy's 502 is as temporary as our own 503. */
+function nameForStatus(status: number): ErrorName {
+  if (status === 404) return 'ROUTE_NOT_FOUND'
+  if (status === 502 || status === 503 || status === 504) return 'SERVERS_UNAVAILABLE'
+  const names = Object.keys(errorTable) as ErrorName[]
+  return names.find((name) => errorRow(name).status === status && errorRow(name).shownAs === undefined) ?? 'INTERNAL'
+}

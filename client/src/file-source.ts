@@ -1,0 +1,27 @@
+/** What can be uploaded. A function opens the bytes anew each time it is called; a bare iterable can be sent only once. */
+export type FileSource = Uint8Array | Blob | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>)
+
+export interface OpenableSource {
+  readonly open: () => AsyncIterable<Uint8Array>
+  readonly canSendAgain: boolean
+}
+
+const SLICE_BYTES = 1024 * 1024
+
+export function toOpenable(source: FileSource): OpenableSource {
+  if (source instanceof Uint8Array) return { open: () => once(source), canSendAgain: true }
+  if (source instanceof Blob) return { open: () => slicesOf(source), canSendAgain: true }
+  if (typeof source === 'function') return { open: source, canSendAgain: true }
+  return { open: () => source, canSendAgain: false }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
+
+/** Not every browser can iterate over `blob.stream()`. */
+async function* slicesOf(blob: Blob): AsyncGenerator<Uint8Array> {
+  for (let offset = 0; offset < blob.size; offset += SLICE_BYTES) {
+    yield new Uint8Array(await blob.slice(offset, offset + SLICE_BYTES).arrayBuffer())
+  }
+}

@@ -1,0 +1,122 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { errorFromAnswer } from './answer-error.ts'
+import { IdleWatch } from './idle-watch.ts'
+import { pause } from './pause.ts'
+import { parseRetryAfter, planRetry, type RetryLimits } from './retry-policy.ts'
+import { SourceError } from './upload-body.ts'
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** Called for every attempt. */
+  readonly body?: (watch: IdleWatch) => Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  readonly canSendAgain: boolean
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface HttpAnswer {
+  readonly response: Response
+  /** Runs while the body is read; whoever reads it disposes of it. */
+  readonly watch: IdleWatch
+  readonly explain: (thrown: unknown) => StoreError
+}
+
+export interface HttpLimits {
+  /** A request on which nothing moves for this long is ended. */
+  readonly idleTimeoutMs: number
+  readonly retry: RetryLimits
+}
+
+/** Sends requests until one is answered with success, or is not worth sending again. */
+export class HttpClient {
+  readonly #baseUrl: string
+  readonly #limits: HttpLimits
+
+  constructor(baseUrl: string, limits: HttpLimits) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, '')
+    this.#limits = limits
+  }
+
+  /** @throws StoreError; an answer other than 2xx is one, too. */
+  async send(request: HttpRequest): Promise<HttpAnswer> {
+    for (let attempt = 0; ; attempt += 1) {
+      const answer = await this.#attempt(request)
+      if (answer.response.ok) return answer
+      const { error, retryAfterMs } = await readError(answer)
+      const { canSendAgain, signal } = request
+      const delayMs = planRetry({ attempt, error, retryAfterMs, canSendAgain }, this.#limits.retry, Math.random())
+      if (delayMs === null) throw attempt === 0 ? error : explainRepeated(error)
+      await pause(delayMs, signal)
+    }
+  }
+
+  async json(request: HttpRequest): Promise<unknown> {
+    const { response, watch, explain } = await this.send(request)
+    using _ = watch
+    const text = await response.text().catch((thrown: unknown) => {
+      throw explain(thrown)
+    })
+    try {
+      return JSON.parse(text)
+    } catch (cause) {
+      throw new StoreError('INTERNAL', `${this.#baseUrl} does not answer in JSON: is it a Holdfast manager?`, { cause })
+    }
+  }
+
+  async #attempt({ method, path, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
+    const watch = new IdleWatch(this.#limits.idleTimeoutMs, signal)
+    const explain = (thrown: unknown): StoreError => this.#explain(thrown, watch, signal)
+    try {
+      const response = await fetch(this.#baseUrl + path, {
+        method,
+        signal: watch.signal,
+        ...(headers === undefined ? {} : { headers }),
+        ...(body === undefined ? {} : { body: body(watch), duplex: 'half' }),
+      })
+      watch.touch()
+      return { response, watch, explain }
+    } catch (thrown) {
+      watch[Symbol.dispose]()
+      throw sourceFailure(thrown) ?? explain(thrown)
+    }
+  }
+
+  #explain(thrown: unknown, watch: IdleWatch, signal: AbortSignal | undefined): StoreError {
+    if (thrown instanceof StoreError) return thrown
+    if (signal?.aborted) return new StoreError('CANCELLED', undefined, { cause: signal.reason })
+    const seconds = this.#limits.idleTimeoutMs / 1000
+    const reason = watch.hasExpired ? `nothing came for ${seconds} s` : reasonOf(thrown)
+    return new StoreError('SERVERS_UNAVAILABLE', `no answer from ${this.#baseUrl} (${reason})`, { cause: thrown })
+  }
+}
+
+async function readError({ response, watch, explain }: HttpAnswer) {
+  using _ = watch
+  const body = await response.text().catch((thrown: unknown) => {
+    throw explain(thrown)
+  })
+  const retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), Date.now())
+  return { error: errorFromAnswer(response.status, body), retryAfterMs }
+}
+
+/** An answer such as 503 says that the request failed, but its effect may be there all the same. */
+function explainRepeated(error: StoreError): StoreError {
+  if (error.name !== 'FILE_EXISTS' && error.name !== 'FILE_NOT_FOUND') return error
+  return new StoreError(error.name, 'an earlier attempt of this request may have been carried out', { cause: error })
+}
+
+/** What the source threw, found in the chain of causes that fetch makes of it. */
+function sourceFailure(thrown: unknown): unknown {
+  for (let error = thrown; error instanceof Error; error = error.cause) {
+    if (error instanceof SourceError) return error.cause
+  }
+  return undefined
+}
+
+function reasonOf(thrown: unknown): string {
+  let innermost = thrown
+  while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
+  if (!(innermost instanceof Error)) return String(innermost)
+  return 'code' in innermost && typeof innermost.code === 'string' ? innermost.code : innermost.message
+}

@@ -1,0 +1,32 @@
+/** Ends a request on which nothing has moved for a time. Its signal also follows the caller's. */
+export class IdleWatch implements Disposable {
+  readonly signal: AbortSignal
+  readonly #controller = new AbortController()
+  readonly #limitMs: number
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(limitMs: number, signal?: AbortSignal) {
+    this.#limitMs = limitMs
+    this.signal = signal === undefined ? this.#controller.signal : AbortSignal.any([this.#controller.signal, signal])
+    this.touch()
+  }
+
+  get hasExpired(): boolean {
+    return this.#controller.signal.aborted
+  }
+
+  /** Something moved, or is waited for from here on. */
+  touch(): void {
+    this.pause()
+    this.#timer = setTimeout(() => this.#controller.abort(), this.#limitMs)
+  }
+
+  /** It is the caller's turn: a slow source or reader is no fault of the server. */
+  pause(): void {
+    clearTimeout(this.#timer)
+  }
+
+  [Symbol.dispose](): void {
+    this.pause()
+  }
+}

@@ -1,0 +1,117 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { type FileName, parseFileName } from '@holdfast/shared/file-name'
+import {
+  type ActiveNode,
+  type DeletedFile,
+  digestOfEtag,
+  parseActiveNodes,
+  parseDeletedFile,
+  parseStoredFile,
+  type StoredFile,
+} from './answers.ts'
+import { completeBody } from './download-body.ts'
+import { type FileSource, toOpenable } from './file-source.ts'
+import { HttpClient } from './http-client.ts'
+import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts'
+import { streamedBody, wholeBody } from './upload-body.ts'
+
+export interface StoreClientOptions {
+  /** A manager's address, such as `http://127.0.0.1:8000`. */
+  readonly baseUrl: string
+  /** A request on which nothing moves for this long is ended. Default: a minute. */
+  readonly idleTimeoutMs?: number
+  readonly retry?: Partial<RetryLimits>
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface PutOptions extends CallOptions {
+  /** Told how many bytes of the file have gone out; starts again from 0 when the upload is sent again. */
+  readonly onProgress?: (sentBytes: number) => void
+}
+
+/** A file on its way out. */
+export interface Download {
+  /** Errors with a StoreError where the body breaks off: what ended orderly has `sizeBytes`. Read it or cancel it. */
+  readonly stream: ReadableStream<Uint8Array>
+  readonly sizeBytes: number
+  readonly contentType: string
+  /** 64 hex digits, to compare with what was read; null where the server does not say. */
+  readonly sha256: string | null
+}
+
+/**
+ * A Holdfast store over HTTP, in Node and in browsers. Every method throws StoreErrors: the manager's own by their
+ * name, SERVERS_UNAVAILABLE where no manager answers, CANCELLED where the signal fired. Answers that may be better
+ * later are waited for and tried again, where the body can be sent again.
+ */
+export class StoreClient {
+  readonly #http: HttpClient
+
+  constructor({ baseUrl, idleTimeoutMs = 60_000, retry = {} }: StoreClientOptions) {
+    this.#http = new HttpClient(baseUrl, { idleTimeoutMs, retry: { ...defaultRetryLimits, ...retry } })
+  }
+
+  /** @throws FILE_EXISTS where the name is taken; what the source throws, as it is. */
+  async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
+    const { signal, onProgress = () => undefined } = options
+    const filename = parseAddressable(name)
+    const openable = toOpenable(source)
+    const whole = wholeBody(filename, source)
+    const answer = await this.#http.json({
+      method: 'POST',
+      path: '/file',
+      headers: { 'content-type': 'application/json' },
+      body: (watch) => whole ?? streamedBody(filename, openable, watch, onProgress),
+      canSendAgain: openable.canSendAgain,
+      signal,
+    })
+    if (whole !== null && source instanceof Uint8Array) onProgress(source.length)
+    return parseStoredFile(answer)
+  }
+
+  /** @throws FILE_NOT_FOUND, FILE_UNAVAILABLE */
+  async get(name: string, { signal }: CallOptions = {}): Promise<Download> {
+    const { response, watch, explain } = await this.#http.send({
+      method: 'GET',
+      path: pathOf(name),
+      headers: { 'accept-encoding': 'identity' },
+      canSendAgain: true,
+      signal,
+    })
+    const length = response.headers.get('content-length')
+    if (length === null || !/^\d+$/.test(length)) {
+      watch[Symbol.dispose]()
+      await response.body?.cancel()
+      throw new StoreError('INTERNAL', 'the answer does not say how long the file is')
+    }
+    watch.pause()
+    return {
+      stream: completeBody(response.body, Number(length), watch, explain),
+      sizeBytes: Number(length),
+      contentType: response.headers.get('content-type') ?? 'application/octet-stream',
+      sha256: digestOfEtag(response.headers.get('etag')),
+    }
+  }
+
+  /** @throws FILE_NOT_FOUND */
+  async delete(name: string, { signal }: CallOptions = {}): Promise<DeletedFile> {
+    return parseDeletedFile(await this.#http.json({ method: 'DELETE', path: pathOf(name), canSendAgain: true, signal }))
+  }
+
+  async activeNodes({ signal }: CallOptions = {}): Promise<ActiveNode[]> {
+    return parseActiveNodes(await this.#http.json({ method: 'GET', path: '/active-nodes', canSendAgain: true, signal }))
+  }
+}
+
+function pathOf(name: string): string {
+  return `/file/${encodeURIComponent(parseAddressable(name))}`
+}
+
+/** `.` and `..` are taken out of every URL before it is sent (WHATWG URL, 4.4), even as `%2E`. */
+function parseAddressable(name: string): FileName {
+  if (name === '.' || name === '..') throw new StoreError('INVALID_REQUEST', `a file cannot be named ${name}`)
+  return parseFileName(name)
+}

@@ -1,0 +1,51 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { saveFile } from '../../src/node/save-file.ts'
+
+let directory: string
+let target: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-save-'))
+  target = join(directory, 'saved')
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+async function* chunks(...texts: string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text)
+}
+
+test('saves the bytes and leaves nothing else', async () => {
+  await saveFile(target, chunks('one ', 'two'), false)
+  expect(await readFile(target, 'utf8')).toBe('one two')
+  expect(await readdir(directory)).toEqual(['saved'])
+})
+
+test('keeps a file that appeared while the bytes came', async () => {
+  async function* raced(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('late')
+    await writeFile(target, 'first')
+  }
+  await expect(saveFile(target, raced(), false)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  expect(await readFile(target, 'utf8')).toBe('first')
+  expect(await readdir(directory)).toEqual(['saved'])
+})
+
+test('replaces what is there where it is told to', async () => {
+  await writeFile(target, 'old')
+  await saveFile(target, chunks('new'), true)
+  expect(await readFile(target, 'utf8')).toBe('new')
+})
+
+test('leaves the old file and no part of the new one where the bytes break off', async () => {
+  await writeFile(target, 'old')
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('half')
+    throw new Error('broke off')
+  }
+  await expect(saveFile(target, broken(), true)).rejects.toThrow('broke off')
+  expect(await readFile(target, 'utf8')).toBe('old')
+  expect(await readdir(directory)).toEqual(['saved'])
+})

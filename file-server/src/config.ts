@@ -1,0 +1,51 @@
+import { bytes, httpUrls, logLevel, secret, text } from '@holdfast/shared/settings/parsers'
+import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
+
+const GIB = 1024 ** 3
+
+export const fileServerSettings = {
+  managers: {
+    env: 'MANAGERS',
+    parse: httpUrls,
+    default: ['http://127.0.0.1:8000'],
+    doc: 'Addresses of managers, separated by commas; one is enough to learn of the others',
+  },
+  clusterSecret: {
+    env: 'CLUSTER_SECRET',
+    parse: secret,
+    isSecret: true,
+    doc: 'What managers and file-servers prove to each other that they know; at least 16 characters',
+  },
+  dataDirectory: {
+    env: 'DATA_DIR',
+    parse: text,
+    default: '',
+    doc: 'The data directory of this file-server; give this or DATA_ROOT',
+  },
+  dataRoot: {
+    env: 'DATA_ROOT',
+    parse: text,
+    default: '',
+    doc: 'A folder for the data directories of several file-servers; each takes the lowest free one',
+  },
+  name: {
+    env: 'NAME',
+    parse: text,
+    default: '',
+    doc: "What people call this file-server in lists; the data directory's name unless given",
+  },
+  minFreeBytes: {
+    env: 'MIN_FREE_BYTES',
+    parse: bytes,
+    default: GIB,
+    doc: 'With less free space than this on its disk a file-server takes no more files',
+  },
+  logLevel: {
+    env: 'LOG_LEVEL',
+    parse: logLevel,
+    default: 'info',
+    doc: 'fatal, error, warn, info, debug, trace or silent',
+  },
+} as const satisfies SettingsTable
+
+export type FileServerSettings = SettingsOf<typeof fileServerSettings>

@@ -1,0 +1,46 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+
+const PADDING = 0x3d
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** Decodes base64 text (RFC 4648 section 4) as it arrives, cut anywhere: only the alphabet, padded, and canonical. */
+export class Base64Decoder {
+  /** Up to 3 characters that wait for the rest of their group. */
+  #rest: Buffer = Buffer.alloc(0)
+  #isPadded = false
+
+  /** @returns the bytes that are complete. @throws INVALID_REQUEST */
+  write(chunk: Uint8Array): Buffer {
+    const arrived = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    const text = this.#rest.length === 0 ? arrived : Buffer.concat([this.#rest, arrived])
+    const wholeGroups = text.length - (text.length % 4)
+    this.#rest = Buffer.from(text.subarray(wholeGroups))
+    if (wholeGroups === 0) return Buffer.alloc(0)
+    if (this.#isPadded) throw invalid('there is more after the padding')
+    return this.#decode(text.subarray(0, wholeGroups))
+  }
+
+  /** @throws INVALID_REQUEST where the text ended within a group. */
+  finish(): void {
+    if (this.#rest.length > 0) throw invalid('its length is not a multiple of 4')
+  }
+
+  #decode(text: Buffer): Buffer {
+    const paddingCount = text.at(-1) !== PADDING ? 0 : text.at(-2) !== PADDING ? 1 : 2
+    const bytes = Buffer.from(text.toString('latin1'), 'base64')
+    // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
+    const expectedLength = (text.length / 4) * 3 - paddingCount
+    if (bytes.length !== expectedLength || text.includes('-') || text.includes('_'))
+      throw invalid('it holds a character outside the alphabet, or padding before the end')
+    if (paddingCount > 0) {
+      this.#isPadded = true
+      const last = ALPHABET.indexOf(String.fromCharCode(text.at(-1 - paddingCount) ?? PADDING))
+      if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
+    }
+    return bytes
+  }
+}
+
+function invalid(reason: string): StoreError {
+  return new StoreError('INVALID_REQUEST', `not base64: ${reason}`)
+}

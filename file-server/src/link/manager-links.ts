@@ -1,0 +1,41 @@
+import { type LinkParts, ManagerLink } from './manager-link.ts'
+
+/** A bound on the addresses a manager may make this file-server dial. */
+const MAX_MANAGERS = 32
+
+/** One link to every manager: those of the settings for ever, learned ones for as long as some manager names them. */
+export class ManagerLinks {
+  readonly #given: readonly string[]
+  readonly #parts: Omit<LinkParts, 'onManagers'>
+  readonly #links = new Map<string, ManagerLink>()
+
+  constructor(given: readonly string[], parts: Omit<LinkParts, 'onManagers'>) {
+    this.#given = given
+    this.#parts = parts
+    for (const url of given) this.#dial(url)
+  }
+
+  get connectedCount(): number {
+    return [...this.#links.values()].filter((link) => link.isWelcome).length
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
+  }
+
+  #dial(url: string): void {
+    if (this.#links.has(url) || this.#links.size >= MAX_MANAGERS) return
+    this.#links.set(url, new ManagerLink(url, { ...this.#parts, onManagers: (urls) => this.#learn(urls) }))
+  }
+
+  #learn(urls: readonly string[]): void {
+    const origins = urls.map((url) => new URL(url).origin)
+    for (const [url, link] of this.#links) {
+      if (this.#given.includes(url) || origins.includes(url) || link.isWelcome) continue
+      link.close()
+      this.#links.delete(url)
+    }
+    for (const url of origins) this.#dial(url)
+  }
+}

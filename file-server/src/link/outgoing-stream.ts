@@ -1,0 +1,65 @@
+import { StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import { FRAME_BYTES } from '@holdfast/shared/limits'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import type { Peer } from '@holdfast/shared/wire/peer'
+import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { sendFrames } from '@holdfast/shared/wire/send-frames'
+import type { CopyReader } from '../store/store.ts'
+
+/** Streams open at once on one connection. Each holds a file descriptor. */
+const MAX_OUTGOING_STREAMS = 2_048
+
+/** The streams that one manager reads from this file-server. */
+export class OutgoingStreams {
+  readonly #peer: Peer
+  readonly #budget: FrameBudget
+  readonly #log: Logger
+  #openCount = 0
+
+  constructor(peer: Peer, budget: FrameBudget, log: Logger) {
+    this.#peer = peer
+    this.#budget = budget
+    this.#log = log
+  }
+
+  /** Sends `length` bytes from `offset` in the background and closes the reader. A failure reaches the manager as `stream-error`. */
+  start(streamId: string, reader: CopyReader, offset: number, length: number): void {
+    if (this.#openCount >= MAX_OUTGOING_STREAMS) throw new StoreError('OVERLOADED')
+    this.#openCount++
+    void this.#send(streamId, reader, offset, length)
+      .catch(async (error: unknown) => {
+        this.#log.debug({ streamId, err: error }, 'stream ended early')
+        if (this.#peer.isConnected) await this.#reportFailure(streamId, error)
+      })
+      .catch((error: unknown) => this.#log.debug({ streamId, err: error }, 'stream error not delivered'))
+      .finally(() => this.#openCount--)
+  }
+
+  async #send(streamId: string, reader: CopyReader, offset: number, length: number): Promise<void> {
+    await using open = reader
+    const frameCount = Math.max(1, Math.ceil(length / FRAME_BYTES))
+    await sendFrames(
+      {
+        peer: this.#peer,
+        budget: this.#budget,
+        deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+        toCall: (seq, bytes) => ['stream-frame', { streamId, seq, isLast: seq === frameCount - 1 }, bytes],
+      },
+      readFrames(open, offset, length),
+    )
+  }
+
+  async #reportFailure(streamId: string, error: unknown): Promise<void> {
+    await this.#peer.call('stream-error', [{ streamId, error: toWireError(toStoreError(error)) }], {
+      deadlineMs: 5_000,
+    })
+  }
+}
+
+async function* readFrames(reader: CopyReader, offset: number, length: number): AsyncGenerator<Buffer> {
+  if (length === 0) yield Buffer.alloc(0)
+  for (let sent = 0; sent < length; sent += FRAME_BYTES) {
+    yield await reader.read(offset + sent, Math.min(FRAME_BYTES, length - sent))
+  }
+}

@@ -1,0 +1,43 @@
+import type { CopyId, Slot } from '@holdfast/shared/ids'
+
+/** More suspects than this wait for a later pass; a clock that is forgotten only starts anew. */
+const MAX_SUSPECTS = 200_000
+
+interface Suspect {
+  readonly copyId: CopyId
+  readonly slot: Slot
+}
+
+/**
+ * Since when copies are known that no record names, by the process's monotonic clock: neither the wall clock nor a
+ * file's times can make an upload look older than it is.
+ */
+export class SuspectClock {
+  readonly #now: () => number
+  readonly #since = new Map<string, number>()
+
+  /** @param now monotonic milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** Starts the clock of those it does not know. @returns milliseconds since each was first named, in order */
+  agesMs(copies: readonly Suspect[]): number[] {
+    const now = this.#now()
+    return copies.map(({ copyId, slot }) => {
+      const key = `${slot}-${copyId}`
+      const since = this.#since.get(key) ?? now
+      if (!this.#since.has(key)) this.#add(key, now)
+      return now - since
+    })
+  }
+
+  #add(key: string, now: number): void {
+    this.#since.set(key, now)
+    if (this.#since.size <= MAX_SUSPECTS) return
+    for (const oldest of this.#since.keys()) {
+      this.#since.delete(oldest)
+      break
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { Base64Decoder } from '../decode/base64-decoder.ts'
+import type { CopyWriter, Store } from '../store/store.ts'
+
+/** One upload that arrives in frames. Its work is done in order, one piece at a time; its first failure ends it. */
+export class UploadStream {
+  readonly command: UploadFile
+  /** The connection it belongs to. */
+  readonly owner: object
+  readonly #writer: Promise<CopyWriter>
+  readonly #decoder: Base64Decoder | null
+  readonly #onEnd: (outcome: StoredCopy | StoreError) => void
+  #nextSeq = 0
+  #tail: Promise<unknown>
+  #stored: Promise<StoredCopy> | null = null
+  #failure: StoreError | null = null
+  #isOver = false
+  #idleTimer: NodeJS.Timeout
+
+  /** @param onEnd called once, with the copy or with why there is none. */
+  constructor(store: Store, command: UploadFile, owner: object, onEnd: (outcome: StoredCopy | StoreError) => void) {
+    this.command = command
+    this.owner = owner
+    this.#onEnd = onEnd
+    this.#decoder = command.encoding === 'base64' ? new Base64Decoder() : null
+    this.#writer = store.createCopy(command.copyId, command.sizeBytes)
+    this.#tail = this.#writer.catch((error: unknown) => this.fail(toStoreError(error)))
+    this.#idleTimer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), STREAM_IDLE_TIMEOUT_MS)
+  }
+
+  /** Resolves when frames may come. */
+  async opened(): Promise<void> {
+    await this.#writer
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Writes a frame. One that came before is waited for and not written again; a gap ends the stream. */
+  async frame(seq: number, bytes: Uint8Array): Promise<void> {
+    if (seq > this.#nextSeq) this.fail(new StoreError('INVALID_REQUEST', `frame ${this.#nextSeq} is missing`))
+    if (seq === this.#nextSeq) {
+      this.#nextSeq++
+      this.#then(async (writer) => {
+        const decoded = this.#decoder === null ? bytes : this.#decoder.write(bytes)
+        if (decoded.length > 0) await writer.write(decoded)
+      })
+    }
+    await this.#tail
+    if (this.#failure !== null) throw this.#failure
+  }
+
+  /** Makes the copy durable. A repeated end gets the outcome of the first. */
+  end(frameCount: number): Promise<StoredCopy> {
+    this.#stored ??= this.#commit(frameCount)
+    return this.#stored
+  }
+
+  /** Ends the stream and removes what it wrote, unless it is durable or being made durable already. */
+  fail(error: StoreError): void {
+    if (this.#failure !== null || this.#isOver) return
+    this.#failure = error
+    this.#isOver = true
+    clearTimeout(this.#idleTimer)
+    const removed = this.#tail.then(async () => (await this.#writer).abort())
+    this.#tail = removed.catch(() => undefined) // a writer that never opened has nothing to remove
+    void this.#tail.then(() => this.#onEnd(error))
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async settled(): Promise<void> {
+    await this.#stored?.catch(() => undefined)
+    await this.#tail
+  }
+
+  async #commit(frameCount: number): Promise<StoredCopy> {
+    if (frameCount !== this.#nextSeq)
+      this.fail(new StoreError('INVALID_REQUEST', `${frameCount} frames were sent, ${this.#nextSeq} came`))
+    await this.#tail
+    if (this.#failure !== null) throw this.#failure
+    this.#isOver = true
+    clearTimeout(this.#idleTimer)
+    const writer = await this.#writer
+    try {
+      this.#decoder?.finish()
+      const copy = await writer.commit(this.command.sha256)
+      this.#onEnd(copy)
+      return copy
+    } catch (thrown) {
+      const error = toStoreError(thrown)
+      this.#failure = error
+      await writer.abort()
+      this.#onEnd(error)
+      throw error
+    }
+  }
+
+  #then(work: (writer: CopyWriter) => Promise<void>): void {
+    this.#idleTimer.refresh()
+    this.#tail = this.#tail.then(async () => {
+      if (this.#failure !== null) return
+      try {
+        await work(await this.#writer)
+      } catch (error) {
+        this.fail(toStoreError(error))
+      }
+    })
+  }
+}

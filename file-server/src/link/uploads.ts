@@ -1,0 +1,162 @@
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId, Slot } from '@holdfast/shared/ids'
+import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import { Base64Decoder } from '../decode/base64-decoder.ts'
+import type { Store } from '../store/store.ts'
+import { UploadStream } from './upload-stream.ts'
+
+/** How many ended uploads are remembered, to recognise a command that comes twice or late. */
+const REMEMBERED_UPLOADS = 50_000
+/** Streams open at once, from all managers. Each holds a file descriptor. */
+const MAX_OPEN_STREAMS = 4_096
+
+type Upload =
+  | { readonly kind: 'inline'; readonly result: Promise<StoredCopy> }
+  | { readonly kind: 'stream'; readonly stream: UploadStream }
+  | { readonly kind: 'stored'; readonly copy: StoredCopy }
+  | { readonly kind: 'ended'; readonly error: StoreError }
+
+/** Uploads by copyId, from all managers: each copyId is written at most once, however often its commands arrive. */
+export class Uploads {
+  readonly #store: Store
+  readonly #running = new Map<CopyId, Upload>()
+  /** In the order of their end, the oldest forgotten first. */
+  readonly #recent = new Map<CopyId, Upload>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  get runningCount(): number {
+    return this.#running.size
+  }
+
+  /** A whole copy in one message. A repeated one gets the outcome of the first. */
+  storeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
+    const known = this.#find(command.copyId)
+    if (known !== undefined) return outcomeOf(known)
+    const result = this.#writeInline(command, bytes)
+    this.#running.set(command.copyId, { kind: 'inline', result })
+    result.then(
+      (copy) => this.#remember(command.copyId, { kind: 'stored', copy }),
+      (error: unknown) => this.#remember(command.copyId, { kind: 'ended', error: toStoreError(error) }),
+    )
+    return result
+  }
+
+  /** Opens a stream of frames. @param owner the connection it belongs to. */
+  async open(command: UploadFile, owner: object): Promise<void> {
+    const { copyId } = command
+    const known = this.#find(copyId)
+    if (known?.kind === 'stream' && known.stream.owner === owner) return known.stream.opened()
+    if (known?.kind === 'ended') throw known.error
+    if (known !== undefined) throw new StoreError('INVALID_REQUEST', 'the copyId was used before')
+    if (this.#running.size >= MAX_OPEN_STREAMS) throw new StoreError('OVERLOADED')
+    const stream = new UploadStream(this.#store, command, owner, (outcome) =>
+      this.#remember(
+        copyId,
+        outcome instanceof StoreError ? { kind: 'ended', error: outcome } : { kind: 'stored', copy: outcome },
+      ),
+    )
+    this.#running.set(copyId, { kind: 'stream', stream })
+    await stream.opened()
+  }
+
+  async frame(copyId: CopyId, seq: number, bytes: Uint8Array): Promise<void> {
+    const upload = this.#find(copyId)
+    if (upload?.kind === 'stream') return upload.stream.frame(seq, bytes)
+    if (upload?.kind === 'ended') throw upload.error
+    // A late repeat of a frame whose upload is complete changes nothing.
+    if (upload === undefined) throw new StoreError('COPY_NOT_FOUND', 'no such upload is open')
+  }
+
+  async end(copyId: CopyId, frameCount: number): Promise<StoredCopy> {
+    const upload = this.#find(copyId)
+    if (upload === undefined) throw new StoreError('COPY_NOT_FOUND', 'no such upload is open')
+    return upload.kind === 'stream' ? upload.stream.end(frameCount) : outcomeOf(upload)
+  }
+
+  /**
+   * Ends an upload, running or yet to come, for ever. @returns the slot where it became durable before that, or null
+   */
+  async discard(copyId: CopyId): Promise<Slot | null> {
+    const running = this.#running.get(copyId)
+    const discarded = new StoreError('COPY_DISCARDED')
+    if (running?.kind === 'stream') {
+      running.stream.fail(discarded)
+      await running.stream.settled()
+    } else if (running?.kind === 'inline') {
+      await running.result.catch(() => undefined)
+    }
+    const recent = this.#recent.get(copyId)
+    this.#remember(copyId, { kind: 'ended', error: discarded })
+    return recent?.kind === 'stored' ? recent.copy.slot : null
+  }
+
+  /** The connection is gone: its streams cannot go on, because a manager sends nothing again on a new one. */
+  dropStreamsOf(owner: object): void {
+    for (const upload of this.#running.values()) {
+      if (upload.kind === 'stream' && upload.stream.owner === owner) upload.stream.fail(new StoreError('LINK_LOST'))
+    }
+  }
+
+  /** Waits for what is being written; streams are ended. */
+  async close(): Promise<void> {
+    const running = [...this.#running.values()]
+    await Promise.all(
+      running.map((upload) => {
+        if (upload.kind !== 'stream') return outcomeOf(upload).catch(() => undefined)
+        upload.stream.fail(new StoreError('LINK_LOST'))
+        return upload.stream.settled()
+      }),
+    )
+  }
+
+  async #writeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
+    const decoded = command.encoding === 'base64' ? decodeWhole(bytes) : bytes
+    await using writer = await this.#store.createCopy(command.copyId, decoded.length)
+    if (decoded.length > 0) await writer.write(decoded)
+    return await writer.commit(command.sha256)
+  }
+
+  #find(copyId: CopyId): Upload | undefined {
+    return this.#running.get(copyId) ?? this.#recent.get(copyId)
+  }
+
+  #remember(copyId: CopyId, upload: Upload): void {
+    this.#running.delete(copyId)
+    // Discarded stays discarded, whatever a write that was under way says afterwards.
+    const known = this.#recent.get(copyId)
+    if (known?.kind === 'ended' && known.error.name === 'COPY_DISCARDED') return
+    this.#recent.delete(copyId)
+    this.#recent.set(copyId, upload)
+    if (this.#recent.size > REMEMBERED_UPLOADS) {
+      for (const oldest of this.#recent.keys()) {
+        this.#recent.delete(oldest)
+        break
+      }
+    }
+  }
+}
+
+function outcomeOf(upload: Upload): Promise<StoredCopy> {
+  switch (upload.kind) {
+    case 'inline':
+      return upload.result
+    case 'stored':
+      return Promise.resolve(upload.copy)
+    case 'ended':
+      return Promise.reject(upload.error)
+    case 'stream':
+      return Promise.reject(new StoreError('INVALID_REQUEST', 'the copyId was used before'))
+    default:
+      return upload satisfies never
+  }
+}
+
+function decodeWhole(text: Uint8Array): Buffer {
+  const decoder = new Base64Decoder()
+  const bytes = decoder.write(text)
+  decoder.finish()
+  return bytes
+}

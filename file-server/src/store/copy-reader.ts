@@ -1,0 +1,57 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { isErrno, toDiskError } from './disk-health.ts'
+import type { CopyReader } from './store.ts'
+
+// O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** @returns null where there is no regular file of that name. */
+export async function openReader(path: string): Promise<CopyReader | null> {
+  let file: FileHandle
+  try {
+    file = await open(path, READ)
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return null
+    throw toDiskError(error)
+  }
+  try {
+    const found = await file.stat()
+    if (found.isFile()) return new FileReader(file, found.size)
+    await file.close()
+    return null
+  } catch (error) {
+    await file.close()
+    throw toDiskError(error)
+  }
+}
+
+class FileReader implements CopyReader {
+  readonly sizeBytes: number
+  readonly #file: FileHandle
+
+  constructor(file: FileHandle, sizeBytes: number) {
+    this.#file = file
+    this.sizeBytes = sizeBytes
+  }
+
+  async read(offset: number, length: number): Promise<Buffer> {
+    if (offset + length > this.sizeBytes) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
+    const bytes = Buffer.allocUnsafe(length)
+    try {
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await this.#file.read(bytes, done, length - done, offset + done)
+        if (bytesRead === 0) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than it was')
+        done += bytesRead
+      }
+    } catch (error) {
+      throw toDiskError(error)
+    }
+    return bytes
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close()
+  }
+}

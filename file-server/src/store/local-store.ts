@@ -1,0 +1,196 @@
+import { unlink } from 'node:fs/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { ClusterId, CopyId, ServerId, Slot } from '@holdfast/shared/ids'
+import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import { openReader } from './copy-reader.ts'
+import type { CopyTree } from './copy-tree.ts'
+import { SlotWriter } from './copy-writer.ts'
+import type { DiskCalls } from './disk-calls.ts'
+import type { DiskHealth } from './disk-health.ts'
+import type { DurableWrite } from './durable-write.ts'
+import type { Identity } from './identity.ts'
+import { listTree, takeInventory } from './inventory.ts'
+import { lookAt } from './leaf-entries.ts'
+import type { Quarantine } from './quarantine.ts'
+import { QuarantineCommands, whyMissing } from './quarantine-commands.ts'
+import type { Reservation, Room } from './room.ts'
+import { copyPath, type Leaf, leafOf } from './slot.ts'
+import type { CopyReader, CopyWriter, Store } from './store.ts'
+
+interface Parts {
+  readonly identity: Identity
+  readonly lock: DirectoryLock
+  readonly tree: CopyTree
+  readonly quarantine: Quarantine
+  readonly room: Room
+  readonly health: DiskHealth
+  readonly disk: DiskCalls
+  readonly durable: DurableWrite
+  readonly log: Logger
+}
+
+/** The store on this machine's disk. */
+export class LocalStore implements Store {
+  readonly #parts: Parts
+  readonly #moves: QuarantineCommands
+  /** null while the writer is being made. */
+  readonly #writers = new Map<CopyId, SlotWriter | null>()
+  readonly #working = new Set<Promise<unknown>>()
+  readonly #stop = new AbortController()
+  #isInventoryDone = false
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#moves = new QuarantineCommands(parts.tree, parts.quarantine)
+  }
+
+  get serverId(): ServerId {
+    return this.#parts.identity.serverId
+  }
+
+  get clusterId(): ClusterId | null {
+    return this.#parts.identity.clusterId
+  }
+
+  get failed(): Promise<never> {
+    return this.#parts.lock.lost
+  }
+
+  /** @param end the highest leaf of earlier runs. */
+  startInventory(end: Leaf): void {
+    const { tree, log, health } = this.#parts
+    const inventory = takeInventory({ tree, end, log, signal: this.#stop.signal }).then(
+      (isComplete) => {
+        this.#isInventoryDone = isComplete
+      },
+      (error) => health.report(error),
+    )
+    this.#track(inventory)
+  }
+
+  async joinCluster(clusterId: ClusterId): Promise<void> {
+    await this.#run(() => this.#parts.identity.join(clusterId))
+  }
+
+  status(): Heartbeat {
+    const { tree, room, health } = this.#parts
+    this.#track(room.refresh().catch((error) => health.report(error)))
+    return {
+      fileCount: tree.fileCount,
+      sizeBytes: tree.sizeBytes,
+      freeBytes: room.freeBytes,
+      totalBytes: room.totalBytes,
+      isInventoryDone: this.#isInventoryDone,
+      isWritable: !room.isNearlyFull && !health.isSuspect && !this.#stop.signal.aborted,
+    }
+  }
+
+  createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter> {
+    return this.#run(async () => {
+      this.#parts.health.requireTrusted()
+      if (this.#writers.has(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+      this.#writers.set(copyId, null)
+      try {
+        const writer = await this.#openWriter(copyId, await this.#parts.room.reserve(sizeBytes))
+        this.#writers.set(copyId, writer)
+        return writer
+      } catch (error) {
+        this.#writers.delete(copyId)
+        throw error
+      }
+    })
+  }
+
+  openCopy(copy: NamedCopy): Promise<CopyReader> {
+    return this.#run(async () => {
+      const { tree } = this.#parts
+      const reader = (await tree.load(leafOf(copy.slot))) ? await openReader(tree.pathTo(copyPath(copy))) : null
+      if (reader === null) throw await whyMissing(tree, copy)
+      return reader
+    })
+  }
+
+  /** No fsync before the answer: a copy that a power cut brings back is found by the next reconcile. */
+  deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean> {
+    const { tree } = this.#parts
+    return this.#run(async () => {
+      const existed = await tree.change(slot, async () => {
+        const found = await tree.findIn(slot)
+        if (found?.copyId !== copyId) return false
+        const path = tree.pathTo(copyPath(found))
+        const sizeBytes = (await lookAt(path))?.size ?? 0
+        await unlink(path)
+        tree.count(-1, sizeBytes)
+        await tree.slots.vacate(slot)
+        return true
+      })
+      return existed ?? false
+    })
+  }
+
+  listCopies(cursor: InventoryCursor, limit: number): Promise<CopyPage> {
+    const { tree, quarantine } = this.#parts
+    return this.#run(async () =>
+      cursor.where === 'tree' ? listTree(tree, cursor.slot, limit) : quarantine.list(cursor.slot, limit),
+    )
+  }
+
+  quarantineCopy(copy: NamedCopy): Promise<void> {
+    return this.#run(() => this.#moves.quarantine(copy))
+  }
+
+  restoreCopy(copy: NamedCopy): Promise<void> {
+    return this.#run(() => this.#moves.restore(copy))
+  }
+
+  discardCopy(copy: NamedCopy): Promise<void> {
+    return this.#run(() => this.#moves.discard(copy))
+  }
+
+  /** Gives up the copies that are being written, lets the rest end, and leaves the directory to others. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    while (this.#working.size > 0 || this.#writers.size > 0) {
+      await Promise.allSettled(this.#working)
+      await Promise.all([...this.#writers.values()].map((writer) => writer?.abort()))
+    }
+    await this.#parts.lock.release()
+  }
+
+  async #openWriter(copyId: CopyId, reservation: Reservation): Promise<SlotWriter> {
+    const { tree } = this.#parts
+    let slot: Slot | null = null
+    try {
+      slot = await tree.slots.take()
+      const onEnd = (): void => {
+        this.#writers.delete(copyId)
+      }
+      return await SlotWriter.open({ ...this.#parts, copyId, slot, reservation, onEnd })
+    } catch (error) {
+      reservation.release()
+      if (slot !== null) await tree.slots.giveBack(slot)
+      throw error
+    }
+  }
+
+  /** Every command: none after `close`, none cut off by it, and the errors of the disk translated. */
+  async #run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#stop.signal.aborted) throw new StoreError('CANCELLED', 'the store is closed')
+    return this.#track(
+      work().catch((error) => {
+        throw this.#parts.health.report(error)
+      }),
+    )
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#working.add(work)
+    const forget = (): void => {
+      this.#working.delete(work)
+    }
+    work.then(forget, forget)
+    return work
+  }
+}

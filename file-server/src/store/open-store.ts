@@ -1,0 +1,59 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
+import type { Logger } from '@holdfast/shared/node/logger'
+import { CopyTree } from './copy-tree.ts'
+import { type DiskCalls, realDisk } from './disk-calls.ts'
+import { DiskHealth } from './disk-health.ts'
+import { DurableWrite } from './durable-write.ts'
+import { Identity, prepareDirectory } from './identity.ts'
+import { LocalStore } from './local-store.ts'
+import { Quarantine } from './quarantine.ts'
+import { Room } from './room.ts'
+import { LEAF_COUNT, type Leaf } from './slot.ts'
+import type { Store } from './store.ts'
+import { findHighestLeaf } from './walk.ts'
+
+export interface StoreOptions {
+  readonly dataDirectory: string
+  /** Stays free on the disk: new copies are refused below it, deletes are not. */
+  readonly minFreeBytes: number
+  readonly log: Logger
+  /** The directory's lock where the caller has taken it (`pickFreeSubdirectory`); the store gives it back in any case. */
+  readonly lock?: DirectoryLock
+  readonly disk?: DiskCalls
+}
+
+/** Takes a data directory into use. @throws StartError where it is in use, or not ours. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { dataDirectory, lock: given } = options
+  if (given === undefined) await prepareDirectory(dataDirectory)
+  const lock = given ?? (await lockDirectory(dataDirectory))
+  try {
+    return await openLocked(options, lock)
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<Store> {
+  const { dataDirectory, minFreeBytes, log, disk = realDisk } = options
+  await prepareDirectory(dataDirectory)
+  const identity = await Identity.open(dataDirectory, disk)
+  const roots = { tree: join(dataDirectory, 'tree'), quarantine: join(dataDirectory, 'quarantine') }
+  for (const root of Object.values(roots)) await mkdir(root, { recursive: true, mode: 0o700 })
+  await disk.syncDirectory(dataDirectory)
+
+  const health = new DiskHealth(log)
+  const durable = new DurableWrite(disk)
+  const room = new Room({ minFreeBytes, read: () => disk.readRoom(dataDirectory), nowMs: () => performance.now() })
+  await room.refresh()
+  const quarantine = await Quarantine.open({ root: roots.quarantine, durable, health, log })
+  const tree = new CopyTree({ root: roots.tree, durable, quarantine, log })
+  const highest = (await findHighestLeaf(roots.tree)) ?? (0 as Leaf)
+  tree.slots.free.addUnopened(highest, LEAF_COUNT)
+  const store = new LocalStore({ identity, lock, tree, quarantine, room, health, disk, durable, log })
+  store.startInventory(highest)
+  return store
+}

@@ -1,0 +1,85 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId } from '@holdfast/shared/ids'
+import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyTree } from './copy-tree.ts'
+import { hashFile } from './file-digest.ts'
+import { KeyedLock } from './keyed-lock.ts'
+import { lookAt } from './leaf-entries.ts'
+import type { Quarantine } from './quarantine.ts'
+import { copyPath, leafOf } from './slot.ts'
+
+/** Copies between the tree and the quarantine. Each command may come twice: the second finds its work done. */
+export class QuarantineCommands {
+  readonly #tree: CopyTree
+  readonly #quarantine: Quarantine
+  readonly #locks = new KeyedLock<CopyId>()
+
+  constructor(tree: CopyTree, quarantine: Quarantine) {
+    this.#tree = tree
+    this.#quarantine = quarantine
+  }
+
+  /** @throws COPY_NOT_FOUND, COPY_MISMATCH */
+  quarantine(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      const path = this.#tree.pathTo(copyPath(copy))
+      const isMoved = await this.#tree.change(copy.slot, async () => {
+        const found = await lookAt(path)
+        if (found === null) return false
+        await this.#quarantine.accept(path, copy)
+        this.#tree.count(-1, found.size)
+        await this.#tree.slots.vacate(copy.slot)
+        return true
+      })
+      if (!isMoved && this.#quarantine.find(copy.copyId)?.copy.sha256 !== copy.sha256)
+        throw await whyMissing(this.#tree, copy)
+    })
+  }
+
+  /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot is taken, COPY_NOT_FOUND */
+  restore(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      const { slots } = this.#tree
+      if (await this.#isInTree(copy)) return
+      const found = this.#quarantine.find(copy.copyId)
+      if (found === undefined) throw await whyMissing(this.#tree, copy)
+      if (found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
+      if (!(await slots.claim(copy.slot))) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
+      try {
+        const path = this.#quarantine.pathOf(found)
+        const file = await lookAt(path)
+        if (file === null) throw new StoreError('COPY_NOT_FOUND')
+        if ((await hashFile(path)) !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
+        await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
+        this.#tree.count(1, file.size)
+      } catch (error) {
+        // Still in the quarantine: the slot is as empty as it was. Otherwise the copy has it.
+        if (this.#quarantine.find(copy.copyId) === undefined) slots.keep(copy.slot)
+        else await slots.giveBack(copy.slot)
+        throw error
+      }
+      slots.keep(copy.slot)
+    })
+  }
+
+  /** @throws COPY_MISMATCH where another digest is kept under that copyId */
+  discard(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      const found = this.#quarantine.find(copy.copyId)
+      if (found !== undefined && found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
+      await this.#quarantine.discard(copy.copyId)
+    })
+  }
+
+  async #isInTree(copy: NamedCopy): Promise<boolean> {
+    if (!(await this.#tree.load(leafOf(copy.slot)))) return false
+    return (await lookAt(this.#tree.pathTo(copyPath(copy)))) !== null
+  }
+}
+
+/** A copy that is not where it was said to be. */
+export async function whyMissing(tree: CopyTree, copy: NamedCopy): Promise<StoreError> {
+  const isUsable = await tree.load(leafOf(copy.slot))
+  const other = isUsable ? await tree.findIn(copy.slot) : undefined
+  return new StoreError(other === undefined ? 'COPY_NOT_FOUND' : 'COPY_MISMATCH')
+}

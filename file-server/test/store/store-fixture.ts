@@ -1,0 +1,91 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CopyId, type Digest, type FileId, makeCopyId, type Slot } from '@holdfast/shared/ids'
+import { createLogger } from '@holdfast/shared/node/logger'
+import type { InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import { afterEach, beforeEach, vi } from 'vitest'
+import { openStore, type StoreOptions } from '../../src/store/open-store.ts'
+import type { Store } from '../../src/store/store.ts'
+
+export const quietLog = createLogger('test', 'silent')
+
+/** A data directory for each test; every store opened in it is closed and everything removed at the end. */
+export function useDataDirectory(): {
+  readonly path: (...names: string[]) => string
+  readonly open: (options?: Partial<StoreOptions>) => Promise<Store>
+} {
+  let root = ''
+  let stores: Store[] = []
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'holdfast-store-'))
+    stores = []
+  })
+  afterEach(async () => {
+    await Promise.all(stores.map((store) => store.close()))
+    await rm(root, { recursive: true, force: true })
+  })
+  return {
+    path: (...names) => join(root, 'data', ...names),
+    open: async (options = {}) => {
+      const store = await openStore({ dataDirectory: join(root, 'data'), minFreeBytes: 0, log: quietLog, ...options })
+      stores.push(store)
+      return store
+    },
+  }
+}
+
+export function newCopyId(): CopyId {
+  return makeCopyId(randomBytes(12).toString('hex') as FileId, randomBytes(4).toString('hex'))
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return createHash('sha256').update(bytes).digest('hex') as Digest
+}
+
+export async function put(store: Store, bytes: Uint8Array, copyId = newCopyId()): Promise<StoredCopy> {
+  await using writer = await store.createCopy(copyId, bytes.length)
+  await writer.write(bytes)
+  return await writer.commit(null)
+}
+
+export async function get(store: Store, copy: NamedCopy): Promise<Buffer> {
+  await using reader = await store.openCopy(named(copy))
+  return await reader.read(0, reader.sizeBytes)
+}
+
+export function named({ copyId, slot, sha256 }: NamedCopy): NamedCopy {
+  return { copyId, slot, sha256 }
+}
+
+export async function listAll(store: Store, limit = 1_000): Promise<{ tree: NamedCopy[]; quarantine: NamedCopy[] }> {
+  const found: { tree: NamedCopy[]; quarantine: NamedCopy[] } = { tree: [], quarantine: [] }
+  let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
+  while (cursor !== null) {
+    const page = await store.listCopies(cursor, limit)
+    found[page.where].push(...page.copies)
+    cursor = page.next
+  }
+  return found
+}
+
+export async function inventoryDone(store: Store): Promise<void> {
+  await vi.waitFor(() => {
+    if (!store.status().isInventoryDone) throw new Error('the inventory is not done')
+  }, 20_000)
+}
+
+/** Every directory under one, with its entries. */
+export async function walkDirectories(root: string): Promise<{ path: string; names: string[] }[]> {
+  const entries = await readdir(root, { withFileTypes: true })
+  const below = await Promise.all(
+    entries.filter((entry) => entry.isDirectory()).map((entry) => walkDirectories(join(root, entry.name))),
+  )
+  return [{ path: root, names: entries.map((entry) => entry.name) }, ...below.flat()]
+}
+
+export async function filesUnder(root: string): Promise<string[]> {
+  const entries = await readdir(root, { withFileTypes: true, recursive: true })
+  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))
+}

@@ -1,0 +1,51 @@
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+
+/** A log file and one older one: twice this size at most. Bytes. */
+const ROTATE_AT_BYTES = 10 * 1024 * 1024
+const MAX_LINE_LENGTH = 64 * 1024
+
+/** Written at once and in order, so there is nothing to queue and nothing to lose at the end. */
+export class RotatingLog {
+  readonly #file: string
+  readonly #rotateAtBytes: number
+  readonly #onProblem: (problem: string) => void
+  #descriptor: number
+  #sizeBytes: number
+  #isFailing = false
+
+  constructor(file: string, onProblem: (problem: string) => void, rotateAtBytes = ROTATE_AT_BYTES) {
+    this.#file = file
+    this.#rotateAtBytes = rotateAtBytes
+    this.#onProblem = onProblem
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    this.#descriptor = openSync(file, 'a', 0o600)
+    this.#sizeBytes = fstatSync(this.#descriptor).size
+  }
+
+  /** A disk that is full must not take the processes along: their lines are dropped, and that is said once. */
+  append(line: string): void {
+    try {
+      const bytes = Buffer.from(`${line.slice(0, MAX_LINE_LENGTH)}\n`)
+      if (this.#sizeBytes > 0 && this.#sizeBytes + bytes.length > this.#rotateAtBytes) this.#rotate()
+      this.#sizeBytes += writeSync(this.#descriptor, bytes)
+      this.#isFailing = false
+    } catch (error) {
+      if (!this.#isFailing)
+        this.#onProblem(`${this.#file} cannot be written: ${error instanceof Error ? error.message : error}`)
+      this.#isFailing = true
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor)
+  }
+
+  #rotate(): void {
+    renameSync(this.#file, `${this.#file}.1`)
+    const older = this.#descriptor
+    this.#descriptor = openSync(this.#file, 'a', 0o600)
+    this.#sizeBytes = 0
+    closeSync(older)
+  }
+}

@@ -1,0 +1,90 @@
+import { mkdir, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StartError } from '@holdfast/shared/node/run-service'
+import type { RunningProcess } from '../processes/running-process.ts'
+import { choosePort } from './free-port.ts'
+import type { MongodBinary } from './mongod-binary.ts'
+import { startMongodProcess } from './mongod-process.ts'
+import { readMongodRecord, writeMongodRecord } from './mongod-record.ts'
+import { ensurePrimary, REPLICA_SET } from './replica-set.ts'
+import { resolveMongod } from './resolve-mongod.ts'
+import { stopStaleMongod } from './stale-mongod.ts'
+
+export interface EmbeddedMongodOptions {
+  /** Keeps the data (`db/`), and which mongod made it. */
+  readonly directory: string
+  readonly environment: NodeJS.ProcessEnv
+  /** One line a step. */
+  readonly report: (line: string) => void
+  /** Every line of mongod's own log. */
+  readonly onLogLine: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** A replica set of one, on loopback, of a mongod that this process owns. */
+export interface EmbeddedMongod {
+  /** The same after every restart. @param database may be empty. */
+  urlOf(database: string): string
+  readonly port: number
+  readonly binary: MongodBinary
+  /** The first one. */
+  readonly running: RunningProcess
+  /** After it has ended: another one on the same data and port. */
+  restart(signal: AbortSignal): Promise<RunningProcess>
+}
+
+/** Another process may take a port between its choice and mongod's start. */
+const PORT_TRIES = 5
+
+export async function startEmbeddedMongod(options: EmbeddedMongodOptions): Promise<EmbeddedMongod> {
+  const { environment, report, onLogLine, signal } = options
+  await mkdir(join(options.directory, 'db'), { recursive: true, mode: 0o700 })
+  const directory = await realpath(options.directory)
+  const dbPath = join(directory, 'db')
+  const record = await readMongodRecord(directory)
+  const binary = await resolveMongod({ environment, madeBy: record, report, signal })
+  await stopStaleMongod(dbPath, report, signal)
+  const { port, running } = await startOnFreePort({ binary, dbPath, onLine: onLogLine }, record?.port ?? null, report)
+  await readyOrStopped(running, port, signal)
+  await writeMongodRecord(directory, { path: binary.path, version: binary.version, port })
+  return {
+    urlOf: (database) => `mongodb://127.0.0.1:${port}/${database}?replicaSet=${REPLICA_SET}`,
+    port,
+    binary,
+    running,
+    async restart(restartSignal) {
+      const restarted = await startMongodProcess({ binary, dbPath, port, onLine: onLogLine })
+      await readyOrStopped(restarted, port, restartSignal)
+      return restarted
+    },
+  }
+}
+
+async function readyOrStopped(running: RunningProcess, port: number, signal: AbortSignal): Promise<void> {
+  try {
+    signal.throwIfAborted()
+    await ensurePrimary(port, signal)
+  } catch (error) {
+    await running.stop()
+    throw error
+  }
+}
+
+async function startOnFreePort(
+  options: { binary: MongodBinary; dbPath: string; onLine: (line: string) => void },
+  wanted: number | null,
+  report: (line: string) => void,
+): Promise<{ port: number; running: RunningProcess }> {
+  for (let tries = 1; ; tries++) {
+    const port = await choosePort('127.0.0.1', wanted)
+    if (wanted !== null && port !== wanted) report(`mongod: port ${wanted} is taken, port ${port} is used instead`)
+    try {
+      return { port, running: await startMongodProcess({ ...options, port }) }
+    } catch (error) {
+      if (tries < PORT_TRIES && error instanceof Error && /already in use/.test(error.message)) continue
+      throw new StartError(`mongod could not be started: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}

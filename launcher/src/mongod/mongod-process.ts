@@ -1,0 +1,89 @@
+import { MongoInstance } from 'mongodb-memory-server-core'
+import type { ProcessEnd, RunningProcess } from '../processes/running-process.ts'
+import type { MongodBinary } from './mongod-binary.ts'
+import { REPLICA_SET } from './replica-set.ts'
+
+export interface MongodOptions {
+  readonly binary: MongodBinary
+  readonly dbPath: string
+  readonly port: number
+  /** Every line of mongod's log. */
+  readonly onLine: (line: string) => void
+}
+
+/** Recovery after a kill replays the journal before mongod listens. */
+const LAUNCH_DEADLINE_MS = 120_000
+
+/** An embedded mongod is a guest: half of the machine's memory and a growing diagnostic.data are not for it. */
+const modesty = ['--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '256', '--nounixsocket']
+const parameters = ['diagnosticDataCollectionEnabled=false'].flatMap((parameter) => ['--setParameter', parameter])
+
+/**
+ * MongoInstance looks at chunks of output as if each were one line, and parses some of them as JSON: several lines at
+ * once would throw out of a stream's handler. Here it sees one line at a time.
+ */
+class LineWiseInstance extends MongoInstance {
+  readonly ended: Promise<ProcessEnd>
+  #settleEnded: (end: ProcessEnd) => void = () => undefined
+  #rest = ''
+  readonly #onLine: (line: string) => void
+
+  constructor(options: ConstructorParameters<typeof MongoInstance>[0], onLine: (line: string) => void) {
+    super(options)
+    this.#onLine = onLine
+    this.ended = new Promise((resolve) => {
+      this.#settleEnded = resolve
+    })
+  }
+
+  override closeHandler(code: number | null, signal: string | null): void {
+    this.#settleEnded({ how: signal === null ? `exit code ${code}` : `signal ${signal}`, cannotStart: null })
+    super.closeHandler(code, signal)
+  }
+
+  override stdoutHandler(message: string | Buffer): void {
+    const lines = (this.#rest + message.toString()).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      this.#onLine(line)
+      super.stdoutHandler(line)
+    }
+  }
+}
+
+/**
+ * Starts mongod in a process group of its own: a Ctrl-C in the terminal must not reach it before its clients are gone.
+ * The package's watcher ends it when this process is killed.
+ */
+export async function startMongodProcess({ binary, dbPath, port, onLine }: MongodOptions): Promise<RunningProcess> {
+  const instance = new LineWiseInstance(
+    {
+      binary: { systemBinary: binary.path, version: binary.version, checkMD5: false },
+      instance: {
+        port,
+        dbPath,
+        ip: '127.0.0.1',
+        replSet: REPLICA_SET,
+        storageEngine: 'wiredTiger',
+        launchTimeout: LAUNCH_DEADLINE_MS,
+        args: [...modesty, ...parameters],
+      },
+      spawn: { detached: true },
+    },
+    onLine,
+  )
+  await instance.start()
+  const pid = instance.mongodProcess?.pid
+  if (pid === undefined) throw new Error('mongod ended while it was starting')
+  return {
+    pid,
+    ended: instance.ended,
+    stop: async () => {
+      await instance.stop()
+      await instance.ended
+    },
+    kill: () => {
+      instance.mongodProcess?.kill('SIGKILL')
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { StartError } from '@holdfast/shared/node/run-service'
+import { writeFileAtomically } from '../files/write-file-atomically.ts'
+
+/** Kept beside the data: data opens under the series of mongod that made it, and its replica set remembers its port. */
+export interface MongodRecord {
+  readonly path: string
+  readonly version: string
+  readonly port: number
+}
+
+function recordFile(directory: string): string {
+  return join(directory, 'mongod.json')
+}
+
+export async function readMongodRecord(directory: string): Promise<MongodRecord | null> {
+  const text = await readFile(recordFile(directory), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  return text === null ? null : parseMongodRecord(text, recordFile(directory))
+}
+
+export function parseMongodRecord(text: string, file: string): MongodRecord {
+  try {
+    const { path, version, port } = JSON.parse(text) as Record<string, unknown>
+    if (typeof path === 'string' && typeof version === 'string' && typeof port === 'number')
+      return { path, version, port }
+  } catch (error) {
+    throw new StartError(`${file} is damaged.`, { cause: error })
+  }
+  throw new StartError(`${file} is damaged.`)
+}
+
+export async function writeMongodRecord(directory: string, record: MongodRecord): Promise<void> {
+  await writeFileAtomically(recordFile(directory), `${JSON.stringify(record, null, 2)}\n`, 0o644)
+}

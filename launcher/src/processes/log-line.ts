@@ -1,0 +1,37 @@
+/** What the console shows of a line that a child logged. */
+export type ShownLine =
+  | { readonly kind: 'hidden' }
+  | { readonly kind: 'shown'; readonly text: string; readonly cannotStart: string | null }
+
+const shownLevels = new Set(['warn', 'error', 'fatal'])
+const hidden: ShownLine = { kind: 'hidden' }
+/** In every line, and of no use to the person at the console. */
+const plumbing = new Set(['level', 'time', 'message', 'process', 'pid', 'hostname'])
+
+/** Children log JSON lines; what is not one is a runtime speaking, and is shown as it is. */
+export function readLogLine(line: string): ShownLine {
+  if (line.trim() === '') return hidden
+  const fields = parse(line)
+  if (fields === null) return { kind: 'shown', text: line, cannotStart: null }
+  const { level, message, reason } = fields
+  if (typeof level !== 'string' || !shownLevels.has(level)) return hidden
+  const cannotStart = level === 'fatal' && typeof reason === 'string' ? reason : null
+  const rest = Object.entries(fields).filter(([name]) => !plumbing.has(name))
+  const shownRest = rest.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(rest.map(shorten)))}`
+  return { kind: 'shown', text: `${level}: ${String(message ?? '')}${shownRest}`, cannotStart }
+}
+
+function parse(line: string): Record<string, unknown> | null {
+  if (!line.startsWith('{')) return null
+  try {
+    return JSON.parse(line) as Record<string, unknown>
+  } catch {
+    return null
+  }
+}
+
+/** The log file has the stack. */
+function shorten([name, value]: [string, unknown]): [string, unknown] {
+  const isError = name === 'err' && typeof value === 'object' && value !== null && 'message' in value
+  return [name, isError ? value.message : value]
+}

@@ -1,0 +1,108 @@
+import { mkdir } from 'node:fs/promises'
+import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
+import { ensureClusterSecret } from '../data/cluster-secret.ts'
+import { type DataLayout, layoutOf } from '../data/data-layout.ts'
+import { fileServerDirectory, listFileServerNumbers, planFileServerNumbers } from '../data/file-server-directories.ts'
+import { isAlive, readRunFile, removeRunFile, writeRunFile } from '../data/run-file.ts'
+import type { Supervised } from '../processes/supervise.ts'
+import type { LaunchContext, Started } from './launch-context.ts'
+import { claimPort, managerUrl } from './manager-address.ts'
+import { startMongod } from './start-mongod.ts'
+import { isFileServerRunning, startFileServer, startManager } from './start-services.ts'
+import { watchStartup } from './startup-watch.ts'
+import type { RunningSystem } from './summary.ts'
+import { waitForFileServers, waitUntilReady } from './wait-until-ready.ts'
+
+/** Processes of a killed start hold port and directories until they have noticed. */
+const KILLED_START_PATIENCE_MS = 25_000
+const READY_DEADLINE_MS = 90_000
+const FILE_SERVERS_DEADLINE_MS = 30_000
+
+export interface Launched {
+  readonly system: RunningSystem
+  /** Rejects when it cannot go on. */
+  readonly failed: Promise<never>
+}
+
+/** Starts everything and waits until all of it is ready. What was made stands in `started`, also after an error. */
+export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<Launched> {
+  const layout = layoutOf(options.options.dataDirectory)
+  const context: LaunchContext = { ...options, layout }
+  const { progress, signal, started } = context
+  const lock = await openData(layout, started)
+
+  const leftBehind = await readRunFile(layout.runFile)
+  const patienceMs = leftBehind !== null && !isAlive(leftBehind.pid) ? KILLED_START_PATIENCE_MS : 0
+  const { host, port: wantedPort, clusterSecret } = context.options
+  const port = await claimPort(host, wantedPort, patienceMs, signal)
+  const url = managerUrl(host, port)
+  const secret = clusterSecret ?? (await ensureClusterSecret(layout.clusterSecret))
+  const database = await startMongod(context)
+
+  const startup = watchStartup(patienceMs)
+  // The manager is stopped first: it ends the requests under way while file-servers are still there.
+  const servers: Supervised[] = []
+  started.push(groupOf(servers))
+  const manager = startManager(context, { port, secret, mongoUrl: database.mongoUrl, startup })
+  started.push(manager)
+  for (const number of await chooseFileServers(context)) {
+    servers.push(startFileServer(context, { number, secret, managerUrl: url, startup }))
+  }
+  const ready = { managerUrl: url, signal }
+  const isReady = Promise.race([startup.failed, waitUntilReady({ ...ready, deadlineMs: READY_DEADLINE_MS })])
+  await progress.step('waiting for the manager', isReady, () => `manager ready at ${url}`)
+  const areConnected = waitForFileServers(servers.length, { ...ready, deadlineMs: FILE_SERVERS_DEADLINE_MS })
+  await progress.step(
+    'waiting for the file-servers',
+    Promise.race([startup.failed, areConnected]),
+    (count) => `${count} of ${servers.length} file-servers connected`,
+  )
+  startup.end()
+
+  started.push({ stop: () => removeRunFile(layout.runFile) })
+  await writeRunFile(layout.runFile, {
+    pid: process.pid,
+    managerUrl: url,
+    clusterSecret: secret,
+    fileServersDirectory: layout.fileServers,
+    mongoUrl: database.mongoUrl,
+  })
+  const processes = [...(database.supervised === null ? [] : [database.supervised]), manager, ...servers]
+  const { mongoUrl } = database
+  const system = { managerUrl: url, mongoUrl, processes, dataDirectory: layout.root, logsDirectory: layout.logs }
+  return { system, failed: lock.lost }
+}
+
+async function openData(layout: DataLayout, started: Started[]): Promise<DirectoryLock> {
+  await mkdir(layout.root, { recursive: true, mode: 0o700 })
+  const lock = await lockDirectory(layout.root)
+  started.push({ stop: () => lock.release() })
+  for (const directory of [layout.mongo, layout.fileServers, layout.logs]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+  }
+  return lock
+}
+
+function groupOf(members: readonly Supervised[]): Started {
+  return {
+    stop: async () => {
+      await Promise.all(members.map((member) => member.stop()))
+    },
+    kill: () => {
+      for (const member of members) member.kill()
+    },
+  }
+}
+
+async function chooseFileServers(context: LaunchContext): Promise<readonly number[]> {
+  const { layout, options, progress } = context
+  const numbers = planFileServerNumbers(await listFileServerNumbers(layout.fileServers), options.fileServerCount)
+  const chosen: number[] = []
+  for (const number of numbers) {
+    await mkdir(fileServerDirectory(layout.fileServers, number), { recursive: true, mode: 0o700 })
+    if (await isFileServerRunning(context, number))
+      progress.line(`  file-server ${number} runs already, started by someone else`)
+    else chosen.push(number)
+  }
+  return chosen
+}

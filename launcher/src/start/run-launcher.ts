@@ -1,0 +1,88 @@
+import { rmSync } from 'node:fs'
+import { StartError } from '@holdfast/shared/node/run-service'
+import { SettingsError } from '@holdfast/shared/settings/settings'
+import { readStartOptions, type StartOptions, usage } from '../arguments.ts'
+import { layoutOf } from '../data/data-layout.ts'
+import { launch } from './launch.ts'
+import type { Programs, Started } from './launch-context.ts'
+import { Progress } from './progress.ts'
+import { watchSignals } from './signals.ts'
+import { renderSummary } from './summary.ts'
+
+/** Starts everything, keeps it running until a signal, and stops it. @returns the exit code. */
+export async function runLauncher(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  programs: Programs,
+): Promise<number> {
+  process.title = 'holdfast'
+  ignoreClosedConsole()
+  try {
+    const options = readStartOptions(args, environment, environment.INIT_CWD ?? process.cwd())
+    if (options === null) {
+      console.log(usage)
+      return 0
+    }
+    return await runUntilSignal(options, environment, programs)
+  } catch (error) {
+    console.error(isSaidInOneSentence(error) ? `holdfast: ${error.message}` : error)
+    return 1
+  }
+}
+
+async function runUntilSignal(
+  options: StartOptions,
+  environment: NodeJS.ProcessEnv,
+  programs: Programs,
+): Promise<number> {
+  const progress = new Progress((line) => console.log(line))
+  const started: Started[] = []
+  const interruption = watchSignals(() => {
+    progress.line('Killing everything.')
+    for (const { kill } of started.toReversed()) kill?.()
+    rmSync(layoutOf(options.dataDirectory).runFile, { force: true })
+    process.exit(1)
+  })
+  try {
+    progress.line('Starting Holdfast')
+    const context = { options, environment, programs, progress }
+    const { system, failed } = await launch({ ...context, signal: interruption.signal, started })
+    progress.line(renderSummary(system))
+    await Promise.race([failed, waitForAbort(interruption.signal)])
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error
+  } finally {
+    await stopAll(started, progress)
+    interruption.end()
+  }
+  return 0
+}
+
+async function waitForAbort(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+}
+
+/** Everything is stopped, whatever becomes of one of them. */
+async function stopAll(started: readonly Started[], progress: Progress): Promise<void> {
+  if (started.length === 0) return
+  progress.line('Stopping')
+  const startedAt = performance.now()
+  for (const one of started.toReversed()) {
+    await one.stop().catch((error: unknown) => progress.line(`could not be stopped: ${error}`))
+  }
+  progress.line(`Stopped (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
+}
+
+/** The terminal, or the other end of a pipe, may be gone; that is no reason to take the files away from everybody. */
+function ignoreClosedConsole(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+    })
+  }
+}
+
+function isSaidInOneSentence(error: unknown): error is Error {
+  return error instanceof StartError || error instanceof SettingsError
+}

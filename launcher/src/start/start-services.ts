@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { DirectoryInUseError, lockDirectory } from '@holdfast/shared/node/directory-lock'
+import { fileServerDirectory } from '../data/file-server-directories.ts'
+import { RotatingLog } from '../files/rotating-log.ts'
+import { startChild } from '../processes/start-child.ts'
+import { type Supervised, supervise } from '../processes/supervise.ts'
+import type { LaunchContext } from './launch-context.ts'
+import { managerUrl } from './manager-address.ts'
+import type { StartupWatch } from './startup-watch.ts'
+
+interface ServiceOptions {
+  readonly name: string
+  readonly where: string
+  /** Of the log file. */
+  readonly fileName: string
+  readonly script: string
+  readonly env: NodeJS.ProcessEnv
+  readonly startup: StartupWatch
+}
+
+/** Hashing and the disk share libuv's threads in a file-server. */
+const FILE_SERVER_THREADS = '16'
+
+export interface ManagerOptions {
+  readonly port: number
+  readonly secret: string
+  readonly mongoUrl: string
+  readonly startup: StartupWatch
+}
+
+export function startManager(context: LaunchContext, { port, secret, mongoUrl, startup }: ManagerOptions): Supervised {
+  const { options, programs } = context
+  const env = {
+    MONGO_URL: mongoUrl,
+    HOST: options.host,
+    PORT: String(port),
+    CLUSTER_SECRET: secret,
+    ALLOW_ANONYMOUS: String(options.allowAnonymous),
+    LOG_LEVEL: options.logLevel,
+  }
+  return startService(context, {
+    name: 'manager',
+    where: managerUrl(options.host, port),
+    fileName: 'manager',
+    script: programs.manager,
+    env,
+    startup,
+  })
+}
+
+export interface FileServerOptions {
+  readonly number: number
+  readonly secret: string
+  readonly managerUrl: string
+  readonly startup: StartupWatch
+}
+
+export function startFileServer(
+  context: LaunchContext,
+  { number, secret, managerUrl: url, startup }: FileServerOptions,
+): Supervised {
+  const { options, programs, layout } = context
+  const directory = fileServerDirectory(layout.fileServers, number)
+  const env = {
+    MANAGERS: url,
+    CLUSTER_SECRET: secret,
+    DATA_DIR: directory,
+    DATA_ROOT: '',
+    NAME: String(number),
+    LOG_LEVEL: options.logLevel,
+    UV_THREADPOOL_SIZE: FILE_SERVER_THREADS,
+  }
+  const name = `file-server ${number}`
+  return startService(context, {
+    name,
+    where: directory,
+    fileName: `file-server-${number}`,
+    script: programs.fileServer,
+    env,
+    startup,
+  })
+}
+
+/** Started by `npm run file-server`, one may have outlived the last `npm start`. */
+export async function isFileServerRunning(context: LaunchContext, number: number): Promise<boolean> {
+  try {
+    const lock = await lockDirectory(fileServerDirectory(context.layout.fileServers, number))
+    await lock.release()
+    return false
+  } catch (error) {
+    if (error instanceof DirectoryInUseError) return true
+    throw error
+  }
+}
+
+function startService(
+  context: LaunchContext,
+  { name, where, fileName, script, env, startup }: ServiceOptions,
+): Supervised {
+  const { environment, layout, progress } = context
+  const log = new RotatingLog(join(layout.logs, `${fileName}.log`), (problem) => progress.line(problem))
+  const start = () =>
+    startChild({ script, env: { ...environment, ...env }, log, show: (line) => progress.line(`${name} | ${line}`) })
+  const supervised = supervise(
+    {
+      name,
+      where,
+      start: async () => start(),
+      report: (line) => progress.line(line),
+      onEnded: (end) => startup.onEnded(name, end),
+    },
+    start(),
+  )
+  return {
+    ...supervised,
+    get pid() {
+      return supervised.pid
+    },
+    stop: () => supervised.stop().finally(() => log.close()),
+  }
+}

@@ -1,0 +1,32 @@
+import { StartError } from '@holdfast/shared/node/run-service'
+import type { ProcessEnd } from '../processes/running-process.ts'
+
+/** Until all is ready, a process that says that it cannot start ends the whole start. */
+export interface StartupWatch {
+  /** Rejects with a StartError. */
+  readonly failed: Promise<never>
+  onEnded(name: string, end: ProcessEnd): void
+  end(): void
+}
+
+/** @param patienceMs for how long such a process is tried again instead: what a killed start left is going away. */
+export function watchStartup(patienceMs: number): StartupWatch {
+  const patientUntil = performance.now() + patienceMs
+  let isOver = false
+  let fail: (error: StartError) => void = () => undefined
+  const failed = new Promise<never>((_resolve, reject) => {
+    fail = reject
+  })
+  // It may fail between two waits for it; the next one hears of it.
+  failed.catch(() => undefined)
+  return {
+    failed,
+    onEnded: (name, { cannotStart }) => {
+      if (isOver || cannotStart === null || performance.now() < patientUntil) return
+      fail(new StartError(`The ${name} cannot start: ${cannotStart}`))
+    },
+    end: () => {
+      isOver = true
+    },
+  }
+}

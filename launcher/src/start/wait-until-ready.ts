@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { StartError } from '@holdfast/shared/node/run-service'
+
+const POLL_MS = 100
+const REQUEST_MS = 3_000
+
+export interface ReadyOptions {
+  readonly managerUrl: string
+  readonly deadlineMs: number
+  readonly signal: AbortSignal
+}
+
+/** @throws StartError after the deadline. */
+export async function waitUntilReady({ managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
+  const isReady = await poll(
+    deadlineMs,
+    signal,
+    async () => (await request(`${managerUrl}/ready`, signal))?.ok === true,
+  )
+  if (!isReady) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
+}
+
+/** @returns how many file-servers were connected at last: fewer than wanted only after the deadline. */
+export async function waitForFileServers(
+  count: number,
+  { managerUrl, deadlineMs, signal }: ReadyOptions,
+): Promise<number> {
+  let connected = 0
+  await poll(deadlineMs, signal, async () => {
+    const answer = await request(`${managerUrl}/active-nodes`, signal)
+    const nodes: unknown = answer?.ok ? await answer.json().catch(() => null) : null
+    connected = Array.isArray(nodes) ? nodes.length : 0
+    return connected >= count
+  })
+  return connected
+}
+
+async function poll(deadlineMs: number, signal: AbortSignal, isDone: () => Promise<boolean>): Promise<boolean> {
+  const endsAt = performance.now() + deadlineMs
+  while (performance.now() < endsAt) {
+    signal.throwIfAborted()
+    if (await isDone()) return true
+    await delay(POLL_MS, undefined, { signal })
+  }
+  return false
+}
+
+/** @returns null where nobody answers. */
+async function request(url: string, signal: AbortSignal): Promise<Response | null> {
+  return fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) }).catch(() => null)
+}

@@ -1,0 +1,168 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type EmbeddedMongod, startEmbeddedMongod } from '@holdfast/launcher/mongod/embedded-mongod'
+import { startMongodProcess } from '@holdfast/launcher/mongod/mongod-process'
+import type { RunningProcess } from '@holdfast/launcher/processes/running-process'
+import { MongoClient } from 'mongodb'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+let directory: string
+let lines: string[]
+let running: RunningProcess[]
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
+  lines = []
+  running = []
+})
+
+afterEach(async () => {
+  for (const one of running) one.kill()
+  await Promise.all(running.map((one) => one.ended))
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function start(): Promise<EmbeddedMongod> {
+  const mongod = await startEmbeddedMongod({
+    directory,
+    environment: process.env,
+    report: (line) => lines.push(line),
+    onLogLine: () => undefined,
+    signal: AbortSignal.timeout(60_000),
+  })
+  running.push(mongod.running)
+  return mongod
+}
+
+async function withClient<T>(url: string, work: (client: MongoClient) => Promise<T>): Promise<T> {
+  const client = await MongoClient.connect(url, { serverSelectionTimeoutMS: 10_000 })
+  try {
+    return await work(client)
+  } finally {
+    await client.close()
+  }
+}
+
+const insert = (url: string, name: string) =>
+  withClient(url, (client) =>
+    client
+      .db('test')
+      .collection('things')
+      .insertOne({ name }, { writeConcern: { w: 'majority', journal: true } }),
+  )
+const names = (url: string) =>
+  withClient(url, async (client) => {
+    const documents = await client.db('test').collection('things').find().toArray()
+    return documents.map(({ name }) => name)
+  })
+
+describe('the embedded MongoDB', () => {
+  test('has its data and its address again after it was killed and restarted', async () => {
+    const mongod = await start()
+    await insert(mongod.urlOf(''), 'before')
+    mongod.running.kill()
+    expect(await mongod.running.ended).toEqual({ how: 'signal SIGKILL', cannotStart: null })
+    running.push(await mongod.restart(AbortSignal.timeout(60_000)))
+    expect(await names(mongod.urlOf(''))).toEqual(['before'])
+    await insert(mongod.urlOf(''), 'after')
+    expect(await names(mongod.urlOf(''))).toEqual(['before', 'after'])
+  })
+
+  test('has its data on the same port after an orderly stop and a new start', async () => {
+    const first = await start()
+    await insert(first.urlOf(''), 'kept')
+    await first.running.stop()
+    const second = await start()
+    expect(second.port).toBe(first.port)
+    expect(await names(second.urlOf(''))).toEqual(['kept'])
+  })
+
+  test('moves to another port when its own is taken, with its data', async () => {
+    const first = await start()
+    await insert(first.urlOf(''), 'kept')
+    await first.running.stop()
+    const squatter = await listen(first.port)
+    try {
+      const second = await start()
+      expect(second.port).not.toBe(first.port)
+      expect(await names(second.urlOf(''))).toEqual(['kept'])
+      expect(lines).toContain(`mongod: port ${first.port} is taken, port ${second.port} is used instead`)
+      await second.running.stop()
+      const third = await start()
+      expect(third.port).toBe(second.port)
+      expect(await names(third.urlOf(''))).toEqual(['kept'])
+    } finally {
+      squatter.close()
+    }
+  })
+
+  test('ends the mongod that a killed start left on its data', async () => {
+    const first = await start()
+    await insert(first.urlOf(''), 'kept')
+    const second = await start()
+    expect(await first.running.ended).toMatchObject({ cannotStart: null })
+    expect(lines).toContain(`mongod: stopping the one that a killed start left behind (pid ${first.running.pid})`)
+    expect(await names(second.urlOf(''))).toEqual(['kept'])
+  })
+
+  test('leaves a process alone that only has the number which the lock file names', async () => {
+    const first = await start()
+    await first.running.stop()
+    const bystander = spawn('sleep', ['60'])
+    try {
+      await writeFile(join(directory, 'db', 'mongod.lock'), `${bystander.pid}\n`)
+      const second = await start()
+      await insert(second.urlOf(''), 'works')
+      expect(bystander.exitCode ?? bystander.signalCode).toBeNull()
+      expect(lines.join('\n')).not.toMatch(/left behind/)
+    } finally {
+      bystander.kill()
+      await once(bystander, 'exit')
+    }
+  })
+
+  test('listens on loopback only, uses half a gigabyte, and collects no diagnostic data', async () => {
+    const mongod = await start()
+    const options = await withClient(mongod.urlOf(''), (client) => client.db('admin').command({ getCmdLineOpts: 1 }))
+    expect(options.parsed).toMatchObject({
+      net: { bindIp: '127.0.0.1' },
+      setParameter: { diagnosticDataCollectionEnabled: 'false' },
+      storage: { engine: 'wiredTiger', wiredTiger: { engineConfig: { cacheSizeGB: 0.5 } } },
+    })
+  })
+
+  test('refuses data of another series than any mongod that can be had, and says what to do', async () => {
+    await mkdir(join(directory, 'db'), { recursive: true })
+    await writeFile(join(directory, 'mongod.json'), JSON.stringify({ path: '/gone/mongod', version: '4.4.1', port: 1 }))
+    await expect(start()).rejects.toThrow(
+      /written by MongoDB 4\.4\.1.*\/gone\/mongod.*MONGOMS_SYSTEM_BINARY.*MONGO_URL/s,
+    )
+  })
+
+  test('keeps which mongod made the data', async () => {
+    const { binary, port } = await start()
+    const record = JSON.parse(await readFile(join(directory, 'mongod.json'), 'utf8'))
+    expect(record).toEqual({ path: binary.path, version: binary.version, port })
+  })
+})
+
+describe('a mongod process', () => {
+  test('fails with its reason, not with an exception, when its data cannot be opened', async () => {
+    const { binary, running: first } = await start()
+    await first.stop()
+    await rm(join(directory, 'db'), { recursive: true })
+    const missing = startMongodProcess({ binary, dbPath: join(directory, 'db'), port: 0, onLine: () => undefined })
+    await expect(missing).rejects.toThrow()
+  })
+})
+
+async function listen(port: number): Promise<Server> {
+  const server = createServer()
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}

@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { base64Length } from './base64-meter.ts'
+import type { BodyScanner } from './body-scanner.ts'
+import { FormFileScanner } from './form-file-scanner.ts'
+import { JsonFileScanner } from './json-file-scanner.ts'
+import { MultipartFileScanner } from './multipart-file-scanner.ts'
+import { SniffingScanner } from './sniffing-scanner.ts'
+
+/** What a body's announced length may exceed its base64 by: names, other fields, boundaries. */
+const SLACK_BYTES = 128 * 1024
+
+/**
+ * Chooses how to read a body from its headers alone.
+ * @throws UNSUPPORTED_MEDIA, or TOO_LARGE where the announced length leaves no doubt.
+ */
+export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number): BodyScanner {
+  const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (contentEncoding !== '' && contentEncoding !== 'identity') {
+    throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
+  }
+  const contentType = headers['content-type'] ?? ''
+  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  const scanner = makeScanner(type, contentType, maxFileBytes)
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]?.toLowerCase()
+  if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
+    throw new StoreError('UNSUPPORTED_MEDIA', 'the charset must be utf-8')
+  }
+  const most = base64Length(maxFileBytes) * escapeFactor(type) + SLACK_BYTES
+  if (Number(headers['content-length'] ?? 0) > most) throw new StoreError('TOO_LARGE')
+  return scanner
+}
+
+function makeScanner(type: string, contentType: string, maxFileBytes: number): BodyScanner {
+  const makeJson = () => new JsonFileScanner(maxFileBytes)
+  switch (type) {
+    case 'application/json':
+      return makeJson()
+    case 'application/x-www-form-urlencoded':
+      return new SniffingScanner(makeJson, () => new FormFileScanner(maxFileBytes))
+    case 'text/plain':
+    case '':
+      return new SniffingScanner(makeJson, () => {
+        throw unsupported()
+      })
+    case 'multipart/form-data':
+      return new MultipartFileScanner(contentType, maxFileBytes)
+    default:
+      throw unsupported()
+  }
+}
+
+/** A form may escape every character of base64 with three; in JSON some encoders escape `/`, one character in 64. */
+function escapeFactor(type: string): number {
+  if (type === 'application/x-www-form-urlencoded') return 3
+  return type === 'multipart/form-data' ? 1 : 17 / 16
+}
+
+function unsupported(): StoreError {
+  return new StoreError('UNSUPPORTED_MEDIA', 'send JSON, a form, or multipart/form-data')
+}

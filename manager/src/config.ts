@@ -1,0 +1,119 @@
+import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
+import {
+  bytes,
+  flag,
+  httpUrl,
+  integer,
+  logLevel,
+  milliseconds,
+  mongoUrl,
+  port,
+  secret,
+  text,
+} from '@holdfast/shared/settings/parsers'
+import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
+
+const MIB = 1024 ** 2
+const GIB = 1024 ** 3
+
+export const managerSettings = {
+  mongoUrl: {
+    env: 'MONGO_URL',
+    parse: mongoUrl,
+    isSecret: true,
+    doc: 'MongoDB, a replica set: mongodb://host:27017/holdfast?replicaSet=rs0',
+  },
+  clusterSecret: {
+    env: 'CLUSTER_SECRET',
+    parse: secret,
+    isSecret: true,
+    doc: 'What managers and file-servers prove to each other that they know; at least 16 characters',
+  },
+  host: {
+    env: 'HOST',
+    parse: text,
+    default: '127.0.0.1',
+    doc: 'Address to listen on; anything but loopback needs ALLOW_ANONYMOUS=true',
+  },
+  port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  publicUrl: {
+    env: 'MANAGER_URL',
+    parse: (value: string): string | null => httpUrl(value),
+    default: null,
+    doc: 'Where file-servers and other managers reach this manager; http://HOST:PORT unless given',
+  },
+  allowAnonymous: {
+    env: 'ALLOW_ANONYMOUS',
+    parse: flag,
+    default: false,
+    doc: 'Serve beyond loopback although whoever reaches the port can read, write and delete every file',
+  },
+  maxFileBytes: {
+    env: 'MAX_FILE_BYTES',
+    parse: fileBytes,
+    default: 16 * GIB,
+    doc: 'The largest file that is taken, after decoding',
+  },
+  maxUploads: {
+    env: 'MAX_UPLOADS',
+    parse: integer({ min: 1, max: 100_000 }),
+    default: 1024,
+    doc: 'Uploads under way at once; further ones are answered with code 17 and Retry-After',
+  },
+  activeWithinMs: {
+    env: 'ACTIVE_WITHIN_MS',
+    parse: milliseconds,
+    default: 15_000,
+    doc: 'A file-server not heard from for this long is not active',
+  },
+  upkeepEveryMs: {
+    env: 'UPKEEP_EVERY_MS',
+    parse: milliseconds,
+    default: 5_000,
+    doc: 'Pause between two rounds of upkeep',
+  },
+  reconcileEveryMs: {
+    env: 'RECONCILE_EVERY_MS',
+    parse: milliseconds,
+    default: 600_000,
+    doc: 'Pause between two comparisons of file-servers and records',
+  },
+  orphanGraceMs: {
+    env: 'ORPHAN_GRACE_MS',
+    parse: milliseconds,
+    default: 3_600_000,
+    doc: 'How long a copy that no record names is kept',
+  },
+  reconcileMaxShare: {
+    env: 'RECONCILE_MAX_SHARE_PERCENT',
+    parse: integer({ min: 0, max: 100 }),
+    default: 5,
+    doc: 'Reconcile stops and says so when more than this share of a file-server would go, in percent',
+  },
+  rebalanceThreshold: {
+    env: 'REBALANCE_THRESHOLD',
+    parse: integer({ min: 1, max: 1_000_000_000 }),
+    default: 20,
+    doc: 'File-servers that differ by more files than this are rebalanced',
+  },
+  rebalanceBytesPerSecond: {
+    env: 'REBALANCE_BYTES_PER_SECOND',
+    parse: bytes,
+    default: 50 * MIB,
+    doc: 'What rebalancing moves at most, per second',
+  },
+  logLevel: {
+    env: 'LOG_LEVEL',
+    parse: logLevel,
+    default: 'info',
+    doc: 'fatal, error, warn, info, debug, trace or silent',
+  },
+} as const satisfies SettingsTable
+
+export type ManagerSettings = SettingsOf<typeof managerSettings>
+
+function fileBytes(value: string): number {
+  const size = bytes(value)
+  if (size > LARGEST_FILE_BYTES) throw new Error(`must be at most ${LARGEST_FILE_BYTES / GIB}GiB`)
+  return size
+}

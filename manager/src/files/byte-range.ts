@@ -1,0 +1,47 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import parseRange from 'range-parser'
+
+/** Bytes `start` to `end` of a file, `end` not included. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** The one range that a request asks for (RFC 9110 section 14), or null for the whole file. @throws RANGE_NOT_SATISFIABLE */
+export function byteRangeOf(header: string | undefined, sizeBytes: number): ByteRange | null {
+  if (header === undefined) return null
+  const ranges = parseRange(sizeBytes, header)
+  if (ranges === -1) throw new StoreError('RANGE_NOT_SATISFIABLE', `the file has ${sizeBytes} bytes`)
+  // A malformed header, another unit, or several ranges: the whole file is a correct answer.
+  if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return null
+  const [range] = ranges
+  return range === undefined ? null : { start: range.start, end: range.end + 1 }
+}
+
+/** A part of a file, and what of it a range wants. */
+export interface PartSpan {
+  readonly index: number
+  /** Of the part in the file. */
+  readonly offset: number
+  readonly length: number
+  /** Within the part. */
+  readonly from: number
+  readonly to: number
+}
+
+/** The parts that hold a range. They are read and verified whole. */
+export function partsOf(range: ByteRange, sizeBytes: number, partBytes: number): PartSpan[] {
+  const spans: PartSpan[] = []
+  for (let index = Math.floor(range.start / partBytes); index * partBytes < range.end; index++) {
+    const offset = index * partBytes
+    const length = Math.min(partBytes, sizeBytes - offset)
+    spans.push({
+      index,
+      offset,
+      length,
+      from: Math.max(0, range.start - offset),
+      to: Math.min(length, range.end - offset),
+    })
+  }
+  return spans
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import type { Logger } from '@holdfast/shared/node/logger'
+import { readPart } from '../storage/read-part.ts'
+import type { FileServerRegistry } from '../storage/registry.ts'
+import { type ByteRange, type PartSpan, partsOf } from './byte-range.ts'
+import type { FileRecord } from './file.model.ts'
+import type { FileRecords } from './file-records.ts'
+
+export interface DownloadParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+}
+
+export interface DownloadContext {
+  readonly requestId: string
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+/**
+ * The bytes of a range, part by part. Each part is verified before any of its bytes is handed out; the next one is
+ * fetched meanwhile. @throws FILE_UNAVAILABLE where no replica gives a part that is right
+ */
+export async function* downloadFile(
+  parts: DownloadParts,
+  record: FileRecord,
+  range: ByteRange,
+  context: DownloadContext,
+): AsyncGenerator<Buffer> {
+  let current = record
+  const fetch = async (span: PartSpan): Promise<Buffer> => {
+    const whole = await readVerified(parts, current, span, context, (moved) => {
+      current = moved
+    })
+    return whole.subarray(span.from, span.to)
+  }
+  const spans = partsOf(range, record.size, PART_BYTES)
+  let next: Promise<Buffer> | undefined
+  for (const [index, span] of spans.entries()) {
+    const bytes = await (next ?? fetch(span))
+    const following = spans[index + 1]
+    next = following === undefined ? undefined : fetch(following)
+    // Its failure is met when its turn comes, also where nobody asks for it any more.
+    next?.catch(() => undefined)
+    yield bytes
+  }
+}
+
+/** Tries every replica, then reads the record once more: a transfer may have moved it. */
+async function readVerified(
+  parts: DownloadParts,
+  record: FileRecord,
+  span: PartSpan,
+  context: DownloadContext,
+  onMoved: (record: FileRecord) => void,
+): Promise<Buffer> {
+  const bytes = await readFromReplicas(parts.registry, record, span, context)
+  if (bytes !== null) return bytes
+  const again = await parts.records.findLiveById(record._id)
+  if (again !== null && again.version !== record.version) {
+    onMoved(again)
+    const moved = await readFromReplicas(parts.registry, again, span, context)
+    if (moved !== null) return moved
+  }
+  throw new StoreError('FILE_UNAVAILABLE')
+}
+
+async function readFromReplicas(
+  registry: FileServerRegistry,
+  record: FileRecord,
+  span: PartSpan,
+  { requestId, signal, log }: DownloadContext,
+): Promise<Buffer | null> {
+  const [chunk] = record.chunks
+  for (const { server, slot, copyId } of chunk?.replicas ?? []) {
+    const link = registry.find(server)
+    if (link === undefined || chunk === undefined) continue
+    try {
+      const { offset, length } = span
+      const bytes = await readPart(link, { copyId, slot, sha256: chunk.sha256 }, { offset, length, requestId }, signal)
+      if (isPart(bytes, record.partDigests, span.index)) return bytes
+      log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
+    } catch (error) {
+      if (hasErrorName(error, 'CANCELLED')) throw error
+      log.warn({ fileId: record._id, serverId: server, copyId, part: span.index, err: error }, 'replica not read')
+    }
+  }
+  return null
+}
+
+function isPart(bytes: Buffer, partDigests: Uint8Array, index: number): boolean {
+  const expected = Buffer.from(partDigests.buffer, partDigests.byteOffset, partDigests.byteLength)
+  return createHash('sha256')
+    .update(bytes)
+    .digest()
+    .equals(expected.subarray(index * 32, index * 32 + 32))
+}

@@ -1,0 +1,107 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileName } from '@holdfast/shared/file-name'
+import type { ServerId } from '@holdfast/shared/ids'
+import type { mongo, Types } from 'mongoose'
+import { askDatabase, DURABLE } from '../mongo/database.ts'
+import { GroupedInserts } from '../mongo/grouped-inserts.ts'
+import type { FileModel, FileRecord, Replica } from './file.model.ts'
+
+/** Counting by the index takes a while on large collections; nobody's request waits for it. */
+const COUNT_DEADLINE_MS = 12_000
+/** For a database that has just failed to answer in time: its client has waited for long already. */
+const READ_BACK_DEADLINE_MS = 700
+
+/** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
+export class FileRecords {
+  readonly #model: FileModel
+  readonly #inserts: GroupedInserts<FileRecord & mongo.Document>
+
+  constructor(model: FileModel) {
+    this.#model = model
+    this.#inserts = new GroupedInserts(model.collection as unknown as mongo.Collection<FileRecord & mongo.Document>)
+  }
+
+  /**
+   * Makes the file visible. @throws FILE_EXISTS where another live file has the name, COPY_DISCARDED where upkeep has
+   * collected its bytes, DATABASE_UNAVAILABLE where the outcome is not known: then nothing may be cleaned up
+   */
+  async insert(record: FileRecord): Promise<void> {
+    const outcome = await this.#inserts.insert(record)
+    switch (outcome.kind) {
+      case 'inserted':
+        return
+      case 'duplicate':
+        if (outcome.index !== '_id_') throw new StoreError('FILE_EXISTS')
+        return this.#resolveById(record, undefined)
+      case 'unsent':
+        throw new StoreError('OVERLOADED')
+      case 'unknown':
+        return this.#resolveById(record, outcome.cause)
+      default:
+        outcome satisfies never
+    }
+  }
+
+  findLive(name: FileName): Promise<FileRecord | null> {
+    return askDatabase(() =>
+      this.#model
+        .findOne({ name: { $eq: name }, state: 'live' })
+        .lean<FileRecord>()
+        .exec(),
+    )
+  }
+
+  /** The live file if it still is the same one. */
+  findLiveById(id: Types.ObjectId): Promise<FileRecord | null> {
+    return askDatabase(() => this.#model.findOne({ _id: id, state: 'live' }).lean<FileRecord>().exec())
+  }
+
+  /** One update makes the file invisible and frees its name. @returns the record as it was, or null where there is none */
+  markDeleted(name: FileName): Promise<FileRecord | null> {
+    return askDatabase(() =>
+      this.#model
+        .findOneAndUpdate(
+          { name: { $eq: name }, state: 'live' },
+          { $set: { state: 'deleted', deletedAt: new Date() } },
+          DURABLE,
+        )
+        .lean<FileRecord>()
+        .exec(),
+    )
+  }
+
+  /** Deleted files whose copies are still there on one of `servers`, the longest waiting first. */
+  findLeaving(servers: readonly ServerId[], limit: number): Promise<FileRecord[]> {
+    const filter = { state: 'deleted' as const, 'chunks.replicas.server': { $in: servers } }
+    return askDatabase(() => this.#model.find(filter).sort({ deletedAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
+  }
+
+  /** A copy of a deleted file is gone; with the last one the record goes. */
+  async forgetReplica(id: Types.ObjectId, replica: Replica): Promise<void> {
+    const { copyId } = replica
+    await askDatabase(async () => {
+      await this.#model.updateOne(
+        { _id: id, state: 'deleted' },
+        { $pull: { 'chunks.$[].replicas': { copyId } } },
+        DURABLE,
+      )
+      await this.#model.deleteOne({ _id: id, state: 'deleted', 'chunks.replicas.0': { $exists: false } }, DURABLE)
+    })
+  }
+
+  /** How many live files have a replica on the file-server. */
+  countOn(server: ServerId): Promise<number> {
+    const filter = { 'chunks.replicas.server': server }
+    return askDatabase(() => this.#model.countDocuments(filter).exec(), COUNT_DEADLINE_MS)
+  }
+
+  /** Reads the record back. While the outcome is unknown the caller is told that, and nothing else. */
+  async #resolveById(record: FileRecord, cause: unknown): Promise<void> {
+    const found = await askDatabase(
+      () => this.#model.findById(record._id, { state: 1 }).lean<FileRecord>().exec(),
+      READ_BACK_DEADLINE_MS,
+    )
+    if (found?.state === 'tombstone') throw new StoreError('COPY_DISCARDED')
+    if (found === null) throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
+  }
+}

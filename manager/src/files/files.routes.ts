@@ -1,0 +1,150 @@
+import type { IncomingMessage } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
+import Router from '@koa/router'
+import { openIncomingFile } from '../bodies/open-incoming-file.ts'
+import { expectsContinue } from '../http/http-server.ts'
+import type { AppContext, RequestState } from '../http/request-context.ts'
+import type { FileServerRegistry } from '../storage/registry.ts'
+import { type ByteRange, byteRangeOf } from './byte-range.ts'
+import { deleteFile } from './delete-file.ts'
+import { downloadFile } from './download-file.ts'
+import type { FileRecord } from './file.model.ts'
+import type { FileRecords } from './file-records.ts'
+import { safeHeaders } from './safe-headers.ts'
+import { uploadFile } from './upload-file.ts'
+import { writeUnlessStalled } from './write-unless-stalled.ts'
+
+export interface FilesParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+  /** False while the database is away: an upload is refused before its body is read. */
+  readonly isDatabaseAvailable: () => boolean
+  readonly maxFileBytes: number
+  readonly maxUploads: number
+}
+
+/** `/file/a/b` and `/file/a%2Fb` are the same name; only what follows the first `/file/` is the name. */
+const onePath = /^\/file\/.+$/s
+
+/** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
+export function filesRoutes(parts: FilesParts): Router<RequestState> {
+  const router = new Router<RequestState>()
+  let uploadCount = 0
+
+  router.post('/file', async (ctx) => {
+    admitUpload(parts, uploadCount)
+    uploadCount++
+    try {
+      const record = await receive(parts, ctx)
+      ctx.status = 201
+      ctx.body = summaryOf(record)
+      ctx.set('Location', `/file/${record.name.split('/').map(encodeURIComponent).join('/')}`)
+    } finally {
+      uploadCount--
+    }
+  })
+
+  router.get(onePath, async (ctx) => {
+    const record = await parts.records.findLive(nameOf(ctx))
+    if (record === null) throw new StoreError('FILE_NOT_FOUND')
+    await send(parts, ctx, record)
+  })
+
+  router.delete(onePath, async (ctx) => {
+    const { requestId, log } = ctx.state
+    const record = await deleteFile(parts, nameOf(ctx), { requestId, log })
+    ctx.body = { filename: record.name, id: record._id.toHexString() }
+  })
+  return router
+}
+
+/** Everything that can be refused before the body is read is. */
+function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, uploadCount: number): void {
+  if (uploadCount >= maxUploads) throw new StoreError('OVERLOADED')
+  const active = registry.views().filter((view) => view.isActive)
+  if (active.length === 0) throw new StoreError('SERVERS_UNAVAILABLE')
+  if (!active.some((view) => view.isWritable)) throw new StoreError('INSUFFICIENT_STORAGE')
+  if (!isDatabaseAvailable()) throw new StoreError('DATABASE_UNAVAILABLE')
+}
+
+async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> {
+  const { requestId, signal } = ctx.state
+  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), signal }
+  const file = await openIncomingFile(ctx.req, ctx.res, options)
+  return uploadFile(parts, file, { requestId, signal })
+}
+
+async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
+  const etag = `"${record.sha256}"`
+  ctx.set(safeHeaders(record.name, record.contentType))
+  ctx.set({
+    ETag: etag,
+    'Accept-Ranges': 'bytes',
+    'Last-Modified': record.createdAt.toUTCString(),
+    'Cache-Control': 'no-cache',
+  })
+  ctx.status = 200
+  if (ctx.fresh) {
+    ctx.status = 304
+    return
+  }
+  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
+  const range = rangeOf(ctx.req, record, etag)
+  ctx.remove('Content-Range')
+  const { start, end } = range ?? { start: 0, end: record.size }
+  if (range !== null) {
+    ctx.status = 206
+    ctx.set('Content-Range', `bytes ${start}-${end - 1}/${record.size}`)
+  }
+  ctx.set('Content-Length', String(end - start))
+  if (ctx.method === 'HEAD') return
+  await sendBody(parts, ctx, record, { start, end })
+}
+
+/** `If-Range` with another version's tag asks for the whole of this one. */
+function rangeOf({ headers }: IncomingMessage, record: FileRecord, etag: string): ByteRange | null {
+  const condition = headers['if-range']
+  if (condition !== undefined && condition !== etag) return null
+  return byteRangeOf(headers.range, record.size)
+}
+
+async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
+  const { requestId, log, signal } = ctx.state
+  const bytes = downloadFile(parts, record, range, { requestId, log, signal })
+  // The first part is there, and right, before the headers go: until then an error is an answer.
+  const first = await bytes.next()
+  if (first.done === true) {
+    ctx.body = Buffer.alloc(0)
+    return
+  }
+  if (first.value.length === range.end - range.start) {
+    ctx.body = first.value
+    return
+  }
+  ctx.respond = false
+  ctx.flushHeaders()
+  try {
+    await pipeline(writeUnlessStalled(ctx.res, first.value, bytes), ctx.res, { signal })
+  } catch (error) {
+    log.warn({ fileId: record._id, err: error }, 'download ended early')
+    ctx.res.destroy()
+  }
+}
+
+function nameOf(ctx: AppContext): FileName {
+  return decodeFileNamePath(ctx.path.slice('/file/'.length))
+}
+
+function summaryOf(record: FileRecord) {
+  const { name, _id, size, sha256, contentType, createdAt } = record
+  return {
+    filename: name,
+    id: _id.toHexString(),
+    sizeBytes: size,
+    sha256,
+    contentType,
+    createdAt: createdAt.toISOString(),
+  }
+}

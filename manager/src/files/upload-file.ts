@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto'
+import { decodedLength } from '@holdfast/shared/base64-length'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileName } from '@holdfast/shared/file-name'
+import { type FileId, makeCopyId } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
+import type { StoredCopy } from '@holdfast/shared/wire/events'
+import { Types } from 'mongoose'
+import type { IncomingFile } from '../bodies/incoming-file.ts'
+import { deleteCopy } from '../storage/delete-copy.ts'
+import type { FileServerLink } from '../storage/file-server-link.ts'
+import type { FileServerRegistry } from '../storage/registry.ts'
+import { type CopyOrder, storeCopy } from '../storage/store-copy.ts'
+import { contentTypeOf, SNIFF_BYTES } from './content-type.ts'
+import type { FileRecord } from './file.model.ts'
+import type { FileRecords } from './file-records.ts'
+import { SentBytes } from './sent-bytes.ts'
+
+/** File-servers that are tried for bytes that are still in memory. */
+const MAX_ATTEMPTS = 3
+
+export interface UploadParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+}
+
+export interface UploadContext {
+  readonly requestId: string
+  readonly signal: AbortSignal
+}
+
+interface Stored {
+  readonly fileId: Types.ObjectId
+  readonly link: FileServerLink
+  readonly copy: StoredCopy
+}
+
+interface Named {
+  readonly stored: Stored
+  readonly name: FileName
+}
+
+/**
+ * Bytes first, record second: the file is visible only when it is durable. Bytes whose record could not be written are
+ * removed, unless it is not known whether it was.
+ */
+export async function uploadFile(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<FileRecord> {
+  const { stored, name, head } = await storeBytes(parts, file, context)
+  const sniffed = file.encoding === 'base64' ? decodeHead(head) : head.subarray(0, SNIFF_BYTES)
+  const record = recordOf(stored, name, await contentTypeOf(name, sniffed))
+  try {
+    await parts.records.insert(record)
+  } catch (error) {
+    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED')) removeLater(stored, context.requestId)
+    throw error
+  }
+  parts.registry.count(stored.link.id, 1)
+  return record
+}
+
+async function storeBytes(
+  parts: UploadParts,
+  file: IncomingFile,
+  context: UploadContext,
+): Promise<Named & { head: Buffer }> {
+  const sent = new SentBytes(file.bytes)
+  try {
+    const head = await sent.readHead(INLINE_MAX_BYTES)
+    const named = sent.isComplete
+      ? await storeHead(parts, file, head, context)
+      : await storeRest(parts, file, sent, context)
+    return { ...named, head }
+  } finally {
+    await sent.close()
+  }
+}
+
+/** A small file: its whole body is known to be right before a byte is stored, and another file-server can take it. */
+async function storeHead(
+  { registry }: UploadParts,
+  file: IncomingFile,
+  bytes: Buffer,
+  { requestId, signal }: UploadContext,
+): Promise<Named> {
+  const name = await file.finish()
+  const { encoding } = file
+  const sizeBytes = encoding === 'base64' ? sizeOfBase64(bytes.length, paddingOf(bytes)) : bytes.length
+  const tried: FileServerLink[] = []
+  for (;;) {
+    using place = registry.reserve({ sizeBytes, exclude: tried.map((link) => link.id) })
+    const { link } = place
+    const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId })
+    try {
+      const copy = await storeCopy(link, order, { kind: 'inline', bytes }, signal)
+      return { name, stored: { fileId, link, copy } }
+    } catch (error) {
+      tried.push(link)
+      const isHopeless = hasErrorName(error, 'INVALID_REQUEST', 'CANCELLED')
+      if (isHopeless || tried.length === MAX_ATTEMPTS || tried.length === registry.links.length) throw error
+    }
+  }
+}
+
+/** A large file: sent on as it comes, called off before it is durable if the rest of the body is not right. */
+async function storeRest(
+  { registry, records }: UploadParts,
+  file: IncomingFile,
+  sent: SentBytes,
+  { requestId, signal }: UploadContext,
+): Promise<Named> {
+  if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) throw new StoreError('FILE_EXISTS')
+  using place = registry.reserve({ sizeBytes: sent.readBytes })
+  const { fileId, order } = newOrder({ encoding: file.encoding, sizeBytes: null, sha256: null, requestId })
+  let name: FileName | undefined
+  const chunks = sent.all(async () => {
+    name = await file.finish()
+    if (file.encoding === 'base64') sizeOfBase64(sent.readBytes, sent.paddingCount)
+  })
+  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks }, signal)
+  const expectedBytes = file.encoding === 'base64' ? sizeOfBase64(sent.readBytes, sent.paddingCount) : sent.readBytes
+  const stored = { fileId, link: place.link, copy }
+  if (name === undefined || copy.sizeBytes !== expectedBytes) {
+    removeLater(stored, requestId)
+    throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
+  }
+  return { name, stored }
+}
+
+function newOrder(order: Omit<CopyOrder, 'copyId'>): { fileId: Types.ObjectId; order: CopyOrder } {
+  const fileId = new Types.ObjectId()
+  const copyId = makeCopyId(fileId.toHexString() as FileId, randomBytes(4).toString('hex'))
+  return { fileId, order: { ...order, copyId } }
+}
+
+function recordOf({ fileId, link, copy }: Stored, name: FileName, contentType: string): FileRecord {
+  const { sizeBytes, sha256, slot, copyId, partDigests } = copy
+  return {
+    _id: fileId,
+    state: 'live',
+    name,
+    size: sizeBytes,
+    sha256,
+    contentType,
+    owner: null,
+    storageClass: 'single',
+    createdAt: new Date(),
+    expiresAt: null,
+    chunks: [{ size: sizeBytes, sha256, replicas: [{ server: link.id, slot, copyId }] }],
+    partDigests: Buffer.from(partDigests),
+    version: 0,
+  }
+}
+
+/** Not waited for: where it fails, upkeep finds the orphan. */
+function removeLater({ link, copy }: Stored, requestId: string): void {
+  void deleteCopy(link, { copyId: copy.copyId, slot: copy.slot, requestId }).catch(() => undefined)
+}
+
+function sizeOfBase64(length: number, paddingCount: number): number {
+  if (length % 4 !== 0) throw new StoreError('INVALID_REQUEST', 'file is not base64: its length is not a multiple of 4')
+  return decodedLength(length, paddingCount)
+}
+
+function paddingOf(bytes: Buffer): number {
+  if (bytes.at(-1) !== 0x3d) return 0
+  return bytes.at(-2) === 0x3d ? 2 : 1
+}
+
+function decodeHead(head: Buffer): Buffer {
+  const length = Math.ceil(SNIFF_BYTES / 3) * 4
+  return Buffer.from(head.subarray(0, length).toString('latin1'), 'base64')
+}

@@ -1,0 +1,61 @@
+import { type ErrorName, errorRow, isErrorName } from '@holdfast/shared/errors/error-table'
+import { type StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import { dropBody } from './drop-body.ts'
+import type { AppContext, AppMiddleware } from './request-context.ts'
+
+const RETRY_AFTER_SECONDS = 2
+
+/** Of those set before the error: the ones that belong to it. */
+const keptHeaders = ['x-request-id', 'allow', 'content-range']
+
+/** The body of every error answer. */
+export interface ErrorBody {
+  readonly code: number
+  readonly error: ErrorName
+  readonly message: string
+  readonly requestId: string
+  readonly detail?: string
+}
+
+/** The only place where a StoreError becomes a response. Answers of 500 and above carry the code, not the cause. */
+export const errorMiddleware: AppMiddleware = async (ctx, next) => {
+  try {
+    await next()
+  } catch (thrown) {
+    respond(ctx, toStoreError(thrown))
+  }
+}
+
+function respond(ctx: AppContext, error: StoreError): void {
+  const { requestId, log, signal } = ctx.state
+  const name = shownName(error.name)
+  const { code, status, isRetryable, message } = errorRow(name)
+  if (signal.aborted) log.debug({ error: error.name }, 'client gone')
+  else if (name === 'INTERNAL') log.error({ err: error }, 'request failed')
+  else if (status >= 500) log.warn({ error: error.name, detail: error.detail, err: error.cause }, 'request refused')
+  else log.debug({ error: error.name, detail: error.detail }, 'request refused')
+
+  if (ctx.headerSent) {
+    // Part of an answer is out: an unclean end is the only way left to say that it is not all.
+    ctx.res.destroy()
+    return
+  }
+  for (const header of ctx.res.getHeaderNames()) if (!keptHeaders.includes(header)) ctx.res.removeHeader(header)
+  const body: ErrorBody = {
+    code,
+    error: name,
+    message,
+    requestId,
+    ...(error.detail !== undefined && status < 500 ? { detail: error.detail } : {}),
+  }
+  ctx.status = status
+  if (isRetryable && [429, 503].includes(status)) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
+  ctx.body = body
+  dropBody(ctx.req, ctx.res)
+}
+
+/** Errors between manager and file-server appear under the name that the table gives them. */
+function shownName(name: ErrorName): ErrorName {
+  const { shownAs } = errorRow(name)
+  return isErrorName(shownAs) ? shownAs : name
+}

@@ -1,0 +1,23 @@
+import Router from '@koa/router'
+import type { RequestState } from './request-context.ts'
+
+/** Why the manager cannot serve yet, one sentence each. */
+export type ReadinessCheck = () => readonly string[]
+
+/** `/health`: the process lives. `/ready`: it can serve; what is missing otherwise. `/openapi.json`: what it serves. */
+export function healthRoutes(findObstacles: ReadinessCheck, openApiDocument: object): Router<RequestState> {
+  const router = new Router<RequestState>()
+  router.get('/health', (ctx) => {
+    ctx.body = { status: 'alive' }
+  })
+  router.get('/ready', (ctx) => {
+    const waitingFor = findObstacles()
+    ctx.status = waitingFor.length === 0 ? 200 : 503
+    if (waitingFor.length > 0) ctx.set('Retry-After', '1')
+    ctx.body = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor }
+  })
+  router.get('/openapi.json', (ctx) => {
+    ctx.body = openApiDocument
+  })
+  return router
+}

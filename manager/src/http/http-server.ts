@@ -1,0 +1,61 @@
+import { createServer, type Server } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type Router from '@koa/router'
+import Koa from 'koa'
+import { errorMiddleware } from './error-middleware.ts'
+import { type RequestState, requestContext } from './request-context.ts'
+import { refuseCrossSiteWrites } from './same-site.ts'
+
+const HEADERS_TIMEOUT_MS = 10_000
+/** Between two requests. Longer than a proxy's own, so that it is the proxy that lets go. */
+const KEEP_ALIVE_MS = 75_000
+const MAX_CONNECTIONS = 10_000
+const MAX_HEADER_BYTES = 16 * 1024
+
+/** Requests that came with `Expect: 100-continue` and whose body nobody has asked for yet. */
+const waitingForContinue = new WeakSet<object>()
+
+/** Whether the body reader has to call `response.writeContinue()` first. */
+export function expectsContinue(request: object): boolean {
+  return waitingForContinue.delete(request)
+}
+
+/** The HTTP server and the order of its middleware: context, errors, cross-site guard, routes. */
+export function createHttpServer(routers: readonly Router<RequestState>[], log: Logger): Server {
+  const koa = new Koa<RequestState>()
+  koa.use(requestContext(log))
+  koa.use(errorMiddleware)
+  koa.use(refuseCrossSiteWrites)
+  for (const router of routers) koa.use(router.routes())
+  koa.use((ctx) => {
+    const allowed = allowedMethods(routers, ctx.path)
+    if (allowed.length === 0) throw new StoreError('ROUTE_NOT_FOUND', `${ctx.method} ${ctx.path}`.slice(0, 200))
+    ctx.set('Allow', allowed.join(', '))
+    throw new StoreError('METHOD_NOT_ALLOWED', `${ctx.path} answers ${allowed.join(', ')}`.slice(0, 200))
+  })
+  // What reaches Koa's own handler is a client that went away while its answer was written.
+  koa.on('error', (error) => log.debug({ err: error }, 'response not delivered'))
+
+  const handle = koa.callback()
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS }, handle)
+  server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('checkContinue', (request, response) => {
+    waitingForContinue.add(request)
+    handle(request, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    log.debug({ err: error }, 'not an HTTP request')
+    if (!socket.writable) return void socket.destroy()
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  })
+  return server
+}
+
+function allowedMethods(routers: readonly Router<RequestState>[], path: string): string[] {
+  const layers = routers.flatMap((router) => router.match(path, 'OPTIONS').path)
+  return [...new Set(layers.flatMap((layer) => layer.methods))]
+}

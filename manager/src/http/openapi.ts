@@ -1,0 +1,204 @@
+import { type ErrorName, errorRow, errorTable } from '@holdfast/shared/errors/error-table'
+
+const json = (schema: object) => ({ 'application/json': { schema } })
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+const text = { type: 'string' } as const
+const count = { type: 'integer', minimum: 0 } as const
+const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
+
+/** Those that are shown over HTTP: the others travel between manager and file-server only. */
+const shownRows = (Object.keys(errorTable) as ErrorName[])
+  .map((name) => ({ name, ...errorRow(name) }))
+  .filter(({ shownAs }) => shownAs === undefined)
+
+/** The error answers of a route, by status: several share one and are told apart by their code. */
+function errors(...names: ErrorName[]): Record<string, object> {
+  const rows = names.map(errorRow)
+  return Object.fromEntries(
+    [...new Set(rows.map(({ status }) => status))].map((status) => {
+      const sharing = rows.filter((row) => row.status === status)
+      const retryAfter = { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } }
+      return [
+        String(status),
+        {
+          description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
+          ...(sharing.some(({ isRetryable }) => isRetryable) ? { headers: retryAfter } : {}),
+          content: json(ref('Error')),
+        },
+      ]
+    }),
+  )
+}
+
+const everywhere = ['FORBIDDEN', 'INTERNAL', 'DATABASE_UNAVAILABLE'] as const satisfies ErrorName[]
+const upload = { type: 'object', required: ['filename', 'file'], properties: { filename: text, file: text } } as const
+
+const fileHeaders = {
+  'Content-Length': { description: 'Size in bytes', schema: count },
+  'Content-Type': { description: 'From the name, or else from the bytes', schema: text },
+  'Content-Disposition': { description: 'attachment, but for types that are safe to show', schema: text },
+  ETag: { description: 'The sha-256 of the file, 64 hex digits in quotes', schema: text },
+  'X-Content-Type-Options': { description: 'nosniff', schema: text },
+}
+
+const schemas = {
+  Error: {
+    type: 'object',
+    required: ['code', 'error', 'message', 'requestId'],
+    properties: {
+      code: { type: 'integer', enum: shownRows.map(({ code }) => code) },
+      error: { type: 'string', enum: shownRows.map(({ name }) => name) },
+      message: text,
+      requestId: text,
+      detail: { type: 'string', description: 'What exactly is wrong with the request' },
+    },
+  },
+  StoredFile: {
+    type: 'object',
+    required: ['filename', 'id', 'sizeBytes', 'sha256'],
+    properties: { filename: text, id: { type: 'string', pattern: '^[0-9a-f]{24}$' }, sizeBytes: count, sha256: digest },
+  },
+  Readiness: {
+    type: 'object',
+    required: ['status', 'waitingFor'],
+    properties: {
+      status: { type: 'string', enum: ['ready', 'waiting'] },
+      waitingFor: { type: 'array', items: text },
+    },
+  },
+  DeletedFile: { type: 'object', required: ['filename', 'id'], properties: { filename: text, id: text } },
+  ActiveNode: {
+    type: 'object',
+    required: ['id', 'name', 'state', 'lastPingAt', 'files', 'bytes', 'freeBytes', 'totalBytes'],
+    properties: {
+      id: { type: 'string', pattern: '^[0-9a-f]{16}$' },
+      name: text,
+      state: {
+        type: 'string',
+        enum: ['active', 'counting', 'full'],
+        description: 'full: serves and deletes, takes nothing more. counting: its inventory is not done',
+      },
+      lastPingAt: { type: 'string', format: 'date-time' },
+      files: count,
+      bytes: count,
+      freeBytes: count,
+      totalBytes: count,
+    },
+  },
+} as const
+
+const filePath = {
+  parameters: [
+    {
+      name: 'filename',
+      in: 'path',
+      required: true,
+      description: 'Percent-encoded UTF-8; a slash may stand as it is or as %2F',
+      schema: text,
+    },
+  ],
+} as const
+
+export const openApiDocument = {
+  openapi: '3.1.0',
+  info: { title: 'Holdfast', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
+  servers: [{ url: 'http://127.0.0.1:8000' }],
+  paths: {
+    '/file': {
+      post: {
+        operationId: 'uploadFile',
+        summary: 'Store a file under a name that is free',
+        requestBody: {
+          required: true,
+          description:
+            '`file` is base64, in either order with `filename`. JSON is also taken as x-www-form-urlencoded.',
+          content: {
+            ...json(upload),
+            'application/x-www-form-urlencoded': { schema: upload },
+            'multipart/form-data': { schema: upload },
+          },
+        },
+        responses: {
+          201: { description: 'Stored durably', content: json(ref('StoredFile')) },
+          ...errors(
+            'SERVERS_UNAVAILABLE',
+            'FILE_EXISTS',
+            'INVALID_REQUEST',
+            'TOO_LARGE',
+            'UNSUPPORTED_MEDIA',
+            'REQUEST_TIMEOUT',
+            'INSUFFICIENT_STORAGE',
+            'OVERLOADED',
+            ...everywhere,
+          ),
+        },
+      },
+    },
+    '/file/{filename}': {
+      ...filePath,
+      get: {
+        operationId: 'downloadFile',
+        summary: 'The bytes of a file',
+        responses: {
+          200: {
+            description: 'The bytes; a response that ends early or breaks off is not the file',
+            headers: fileHeaders,
+            content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
+          },
+          ...errors('FILE_NOT_FOUND', 'FILE_UNAVAILABLE', 'INVALID_REQUEST', ...everywhere),
+        },
+      },
+      head: {
+        operationId: 'describeFile',
+        summary: 'The headers of a download',
+        responses: {
+          200: { description: 'As for GET, without the bytes', headers: fileHeaders },
+          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', ...everywhere),
+        },
+      },
+      delete: {
+        operationId: 'deleteFile',
+        summary: 'Delete a file, also while its file-server is away',
+        responses: {
+          200: { description: 'Deleted; the name is free', content: json(ref('DeletedFile')) },
+          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', ...everywhere),
+        },
+      },
+    },
+    '/active-nodes': {
+      get: {
+        operationId: 'listActiveNodes',
+        summary: 'The file-servers heard from within ACTIVE_WITHIN_MS',
+        responses: {
+          200: { description: 'By name', content: json({ type: 'array', items: ref('ActiveNode') }) },
+          ...errors('INTERNAL'),
+        },
+      },
+    },
+    '/health': {
+      get: {
+        operationId: 'getHealth',
+        summary: 'Whether the process is alive',
+        responses: { 200: { description: 'It is', content: json({ type: 'object' }) } },
+      },
+    },
+    '/ready': {
+      get: {
+        operationId: 'getReadiness',
+        summary: 'Whether files can be stored: the database answers and a file-server is active',
+        responses: {
+          200: { description: 'They can', content: json(ref('Readiness')) },
+          503: { description: 'Not yet', content: json(ref('Readiness')) },
+        },
+      },
+    },
+    '/openapi.json': {
+      get: {
+        operationId: 'getOpenApi',
+        summary: 'This document',
+        responses: { 200: { description: 'OpenAPI 3.1', content: json({ type: 'object' }) } },
+      },
+    },
+  },
+  components: { schemas },
+} as const

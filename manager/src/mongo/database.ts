@@ -1,0 +1,79 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Logger } from '@holdfast/shared/node/logger'
+import mongoose, { type Connection } from 'mongoose'
+
+/** The connection to MongoDB. Every wait in it is bounded; nothing is queued while the database is away. */
+export interface Database {
+  readonly connection: Connection
+  /** Whether requests are worth trying. False within a moment of the database going away. */
+  readonly isAvailable: boolean
+  close(): Promise<void>
+}
+
+/** A connection on which an answer is awaited for longer is given up, whatever its caller did meanwhile. */
+const SOCKET_TIMEOUT_MS = 15_000
+
+/** How long a request waits for an answer of the database. With a read-back after it still under 3 s. */
+export const ASK_DEADLINE_MS = 2_000
+
+/** Durable on a majority before it counts (https://www.mongodb.com/docs/manual/reference/write-concern/). */
+export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
+
+/** Connects, however long that takes: a database that starts later than its manager is not an error. */
+export async function connectDatabase(url: string, log: Logger): Promise<Database> {
+  for (let attempt = 0; ; attempt++) {
+    const connection = mongoose.createConnection(url, {
+      appName: 'holdfast-manager',
+      bufferCommands: false,
+      autoIndex: false,
+      autoCreate: false,
+      serverSelectionTimeoutMS: ASK_DEADLINE_MS,
+      connectTimeoutMS: ASK_DEADLINE_MS,
+      waitQueueTimeoutMS: ASK_DEADLINE_MS,
+      socketTimeoutMS: SOCKET_TIMEOUT_MS,
+      heartbeatFrequencyMS: 2_000,
+      maxPoolSize: 64,
+      readConcern: { level: 'majority' },
+      ...DURABLE,
+    })
+    connection.on('error', (error) => log.warn({ err: error }, 'database error'))
+    try {
+      await connection.asPromise()
+      connection.on('disconnected', () => log.warn('database away'))
+      connection.on('connected', () => log.info('database back'))
+      return {
+        connection,
+        get isAvailable() {
+          return connection.readyState === 1
+        },
+        close: () => connection.close(),
+      }
+    } catch (error) {
+      await connection.close()
+      if (attempt % 10 === 0)
+        log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'waiting for the database')
+      await delay(1_000)
+    }
+  }
+}
+
+/**
+ * Runs a read or a write for a request. The driver bounds the choice of a server and the wait for a connection, but not
+ * an answer that does not come (a mongod that is stopped, a network that swallows): that is bounded here.
+ * @throws DATABASE_UNAVAILABLE also where a write may have been carried out
+ */
+export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK_DEADLINE_MS): Promise<T> {
+  const late = Symbol('late')
+  const timer = new AbortController()
+  try {
+    const answer = await Promise.race([ask(), delay(deadlineMs, late, { signal: timer.signal })])
+    if (answer === late) throw new StoreError('DATABASE_UNAVAILABLE', 'no answer in time')
+    return answer as T
+  } catch (error) {
+    if (error instanceof StoreError) throw error
+    throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause: error })
+  } finally {
+    timer.abort()
+  }
+}

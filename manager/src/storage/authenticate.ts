@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { ClusterId } from '@holdfast/shared/ids'
+import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
+import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/events'
+import type { Peer } from '@holdfast/shared/wire/peer'
+import { HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+
+export interface ManagerIdentity {
+  /** 16 hex digits, new with every start. */
+  readonly managerId: string
+  readonly clusterId: ClusterId
+  readonly secret: string
+}
+
+/** What a dialling file-server says of itself, checked for form and version only. */
+export function parseHello(auth: unknown, clusterId: ClusterId): Hello {
+  const protocol = typeof auth === 'object' && auth !== null && 'protocol' in auth ? auth.protocol : undefined
+  if (typeof protocol === 'number' && protocol !== PROTOCOL_VERSION) {
+    throw new StoreError(
+      'WRONG_PROTOCOL',
+      `the file-server speaks version ${protocol}, this manager ${PROTOCOL_VERSION}`,
+    )
+  }
+  const hello = parseWire(wireSchemas.hello, auth)
+  if (hello.clusterId !== null && hello.clusterId !== clusterId) {
+    throw new StoreError(
+      'WRONG_CLUSTER',
+      `the file-server's data directory belongs to cluster ${hello.clusterId}, this manager's database to ${clusterId}`,
+    )
+  }
+  return hello
+}
+
+/**
+ * Proves this manager to the file-server and has it prove itself. The manager speaks first: a file-server must not tell
+ * anything, nor join a cluster, before it knows whom it talks to. @throws NOT_AUTHENTICATED
+ */
+export async function authenticate(peer: Peer, hello: Hello, identity: ManagerIdentity): Promise<Heartbeat> {
+  const { managerId, clusterId, secret } = identity
+  const managerNonce = randomBytes(16).toString('hex')
+  const transcript: Transcript = {
+    protocol: PROTOCOL_VERSION,
+    serverId: hello.serverId,
+    bootId: hello.bootId,
+    serverNonce: hello.nonce,
+    managerId,
+    managerNonce,
+    clusterId,
+  }
+  const proof = makeProof(secret, 'manager', transcript)
+  const challenge: Challenge = { protocol: PROTOCOL_VERSION, managerId, clusterId, nonce: managerNonce, proof }
+  const answer = await peer.call('challenge', [challenge], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+  if (typeof answer.proof !== 'string' || !isProof(answer.proof, secret, 'file-server', transcript)) {
+    throw new StoreError('NOT_AUTHENTICATED', 'the file-server does not know this cluster secret')
+  }
+  return parseWire(wireSchemas.heartbeat, answer.heartbeat)
+}

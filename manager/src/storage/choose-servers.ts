@@ -1,0 +1,34 @@
+import type { ServerId } from '@holdfast/shared/ids'
+
+/** A file-server as placement sees it. */
+export interface ServerView {
+  readonly id: ServerId
+  /** Connected and heard from lately. */
+  readonly isActive: boolean
+  /** Takes new copies: neither full nor with a failed disk. */
+  readonly isWritable: boolean
+  /** Files it holds, and those on their way to it. */
+  readonly fileCount: number
+  /** Bytes it can still take, less those on their way to it. */
+  readonly roomBytes: number
+}
+
+export interface PlacementWish {
+  readonly count: number
+  /** What the copy needs, or 0 where it is not known. */
+  readonly sizeBytes: number
+  readonly exclude?: readonly ServerId[]
+}
+
+/** The active file-servers with room that hold the fewest files, at most `count`; the roomier one where they are equal. */
+export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
+  return servers
+    .filter((server) => server.isActive && hasRoom(server, wish.sizeBytes) && !wish.exclude?.includes(server.id))
+    .sort((a, b) => a.fileCount - b.fileCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
+    .slice(0, wish.count)
+    .map((server) => server.id)
+}
+
+export function hasRoom(server: ServerView, sizeBytes: number): boolean {
+  return server.isWritable && server.roomBytes >= sizeBytes
+}

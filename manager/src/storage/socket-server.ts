@@ -1,0 +1,166 @@
+import type { Server as HttpServer } from 'node:http'
+import { fromWireError, StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import type { ServerId } from '@holdfast/shared/ids'
+import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import type { Logger } from '@holdfast/shared/node/logger'
+import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { FileServerToManagerEvents, Hello, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
+import { Peer } from '@holdfast/shared/wire/peer'
+import {
+  FILE_SERVER_NAMESPACE,
+  HANDSHAKE_TIMEOUT_MS,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+} from '@holdfast/shared/wire/protocol'
+import { Server } from 'socket.io'
+import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
+import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
+import type { FileServerRegistry } from './registry.ts'
+
+/** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
+const MAX_STRANGERS = 100
+
+export interface SocketServerParts {
+  readonly httpServer: HttpServer
+  readonly registry: FileServerRegistry
+  readonly identity: ManagerIdentity
+  readonly log: Logger
+  /** Addresses of all managers, this one included. */
+  readonly managers: () => readonly string[]
+  /** Files that a file-server holds by the records. */
+  readonly countFiles: (id: ServerId) => Promise<number>
+  readonly onConnected: (link: FileServerLink) => void
+}
+
+/** The end of the wire that file-servers dial. */
+export class SocketServer {
+  readonly #parts: SocketServerParts
+  readonly #io: Server<FileServerToManagerEvents, ManagerToFileServerEvents>
+  #strangerCount = 0
+  #isClosing = false
+
+  constructor(parts: SocketServerParts) {
+    this.#parts = parts
+    this.#io = new Server(parts.httpServer, {
+      transports: ['websocket'],
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize: MAX_MESSAGE_BYTES + 64 * 1024,
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: PING_TIMEOUT_MS,
+      connectTimeout: HANDSHAKE_TIMEOUT_MS,
+      serveClient: false,
+      cleanupEmptyChildNamespaces: true,
+      // A browser says where its page is from; a file-server never does.
+      allowRequest: (request, give) =>
+        give(null, request.headers.origin === undefined && this.#strangerCount < MAX_STRANGERS),
+    })
+    this.#io.use((_socket, next) => next(new Error(`dial ${FILE_SERVER_NAMESPACE}`)))
+    const namespace = this.#io.of(FILE_SERVER_NAMESPACE)
+    namespace.use((socket, next) => {
+      try {
+        socket.data.hello = parseHello(socket.handshake.auth, parts.identity.clusterId)
+        next()
+      } catch (error) {
+        const refusal = toStoreError(error)
+        parts.log.warn(
+          { address: socket.handshake.address, error: refusal.name, detail: refusal.detail },
+          'file-server refused',
+        )
+        next(new Error(refusal.detail ?? refusal.message))
+      }
+    })
+    namespace.on('connection', (socket) => void this.#admit(socket))
+  }
+
+  /** Tells every file-server the managers it may dial. */
+  announceManagers(): void {
+    for (const link of this.#parts.registry.links)
+      void this.#welcome(link).catch((error) =>
+        this.#parts.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
+      )
+  }
+
+  /** Ends all connections. The HTTP server is closed by its owner. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    this.#io.disconnectSockets(true)
+    this.#io.engine.close()
+  }
+
+  async #admit(socket: FileServerSocket): Promise<void> {
+    const { registry, identity, log, countFiles, onConnected } = this.#parts
+    const hello = socket.data.hello as Hello
+    const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
+    socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
+    this.#strangerCount++
+    try {
+      const heartbeat = await authenticate(new Peer(socket), hello, identity)
+      const link = new FileServerLink(socket, hello, heartbeat, () => performance.now())
+      this.#takeOver(link)
+      const recordCount = await countFiles(link.id)
+      this.#listen(socket, link)
+      await this.#welcome(link)
+      if (!link.isConnected) return
+      registry.add(link, recordCount)
+      log.info({ ...place, files: recordCount }, 'file-server connected')
+      socket.once('disconnect', (reason) => {
+        registry.remove(link)
+        if (!this.#isClosing) log.warn({ ...place, reason }, 'file-server disconnected')
+      })
+      onConnected(link)
+    } catch (error) {
+      const refusal = toStoreError(error)
+      log.warn({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
+      socket.disconnect(true)
+    } finally {
+      this.#strangerCount--
+    }
+  }
+
+  /** One identity, one process: the same one again replaces its stale connection, another one has to wait until that is gone. */
+  #takeOver(link: FileServerLink): void {
+    const known = this.#parts.registry.find(link.id)
+    if (known === undefined || !known.isConnected) return
+    if (known.bootId !== link.bootId)
+      throw new StoreError('FORBIDDEN', 'a file-server with this id is connected already')
+    known.disconnect()
+  }
+
+  #listen(socket: FileServerSocket, link: FileServerLink): void {
+    const { registry, log } = this.#parts
+    const guard = (work: () => void | Promise<void>, ack?: unknown): void => {
+      const done = (result: object): void => {
+        if (typeof ack === 'function') ack(result)
+      }
+      Promise.resolve()
+        .then(work)
+        .then(
+          () => done({ ok: true }),
+          (error: unknown) => {
+            log.debug({ serverId: link.id, err: error }, 'message refused')
+            done({ ok: false, error: toWireError(error) })
+          },
+        )
+    }
+    socket.on('heartbeat', (value) => guard(() => registry.hear(link, parseWire(wireSchemas.heartbeat, value))))
+    socket.on('stream-frame', (value, bytes, ack) =>
+      guard(() => {
+        const { streamId, seq, isLast } = parseWire(wireSchemas.streamFrame, value)
+        if (!(bytes instanceof Uint8Array)) throw new StoreError('INVALID_REQUEST', 'the frame carries no bytes')
+        return link.streams.frame(streamId, seq, isLast, bytes)
+      }, ack),
+    )
+    socket.on('stream-error', (value, ack) =>
+      guard(() => {
+        const { streamId, error } = parseWire(wireSchemas.streamError, value)
+        link.streams.fail(streamId, fromWireError(error))
+      }, ack),
+    )
+    socket.once('disconnect', () => link.streams.failAll(new StoreError('LINK_LOST')))
+  }
+
+  async #welcome(link: FileServerLink): Promise<void> {
+    await link.call('welcome', [{ managers: this.#parts.managers() }], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+  }
+}

@@ -1,0 +1,99 @@
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId, Digest } from '@holdfast/shared/ids'
+import { FRAME_BYTES } from '@holdfast/shared/limits'
+import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { Encoding, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { sendFrames } from '@holdfast/shared/wire/send-frames'
+import { cutFrames } from './cut-frames.ts'
+import { deleteCopy } from './delete-copy.ts'
+import type { FileServerLink } from './file-server-link.ts'
+
+/** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
+const STORE_DEADLINE_MS = 30_000
+/** Committing a large copy means syncing all of it. */
+const COMMIT_DEADLINE_MS = 120_000
+
+export interface CopyOrder {
+  readonly copyId: CopyId
+  readonly encoding: Encoding
+  /** Bytes after decoding, where known. */
+  readonly sizeBytes: number | null
+  readonly sha256: Digest | null
+  readonly requestId: string
+}
+
+/** What is sent: all of it at once, or a stream. A stream may throw to call the copy off before it is durable. */
+export type CopySource =
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array> }
+
+/**
+ * Stores one copy on one file-server and waits until it is durable. After a failure nothing of it stays: the file-server
+ * is told at once where it can be reached, else upkeep finds the orphan.
+ */
+export async function storeCopy(
+  link: FileServerLink,
+  order: CopyOrder,
+  source: CopySource,
+  signal?: AbortSignal,
+): Promise<StoredCopy> {
+  const { copyId, encoding, sizeBytes, sha256, requestId } = order
+  const command: UploadFile = { copyId, encoding, sizeBytes, sha256, requestId }
+  try {
+    const copy =
+      source.kind === 'inline'
+        ? await storeInline(link, command, source.bytes, signal)
+        : await storeStream(link, command, source.chunks, signal)
+    if (copy.copyId !== copyId) throw new StoreError('INTERNAL', 'the ack names another copy')
+    if (sizeBytes !== null && copy.sizeBytes !== sizeBytes)
+      throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
+    return copy
+  } catch (error) {
+    // Not waited for: the outcome is decided, and deleting what is not there is harmless.
+    void deleteCopy(link, { copyId, slot: null, requestId }).catch(() => undefined)
+    throw toStoreError(error)
+  }
+}
+
+async function storeInline(
+  link: FileServerLink,
+  command: UploadFile,
+  bytes: Uint8Array,
+  signal?: AbortSignal,
+): Promise<StoredCopy> {
+  await link.outbound.acquire(bytes.length, signal)
+  const sentAt = performance.now()
+  let linkDelayMs: number | null = null
+  try {
+    const ack = await link.call('upload-file', [command, bytes], { deadlineMs: STORE_DEADLINE_MS, signal })
+    const result = parseWire(wireSchemas.uploadAck, ack)
+    if (result.kind !== 'stored') throw new StoreError('INTERNAL', 'upload-file: unexpected ack')
+    linkDelayMs = performance.now() - sentAt - result.workMs
+    return result.copy
+  } finally {
+    link.outbound.release(bytes.length, linkDelayMs)
+  }
+}
+
+async function storeStream(
+  link: FileServerLink,
+  command: UploadFile,
+  chunks: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<StoredCopy> {
+  await link.call('upload-file', [command, null], { deadlineMs: STORE_DEADLINE_MS, signal })
+  const { copyId } = command
+  const frameCount = await sendFrames(
+    {
+      peer: link.peer,
+      budget: link.outbound,
+      deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+      toCall: (seq, bytes) => ['upload-frame', { copyId, seq }, bytes],
+    },
+    cutFrames(chunks, FRAME_BYTES),
+    signal,
+  )
+  const ack = await link.call('upload-end', [{ copyId, frameCount }], { deadlineMs: COMMIT_DEADLINE_MS, signal })
+  return parseWire(wireSchemas.uploadEndAck, ack).copy
+}

@@ -1,0 +1,88 @@
+import type { Database } from '../mongo/database.ts'
+import { DURABLE } from '../mongo/database.ts'
+
+const LEASE_MS = 15_000
+const RENEW_EVERY_MS = 4_000
+/** The holder stops this much before the database lets another manager in, by its own monotonic clock. */
+const SAFETY_MS = 5_000
+
+interface LeaseDocument {
+  readonly _id: string
+  readonly holder: string
+  readonly epoch: number
+  readonly expiresAt: Date
+}
+
+/**
+ * Which manager does the upkeep: a document in MongoDB, renewed by its holder, taken by another when it runs out (by
+ * mongod's clock). A holder that slept through its end does no harm: every change that upkeep makes is fenced by the
+ * record it changes.
+ */
+export class Lease {
+  readonly #database: Database
+  readonly #holder: string
+  #heldUntil = 0
+  #epoch = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(database: Database, holder: string) {
+    this.#database = database
+    this.#holder = holder
+  }
+
+  get isHeld(): boolean {
+    return performance.now() < this.#heldUntil
+  }
+
+  /** Grows with every change of the holder. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  async start(): Promise<void> {
+    const renew = (): Promise<void> =>
+      // A lease that cannot be renewed runs out: `isHeld` says so.
+      this.#renew().catch(() => undefined)
+    await renew()
+    this.#timer = setInterval(renew, RENEW_EVERY_MS)
+  }
+
+  /** Gives the lease back, so that another manager need not wait. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#heldUntil = 0
+    if (!this.#database.isAvailable) return
+    await this.#collection.deleteOne({ _id: 'upkeep', holder: this.#holder }).catch(() => undefined)
+  }
+
+  get #collection() {
+    return this.#database.connection.collection<LeaseDocument>('leases')
+  }
+
+  async #renew(): Promise<void> {
+    const askedAt = performance.now()
+    const isMine = { $eq: ['$holder', this.#holder] }
+    const isFree = { $or: [isMine, { $lt: [{ $ifNull: ['$expiresAt', '$$NOW'] }, '$$NOW'] }, { $not: ['$holder'] }] }
+    const update = [
+      {
+        $replaceWith: {
+          $cond: [
+            isFree,
+            {
+              _id: '$_id',
+              holder: this.#holder,
+              epoch: { $add: [{ $ifNull: ['$epoch', 0] }, { $cond: [isMine, 0, 1] }] },
+              expiresAt: { $add: ['$$NOW', LEASE_MS] },
+            },
+            '$$ROOT',
+          ],
+        },
+      },
+    ]
+    const options = { upsert: true, returnDocument: 'after' as const, ...DURABLE }
+    const lease = await this.#collection.findOneAndUpdate({ _id: 'upkeep' }, update, options)
+    const isHolder = lease?.holder === this.#holder
+    this.#heldUntil = isHolder ? askedAt + LEASE_MS - SAFETY_MS : 0
+    this.#epoch = lease?.epoch ?? this.#epoch
+  }
+}

@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import { partsOf } from '../files/byte-range.ts'
+import type { FileRecord, Replica } from '../files/file.model.ts'
+import type { FileRecords } from '../files/file-records.ts'
+import type { ReplicaRecords } from '../files/replica-records.ts'
+import { deleteCopy } from '../storage/delete-copy.ts'
+import type { FileServerLink } from '../storage/file-server-link.ts'
+import { readPart } from '../storage/read-part.ts'
+import type { FileServerRegistry } from '../storage/registry.ts'
+import { transferCopy } from '../storage/transfer-copy.ts'
+
+export interface MoveParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+  readonly replicas: ReplicaRecords
+}
+
+const REQUEST_ID = 'rebalance'
+
+/**
+ * Moves a file of class `single` to another file-server: copy, switch the record, read record and new copy again, and only
+ * then delete the source. At every moment the record names a whole copy. @returns whether it was moved
+ */
+export async function moveReplica(
+  parts: MoveParts,
+  record: FileRecord,
+  from: ServerId,
+  to: ServerId,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { registry, replicas } = parts
+  const [chunk] = record.chunks
+  const old = chunk?.replicas.find((replica) => replica.server === from)
+  const [source, target] = [registry.find(from), registry.find(to)]
+  if (chunk === undefined || old === undefined || source === undefined || target === undefined) return false
+
+  const newCopyId = makeCopyId(record._id.toHexString() as FileId, randomBytes(4).toString('hex'))
+  using _place = registry.reserveOn(target, chunk.size)
+  const named = { copyId: old.copyId, slot: old.slot, sha256: chunk.sha256 }
+  const copy = await transferCopy(source, target, { from: named, to: newCopyId, sizeBytes: chunk.size }, signal)
+  const fresh: Replica = { server: to, slot: copy.slot, copyId: copy.copyId }
+
+  // Where the outcome is unknown this throws, and both copies stay: reconcile finds out which one the record names.
+  if (!(await replicas.switchReplica(record, old, fresh))) {
+    await deleteCopy(target, { copyId: fresh.copyId, slot: fresh.slot, requestId: REQUEST_ID })
+    return false
+  }
+  registry.count(to, 1)
+  await confirm(parts, record, old, fresh, target)
+  if (await deleteCopy(source, { copyId: old.copyId, slot: old.slot, requestId: REQUEST_ID })) registry.count(from, -1)
+  return true
+}
+
+/** Reads record and new copy again. A new copy that is not right is given up: the record goes back to the source. */
+async function confirm(
+  { records, replicas }: MoveParts,
+  planned: FileRecord,
+  old: Replica,
+  fresh: Replica,
+  target: FileServerLink,
+): Promise<void> {
+  const current = await records.findLiveById(planned._id)
+  if (current === null) throw new StoreError('FILE_NOT_FOUND', 'the file was deleted while it was moved')
+  const names = current.chunks.some((chunk) => chunk.replicas.some((replica) => replica.copyId === fresh.copyId))
+  if (!names) throw new StoreError('CANCELLED', 'the file was moved again')
+  try {
+    await verifyCopy(current, fresh, target)
+  } catch (error) {
+    if (hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_NOT_FOUND', 'COPY_MISMATCH'))
+      await replicas.switchReplica(current, fresh, old)
+    throw error
+  }
+}
+
+async function verifyCopy(record: FileRecord, replica: Replica, target: FileServerLink): Promise<void> {
+  const digests = Buffer.from(record.partDigests.buffer, record.partDigests.byteOffset, record.partDigests.byteLength)
+  const named = { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
+  for (const { index, offset, length } of partsOf({ start: 0, end: record.size }, record.size, PART_BYTES)) {
+    const bytes = await readPart(target, named, { offset, length, requestId: REQUEST_ID })
+    const isRight = createHash('sha256')
+      .update(bytes)
+      .digest()
+      .equals(digests.subarray(index * 32, index * 32 + 32))
+    if (!isRight) throw new StoreError('DIGEST_MISMATCH')
+  }
+}

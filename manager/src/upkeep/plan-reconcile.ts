@@ -1,0 +1,50 @@
+import { type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
+import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { PlacedRecord } from '../files/replica-records.ts'
+
+export interface PageVerdict {
+  /** No record names them. They may still become wanted: an upload's record comes after its bytes. */
+  readonly orphans: readonly NamedCopy[]
+  /** Quarantined, but a live file needs them. */
+  readonly toRestore: readonly NamedCopy[]
+}
+
+/** Judges a page of a file-server's inventory by the records of its files. */
+export function judgePage(server: ServerId, page: CopyPage, records: ReadonlyMap<FileId, PlacedRecord>): PageVerdict {
+  const isNamed = (copy: NamedCopy): boolean => namesCopy(records.get(fileIdOf(copy.copyId)), server, copy)
+  return {
+    orphans: page.copies.filter((copy) => !isNamed(copy)),
+    toRestore: page.where === 'quarantine' ? page.copies.filter(isNamed) : [],
+  }
+}
+
+export function namesCopy(
+  record: PlacedRecord | undefined,
+  server: ServerId,
+  copy: Omit<NamedCopy, 'sha256'>,
+): boolean {
+  const replicas = record?.chunks?.flatMap((chunk) => chunk.replicas) ?? []
+  return replicas.some(
+    (replica) => replica.server === server && replica.slot === copy.slot && replica.copyId === copy.copyId,
+  )
+}
+
+/** Copies that records name on a page's slots and that the page does not list. */
+export function findMissing(server: ServerId, page: CopyPage, records: readonly PlacedRecord[]): NamedCopy[] {
+  const listed = new Set(page.copies.map((copy) => `${copy.slot}-${copy.copyId}`))
+  return records.flatMap((record) =>
+    record.chunks.flatMap(({ sha256, replicas }) =>
+      replicas
+        .filter((replica) => replica.server === server && !listed.has(`${replica.slot}-${replica.copyId}`))
+        .map(({ slot, copyId }) => ({ slot, copyId, sha256 })),
+    ),
+  )
+}
+
+/** So many orphans are always believed: the uploads that a crash cut off. */
+const BELIEVED_ORPHANS = 50
+
+/** Whether so many copies without a record point at lost records rather than at lost uploads. */
+export function isUnlikelyShare(orphanCount: number, copyCount: number, maxSharePercent: number): boolean {
+  return orphanCount > BELIEVED_ORPHANS && orphanCount * 100 > copyCount * maxSharePercent
+}

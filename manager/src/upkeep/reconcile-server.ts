@@ -1,0 +1,133 @@
+import { hasErrorName } from '@holdfast/shared/errors/store-error'
+import { fileIdOf, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
+import { INVENTORY_PAGE } from '@holdfast/shared/limits'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { ReplicaRecords } from '../files/replica-records.ts'
+import type { FileServerLink } from '../storage/file-server-link.ts'
+import { listCopies, moveCopy, suspectCopies } from '../storage/inventory.ts'
+import { readPart } from '../storage/read-part.ts'
+import { findMissing, isUnlikelyShare, judgePage } from './plan-reconcile.ts'
+
+export interface ReconcileLimits {
+  /** An orphan is kept this long after it was first seen. */
+  readonly graceMs: number
+  readonly maxSharePercent: number
+}
+
+export interface ReconcileReport {
+  readonly copyCount: number
+  readonly orphanCount: number
+  readonly collectedCount: number
+  readonly restoredCount: number
+  readonly missingCount: number
+  /** Orphans past their grace that were kept because they are an unlikely share. */
+  readonly isHalted: boolean
+}
+
+interface Orphan extends NamedCopy {
+  readonly where: CopyPage['where']
+}
+
+/** Orphans looked at in one pass; the rest are found by the next. */
+const MAX_ORPHANS = 100_000
+
+/** Compares one file-server's inventory with the records, both ways, and collects orphans past their grace period. */
+export async function reconcileServer(
+  replicas: ReplicaRecords,
+  link: FileServerLink,
+  limits: ReconcileLimits,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<ReconcileReport> {
+  const orphans: Orphan[] = []
+  let [copyCount, restoredCount, missingCount] = [0, 0, 0]
+  let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
+  while (cursor !== null && !signal.aborted) {
+    const page: CopyPage = await listCopies(link, cursor, signal)
+    const records = await replicas.findPlaces([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
+    const verdict = judgePage(link.id, page, records)
+    for (const copy of verdict.toRestore) await moveCopy(link, 'restore-file', copy)
+    for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
+    if (page.where === 'tree') missingCount += await countMissing(replicas, link, cursor, page, log)
+    copyCount += page.copies.length
+    restoredCount += verdict.toRestore.length
+    cursor = page.next
+  }
+
+  const due = await findDue(link, orphans, limits.graceMs)
+  const isHalted = isUnlikelyShare(due.length, copyCount, limits.maxSharePercent)
+  let collectedCount = 0
+  for (const orphan of isHalted ? [] : due) {
+    if (signal.aborted) break
+    if (await collectOrphan(replicas, link, orphan)) collectedCount++
+    else restoredCount++
+  }
+  return { copyCount, orphanCount: orphans.length, collectedCount, restoredCount, missingCount, isHalted }
+}
+
+async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs: number): Promise<Orphan[]> {
+  const due: Orphan[] = []
+  for (let start = 0; start < orphans.length; start += INVENTORY_PAGE) {
+    const page = orphans.slice(start, start + INVENTORY_PAGE)
+    const agesMs = await suspectCopies(
+      link,
+      page.map(({ copyId, slot, sha256 }) => ({ copyId, slot, sha256 })),
+    )
+    due.push(...page.filter((_orphan, index) => (agesMs[index] ?? 0) >= graceMs))
+  }
+  return due
+}
+
+/**
+ * Out of sight first, renounced for ever second, gone last. A failure between two steps leaves a quarantined copy, which
+ * the next pass judges again. @returns false where a record came to name it: then it is put back
+ */
+async function collectOrphan(replicas: ReplicaRecords, link: FileServerLink, orphan: Orphan): Promise<boolean> {
+  if (orphan.where === 'tree') await moveCopy(link, 'quarantine-file', orphan)
+  const isUnwanted = await replicas.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
+  await moveCopy(link, isUnwanted ? 'discard-file' : 'restore-file', orphan)
+  return isUnwanted
+}
+
+async function countMissing(
+  replicas: ReplicaRecords,
+  link: FileServerLink,
+  cursor: InventoryCursor,
+  page: CopyPage,
+  log: Logger,
+): Promise<number> {
+  const end = page.next?.where === 'tree' ? page.next.slot : SLOT_COUNT
+  const named = await replicas.findInSlots(link.id, cursor.slot, end, 2 * INVENTORY_PAGE)
+  let missingCount = 0
+  for (const copy of findMissing(link.id, page, named)) {
+    if (copy.slot < cursor.slot || copy.slot >= end || (await isThere(link, copy))) continue
+    missingCount++
+    log.error({ serverId: link.id, fileId: fileIdOf(copy.copyId), slot: copy.slot }, 'copy is missing')
+  }
+  return missingCount
+}
+
+/** The page is a picture of a moment: what came after it is asked for by name. */
+async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> {
+  try {
+    await readPart(link, copy, { offset: 0, length: 0, requestId: 'reconcile' })
+    return true
+  } catch (error) {
+    if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH')) return false
+    throw error
+  }
+}
+
+/** When each file-server was last reconciled, and which are due. */
+export class ReconcileSchedule {
+  readonly #doneAt = new Map<ServerId, number>()
+
+  isDue(id: ServerId, now: number, everyMs: number): boolean {
+    return now - (this.#doneAt.get(id) ?? Number.NEGATIVE_INFINITY) >= everyMs
+  }
+
+  done(id: ServerId, now: number): void {
+    this.#doneAt.set(id, now)
+  }
+}

@@ -1,0 +1,38 @@
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { ReplicaRecords } from '../files/replica-records.ts'
+import type { FileServerRegistry } from '../storage/registry.ts'
+import { type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
+import type { Worker } from './upkeep.ts'
+
+/** Reconciles every file-server in turn, each one again after `everyMs`. */
+export function reconciler(
+  parts: { registry: FileServerRegistry; replicas: ReplicaRecords; log: Logger },
+  limits: ReconcileLimits & { readonly everyMs: number },
+): Worker {
+  const { registry, replicas, log } = parts
+  const schedule = new ReconcileSchedule()
+  return {
+    name: 'reconcile',
+    everyMs: Math.min(limits.everyMs, 5_000),
+    async run(signal) {
+      for (const link of registry.links) {
+        if (signal.aborted || !registry.isActive(link)) continue
+        if (!schedule.isDue(link.id, performance.now(), limits.everyMs)) continue
+        const startedAt = performance.now()
+        const report = await reconcileServer(replicas, link, limits, log, signal)
+        schedule.done(link.id, performance.now())
+        const fields = {
+          serverId: link.id,
+          name: link.name,
+          ...report,
+          tookMs: Math.round(performance.now() - startedAt),
+        }
+        if (report.isHalted) log.error(fields, 'reconcile stopped: an unlikely share of the copies has no record')
+        else if (report.missingCount > 0) log.error(fields, 'reconciled: records name copies that are not there')
+        else if (report.collectedCount + report.restoredCount > 0) log.info(fields, 'reconciled')
+        else log.debug(fields, 'reconciled')
+      }
+      return false
+    },
+  }
+}

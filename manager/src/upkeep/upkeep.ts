@@ -1,0 +1,64 @@
+import { toStoreError } from '@holdfast/shared/errors/store-error'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { Lease } from './lease.ts'
+
+/** A piece of background work that comes again and again. */
+export interface Worker {
+  readonly name: string
+  readonly everyMs: number
+  /** Does what there is to do. @returns true where there is more to do at once */
+  run(signal: AbortSignal): Promise<boolean>
+}
+
+/** Runs the workers, each in its own loop, while this manager holds the lease. */
+export class Upkeep {
+  readonly #lease: Lease
+  readonly #log: Logger
+  readonly #stop = new AbortController()
+  readonly #wakers = new Set<() => void>()
+  readonly #loops: Promise<void>[]
+
+  constructor(lease: Lease, workers: readonly Worker[], log: Logger) {
+    this.#lease = lease
+    this.#log = log
+    this.#loops = workers.map((worker) => this.#loop(worker))
+  }
+
+  /** There may be something to do: a file-server has come, say. */
+  wake(): void {
+    for (const wake of [...this.#wakers]) wake()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort(new Error('shutdown'))
+    this.wake()
+    await Promise.all(this.#loops)
+  }
+
+  async #loop(worker: Worker): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      let hasMore = false
+      try {
+        if (this.#lease.isHeld) hasMore = await worker.run(signal)
+      } catch (thrown) {
+        const error = toStoreError(thrown)
+        if (!signal.aborted)
+          this.#log.warn({ worker: worker.name, error: error.name, err: error }, 'upkeep will try again')
+      }
+      if (!hasMore && !signal.aborted) await this.#rest(worker.everyMs)
+    }
+  }
+
+  #rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer)
+        this.#wakers.delete(finish)
+        resolve()
+      }
+      const timer = setTimeout(finish, ms)
+      this.#wakers.add(finish)
+    })
+  }
+}

@@ -1,0 +1,125 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { MultipartFileScanner } from '../../src/bodies/multipart-file-scanner.ts'
+import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
+
+const contentType = 'multipart/form-data; boundary=----border'
+const part = (disposition: string, content: string, headers = '') =>
+  `------border\r\nContent-Disposition: form-data; ${disposition}\r\n${headers}\r\n${content}\r\n`
+const body = (...parts: string[]) => Buffer.from(`${parts.join('')}------border--\r\n`, 'latin1')
+const name = part('name="filename"', 'a')
+const file = part('name="file"; filename="own.bin"', 'ABC', 'Content-Type: application/octet-stream\r\n')
+const text = part('name="file"', 'QUJD')
+
+const scanParts = (bytes: Buffer, maxFileBytes = 1_000_000) =>
+  scan(new MultipartFileScanner(contentType, maxFileBytes), everyByte(bytes))
+
+test.each([
+  ['the name first', body(name, file), 'a', 'binary', 'ABC'],
+  ['the file first', body(file, name), 'a', 'binary', 'ABC'],
+  ['only the part to name it', body(file), 'own.bin', 'binary', 'ABC'],
+  ['base64 text before the name', body(text, name), 'a', 'base64', 'QUJD'],
+  ['base64 text after the name', body(name, text), 'a', 'base64', 'QUJD'],
+  ['an empty file', body(name, part('name="file"; filename="x"', '')), 'a', 'binary', ''],
+  ['an empty text', body(part('name="file"', ''), name), 'a', 'base64', ''],
+  ['other parts', body(part('name="x"', 'y'), file, part('name="z"; filename="z"', 'z'), name), 'a', 'binary', 'ABC'],
+  ['a path for a name', body(part('name="file"; filename="b/c"', 'ABC')), 'b/c', 'binary', 'ABC'],
+  [
+    'almost its boundary within',
+    body(name, part('name="file"; filename="x"', 'A\r\n------borde')),
+    'a',
+    'binary',
+    'A\r\n------borde',
+  ],
+  ['a preamble', Buffer.concat([Buffer.from('preamble\r\n'), body(file)]), 'own.bin', 'binary', 'ABC'],
+  ['an epilogue', Buffer.concat([body(file), Buffer.from('epilogue')]), 'own.bin', 'binary', 'ABC'],
+])('reads a body with %s', async (_, bytes, expectedName, encoding, content) => {
+  expect(await scanParts(bytes)).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
+  const atOnce = await scan(new MultipartFileScanner(contentType, 100), [bytes])
+  expect(atOnce).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
+})
+
+test('tells the name before the file where its field came first, and after it where only the part has one', async () => {
+  const kinds = async (bytes: Buffer) => {
+    const scanner = new MultipartFileScanner(contentType, 100)
+    return [...(await scanner.push(bytes)), ...(await scanner.end())].map((event) => event.kind)
+  }
+  expect(await kinds(body(name, file))).toEqual(['name', 'file', 'bytes', 'file-end'])
+  expect(await kinds(body(file))).toEqual(['file', 'bytes', 'file-end', 'name'])
+})
+
+test.each([
+  ['nothing', Buffer.alloc(0)],
+  ['no parts', body()],
+  ['no file', body(name)],
+  ['no name', body(text)],
+  ['two files', body(name, file, file)],
+  ['a file and a text', body(name, file, text)],
+  ['two names', body(name, file, name)],
+  ['an empty name', body(part('name="filename"', ''), file)],
+  ['a name that is not UTF-8', body(part('name="filename"', '\xff'), file)],
+  ['a part name that is not UTF-8', body(part('name="file"; filename="\xff"', 'ABC'))],
+  ['a part name with a control character', body(part('name="file"; filename="a\x07"', 'ABC'))],
+  ['a name of 256 bytes', body(part('name="filename"', 'a'.repeat(256)), file)],
+  ['base64 of a wrong length', body(name, part('name="file"', 'QUJ'))],
+  ['no last boundary', body(name, file).subarray(0, -6)],
+  ['an end within the file', Buffer.from(`${name}${file}`.slice(0, -3))],
+  ['an end within the headers', Buffer.from(`${name}------border\r\nContent-Dispo`)],
+  ['another boundary', Buffer.from(body(name, file).toString().replaceAll('border', 'other'))],
+  ['no boundary at all', Buffer.from('A'.repeat(1_000))],
+  ['too many parts', body(...Array.from({ length: 101 }, () => part('name="x"', '')), name, file)],
+  ['a file without a disposition', body(name, '------border\r\nContent-Type: text/plain\r\n\r\nABC\r\n')],
+  ['a file part without a name', body(name, part('filename="x"', 'ABC'))],
+])('refuses a body with %s', async (_, bytes) => {
+  expect(await failureOf(scanParts(bytes))).toBe('INVALID_REQUEST')
+  expect(await failureOf(scan(new MultipartFileScanner(contentType, 100), [bytes]))).toBe('INVALID_REQUEST')
+})
+
+test.each(['base64', 'quoted-printable'])('refuses a part that is %s by its own header', async (transferEncoding) => {
+  const bytes = body(
+    name,
+    part('name="file"; filename="x"', 'ABC', `Content-Transfer-Encoding: ${transferEncoding}\r\n`),
+  )
+  expect(await failureOf(scanParts(bytes))).toBe('UNSUPPORTED_MEDIA')
+})
+
+test('refuses much before the first boundary and in parts that nobody asked for', async () => {
+  const noise = Array.from({ length: 20 }, () => Buffer.alloc(65_536, 'x'))
+  const preamble = scan(new MultipartFileScanner(contentType, 1e9), [...noise, body(name, file)])
+  expect(await failureOf(preamble)).toBe('INVALID_REQUEST')
+  const pieces = [Buffer.from(part('name="x"', '').slice(0, -2)), ...noise, body(name, file)]
+  const other = scan(new MultipartFileScanner(contentType, 1e9), pieces)
+  expect(await failureOf(other)).toBe('INVALID_REQUEST')
+})
+
+test.each([
+  ['bytes', part('name="file"; filename="x"', 'ABCD'), part('name="file"; filename="x"', 'ABC')],
+  ['base64', part('name="file"', 'QUJDRA=='), part('name="file"', 'QUJD')],
+])('takes %s at the limit and refuses more', async (_, over, at) => {
+  expect(await failureOf(scanParts(body(name, over), 3))).toBe('TOO_LARGE')
+  expect((await scanParts(body(name, at), 3)).name).toBe('a')
+})
+
+test('refuses a content type without a boundary', () => {
+  expect(() => new MultipartFileScanner('multipart/form-data', 100)).toThrow('Invalid request')
+})
+
+test('reads any bytes and any name, at any cut', async () => {
+  const property = fc.asyncProperty(
+    fc.uint8Array({ maxLength: 300 }),
+    fileName,
+    fc.array(fc.nat(), { maxLength: 12 }),
+    fc.boolean(),
+    async (bytes, filename, cuts, isNameFirst) => {
+      const parts = [
+        Buffer.from(part('name="filename"', filename)),
+        Buffer.concat([Buffer.from(part('name="file"; filename="x"', '').slice(0, -2)), bytes, Buffer.from('\r\n')]),
+      ]
+      const whole = Buffer.concat([...(isNameFirst ? parts : parts.reverse()), body()])
+      const scanned = await scan(new MultipartFileScanner(contentType, 1_000), cut(whole, cuts))
+      expect(scanned.bytes).toEqual(Buffer.from(bytes))
+      expect(scanned.name).toBe(filename.normalize('NFC'))
+    },
+  )
+  await fc.assert(property, { numRuns: 300 })
+})

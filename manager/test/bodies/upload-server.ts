@@ -1,0 +1,56 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { toStoreError } from '@holdfast/shared/errors/store-error'
+import { type IncomingFileOptions, openIncomingFile } from '../../src/bodies/open-incoming-file.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => Promise<unknown>
+
+export interface UploadServer extends AsyncDisposable {
+  readonly port: number
+  readonly url: string
+  /** What became of each request, in order of their ends. */
+  readonly outcomes: readonly string[]
+}
+
+/** An HTTP server on an ephemeral port that answers with what the handler returns, or with its error's name. */
+export async function startUploadServer(handler: Handler): Promise<UploadServer> {
+  const outcomes: string[] = []
+  const answer = async (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {
+    try {
+      const result = await handler(request, response, expectsContinue)
+      outcomes.push('ok')
+      response.end(JSON.stringify(result))
+    } catch (error) {
+      const { name } = toStoreError(error)
+      outcomes.push(name)
+      response.setHeader('connection', 'close')
+      response.end(JSON.stringify({ error: name }))
+    }
+  }
+  const server = createServer({ requestTimeout: 0 }, (request, response) => void answer(request, response, false))
+  server.on('checkContinue', (request, response) => void answer(request, response, true))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    port,
+    url: `http://127.0.0.1:${port}/file`,
+    outcomes,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Reads a whole upload, as a manager would. */
+export function receive(options: Omit<IncomingFileOptions, 'expectsContinue'>): Handler {
+  return async (request, response, expectsContinue) => {
+    const file = await openIncomingFile(request, response, { ...options, expectsContinue })
+    const pieces: Buffer[] = []
+    for await (const piece of file.bytes) pieces.push(piece)
+    const name = await file.finish()
+    const bytes = Buffer.concat(pieces)
+    const content = file.encoding === 'base64' ? Buffer.from(bytes.toString(), 'base64') : bytes
+    return { name, earlyName: file.earlyName, encoding: file.encoding, content: content.toString('hex') }
+  }
+}

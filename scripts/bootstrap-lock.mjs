@@ -1,0 +1,119 @@
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const WAIT_LIMIT_MS = 15 * 60_000
+const POLL_MS = 200
+/** Between the directory and its owner's name lies an instant; who takes longer is dead. */
+const UNNAMED_LIMIT_MS = 10_000
+
+/**
+ * One install or build at a time in this tree. The lock is a directory; one whose owner is dead is taken over.
+ * @template T
+ * @param {string} directory
+ * @param {(line: string) => void} say
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function withBootstrapLock(directory, say, work) {
+  const release = () => rmSync(directory, { recursive: true, force: true })
+  await acquire(directory, say)
+  process.once('exit', release)
+  try {
+    return await work()
+  } finally {
+    process.off('exit', release)
+    release()
+  }
+}
+
+/** @param {string} directory @param {(line: string) => void} say */
+async function acquire(directory, say) {
+  const endsAt = performance.now() + WAIT_LIMIT_MS
+  for (let waits = 0; !tryMake(directory) && !tryTakeOver(directory); waits++) {
+    if (waits === 0) say(`waiting for another install or build (process ${ownerOf(directory) ?? 'unknown'}) to end`)
+    if (performance.now() > endsAt)
+      throw new Error(`${directory} is still held by another process; remove it if that is wrong`)
+    await delay(POLL_MS)
+  }
+}
+
+/** @param {string} directory */
+function tryMake(directory) {
+  try {
+    mkdirSync(directory)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false
+    throw error
+  }
+  nameOwner(directory)
+  return true
+}
+
+/**
+ * Of all that see a dead owner, the one that makes the inner directory may put itself in its place. It looks again when
+ * it has it: by then the lock may be another one, of a living owner.
+ * @param {string} directory
+ */
+function tryTakeOver(directory) {
+  if (!isAbandoned(directory)) return false
+  const inner = join(directory, 'takeover')
+  try {
+    mkdirSync(inner)
+  } catch (error) {
+    if (hasCode(error, 'EEXIST', 'ENOENT')) return false
+    throw error
+  }
+  const isMine = isAbandoned(directory)
+  if (isMine) nameOwner(directory)
+  try {
+    rmdirSync(inner)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
+  return isMine
+}
+
+/** @param {string} directory */
+function nameOwner(directory) {
+  const temporary = join(directory, `owner-${process.pid}`)
+  writeFileSync(temporary, String(process.pid))
+  renameSync(temporary, join(directory, 'owner'))
+}
+
+/** @param {string} directory */
+function isAbandoned(directory) {
+  const owner = ownerOf(directory)
+  if (owner !== null) return !isAlive(owner)
+  try {
+    return Date.now() - statSync(directory).mtimeMs > UNNAMED_LIMIT_MS
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false
+    throw error
+  }
+}
+
+/** @param {string} directory @returns {number | null} */
+function ownerOf(directory) {
+  try {
+    return Number(readFileSync(join(directory, 'owner'), 'utf8'))
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return hasCode(error, 'EPERM')
+  }
+}
+
+/** @param {unknown} error @param {...string} codes */
+function hasCode(error, ...codes) {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code))
+}

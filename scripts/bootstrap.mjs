@@ -1,0 +1,105 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { withBootstrapLock } from './bootstrap-lock.mjs'
+import { runChild } from './run-child.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const lockDirectory = `${root}.bootstrap-lock`
+const oldestNode = [20, 19]
+
+/** Says something to the person who waits; standard output is left to what was asked for. @param {string} line */
+function say(line) {
+  console.error(`holdfast: ${line}`)
+}
+
+/** Ends the process with a sentence where Node is too old: everything else would fail in stranger words. */
+function checkNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const [oldestMajor = 0, oldestMinor = 0] = oldestNode
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return
+  say(`Node.js ${oldestNode.join('.')} or newer is needed, this is ${process.versions.node}.`)
+  process.exit(1)
+}
+
+/**
+ * npm keeps what it installed in node_modules/.package-lock.json, and writes it last: it agrees with the project's lock
+ * file only after a whole install of just that, by `npm ci` or `npm install`. Packages for other platforms are not in it.
+ * @param {string} [directory]
+ */
+export function isInstalled(directory = root) {
+  const wanted = readPackages(`${directory}/package-lock.json`)
+  const installed = readPackages(`${directory}/node_modules/.package-lock.json`)
+  if (wanted === null) throw new Error(`${directory} has no readable package-lock.json`)
+  if (installed === null) return false
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === '') return true
+    const found = installed[path]
+    if (found === undefined) return entry.optional === true
+    return found.version === entry.version && found.integrity === entry.integrity && found.resolved === entry.resolved
+  })
+}
+
+/**
+ * @typedef {{ version?: string, integrity?: string, resolved?: string, optional?: boolean }} LockEntry
+ * @param {string} file
+ * @returns {Record<string, LockEntry> | null}
+ */
+function readPackages(file) {
+  if (!existsSync(file)) return null
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages ?? null
+  } catch (error) {
+    say(`${file} is not readable (${error instanceof Error ? error.message : error})`)
+    return null
+  }
+}
+
+/** Installs what package-lock.json names, unless it is there. Ends the process where that fails. */
+export async function ensureInstalled() {
+  checkNode()
+  if (isInstalled()) return
+  await withBootstrapLock(lockDirectory, say, async () => {
+    if (isInstalled()) return
+    say('installing packages (npm ci); the first time takes a while')
+    const startedAt = performance.now()
+    const npm = process.env.npm_execpath
+    const [command, before] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
+    const code = await runChild(
+      command,
+      [...before, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+      {
+        cwd: root,
+        stdio: ['ignore', process.stderr, process.stderr],
+      },
+    )
+    if (code !== 0) fail('the packages could not be installed: see the lines above', code)
+    say(`packages installed in ${secondsSince(startedAt)} s`)
+  })
+}
+
+/** Compiles what has changed. Ends the process where that fails. */
+export async function ensureBuilt() {
+  const startedAt = performance.now()
+  const timer = setTimeout(() => say('building (tsc -b)'), 1_500)
+  await withBootstrapLock(lockDirectory, say, async () => {
+    const tsc = `${root}node_modules/typescript/bin/tsc`
+    const code = await runChild(process.execPath, [tsc, '-b'], {
+      cwd: root,
+      stdio: ['ignore', process.stderr, process.stderr],
+    })
+    if (code !== 0) fail('the sources could not be built: see the lines above', code)
+  })
+  clearTimeout(timer)
+  if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
+}
+
+/** @param {string} sentence @param {number} code @returns {never} */
+function fail(sentence, code) {
+  say(sentence)
+  process.exit(code)
+}
+
+/** @param {number} startedAt */
+function secondsSince(startedAt) {
+  return ((performance.now() - startedAt) / 1000).toFixed(1)
+}

@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileServerSettings } from '@holdfast/file-server/config'
+import { managerSettings } from '@holdfast/manager/config'
+import { openApiDocument } from '@holdfast/manager/http/openapi'
+import { renderErrors } from './render-errors.ts'
+import { renderConfiguration, renderEnvExample } from './render-settings.ts'
+import { root } from './source-files.ts'
+
+const processes = [
+  { process: 'manager', table: managerSettings },
+  { process: 'file-server', table: fileServerSettings },
+]
+
+const documents: Readonly<Record<string, string>> = {
+  '.env.example': renderEnvExample(processes),
+  'docs/configuration.md': formatted('docs/configuration.md', renderConfiguration(processes)),
+  'docs/errors.md': formatted('docs/errors.md', renderErrors()),
+  'docs/openapi.json': formatted('docs/openapi.json', JSON.stringify(openApiDocument, null, 2)),
+}
+
+/** As `biome ci` wants to find it. */
+function formatted(path: string, input: string): string {
+  const biome = join(root, 'node_modules/.bin/biome')
+  return execFileSync(biome, ['format', `--stdin-file-path=${path}`], { cwd: root, input, encoding: 'utf8' })
+}
+
+const isCheck = process.argv.includes('--check')
+const stale = Object.entries(documents).filter(([path, text]) => {
+  const file = join(root, path)
+  return !existsSync(file) || readFileSync(file, 'utf8') !== text
+})
+if (!isCheck) {
+  mkdirSync(join(root, 'docs'), { recursive: true })
+  for (const [path, text] of stale) writeFileSync(join(root, path), text)
+}
+for (const [path] of stale) console.log(isCheck ? `${path} is not up to date: npm run fix` : `${path} written`)
+console.log(`${Object.keys(documents).length} documents, ${stale.length} ${isCheck ? 'stale' : 'written'}`)
+process.exitCode = isCheck && stale.length > 0 ? 1 : 0

@@ -1,0 +1,114 @@
+/** A source file and what it imports, as the specifiers stand in it. */
+export interface SourceFile {
+  /** From the repository's root, with `/`. */
+  readonly path: string
+  readonly imports: readonly string[]
+  /** Whether it holds nothing but re-exports. */
+  readonly isBarrel: boolean
+}
+
+/** The table of architecture.md section 7: which package may import which others. */
+const packageRules: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  client: ['shared'],
+  web: ['client', 'shared'],
+  'file-server': ['shared'],
+  manager: ['shared'],
+  launcher: ['shared'],
+  bench: ['launcher', 'shared'],
+  test: ['client', 'launcher', 'shared'],
+  scripts: ['shared', 'launcher', 'manager', 'file-server', 'client'],
+}
+
+/** The same between the manager's slices; `mongo` is the ground that those with records stand on. */
+const sliceRules: Readonly<Record<string, readonly string[]>> = {
+  http: [],
+  storage: [],
+  bodies: [],
+  mongo: [],
+  accounts: ['mongo'],
+  files: ['storage', 'bodies', 'accounts', 'mongo'],
+  upkeep: ['files', 'storage', 'mongo'],
+  audio: ['files', 'mongo'],
+  tracker: ['files', 'accounts', 'mongo'],
+}
+
+const exemptFromBarrels = new Set(['jest.config.ts'])
+
+/** @returns one sentence a problem. */
+export function findImportProblems(files: readonly SourceFile[]): string[] {
+  return files.flatMap((file) => [
+    ...(isBarrel(file) ? [`${file.path}: is a barrel; import from the file that defines the name`] : []),
+    ...file.imports.flatMap((specifier) => {
+      const problem = problemOf(file.path, specifier)
+      return problem === null ? [] : [`${file.path}: imports ${specifier}: ${problem}`]
+    }),
+  ])
+}
+
+function isBarrel(file: SourceFile): boolean {
+  return (file.isBarrel || /(^|\/)index\.[cm]?[jt]sx?$/.test(file.path)) && !exemptFromBarrels.has(file.path)
+}
+
+function problemOf(from: string, specifier: string): string | null {
+  if (specifier.split('/').includes('dist')) return 'dist/ is built, not imported'
+  if (specifier.startsWith('node:')) return isForBrowsers(from) ? 'browsers load this file' : null
+  const target = resolve(from, specifier)
+  if (target === null) return isForBrowsers(from) && specifier === 'pino' ? 'browsers load this file' : null
+  if (isForBrowsers(from) && /^(shared|client)\/src\/(node|cli)\//.test(target)) return 'browsers load this file'
+  return packageProblem(from, target) ?? sliceProblem(from, target) ?? appProblem(from, target)
+}
+
+/** What browsers load: the wire's contract and the SDK. */
+function isForBrowsers(path: string): boolean {
+  return /^shared\/src\/(?!node\/)/.test(path) || /^client\/src\/(?!node\/|cli\/)/.test(path)
+}
+
+/** @returns the path from the root, or null for a package that is not ours. */
+function resolve(from: string, specifier: string): string | null {
+  const own = /^@holdfast\/([^/]+)\/(.+)$/.exec(specifier)
+  if (own !== null) return `${own[1]}/src/${own[2]}.ts`
+  if (!specifier.startsWith('.')) return null
+  const parts = from.split('/').slice(0, -1)
+  for (const part of specifier.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '.') parts.push(part)
+  }
+  return parts.join('/')
+}
+
+function packageProblem(from: string, target: string): string | null {
+  const importer = from.split('/')[0] ?? ''
+  const imported = target.split('/')[0] ?? ''
+  if (importer === imported)
+    return /^[^/]+\/test\//.test(target) && !isTest(from) ? 'sources do not import tests' : null
+  const allowed = packageRules[importer]
+  if (allowed === undefined) return null
+  if (allowed.includes(imported)) return null
+  // The mongod that all tests share, the checks' own rules, and the settings tables that a deployment is checked against.
+  if (isTest(from) && (imported === 'test' || imported === 'scripts')) return null
+  if (importer === 'test' && /^[^/]+\/src\/config\.ts$/.test(target)) return null
+  return `${importer} may import ${allowed.join(', ') || 'no other package'}`
+}
+
+function sliceProblem(from: string, target: string): string | null {
+  const importer = /^manager\/src\/([^/]+)\//.exec(from)?.[1]
+  const imported = /^manager\/src\/([^/]+)\//.exec(target)?.[1]
+  if (importer === undefined || imported === undefined || importer === imported) return null
+  const allowed = sliceRules[importer]
+  if (allowed === undefined) return `the slice ${importer} is not in the table of scripts/import-rules.ts`
+  if (allowed.includes(imported)) return null
+  // Routes are where a slice meets HTTP.
+  if (imported === 'http' && from.endsWith('.routes.ts')) return null
+  return `the slice ${importer} may import ${allowed.join(', ') || 'no other slice'}`
+}
+
+function appProblem(from: string, target: string): string | null {
+  if (isTest(from)) return null
+  const app = /^([^/]+)\/src\/app\.ts$/.exec(target)?.[1]
+  return app !== undefined && from !== `${app}/src/main.ts` ? 'only main.ts imports app.ts' : null
+}
+
+function isTest(path: string): boolean {
+  return /^([^/]+\/)?test\//.test(path)
+}

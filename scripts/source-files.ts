@@ -1,0 +1,20 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+
+const skipped = new Set(['node_modules', 'dist', 'coverage', 'data'])
+
+/** Every TypeScript and JavaScript file of the project, from the root, with `/`, in order. */
+export function listSourceFiles(): string[] {
+  return list('').sort()
+}
+
+function list(directory: string): string[] {
+  return readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
+    const path = directory === '' ? entry.name : `${directory}/${entry.name}`
+    if (entry.isDirectory()) return skipped.has(entry.name) || entry.name.startsWith('.') ? [] : list(path)
+    return /\.[cm]?[jt]sx?$/.test(entry.name) && !entry.name.endsWith('.d.ts') ? [path] : []
+  })
+}

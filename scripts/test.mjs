@@ -1,0 +1,60 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureBuilt, ensureInstalled } from './bootstrap.mjs'
+import { runChild } from './run-child.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * A suite that could not be loaded, and a run without a single test, count as failures.
+ * @param {{ numPassedTests: number, numFailedTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} report
+ */
+export function countTests(report) {
+  const brokenSuites = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
+  ).length
+  const passed = report.numPassedTests
+  const failed = report.numFailedTests + brokenSuites
+  return { passed, failed: passed + failed === 0 ? 1 : failed }
+}
+
+/** @param {string} file */
+function readCounts(file) {
+  try {
+    return countTests(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    console.error(`holdfast: vitest left no report (${error instanceof Error ? error.message : error})`)
+    return { passed: 0, failed: 1 }
+  }
+}
+
+/** @param {string[]} args what else vitest is told @returns {Promise<number>} the exit code */
+async function runTests(args) {
+  await ensureInstalled()
+  await ensureBuilt()
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-tests-'))
+  try {
+    const report = join(directory, 'report.json')
+    const vitest = `${root}node_modules/vitest/vitest.mjs`
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+    const code = await runChild(
+      process.execPath,
+      [vitest, 'run', '--config', 'jest.config.ts', ...reporters, ...args],
+      {
+        cwd: root,
+        stdio: 'inherit',
+      },
+    )
+    const { passed, failed } = readCounts(report)
+    if (code !== 0 && failed === 0) console.error(`holdfast: vitest ended with exit code ${code}`)
+    const failures = code !== 0 && failed === 0 ? 1 : failed
+    console.log(`${passed} passed, ${failures} failed`)
+    return failures === 0 ? 0 : code || 1
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await runTests(process.argv.slice(2))

@@ -1,0 +1,75 @@
+import { lstat } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+
+export type OwnerAnswer =
+  /** A process listens; its id where it said so in time. */
+  | { readonly kind: 'busy'; readonly pid: number | null }
+  | { readonly kind: 'dead' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'not-a-socket' }
+
+const ANSWER_LIMIT_MS = 1_000
+const MAX_ANSWER_BYTES = 200
+
+/** A socket that tells everyone who connects which process has it: one line of JSON. */
+export async function listenAsOwner(path: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy())
+    // A caller that hangs up early has what it wanted: somebody listens.
+    socket.on('error', () => socket.destroy())
+    socket.end(`${JSON.stringify({ pid: process.pid })}\n`)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  return server.unref()
+}
+
+/** Asks whoever listens behind a lock's name. @throws errors other than the usual ends of a connection attempt */
+export function askOwner(path: string): Promise<OwnerAnswer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path)
+    let isConnected = false
+    let text = ''
+    const finish = (answer: OwnerAnswer): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(answer)
+    }
+    const timer = setTimeout(() => finish({ kind: 'busy', pid: null }), ANSWER_LIMIT_MS)
+    socket.on('connect', () => {
+      isConnected = true
+    })
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1')
+      if (text.includes('\n') || text.length > MAX_ANSWER_BYTES) finish({ kind: 'busy', pid: pidIn(text) })
+    })
+    socket.on('end', () => finish({ kind: 'busy', pid: pidIn(text) }))
+    socket.on('error', (error) => {
+      const code = 'code' in error ? error.code : undefined
+      if (isConnected || code === 'EAGAIN') finish({ kind: 'busy', pid: null })
+      else if (code === 'ENOENT') finish({ kind: 'gone' })
+      else if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') resolveRefused(path).then(finish, reject)
+      else {
+        clearTimeout(timer)
+        reject(error)
+      }
+    })
+  })
+}
+
+/** A plain file refuses connections too, but has no owner who could be dead. */
+async function resolveRefused(path: string): Promise<OwnerAnswer> {
+  try {
+    return { kind: (await lstat(path)).isSocket() ? 'dead' : 'not-a-socket' }
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'gone' }
+    throw error
+  }
+}
+
+function pidIn(line: string): number | null {
+  const pid = Number(/^\{"pid":(\d{1,10})\}/.exec(line)?.[1])
+  return Number.isInteger(pid) ? pid : null
+}

@@ -1,0 +1,61 @@
+import { toStoreError } from '../errors/store-error.ts'
+import type { FrameBudget } from './frame-budget.ts'
+import type { Peer } from './peer.ts'
+
+export interface FrameSender {
+  readonly peer: Peer
+  readonly budget: FrameBudget
+  /** A frame that is not acknowledged within this time ends the stream. */
+  readonly deadlineMs: number
+  /** Event and arguments of the frame `seq`. */
+  readonly toCall: (seq: number, bytes: Uint8Array) => readonly [event: string, ...args: unknown[]]
+}
+
+/**
+ * Sends frames in order, as many at once as the budget allows, and waits until all are acknowledged. The first failure
+ * ends it: no further frame is sent, and that failure is thrown. @returns the number of frames
+ */
+export async function sendFrames(
+  sender: FrameSender,
+  frames: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { peer, budget, deadlineMs, toCall } = sender
+  const stop = new AbortController()
+  const forward = (): void => stop.abort(signal?.reason)
+  signal?.addEventListener('abort', forward)
+  const inFlight = new Set<Promise<void>>()
+  let failure: unknown
+  let seq = 0
+
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    const sentAt = performance.now()
+    const [event, ...args] = toCall(seq++, bytes)
+    try {
+      await peer.call(event, args, { deadlineMs, signal: stop.signal })
+      budget.release(bytes.length, performance.now() - sentAt)
+    } catch (error) {
+      budget.release(bytes.length, null)
+      failure ??= error
+      stop.abort(error)
+    }
+  }
+
+  try {
+    for await (const bytes of frames) {
+      await budget.acquire(bytes.length, stop.signal)
+      const sending = send(bytes)
+      inFlight.add(sending)
+      sending.finally(() => inFlight.delete(sending))
+    }
+    await Promise.all(inFlight)
+  } catch (error) {
+    failure ??= error
+    stop.abort(error)
+    await Promise.all(inFlight)
+  } finally {
+    signal?.removeEventListener('abort', forward)
+  }
+  if (failure !== undefined) throw toStoreError(failure)
+  return seq
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { findImportProblems } from '../scripts/import-rules.ts'
+import { findLockProblems, findVersionProblems } from '../scripts/package-rules.ts'
+
+const problemsOf = (path: string, ...imports: string[]): string[] =>
+  findImportProblems([{ path, imports, isBarrel: false }])
+
+describe('the check of import directions', () => {
+  test.each([
+    ['shared/src/ids.ts', './errors/store-error.ts'],
+    ['shared/src/node/logger.ts', 'node:fs'],
+    ['manager/src/files/upload-file.ts', '../storage/store-copy.ts'],
+    ['manager/src/files/files.routes.ts', '../http/request-context.ts'],
+    ['manager/src/app.ts', './upkeep/rebalance.ts'],
+    ['manager/src/main.ts', './app.ts'],
+    ['manager/test/files/upload-file.test.ts', '../../src/app.ts'],
+    ['client/src/cli/main.ts', 'node:fs'],
+    ['client/src/store-client.ts', '@holdfast/shared/ids'],
+    ['test/whole.test.ts', '@holdfast/launcher/config'],
+    ['test/deployment.test.ts', '@holdfast/manager/config'],
+    ['bench/src/main.ts', '@holdfast/shared/run-file'],
+  ])('lets %s import %s', (path, specifier) => {
+    expect(problemsOf(path, specifier)).toEqual([])
+  })
+
+  test.each([
+    ['shared/src/ids.ts', '@holdfast/manager/config', 'shared may import no other package'],
+    ['shared/src/wire/peer.ts', 'node:events', 'browsers load this file'],
+    ['shared/src/wire/peer.ts', '../node/logger.ts', 'browsers load this file'],
+    ['client/src/store-client.ts', 'node:crypto', 'browsers load this file'],
+    ['client/src/store-client.ts', './node/save-file.ts', 'browsers load this file'],
+    ['client/src/store-client.ts', '@holdfast/shared/node/logger', 'browsers load this file'],
+    ['file-server/src/app.ts', '../../manager/src/config.ts', 'file-server may import shared'],
+    ['launcher/src/main.ts', '@holdfast/client/store-client', 'launcher may import shared'],
+    ['manager/src/files/upload-file.ts', '../upkeep/rebalance.ts', 'the slice files may import'],
+    ['manager/src/storage/registry.ts', '../files/file.model.ts', 'the slice storage may import no other slice'],
+    ['manager/src/files/upload-file.ts', '../http/request-context.ts', 'the slice files may import'],
+    ['manager/src/new-slice/a.ts', '../files/file.model.ts', 'is not in the table'],
+    ['manager/src/files/upload-file.ts', '../app.ts', 'only main.ts imports app.ts'],
+    ['manager/src/app.ts', '../test/app.test.ts', 'sources do not import tests'],
+    ['launcher/src/start.ts', '../dist/start.js', 'dist/ is built'],
+    ['test/whole.test.ts', '@holdfast/manager/app', 'test may import'],
+  ])('refuses that %s imports %s', (path, specifier, problem) => {
+    expect(problemsOf(path, specifier)).toEqual([expect.stringContaining(problem)])
+  })
+
+  test('refuses barrels', () => {
+    expect(findImportProblems([{ path: 'shared/src/all.ts', imports: ['./ids.ts'], isBarrel: true }])).toHaveLength(1)
+    expect(problemsOf('shared/src/errors/index.ts')).toHaveLength(1)
+  })
+})
+
+describe('the check of dependencies', () => {
+  test('refuses versions that are not exact', () => {
+    const dependencies = { a: '1.2.3', b: '^1.2.3', c: '*', d: '1.2.3-beta.1' }
+    expect(findVersionProblems('package.json', { dependencies })).toEqual([
+      'package.json: b is "^1.2.3", not an exact version',
+      'package.json: c is "*", not an exact version',
+    ])
+  })
+
+  test('refuses a lock file that names a registry', () => {
+    const packages = {
+      'node_modules/a': { resolved: 'https://registry.example/a.tgz' },
+      'node_modules/b': { resolved: 'b' },
+    }
+    expect(findLockProblems({ packages })).toEqual([
+      'package-lock.json: node_modules/a is tied to https://registry.example/a.tgz',
+    ])
+  })
+})

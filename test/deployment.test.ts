@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileServerSettings } from '@holdfast/file-server/config'
+import { managerSettings } from '@holdfast/manager/config'
+import { readSettings, type SettingsTable } from '@holdfast/shared/settings/settings'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+
+interface Service {
+  readonly image: string
+  readonly build?: string
+  readonly command: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
+  readonly ports?: readonly string[]
+  readonly volumes?: readonly string[]
+  readonly healthcheck: { readonly test: readonly string[] }
+  readonly restart: string
+  readonly stop_grace_period: string
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
+}
+
+const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const compose = parse(read('docker-compose.yml')) as {
+  services: { mongo: Service; manager: Service; 'file-server': Service }
+  volumes: Record<string, unknown>
+}
+const { mongo, manager, 'file-server': fileServer } = compose.services
+const dockerfile = read('Dockerfile')
+
+describe('docker-compose.yml', () => {
+  test('runs MongoDB 8 as a replica set that its health check makes', () => {
+    expect(mongo.image).toMatch(/^mongo:8\./)
+    expect(mongo.command).toEqual(expect.arrayContaining(['--replSet', 'rs0']))
+    expect(mongo.healthcheck.test.join(' ')).toContain("rs.initiate({ _id: 'rs0'")
+    expect(manager.environment?.MONGO_URL).toContain('replicaSet=rs0')
+    expect(manager.depends_on?.mongo?.condition).toBe('service_healthy')
+  })
+
+  test('publishes the manager on the loopback of the host, and nothing else', () => {
+    const ports = Object.values(compose.services).flatMap((service) => service.ports ?? [])
+    expect(ports).toEqual([`127.0.0.1:8000:${manager.environment?.PORT}`])
+  })
+
+  test('restarts every service, checks its health, and gives it time to end', () => {
+    for (const service of Object.values(compose.services)) {
+      expect(service.restart).toBe('unless-stopped')
+      expect(service.healthcheck.test[0]).toBe('CMD')
+      expect(Number.parseInt(service.stop_grace_period, 10)).toBeGreaterThan(20)
+    }
+  })
+
+  test.each<[string, Service, SettingsTable]>([
+    ['manager', manager, managerSettings],
+    ['file-server', fileServer, fileServerSettings],
+  ])('gives the %s settings that it knows, and all that it requires', (_, { environment = {} }, table) => {
+    const { UV_THREADPOOL_SIZE, ...settings } = environment
+    expect(UV_THREADPOOL_SIZE).toBe('16')
+    const known = Object.values(table).map((setting) => setting.env)
+    expect(known).toEqual(expect.arrayContaining(Object.keys(settings)))
+    const given = { ...settings, CLUSTER_SECRET: 'sixteen characters' }
+    expect(readSettings(table, given)).toMatchObject({ clusterSecret: 'sixteen characters' })
+  })
+
+  test('has no secret in it and does not start without one', () => {
+    for (const { environment } of [manager, fileServer])
+      expect(environment?.CLUSTER_SECRET).toMatch(/^\$\{CLUSTER_SECRET:\?/)
+  })
+
+  test('lets file-servers be scaled: no fixed name or port, one volume that the image owns', () => {
+    expect(fileServer).not.toHaveProperty('container_name')
+    expect(fileServer).not.toHaveProperty('ports')
+    expect(fileServer.volumes).toEqual(['file-server-data:/data'])
+    expect(fileServer.environment).toMatchObject({ DATA_ROOT: '/data', MANAGERS: manager.environment?.MANAGER_URL })
+    expect(dockerfile).toMatch(/install -d -o node -g node \/data/)
+    expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(['file-server-data', 'mongo-data']))
+  })
+
+  test("checks a manager's health by whether it is ready", async () => {
+    let status = 200
+    const server = createServer((request, response) => {
+      response.statusCode = request.url === '/ready' ? status : 404
+      response.end()
+    }).listen(0, '127.0.0.1')
+    try {
+      await new Promise((resolve) => server.once('listening', resolve))
+      const script = manager.healthcheck.test[3]?.replace('8000', String((server.address() as AddressInfo).port)) ?? ''
+      expect(await exitCodeOf(script)).toBe(0)
+      status = 503
+      expect(await exitCodeOf(script)).toBe(1)
+    } finally {
+      server.close()
+    }
+  })
+
+  test.runIf(process.platform === 'linux')("checks a file-server's health by its lock's socket", async () => {
+    const socket = join(tmpdir(), `lock-deployment-${process.pid}`)
+    const script = fileServer.healthcheck.test[3] ?? ''
+    const pattern = /\/(.+)\/\.test/.exec(script)?.[1] ?? ''
+    const server = createServer().listen(socket)
+    try {
+      await new Promise((resolve) => server.once('listening', resolve))
+      const line = readFileSync('/proc/net/unix', 'utf8')
+        .split('\n')
+        .find((candidate) => candidate.endsWith(socket))
+      expect(line).toMatch(new RegExp(pattern))
+      expect(line?.replace(' 00010000 ', ' 00000000 ')).not.toMatch(new RegExp(pattern))
+      expect(await exitCodeOf(script)).toBe(0)
+    } finally {
+      server.close()
+    }
+  })
+})
+
+describe('Dockerfile', () => {
+  const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] }
+  const { references } = JSON.parse(read('tsconfig.json')) as { references: { path: string }[] }
+
+  test('installs every workspace and copies all that is built', () => {
+    for (const workspace of workspaces) expect(dockerfile).toContain(`\nCOPY ${workspace}/package.json ${workspace}/\n`)
+    for (const { path } of references) expect(dockerfile).toContain(`\nCOPY ${path} ${path}\n`)
+    expect(dockerfile).toMatch(/^RUN npm ci/m)
+  })
+
+  test('runs as a user that is not root', () => {
+    const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '))
+    expect(last).toMatch(/\nUSER node\n/)
+  })
+
+  test('builds with a Node that the project supports', () => {
+    const versions = [...dockerfile.matchAll(/^FROM node:(\d+)-/gm)].map((match) => Number(match[1]))
+    expect(versions).toHaveLength(2)
+    for (const version of versions) expect(version).toBeGreaterThanOrEqual(20)
+  })
+
+  test('leaves out secrets, data and what is built here', () => {
+    const ignored = read('.dockerignore').split('\n')
+    expect(ignored).toEqual(expect.arrayContaining(['**/node_modules', '**/dist', '.env', 'data', '.git']))
+  })
+})
+
+/** Asynchronously: a server in this process has to answer meanwhile. */
+async function exitCodeOf(script: string): Promise<number | null> {
+  const child = spawn(process.execPath, ['-e', script], { timeout: 10_000 })
+  return new Promise((resolve) => child.on('close', resolve))
+}

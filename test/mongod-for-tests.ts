@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type {} from 'vitest'
+import type { TestProject } from 'vitest/node'
+import { startEmbeddedMongod } from '../launcher/src/mongod/embedded-mongod.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A replica set of one, without a database: every test file chooses its own. */
+    mongoUrl: string
+  }
+}
+
+/** One embedded MongoDB for all suites that need one. */
+// biome-ignore lint/style/noDefaultExport: Vitest takes a global setup's default export.
+export default async function startMongodForTests(project: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-test-mongo-'))
+  const steps: string[] = []
+  try {
+    const mongod = await startEmbeddedMongod({
+      directory,
+      environment: process.env,
+      report: (line) => steps.push(line),
+      onLogLine: () => undefined,
+      signal: AbortSignal.timeout(10 * 60_000),
+    })
+    project.provide('mongoUrl', mongod.urlOf(''))
+    return async () => {
+      await mongod.running.stop()
+      await rm(directory, { recursive: true, force: true })
+    }
+  } catch (error) {
+    await rm(directory, { recursive: true, force: true })
+    throw new Error(['no MongoDB for the tests', ...steps].join('\n'), { cause: error })
+  }
+}
