@@ -30,6 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'with database',
+          testTimeout: 60_000,
           include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: withoutDatabase,
           globalSetup: ['test/mongod-for-tests.ts'],

@@ -35,7 +35,9 @@ export function isInstalled(directory = root) {
     if (path === '') return true
     const found = installed[path]
     if (found === undefined) return entry.optional === true
-    return found.version === entry.version && found.integrity === entry.integrity && found.resolved === entry.resolved
+    // A platform package that the registry mirror did not carry stands in the lock without its integrity.
+    const isSame = entry.integrity === undefined || found.integrity === entry.integrity
+    return found.version === entry.version && isSame && found.resolved === entry.resolved
   })
 }
 

@@ -4,11 +4,13 @@ import { listSourceFiles, root } from './source-files.ts'
 
 const mirrored = /^(shared|manager|file-server|launcher|client)\/test\/(.+)\.test\.ts$/
 
+/** `x.test.ts` tests `x.ts`; where a file has several, `x.<aspect>.test.ts` does. */
 const tests = listSourceFiles().flatMap((path) => {
-  const match = mirrored.exec(path)
-  return match === null ? [] : [{ path, source: `${match[1]}/src/${match[2]}.ts` }]
+  const [, workspace, name = ''] = mirrored.exec(path) ?? []
+  if (workspace === undefined) return []
+  return [{ path, sources: [name, name.replace(/\.[^./]+$/, '')].map((stem) => `${workspace}/src/${stem}.ts`) }]
 })
-const strays = tests.filter(({ source }) => !existsSync(join(root, source)))
-for (const { path, source } of strays) console.error(`${path}: tests ${source}, which does not exist`)
+const strays = tests.filter(({ sources }) => !sources.some((source) => existsSync(join(root, source))))
+for (const { path, sources } of strays) console.error(`${path}: tests ${sources[0]}, which does not exist`)
 console.log(`${tests.length} tests, ${strays.length} without their source`)
 process.exitCode = strays.length === 0 ? 0 : 1

@@ -3,8 +3,11 @@ import { constants } from 'node:os'
 
 const passedOn = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 
+const PARENT_CHECK_MS = 500
+
 /**
  * Runs a program to its end and passes signals on to it: whoever stops this process stops that one, and waits for it.
+ * npm's shell does not pass SIGTERM on but dies of it: under npm, the end of the parent counts as one.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {import('node:child_process').SpawnOptions} options
@@ -15,12 +18,19 @@ export async function runChild(command, args, options) {
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => child.kill(signal)
   for (const signal of passedOn) process.on(signal, passOn)
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.env.npm_lifecycle_event === undefined || process.ppid === parent) return
+    clearInterval(timer)
+    child.kill('SIGTERM')
+  }, PARENT_CHECK_MS)
   try {
     return await new Promise((resolve, reject) => {
       child.once('error', reject)
       child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
     })
   } finally {
+    clearInterval(timer)
     for (const signal of passedOn) process.off(signal, passOn)
   }
 }

@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-const skipped = new Set(['node_modules', 'dist', 'coverage', 'data'])
+const skipped = new Set(['node_modules', 'dist', 'coverage'])
+/** Of `npm start`, at the root only. */
+const dataDirectory = 'data'
 
 /** Every TypeScript and JavaScript file of the project, from the root, with `/`, in order. */
 export function listSourceFiles(): string[] {
@@ -14,7 +16,8 @@ export function listSourceFiles(): string[] {
 function list(directory: string): string[] {
   return readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
     const path = directory === '' ? entry.name : `${directory}/${entry.name}`
-    if (entry.isDirectory()) return skipped.has(entry.name) || entry.name.startsWith('.') ? [] : list(path)
+    if (entry.isDirectory())
+      return skipped.has(entry.name) || entry.name.startsWith('.') || path === dataDirectory ? [] : list(path)
     return /\.[cm]?[jt]sx?$/.test(entry.name) && !entry.name.endsWith('.d.ts') ? [path] : []
   })
 }

@@ -3,7 +3,7 @@ import { createCipheriv, createHash } from 'node:crypto'
 /** What large files repeat; a multiple of 3, so that base64 of the whole is the repeated base64 of it. Bytes. */
 export const BLOCK_BYTES = 768 * 1024
 /** How many different contents there are of every size. */
-export const SEED_COUNT = 64
+const SEED_COUNT = 64
 
 const block = makeBlock()
 const digests = new Map<string, string>()

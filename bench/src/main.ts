@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -6,12 +7,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import mongoose from 'mongoose'
 import { Child } from './child.ts'
+import type { BenchFile } from './contents.ts'
 import { runLoad } from './load.ts'
 import { measure } from './measure.ts'
 import { fullPlan, quickPlan } from './plan.ts'
 import { renderTable } from './report.ts'
 import { startHoldfast } from './start-holdfast.ts'
-import { diskSystem, httpSystem, makeDirectory } from './systems.ts'
+import { diskSystem, httpSystem, makeDirectory, type System } from './systems.ts'
 
 const resultsDirectory = fileURLToPath(new URL('../../.bench', import.meta.url))
 const startedAt = performance.now()
@@ -24,6 +26,8 @@ async function run(isQuick: boolean): Promise<void> {
   const plan = isQuick ? quickPlan : fullPlan
   const name = randomBytes(4).toString('hex')
   const directory = await makeDirectory()
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   try {
     report('starting Holdfast, GridFS and the loopback server')
     await using holdfast = await startHoldfast(join(directory, 'data'), process.env)
@@ -75,8 +79,8 @@ async function save(result: object): Promise<void> {
 async function removeAll(
   mongoUrl: string,
   database: string,
-  holdfast: ReturnType<typeof httpSystem> | undefined,
-  files: readonly Parameters<ReturnType<typeof httpSystem>['upload']>[1][],
+  holdfast: System | undefined,
+  files: readonly BenchFile[],
 ): Promise<void> {
   report(`removing ${files.length} files`)
   let next = 0

@@ -8,7 +8,7 @@ const systems = ['holdfast', ...others] as const satisfies SystemName[]
 const LARGE_BYTES = 16 * 1024 * 1024
 
 /** The median of the rounds. @returns files per second, or MB/s for large files; null where it was not measured. */
-export function rateOf(cell: Cell, system: SystemName): number | null {
+function rateOf(cell: Cell, system: SystemName): number | null {
   const unit = cell.sizeBytes >= LARGE_BYTES ? cell.sizeBytes / 1e6 : 1
   return medianOf(cell.results[system], ({ doneCount, seconds }) => (doneCount * unit) / seconds)
 }
@@ -21,7 +21,7 @@ function medianOf(rounds: readonly LoadResult[] = [], value: (round: LoadResult)
 }
 
 /** How many times as fast Holdfast is as another system. */
-export function ratioOf(cell: Cell, other: SystemName): number | null {
+function ratioOf(cell: Cell, other: SystemName): number | null {
   const [own, theirs] = [rateOf(cell, 'holdfast'), rateOf(cell, other)]
   return own === null || theirs === null ? null : own / theirs
 }

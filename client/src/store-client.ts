@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { type FileName, parseFileName } from '@holdfast/shared/file-name'
+import { encodeFileNamePath, type FileName, parseFileName } from '@holdfast/shared/file-name'
 import {
   type ActiveNode,
   type DeletedFile,
@@ -107,11 +107,12 @@ export class StoreClient {
 }
 
 function pathOf(name: string): string {
-  return `/file/${encodeURIComponent(parseAddressable(name))}`
+  return `/file/${encodeFileNamePath(parseFileName(name))}`
 }
 
-/** `.` and `..` are taken out of every URL before it is sent (WHATWG URL, 4.4), even as `%2E`. */
+/** A file that no URL can name could be stored, but never be read. */
 function parseAddressable(name: string): FileName {
-  if (name === '.' || name === '..') throw new StoreError('INVALID_REQUEST', `a file cannot be named ${name}`)
-  return parseFileName(name)
+  const filename = parseFileName(name)
+  encodeFileNamePath(filename)
+  return filename
 }

@@ -104,7 +104,7 @@ describe('get', () => {
     const download = await client.get('a/b')
     expect(download).toMatchObject({ sizeBytes: bytes.length, contentType: 'text/plain', sha256: sha256Of(bytes) })
     expect((await readAll(download.stream)).equals(bytes)).toBe(true)
-    expect(manager.requests).toEqual(['GET /file/a%2Fb'])
+    expect(manager.requests).toEqual(['GET /file/a/b'])
   })
 
   test('errors where the body breaks off', async () => {

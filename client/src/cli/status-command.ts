@@ -10,7 +10,7 @@ export async function status(console: Console): Promise<void> {
   console.stdout.write(`${console.isJson ? JSON.stringify(nodes) : renderNodes(nodes, Date.now())}\n`)
 }
 
-export function renderNodes(nodes: readonly ActiveNode[], nowMs: number): string {
+function renderNodes(nodes: readonly ActiveNode[], nowMs: number): string {
   if (nodes.length === 0) return 'No file-server is active.'
   const rows = nodes.map((node) => [
     node.id,

@@ -15,7 +15,7 @@ import type { CopyWriter } from './store.ts'
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-export interface WriterNeeds {
+interface WriterNeeds {
   readonly copyId: CopyId
   /** Taken for this copy; the writer keeps it or gives it back. */
   readonly slot: Slot

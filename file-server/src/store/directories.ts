@@ -6,7 +6,7 @@ import { isErrno } from './disk-health.ts'
 import type { DurableWrite } from './durable-write.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { withheldDigits } from './leaf-plan.ts'
-import { digitFrom, directoryPath, LEAF_DEPTH, type Leaf, leafPath, prefixOf } from './slot.ts'
+import { digitFrom, directoryPath, LEAF_DEPTH, type Leaf, prefixOf } from './slot.ts'
 
 /** Something foreign stands where a directory of the tree would be, so nothing can be stored under it. */
 export class BlockedDirectoryError extends Error {}
@@ -155,10 +155,6 @@ export class Directories {
   #path(depth: number, prefix: number): string {
     return join(this.#root, directoryPath(depth, prefix))
   }
-}
-
-export function leafDirectory(root: string, leaf: Leaf): string {
-  return join(root, leafPath(leaf))
 }
 
 /** One number for a directory at any depth. */

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open, rename, statfs } from 'node:fs/promises'
+import { type FileHandle, rename, statfs } from 'node:fs/promises'
+import { syncDirectory } from '@holdfast/shared/node/make-directory'
 
 export interface DiskRoom {
   readonly freeBytes: number
@@ -24,14 +24,7 @@ export const realDisk: DiskCalls = {
   },
   syncFile: (file) => file.sync(),
   rename,
-  async syncDirectory(directory) {
-    const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  },
+  syncDirectory,
   async readRoom(directory) {
     const { bavail, blocks, bsize, ffree, files } = await statfs(directory)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: files === 0 ? null : ffree }

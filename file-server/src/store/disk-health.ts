@@ -39,6 +39,7 @@ export class DiskHealth {
   report(error: unknown): StoreError {
     const translated = toDiskError(error)
     if (translated.name === 'DISK_FAILED') this.#suspect(translated)
+    if (translated.name === 'INTERNAL') this.#log.error({ err: translated }, 'an unexpected error in the store')
     return translated
   }
 

@@ -2,7 +2,7 @@ import { SLOT_RADIX, type Slot } from '@holdfast/shared/ids'
 import { MinHeap } from './min-heap.ts'
 import { digitOf, type Leaf, leafOf, slotAt } from './slot.ts'
 
-export type Lowest =
+type Lowest =
   | { readonly kind: 'slot'; readonly slot: Slot }
   /** Everything lower is taken; this leaf has to be loaded to know its slots. */
   | { readonly kind: 'unopened'; readonly leaf: Leaf }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open, readdir, readFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { type ClusterId, isClusterId, isServerId, type ServerId, SLOT_RADIX } from '@holdfast/shared/ids'
 import { isLockName } from '@holdfast/shared/node/directory-lock'
+import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { z } from 'zod'
 import { type DiskCalls, realDisk } from './disk-calls.ts'
@@ -23,7 +24,7 @@ type IdentityFile = z.infer<typeof schema>
 
 /** Makes the data directory where it is missing. @throws StartError where it is something else's. */
 export async function prepareDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory)
   const names = await readdir(directory)
   if (names.includes(FILE)) return
   if (names.includes('tree') || names.includes('quarantine'))
@@ -50,6 +51,7 @@ export class Identity {
   static async open(directory: string, disk: DiskCalls = realDisk): Promise<Identity> {
     const found = await read(join(directory, FILE))
     if (found !== null) return new Identity(directory, disk, found)
+    await syncParent(directory)
     const serverId = randomBytes(8).toString('hex') as ServerId
     const made: IdentityFile = { format: FORMAT, radix: SLOT_RADIX, serverId, clusterId: null }
     await write(directory, disk, made)
@@ -101,6 +103,15 @@ function parseJson(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return undefined
+  }
+}
+
+/** A start that was cut off may have made the directory. Who may not read the parent has not made it. */
+async function syncParent(directory: string): Promise<void> {
+  try {
+    await syncDirectory(dirname(resolve(directory)))
+  } catch (error) {
+    if (!isErrno(error, 'EACCES', 'EPERM', 'ELOOP')) throw error
   }
 }
 

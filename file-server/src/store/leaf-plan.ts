@@ -8,7 +8,7 @@ export interface LeafEntry {
   readonly changedAtMs: number
 }
 
-export interface PlannedCopy {
+interface PlannedCopy {
   readonly name: string
   readonly digit: number
   readonly copyId: CopyId
@@ -16,7 +16,7 @@ export interface PlannedCopy {
   readonly sizeBytes: number
 }
 
-export interface LeafPlan {
+interface LeafPlan {
   readonly copies: readonly PlannedCopy[]
   /** Further copies in a slot that has one: for the quarantine. */
   readonly extras: readonly PlannedCopy[]

@@ -2,9 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { StartError } from '@holdfast/shared/node/run-service'
 import { CopyTree } from './copy-tree.ts'
 import { type DiskCalls, realDisk } from './disk-calls.ts'
-import { DiskHealth } from './disk-health.ts'
+import { DiskHealth, errnoOf } from './disk-health.ts'
 import { DurableWrite } from './durable-write.ts'
 import { Identity, prepareDirectory } from './identity.ts'
 import { LocalStore } from './local-store.ts'
@@ -26,19 +27,21 @@ export interface StoreOptions {
 
 /** Takes a data directory into use. @throws StartError where it is in use, or not ours. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dataDirectory, lock: given } = options
-  if (given === undefined) await prepareDirectory(dataDirectory)
-  const lock = given ?? (await lockDirectory(dataDirectory))
+  let lock = options.lock
   try {
+    await prepareDirectory(options.dataDirectory)
+    lock ??= await lockDirectory(options.dataDirectory)
     return await openLocked(options, lock)
   } catch (error) {
-    await lock.release()
-    throw error
+    await lock?.release()
+    if (errnoOf(error) === undefined) throw error
+    throw new StartError(`${options.dataDirectory} cannot be used: ${String(error)}`, { cause: error })
   }
 }
 
 async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<Store> {
   const { dataDirectory, minFreeBytes, log, disk = realDisk } = options
+  // Looked at again: before the lock another process may have been making it.
   await prepareDirectory(dataDirectory)
   const identity = await Identity.open(dataDirectory, disk)
   const roots = { tree: join(dataDirectory, 'tree'), quarantine: join(dataDirectory, 'quarantine') }

@@ -20,7 +20,7 @@ import {
 import { SlotTree } from './slot-tree.ts'
 import { walkTree } from './walk.ts'
 
-export interface QuarantinedCopy {
+interface QuarantinedCopy {
   /** Its place in the quarantine. */
   readonly place: Slot
   /** With the slot that it came from. */

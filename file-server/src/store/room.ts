@@ -7,7 +7,7 @@ const FRESH_MS = 1_000
 /** A copy needs an inode, and sometimes five more for directories. */
 const MIN_FREE_INODES = 1_000
 
-export interface RoomOptions {
+interface RoomOptions {
   readonly minFreeBytes: number
   readonly read: () => Promise<DiskRoom>
   /** A monotonic clock. */

@@ -18,7 +18,7 @@ export const LEAF_DEPTH = SLOT_DIGITS - 1
 export const LEAF_COUNT = SLOT_RADIX ** LEAF_DEPTH
 export const ALL_DIGITS: readonly number[] = Array.from({ length: SLOT_RADIX }, (_, digit) => digit)
 
-export type LeafName =
+type LeafName =
   | { readonly kind: 'copy'; readonly digit: number; readonly copyId: CopyId; readonly sha256: Digest }
   | { readonly kind: 'part'; readonly digit: number; readonly copyId: CopyId }
   | { readonly kind: 'foreign' }

@@ -4,7 +4,7 @@ import { SLOT_RADIX } from '@holdfast/shared/ids'
 import { isErrno } from './disk-health.ts'
 import { digitFrom, directoryPath, LEAF_DEPTH, type Leaf, prefixOf } from './slot.ts'
 
-export type WalkEvent =
+type WalkEvent =
   | { readonly kind: 'leaf'; readonly leaf: Leaf }
   | { readonly kind: 'empty'; readonly depth: number; readonly prefix: number }
   | { readonly kind: 'foreign'; readonly path: string }

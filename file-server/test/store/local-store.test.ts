@@ -4,18 +4,8 @@ import { dirname } from 'node:path'
 import { SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { copyPath } from '../../src/store/slot.ts'
-import {
-  digestOf,
-  filesUnder,
-  get,
-  inventoryDone,
-  listAll,
-  named,
-  newCopyId,
-  put,
-  useDataDirectory,
-  walkDirectories,
-} from './store-fixture.ts'
+import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
+import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
 
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)
@@ -228,26 +218,26 @@ it('no directory has more than 36 entries after 10,000 copies, half of them dele
 }, async () => {
   const store = await data.open()
   const stored = new Map<number, Awaited<ReturnType<typeof put>>>()
-  const store10k = async (count: number): Promise<void> => {
-    let left = count
-    const worker = async (): Promise<void> => {
-      while (left-- > 0) {
-        const copy = await put(store, bytesOf(`copy ${left}`))
-        expect(stored.has(copy.slot)).toBe(false)
-        stored.set(copy.slot, copy)
-      }
-    }
-    await Promise.all(Array.from({ length: 64 }, worker))
+  const storeOne = async (index: number): Promise<void> => {
+    const copy = await put(store, bytesOf(`copy ${index}`))
+    expect(stored.has(copy.slot)).toBe(false)
+    stored.set(copy.slot, copy)
   }
-  const removeHalf = async (): Promise<void> => {
-    for (const copy of [...stored.values()].filter((_, index) => index % 2 === 0)) {
-      stored.delete(copy.slot)
-      expect(await store.deleteCopy(copy.copyId, copy.slot)).toBe(true)
-    }
-  }
-  await store10k(10_000)
-  const removing = removeHalf()
-  await Promise.all([removing, removing.then(() => store10k(5_000))])
+  const workers = (work: (index: number) => Promise<void>, count: number) =>
+    Promise.all(
+      Array.from({ length: 64 }, async (_, first) => {
+        for (let index = first; index < count; index += 64) await work(index)
+      }),
+    )
+  await workers(storeOne, 10_000)
+  const doomed = [...stored.values()].filter((_, index) => index % 2 === 0)
+  await workers(async (index) => {
+    const copy = doomed[index]
+    if (copy === undefined) return
+    stored.delete(copy.slot)
+    expect(await store.deleteCopy(copy.copyId, copy.slot)).toBe(true)
+    await storeOne(index)
+  }, doomed.length)
   expect(Math.max(...stored.keys())).toBe(9_999)
   for (const root of ['tree', 'quarantine'])
     for (const { names } of await walkDirectories(data.path(root))) expect(names.length).toBeLessThanOrEqual(36)
@@ -282,7 +272,7 @@ it('refuses work after close, having given up what was being written', async () 
   await expect(store.createCopy(newCopyId(), null)).rejects.toMatchObject({ name: 'CANCELLED' })
 })
 
-it('says so when the directory of a copy vanished, instead of storing elsewhere', async () => {
+it('says that a copy is not there when its file vanished', async () => {
   const store = await data.open()
   const copy = await put(store, bytesOf('abc'))
   await unlink(pathOf(copy))

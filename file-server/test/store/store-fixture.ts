@@ -1,10 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CopyId, type Digest, type FileId, makeCopyId, type Slot } from '@holdfast/shared/ids'
+import type { Slot } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
-import type { InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, beforeEach, vi } from 'vitest'
 import { openStore, type StoreOptions } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -34,29 +33,6 @@ export function useDataDirectory(): {
       return store
     },
   }
-}
-
-export function newCopyId(): CopyId {
-  return makeCopyId(randomBytes(12).toString('hex') as FileId, randomBytes(4).toString('hex'))
-}
-
-export function digestOf(bytes: Uint8Array): Digest {
-  return createHash('sha256').update(bytes).digest('hex') as Digest
-}
-
-export async function put(store: Store, bytes: Uint8Array, copyId = newCopyId()): Promise<StoredCopy> {
-  await using writer = await store.createCopy(copyId, bytes.length)
-  await writer.write(bytes)
-  return await writer.commit(null)
-}
-
-export async function get(store: Store, copy: NamedCopy): Promise<Buffer> {
-  await using reader = await store.openCopy(named(copy))
-  return await reader.read(0, reader.sizeBytes)
-}
-
-export function named({ copyId, slot, sha256 }: NamedCopy): NamedCopy {
-  return { copyId, slot, sha256 }
 }
 
 export async function listAll(store: Store, limit = 1_000): Promise<{ tree: NamedCopy[]; quarantine: NamedCopy[] }> {

@@ -6,7 +6,7 @@ import { choosePort } from './free-port.ts'
 import type { MongodBinary } from './mongod-binary.ts'
 import { startMongodProcess } from './mongod-process.ts'
 import { readMongodRecord, writeMongodRecord } from './mongod-record.ts'
-import { ensurePrimary, REPLICA_SET } from './replica-set.ts'
+import { ensurePrimary, moveReplicaSet, REPLICA_SET } from './replica-set.ts'
 import { resolveMongod } from './resolve-mongod.ts'
 import { stopStaleMongod } from './stale-mongod.ts'
 
@@ -44,7 +44,12 @@ export async function startEmbeddedMongod(options: EmbeddedMongodOptions): Promi
   const record = await readMongodRecord(directory)
   const binary = await resolveMongod({ environment, madeBy: record, report, signal })
   await stopStaleMongod(dbPath, report, signal)
-  const { port, running } = await startOnFreePort({ binary, dbPath, onLine: onLogLine }, record?.port ?? null, report)
+  const { port, running } = await startOnFreePort(
+    { binary, dbPath, onLine: onLogLine },
+    record?.port ?? null,
+    report,
+    signal,
+  )
   await readyOrStopped(running, port, signal)
   await writeMongodRecord(directory, { path: binary.path, version: binary.version, port })
   return {
@@ -72,19 +77,37 @@ async function readyOrStopped(running: RunningProcess, port: number, signal: Abo
 
 async function startOnFreePort(
   options: { binary: MongodBinary; dbPath: string; onLine: (line: string) => void },
-  wanted: number | null,
+  remembered: number | null,
   report: (line: string) => void,
+  signal: AbortSignal,
 ): Promise<{ port: number; running: RunningProcess }> {
   for (let tries = 1; ; tries++) {
-    const port = await choosePort('127.0.0.1', wanted)
-    if (wanted !== null && port !== wanted) report(`mongod: port ${wanted} is taken, port ${port} is used instead`)
+    const port = await choosePort('127.0.0.1', remembered)
     try {
+      if (remembered !== null && port !== remembered) {
+        report(`mongod: port ${remembered} is taken, port ${port} is used instead`)
+        await moveTo(port, options, signal)
+      }
       return { port, running: await startMongodProcess({ ...options, port }) }
     } catch (error) {
+      signal.throwIfAborted()
       if (tries < PORT_TRIES && error instanceof Error && /already in use/.test(error.message)) continue
       throw new StartError(`mongod could not be started: ${error instanceof Error ? error.message : String(error)}`, {
         cause: error,
       })
     }
+  }
+}
+
+async function moveTo(
+  port: number,
+  options: { binary: MongodBinary; dbPath: string; onLine: (line: string) => void },
+  signal: AbortSignal,
+): Promise<void> {
+  const alone = await startMongodProcess({ ...options, port, isAlone: true })
+  try {
+    await moveReplicaSet(port, signal)
+  } finally {
+    await alone.stop()
   }
 }

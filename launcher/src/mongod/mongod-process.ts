@@ -7,6 +7,8 @@ export interface MongodOptions {
   readonly binary: MongodBinary
   readonly dbPath: string
   readonly port: number
+  /** Alone, its replica set is data like any other. */
+  readonly isAlone?: boolean
   /** Every line of mongod's log. */
   readonly onLine: (line: string) => void
 }
@@ -36,6 +38,12 @@ class LineWiseInstance extends MongoInstance {
     })
   }
 
+  /** Without the shutdown command of replica sets: it waits for a mongod that may not listen yet, and a signal does the same. */
+  override stop(): Promise<boolean> {
+    this.isReplSet = false
+    return super.stop()
+  }
+
   override closeHandler(code: number | null, signal: string | null): void {
     this.#settleEnded({ how: signal === null ? `exit code ${code}` : `signal ${signal}`, cannotStart: null })
     super.closeHandler(code, signal)
@@ -55,7 +63,13 @@ class LineWiseInstance extends MongoInstance {
  * Starts mongod in a process group of its own: a Ctrl-C in the terminal must not reach it before its clients are gone.
  * The package's watcher ends it when this process is killed.
  */
-export async function startMongodProcess({ binary, dbPath, port, onLine }: MongodOptions): Promise<RunningProcess> {
+export async function startMongodProcess({
+  binary,
+  dbPath,
+  port,
+  isAlone = false,
+  onLine,
+}: MongodOptions): Promise<RunningProcess> {
   const instance = new LineWiseInstance(
     {
       binary: { systemBinary: binary.path, version: binary.version, checkMD5: false },
@@ -63,7 +77,7 @@ export async function startMongodProcess({ binary, dbPath, port, onLine }: Mongo
         port,
         dbPath,
         ip: '127.0.0.1',
-        replSet: REPLICA_SET,
+        ...(!isAlone && { replSet: REPLICA_SET }),
         storageEngine: 'wiredTiger',
         launchTimeout: LAUNCH_DEADLINE_MS,
         args: [...modesty, ...parameters],

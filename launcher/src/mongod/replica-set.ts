@@ -2,31 +2,61 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Db, MongoClient, MongoServerError } from 'mongodb'
 
 export const REPLICA_SET = 'rs0'
-const READY_DEADLINE_MS = 60_000
-const POLL_MS = 50
-
-/** The `_id` of a replica set's configuration and the member's address are kept with the data. */
+/** What is looked at in a replica set's configuration; the rest is kept as it is. */
 interface ReplicaSetConfig {
-  readonly version: number
   readonly members: readonly { readonly host: string }[]
 }
 
-/**
- * Makes the mongod on this port the primary of a set of one: a new set for new data, else the set that the data
- * remembers, brought to this port where it was on another one.
- */
+const READY_DEADLINE_MS = 60_000
+const POLL_MS = 50
+
+/** Makes the mongod on this port the primary of a set of one: a new set for new data, else the one that the data remembers. */
 export async function ensurePrimary(port: number, signal: AbortSignal): Promise<void> {
-  const host = `127.0.0.1:${port}`
-  const client = new MongoClient(`mongodb://${host}/?directConnection=true`, {
-    serverSelectionTimeoutMS: READY_DEADLINE_MS,
-  })
-  const ended = AbortSignal.any([signal, AbortSignal.timeout(READY_DEADLINE_MS)])
-  try {
+  await withClient(port, signal, async (client, ended) => {
     const admin = client.db('admin')
     while (!(await isPrimary(admin))) {
-      await configure(admin, host)
+      await configure(admin, `127.0.0.1:${port}`)
       await delay(POLL_MS, undefined, { signal: ended })
     }
+  })
+}
+
+async function configure(admin: Db, host: string): Promise<void> {
+  const answer = await unlessTooEarly(admin.command({ replSetGetConfig: 1 }))
+  const config: ReplicaSetConfig | undefined = answer?.config
+  if (config === undefined) {
+    await unlessTooEarly(admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } }))
+  } else if (config.members[0]?.host !== host) {
+    // Only after a start that was killed between the move and the note of it.
+    const members = [{ ...config.members[0], host }]
+    await unlessTooEarly(admin.command({ replSetReconfig: { ...config, members }, force: true }))
+  }
+}
+
+/**
+ * Brings the set that the data remembers to this port. The mongod there runs alone: as a member it would first
+ * look for itself under the old address, and wait for as long as whoever listens there says nothing.
+ */
+export async function moveReplicaSet(port: number, signal: AbortSignal): Promise<void> {
+  await withClient(port, signal, async (client) => {
+    const sets = client.db('local').collection<{ _id: string }>('system.replset')
+    await sets.updateOne(
+      { _id: REPLICA_SET },
+      { $set: { 'members.0.host': `127.0.0.1:${port}` }, $inc: { version: 1 } },
+    )
+  })
+}
+
+async function withClient(
+  port: number,
+  signal: AbortSignal,
+  work: (client: MongoClient, ended: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, {
+    serverSelectionTimeoutMS: READY_DEADLINE_MS,
+  })
+  try {
+    await work(client, AbortSignal.any([signal, AbortSignal.timeout(READY_DEADLINE_MS)]))
   } catch (error) {
     signal.throwIfAborted()
     throw new Error(`mongod on port ${port} did not become ready`, { cause: error })
@@ -40,32 +70,11 @@ async function isPrimary(admin: Db): Promise<boolean> {
   return hello.isWritablePrimary === true
 }
 
-async function configure(admin: Db, host: string): Promise<void> {
-  const config = await readConfig(admin)
-  if (config === null) {
-    const members = [{ _id: 0, host }]
-    await unlessTooEarly(admin.command({ replSetInitiate: { _id: REPLICA_SET, members } }))
-  } else if (config.members[0]?.host !== host) {
-    const moved = { ...config, version: config.version + 1, members: [{ ...config.members[0], host }] }
-    await unlessTooEarly(admin.command({ replSetReconfig: moved, force: true }))
-  }
-}
-
-async function readConfig(admin: Db): Promise<ReplicaSetConfig | null> {
-  const answer = await unlessTooEarly(admin.command({ replSetGetConfig: 1 }))
-  return (answer?.config as ReplicaSetConfig | undefined) ?? null
-}
-
 /** While mongod still loads what it remembers, it answers as if there were no set, and refuses to make one. */
 async function unlessTooEarly<T>(command: Promise<T>): Promise<T | null> {
   return command.catch((error: unknown) => {
     const name = error instanceof MongoServerError ? error.codeName : undefined
-    if (
-      name === 'NotYetInitialized' ||
-      name === 'AlreadyInitialized' ||
-      name === 'NewReplicaSetConfigurationIncompatible'
-    )
-      return null
+    if (name === 'NotYetInitialized' || name === 'AlreadyInitialized') return null
     throw error
   })
 }

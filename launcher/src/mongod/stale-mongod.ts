@@ -46,7 +46,7 @@ export function isCommandLineOf(commandLine: string, dbPath: string): boolean {
 
 /** A zombie holds neither files nor ports; only its parent can make it go. */
 export function isZombie(stat: string): boolean {
-  return /^\d+ \(.*\) Z/s.test(stat)
+  return stat.slice(stat.lastIndexOf(')') + 1).startsWith(' Z')
 }
 
 async function hasEnded(pid: number, dbPath: string, deadlineMs: number, signal: AbortSignal): Promise<boolean> {

@@ -29,13 +29,14 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   const layout = layoutOf(options.options.dataDirectory)
   const context: LaunchContext = { ...options, layout }
   const { progress, signal, started } = context
-  const lock = await openData(layout, started)
+  const lock = await lockData(layout, started)
 
   const leftBehind = await readRunFile(layout.runFile)
   const patienceMs = leftBehind !== null && !isAlive(leftBehind.pid) ? KILLED_START_PATIENCE_MS : 0
   const { host, port: wantedPort, clusterSecret } = context.options
   const port = await claimPort(host, wantedPort, patienceMs, signal)
   const url = managerUrl(host, port)
+  await makeDirectories(layout)
   const secret = clusterSecret ?? (await ensureClusterSecret(layout.clusterSecret))
   const database = await startMongod(context)
 
@@ -73,14 +74,15 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   return { system, failed: lock.lost }
 }
 
-async function openData(layout: DataLayout, started: Started[]): Promise<DirectoryLock> {
+async function lockData(layout: DataLayout, started: Started[]): Promise<DirectoryLock> {
   await mkdir(layout.root, { recursive: true, mode: 0o700 })
   const lock = await lockDirectory(layout.root)
   started.push({ stop: () => lock.release() })
-  for (const directory of [layout.mongo, layout.fileServers, layout.logs]) {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
-  }
   return lock
+}
+
+async function makeDirectories({ mongo, fileServers, logs }: DataLayout): Promise<void> {
+  for (const directory of [mongo, fileServers, logs]) await mkdir(directory, { recursive: true, mode: 0o700 })
 }
 
 function groupOf(members: readonly Supervised[]): Started {

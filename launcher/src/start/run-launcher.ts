@@ -42,7 +42,7 @@ async function runUntilSignal(
     for (const { kill } of started.toReversed()) kill?.()
     rmSync(layoutOf(options.dataDirectory).runFile, { force: true })
     process.exit(1)
-  })
+  }, environment.npm_lifecycle_event !== undefined)
   try {
     progress.line('Starting Holdfast')
     const context = { options, environment, programs, progress }
@@ -65,13 +65,13 @@ async function waitForAbort(signal: AbortSignal): Promise<void> {
 
 /** Everything is stopped, whatever becomes of one of them. */
 async function stopAll(started: readonly Started[], progress: Progress): Promise<void> {
-  if (started.length === 0) return
-  progress.line('Stopping')
+  const areProcesses = started.some(({ kill }) => kill !== undefined)
+  if (areProcesses) progress.line('Stopping')
   const startedAt = performance.now()
   for (const one of started.toReversed()) {
     await one.stop().catch((error: unknown) => progress.line(`could not be stopped: ${error}`))
   }
-  progress.line(`Stopped (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
+  if (areProcesses) progress.line(`Stopped (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
 }
 
 /** The terminal, or the other end of a pipe, may be gone; that is no reason to take the files away from everybody. */

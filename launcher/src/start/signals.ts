@@ -7,8 +7,13 @@ export interface Interruption {
   end(): void
 }
 
-/** The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, a second one forces it. */
-export function watchSignals(onForced: () => void): Interruption {
+const PARENT_CHECK_MS = 500
+
+/**
+ * The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, a second one forces it. npm's shell does not pass SIGTERM
+ * on but dies of it: under npm, the end of the parent counts as one.
+ */
+export function watchSignals(onForced: () => void, isUnderNpm: boolean): Interruption {
   const controller = new AbortController()
   let firstAt: number | null = null
   const onSignal = () => {
@@ -19,9 +24,16 @@ export function watchSignals(onForced: () => void): Interruption {
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const name of signals) process.on(name, onSignal)
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (!isUnderNpm || process.ppid === parent) return
+    clearInterval(timer)
+    controller.abort()
+  }, PARENT_CHECK_MS).unref()
   return {
     signal: controller.signal,
     end: () => {
+      clearInterval(timer)
       for (const name of signals) process.off(name, onSignal)
     },
   }

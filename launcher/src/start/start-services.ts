@@ -97,10 +97,13 @@ function startService(
   context: LaunchContext,
   { name, where, fileName, script, env, startup }: ServiceOptions,
 ): Supervised {
-  const { environment, layout, progress } = context
+  const { environment, layout, progress, signal } = context
   const log = new RotatingLog(join(layout.logs, `${fileName}.log`), (problem) => progress.line(problem))
-  const start = () =>
-    startChild({ script, env: { ...environment, ...env }, log, show: (line) => progress.line(`${name} | ${line}`) })
+  // While everything ends, that the others are gone is no news.
+  const show = (line: string) => {
+    if (!signal.aborted || !line.startsWith('warn:')) progress.line(`${name} | ${line}`)
+  }
+  const start = () => startChild({ script, env: { ...environment, ...env }, log, show })
   const supervised = supervise(
     {
       name,

@@ -5,7 +5,9 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddedMongod, startEmbeddedMongod } from '@holdfast/launcher/mongod/embedded-mongod'
+import { choosePort } from '@holdfast/launcher/mongod/free-port'
 import { startMongodProcess } from '@holdfast/launcher/mongod/mongod-process'
+import { writeMongodRecord } from '@holdfast/launcher/mongod/mongod-record'
 import type { RunningProcess } from '@holdfast/launcher/processes/running-process'
 import { MongoClient } from 'mongodb'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -81,7 +83,7 @@ describe('the embedded MongoDB', () => {
     expect(await names(second.urlOf(''))).toEqual(['kept'])
   })
 
-  test('moves to another port when its own is taken, with its data', async () => {
+  test('moves with its data to another port when its own is taken, even by somebody who never answers', async () => {
     const first = await start()
     await insert(first.urlOf(''), 'kept')
     await first.running.stop()
@@ -98,6 +100,17 @@ describe('the embedded MongoDB', () => {
     } finally {
       squatter.close()
     }
+  })
+
+  test('finds its data also when a move to another port was not noted down', async () => {
+    const first = await start()
+    await insert(first.urlOf(''), 'kept')
+    await first.running.stop()
+    const port = await choosePort('127.0.0.1', null)
+    await writeMongodRecord(directory, { path: first.binary.path, version: first.binary.version, port })
+    const second = await start()
+    expect(second.port).toBe(port)
+    expect(await names(second.urlOf(''))).toEqual(['kept'])
   })
 
   test('ends the mongod that a killed start left on its data', async () => {
@@ -155,8 +168,8 @@ describe('a mongod process', () => {
     const { binary, running: first } = await start()
     await first.stop()
     await rm(join(directory, 'db'), { recursive: true })
-    const missing = startMongodProcess({ binary, dbPath: join(directory, 'db'), port: 0, onLine: () => undefined })
-    await expect(missing).rejects.toThrow()
+    const missing = startMongodProcess({ binary, dbPath: join(directory, 'db'), port: 27_999, onLine: () => undefined })
+    await expect(missing).rejects.toThrow(/initAndListen/)
   })
 })
 

@@ -3,7 +3,7 @@ import { Base64Meter, isBase64Byte } from './base64-meter.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-const UNICODE_ESCAPE = /^u[0-9A-Fa-f]{0,4}$/
+const UNICODE_ESCAPE = /^u[0-9A-Fa-f]{4}$/
 
 interface Scanned {
   /** Empty where the chunk holds nothing of the text. */
@@ -65,10 +65,9 @@ export class JsonBase64String {
 /** @returns what an escape stands for, or null where more of it must come. */
 function escapedByte(text: string): number | null {
   if (text === '/') return 0x2f
-  if (!UNICODE_ESCAPE.test(text)) throw notBase64()
-  if (text.length < 5) return null
-  const code = Number.parseInt(text.slice(1), 16)
-  if (!isBase64Byte(code)) throw notBase64()
+  if (text.length < 5 && text.startsWith('u')) return null
+  const code = UNICODE_ESCAPE.test(text) ? Number.parseInt(text.slice(1), 16) : null
+  if (code === null || !isBase64Byte(code)) throw notBase64()
   return code
 }
 

@@ -11,6 +11,8 @@ const COUNT_DEADLINE_MS = 12_000
 /** For a database that has just failed to answer in time: its client has waited for long already. */
 const READ_BACK_DEADLINE_MS = 700
 
+const emptied = { state: 'deleted' as const, 'chunks.replicas.0': { $exists: false } }
+
 /** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
 export class FileRecords {
   readonly #model: FileModel
@@ -85,8 +87,13 @@ export class FileRecords {
         { $pull: { 'chunks.$[].replicas': { copyId } } },
         DURABLE,
       )
-      await this.#model.deleteOne({ _id: id, state: 'deleted', 'chunks.replicas.0': { $exists: false } }, DURABLE)
+      await this.#model.deleteOne({ _id: id, ...emptied }, DURABLE)
     })
+  }
+
+  /** Removes deleted records whose last copy is gone: those that a crash kept between the two steps of `forgetReplica`. */
+  async forgetEmptied(): Promise<void> {
+    await askDatabase(() => this.#model.deleteMany(emptied, DURABLE))
   }
 
   /** How many live files have a replica on the file-server. */

@@ -51,10 +51,9 @@ export async function uploadFile(parts: UploadParts, file: IncomingFile, context
   try {
     await parts.records.insert(record)
   } catch (error) {
-    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED')) removeLater(stored, context.requestId)
+    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED')) removeLater(parts.registry, stored, context.requestId)
     throw error
   }
-  parts.registry.count(stored.link.id, 1)
   return record
 }
 
@@ -92,6 +91,7 @@ async function storeHead(
     const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId })
     try {
       const copy = await storeCopy(link, order, { kind: 'inline', bytes }, signal)
+      registry.count(link.id, 1)
       return { name, stored: { fileId, link, copy } }
     } catch (error) {
       tried.push(link)
@@ -119,8 +119,9 @@ async function storeRest(
   const copy = await storeCopy(place.link, order, { kind: 'stream', chunks }, signal)
   const expectedBytes = file.encoding === 'base64' ? sizeOfBase64(sent.readBytes, sent.paddingCount) : sent.readBytes
   const stored = { fileId, link: place.link, copy }
+  registry.count(place.link.id, 1)
   if (name === undefined || copy.sizeBytes !== expectedBytes) {
-    removeLater(stored, requestId)
+    removeLater(registry, stored, requestId)
     throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
   }
   return { name, stored }
@@ -152,8 +153,13 @@ function recordOf({ fileId, link, copy }: Stored, name: FileName, contentType: s
 }
 
 /** Not waited for: where it fails, upkeep finds the orphan. */
-function removeLater({ link, copy }: Stored, requestId: string): void {
-  void deleteCopy(link, { copyId: copy.copyId, slot: copy.slot, requestId }).catch(() => undefined)
+function removeLater(registry: FileServerRegistry, { link, copy }: Stored, requestId: string): void {
+  deleteCopy(link, { copyId: copy.copyId, slot: copy.slot, requestId }).then(
+    (existed) => {
+      if (existed) registry.count(link.id, -1)
+    },
+    () => undefined,
+  )
 }
 
 function sizeOfBase64(length: number, paddingCount: number): number {

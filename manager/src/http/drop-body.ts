@@ -9,7 +9,7 @@ const MAX_DROP_MS = 3_000
  * that is still sending, and it would never see the answer; so the rest is read and dropped, within bounds.
  */
 export function dropBody(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete || request.destroyed) return
+  if (request.readableEnded || request.destroyed) return
   let droppedBytes = 0
   const end = (): void => {
     request.destroy()

@@ -60,8 +60,14 @@ class FrameRelay implements AsyncIterable<Uint8Array> {
       const frame = this.#waiting
       if (frame === null) continue
       this.#waiting = null
-      yield frame.bytes
-      frame.taken()
+      let isTaken = false
+      try {
+        yield frame.bytes
+        isTaken = true
+      } finally {
+        if (isTaken) frame.taken()
+        else frame.dropped(new StoreError('CANCELLED'))
+      }
       if (frame.isLast) return
     }
   }

@@ -33,6 +33,7 @@ export function garbageCollector(
         }
       }
       if (goneCount > 0) log.info({ copies: goneCount }, 'copies of deleted files removed')
+      await records.forgetEmptied()
       await replicas.forgetTombstones(TOMBSTONE_AGE_MS)
       return leaving.length === BATCH && goneCount > 0
     },

@@ -73,7 +73,20 @@ test('tells curl to go on before it sends a large body, and not where the body i
   const trace = async (size: number) => {
     const body = join(directory, 'large.json')
     await writeFile(body, JSON.stringify({ filename: 'a', file: 'A'.repeat(size) }))
-    const args = ['-sS', '-v', '-m', '15', '-o', '/dev/null', '-H', 'expect: 100-continue', '--expect100-timeout', '10']
+    const args = [
+      '-sS',
+      '-v',
+      '-m',
+      '15',
+      '-o',
+      '/dev/null',
+      '-H',
+      'content-type: application/json',
+      '-H',
+      'expect: 100-continue',
+      '--expect100-timeout',
+      '10',
+    ]
     const { stderr } = await run('curl', [...args, '--data-binary', `@${body}`, server.url])
     return stderr
   }

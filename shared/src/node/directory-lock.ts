@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, link, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { chmod, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises'
 import type { Server } from 'node:net'
 import { join, relative } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { askOwner, listenAsOwner } from './lock-socket.ts'
+import { makeDirectory } from './make-directory.ts'
 import { StartError } from './run-service.ts'
 
 /**
@@ -19,7 +20,7 @@ export interface DirectoryLock {
 
 export class DirectoryInUseError extends StartError {}
 
-export interface LockOptions {
+interface LockOptions {
   /** How often the owner looks whether the lock is still its own. Milliseconds. */
   readonly recheckMs?: number
 }
@@ -77,7 +78,7 @@ export async function pickFreeSubdirectory(
 ): Promise<{ readonly directory: string; readonly lock: DirectoryLock }> {
   for (let number = 1; number <= MAX_SUBDIRECTORIES; number++) {
     const directory = join(root, String(number))
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await makeDirectory(directory)
     try {
       return { directory, lock: await lockDirectory(directory, options) }
     } catch (error) {

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 
-export type OwnerAnswer =
+type OwnerAnswer =
   /** A process listens; its id where it said so in time. */
   | { readonly kind: 'busy'; readonly pid: number | null }
   | { readonly kind: 'dead' }
@@ -49,7 +49,8 @@ export function askOwner(path: string): Promise<OwnerAnswer> {
     socket.on('error', (error) => {
       const code = 'code' in error ? error.code : undefined
       if (isConnected || code === 'EAGAIN') finish({ kind: 'busy', pid: null })
-      else if (code === 'ENOENT') finish({ kind: 'gone' })
+      // A reset: the owner closed its socket while we waited in its queue. Asking again tells what became of the name.
+      else if (code === 'ENOENT' || code === 'ECONNRESET') finish({ kind: 'gone' })
       else if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') resolveRefused(path).then(finish, reject)
       else {
         clearTimeout(timer)

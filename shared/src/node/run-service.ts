@@ -33,7 +33,7 @@ export async function runService(title: string, log: Logger, start: () => Promis
     process.on('disconnect', () => resolve('parent gone'))
   })
   try {
-    const service = await start()
+    const service = await Promise.race([start(), ended.then(giveUpStart)])
     const reason = await Promise.race([ended, service.failed ?? new Promise<never>(() => {})])
     log.info({ reason }, 'stopping')
     await Promise.race([
@@ -48,4 +48,10 @@ export async function runService(title: string, log: Logger, start: () => Promis
     else log.fatal({ err: error }, 'failed')
     process.exit(1)
   }
+}
+
+/** A start that is ended may finish, so that what it holds is closed; one that hangs is cut off. */
+async function giveUpStart(): Promise<never> {
+  await delay(SHUTDOWN_LIMIT_MS)
+  throw new StartError('ended before the start was done')
 }

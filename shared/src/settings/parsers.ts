@@ -48,7 +48,7 @@ export function oneOf<T extends string>(...choices: readonly T[]): (value: strin
 }
 
 export function httpUrl(value: string): string {
-  if (!/^https?:\/\/[^/]/.test(value) || !URL.canParse(value))
+  if (!/^https?:\/\/[^/]/i.test(value) || !URL.canParse(value))
     throw new Error('must be a URL such as http://10.0.0.1:8000')
   return new URL(value).origin
 }

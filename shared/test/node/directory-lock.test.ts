@@ -120,6 +120,29 @@ describe('lockDirectory', () => {
   })
 })
 
+it('passes from one to the next without an error while many ask for it', async () => {
+  let ownerCount = 0
+  let turns = 0
+  const worker = async (): Promise<void> => {
+    for (let attempt = 0; attempt < 15; attempt++) {
+      const [result] = await Promise.allSettled([lockDirectory(directory)])
+      if (result.status === 'rejected') {
+        expect(result.reason).toBeInstanceOf(DirectoryInUseError)
+        continue
+      }
+      ownerCount += 1
+      turns += 1
+      expect(ownerCount).toBe(1)
+      await new Promise((resolve) => setImmediate(resolve))
+      ownerCount -= 1
+      await result.value.release()
+    }
+  }
+  await Promise.all(Array.from({ length: 10 }, worker))
+  expect(turns).toBeGreaterThan(1)
+  expect(await readdir(directory)).toEqual([])
+})
+
 describe('pickFreeSubdirectory', () => {
   it('takes the lowest number that is free and makes what is missing', async () => {
     const picks = [await pickFreeSubdirectory(directory), await pickFreeSubdirectory(directory)]

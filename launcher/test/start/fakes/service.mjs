@@ -5,8 +5,10 @@
 export function behaveAsService(name) {
   process.title = `holdfast ${name}`
   /** @param {string} level @param {string} message @param {object} [fields] */
-  const log = (level, message, fields) => console.log(JSON.stringify({ level, process: name, ...fields, message }))
+  const log = (level, message, fields) =>
+    console.log(JSON.stringify({ level, time: Date.now(), process: name, ...fields, message }))
   process.on('SIGTERM', () => {
+    if (process.env.FAKE_STUBBORN !== undefined) return
     log('info', 'stopped')
     process.exit(0)
   })

@@ -1,0 +1,27 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type CopyId, type Digest, type FileId, makeCopyId } from '@holdfast/shared/ids'
+import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type { Store } from '../../src/store/store.ts'
+
+export function newCopyId(): CopyId {
+  return makeCopyId(randomBytes(12).toString('hex') as FileId, randomBytes(4).toString('hex'))
+}
+
+export function digestOf(bytes: Uint8Array): Digest {
+  return createHash('sha256').update(bytes).digest('hex') as Digest
+}
+
+export async function put(store: Store, bytes: Uint8Array, copyId = newCopyId()): Promise<StoredCopy> {
+  await using writer = await store.createCopy(copyId, bytes.length)
+  await writer.write(bytes)
+  return await writer.commit(null)
+}
+
+export async function get(store: Store, copy: NamedCopy): Promise<Buffer> {
+  await using reader = await store.openCopy(named(copy))
+  return await reader.read(0, reader.sizeBytes)
+}
+
+export function named({ copyId, slot, sha256 }: NamedCopy): NamedCopy {
+  return { copyId, slot, sha256 }
+}

@@ -1,0 +1,22 @@
+import { join } from 'node:path'
+
+/** Where things are in the data directory of `npm start`. */
+export interface DataLayout {
+  readonly root: string
+  readonly clusterSecret: string
+  readonly runFile: string
+  readonly mongo: string
+  readonly fileServers: string
+  readonly logs: string
+}
+
+export function layoutOf(root: string): DataLayout {
+  return {
+    root,
+    clusterSecret: join(root, 'cluster-secret'),
+    runFile: join(root, 'run.json'),
+    mongo: join(root, 'mongo'),
+    fileServers: join(root, 'file-servers'),
+    logs: join(root, 'logs'),
+  }
+}

@@ -1,0 +1,41 @@
+import { readFile, rm } from 'node:fs/promises'
+import type { RunFile } from '@holdfast/shared/run-file'
+import { writeFileAtomically } from '../files/write-file-atomically.ts'
+
+export async function writeRunFile(file: string, run: RunFile): Promise<void> {
+  await writeFileAtomically(file, `${JSON.stringify(run, null, 2)}\n`, 0o600)
+}
+
+export async function removeRunFile(file: string): Promise<void> {
+  await rm(file, { force: true })
+}
+
+/** @returns null where there is none, or none that can be understood. */
+export async function readRunFile(file: string): Promise<RunFile | null> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
+    throw error
+  })
+  return text === null ? null : parseRunFile(text)
+}
+
+export function parseRunFile(text: string): RunFile | null {
+  let value: Record<string, unknown>
+  try {
+    value = Object(JSON.parse(text))
+  } catch {
+    return null
+  }
+  const { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl } = value
+  if (typeof pid !== 'number' || typeof managerUrl !== 'string' || typeof clusterSecret !== 'string') return null
+  if (typeof fileServersDirectory !== 'string' || typeof mongoUrl !== 'string') return null
+  return { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

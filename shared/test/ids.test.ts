@@ -1,0 +1,60 @@
+import {
+  fileIdOf,
+  isClusterId,
+  isCopyId,
+  isDigest,
+  isFileId,
+  isServerId,
+  isSlot,
+  makeCopyId,
+  SLOT_COUNT,
+} from '@holdfast/shared/ids'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+test.each([
+  ['a file id', isFileId, 24],
+  ['a copyId', isCopyId, 32],
+  ['a file-server id', isServerId, 16],
+  ['a cluster id', isClusterId, 16],
+  ['a digest', isDigest, 64],
+] as const)('%s is lower-case hex of its length and nothing else', (_, isId, digits) => {
+  const id = '0123456789abcdef'.repeat(4).slice(0, digits)
+  expect(isId(id)).toBe(true)
+  const others = [
+    id.slice(1),
+    `${id}0`,
+    id.toUpperCase(),
+    `${id}\n`,
+    ` ${id}`,
+    `../${id.slice(3)}`,
+    `${id.slice(1)}g`,
+    '',
+  ]
+  for (const other of others) expect(isId(other), other).toBe(false)
+  for (const other of [null, undefined, 7, [id], { toString: () => id }, new String(id)])
+    expect(isId(other)).toBe(false)
+})
+
+test('a slot is a whole number that six digits of base 36 can hold', () => {
+  for (const slot of [0, 1, 1297, SLOT_COUNT - 1]) expect(isSlot(slot)).toBe(true)
+  for (const other of [-1, 0.5, SLOT_COUNT, Number.NaN, Infinity, '0', null, 0n]) expect(isSlot(other)).toBe(false)
+  expect((SLOT_COUNT - 1).toString(36)).toBe('zzzzzz')
+})
+
+test('a copyId names its file', () => {
+  const hex = (digits: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`))
+  const property = fc.property(hex(24), hex(8), (fileId, random) => {
+    if (!isFileId(fileId)) throw new Error('not a file id')
+    const copyId = makeCopyId(fileId, random)
+    expect(isCopyId(copyId)).toBe(true)
+    expect(fileIdOf(copyId)).toBe(fileId)
+  })
+  fc.assert(property)
+})
+
+test.each(['', '1234567', '123456789', '1234567G', '../../..'])('refuses to make a copyId with %j', (random) => {
+  const fileId = 'a'.repeat(24)
+  if (!isFileId(fileId)) throw new Error('not a file id')
+  expect(() => makeCopyId(fileId, random)).toThrow('Internal error')
+})

@@ -1,0 +1,105 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isInstalled } from '../scripts/bootstrap.mjs'
+import { countTests } from '../scripts/test.mjs'
+
+const scripts = fileURLToPath(new URL('../scripts', import.meta.url))
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-bootstrap-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+/** Ends with the exit code of a process that runs this code as a module. */
+async function runModule(code: string): Promise<number | null> {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore' })
+  const [exitCode] = await once(child, 'exit')
+  return exitCode
+}
+
+describe('what is installed', () => {
+  const entry = { version: '1.0.0', integrity: 'sha512-a', resolved: 'https://registry/a' }
+  const lock = { '': {}, 'node_modules/a': entry, 'node_modules/b': { ...entry, optional: true } }
+
+  function writeLocks(wanted: object, installed: object | null): void {
+    writeFileSync(join(directory, 'package-lock.json'), JSON.stringify({ packages: wanted }))
+    if (installed === null) return
+    mkdirSync(join(directory, 'node_modules'))
+    writeFileSync(join(directory, 'node_modules', '.package-lock.json'), JSON.stringify({ packages: installed }))
+  }
+
+  test.each([
+    ['the same packages', { 'node_modules/a': entry }, true],
+    ['another version', { 'node_modules/a': { ...entry, version: '1.0.1' } }, false],
+    ['other bytes', { 'node_modules/a': { ...entry, integrity: 'sha512-b' } }, false],
+    ['nothing', {}, false],
+    ['no note of an install', null, false],
+  ])('with %s agrees with package-lock.json: %j', (_name, installed, expected) => {
+    writeLocks(lock, installed)
+    expect(isInstalled(directory)).toBe(expected)
+  })
+})
+
+describe('the bootstrap lock', () => {
+  const locked = (work: string) => `
+    import { appendFileSync } from 'node:fs'
+    import { setTimeout as delay } from 'node:timers/promises'
+    import { withBootstrapLock } from ${JSON.stringify(pathToFileURL(join(scripts, 'bootstrap-lock.mjs')).href)}
+    const note = (text) => appendFileSync(${JSON.stringify(join(directory, 'notes'))}, text)
+    await withBootstrapLock(${JSON.stringify(join(directory, 'lock'))}, () => {}, async () => { ${work} })`
+
+  test('lets one work at a time, also after an owner that died', async () => {
+    expect(await runModule(locked("process.kill(process.pid, 'SIGKILL'); await delay(10_000)"))).toBeNull()
+    expect(existsSync(join(directory, 'lock'))).toBe(true)
+    const codes = await Promise.all(
+      Array.from({ length: 4 }, () => runModule(locked("note('('); await delay(100); note(')')"))),
+    )
+    expect(codes).toEqual([0, 0, 0, 0])
+    expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('()()()()')
+    expect(existsSync(join(directory, 'lock'))).toBe(false)
+  })
+})
+
+describe('a child that is run to its end', () => {
+  const running = (child: string) => `
+    import { runChild } from ${JSON.stringify(pathToFileURL(join(scripts, 'run-child.mjs')).href)}
+    process.exitCode = await runChild(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' })`
+
+  test('gives its exit code on, and the number of the signal that ended it', async () => {
+    expect(await runModule(running('process.exit(7)'))).toBe(7)
+    expect(await runModule(running("process.kill(process.pid, 'SIGKILL')"))).toBe(137)
+  })
+
+  test('gets the signals of its parent', async () => {
+    const ready = join(directory, 'ready')
+    const child = `process.on('SIGTERM', () => process.exit(5)); setInterval(() => {}, 1000); require('fs').writeFileSync(${JSON.stringify(ready)}, '')`
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', running(child)], { stdio: 'ignore' })
+    await expect.poll(() => existsSync(ready), { timeout: 10_000 }).toBe(true)
+    parent.kill('SIGTERM')
+    expect(await once(parent, 'exit')).toEqual([5, null])
+  })
+})
+
+describe('the count of tests', () => {
+  const suite = (status: string, ...tests: string[]) => ({
+    status,
+    assertionResults: tests.map((test) => ({ status: test })),
+  })
+
+  test('has a suite that could not be loaded, and a run of nothing, as failures', () => {
+    const passed = { numPassedTests: 2, numFailedTests: 0, testResults: [suite('passed', 'passed', 'passed')] }
+    expect(countTests(passed)).toEqual({ passed: 2, failed: 0 })
+    expect(countTests({ ...passed, testResults: [...passed.testResults, suite('failed')] })).toEqual({
+      passed: 2,
+      failed: 1,
+    })
+    const failed = { numPassedTests: 1, numFailedTests: 1, testResults: [suite('failed', 'passed', 'failed')] }
+    expect(countTests(failed)).toEqual({ passed: 1, failed: 1 })
+    expect(countTests({ numPassedTests: 0, numFailedTests: 0, testResults: [] })).toEqual({ passed: 0, failed: 1 })
+  })
+})

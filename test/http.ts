@@ -1,0 +1,40 @@
+/** The interface as its original clients speak it: base64 JSON over plain HTTP. */
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Buffer
+  /** The code of an error body, else null. */
+  readonly code: number | null
+}
+
+export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(30_000), ...init })
+  const body = Buffer.from(await response.arrayBuffer())
+  return { status: response.status, headers: response.headers, body, code: response.ok ? null : codeOf(body) }
+}
+
+export function upload(baseUrl: string, filename: string, bytes: Uint8Array): Promise<Answer> {
+  return request(`${baseUrl}/file`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ filename, file: Buffer.from(bytes).toString('base64') }),
+  })
+}
+
+export function download(baseUrl: string, filename: string): Promise<Answer> {
+  return request(`${baseUrl}/file/${encodeURIComponent(filename)}`)
+}
+
+export function remove(baseUrl: string, filename: string): Promise<Answer> {
+  return request(`${baseUrl}/file/${encodeURIComponent(filename)}`, { method: 'DELETE' })
+}
+
+function codeOf(body: Buffer): number | null {
+  try {
+    const { code } = JSON.parse(body.toString()) as { code?: unknown }
+    return typeof code === 'number' ? code : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,57 @@
+import { randomBytes } from 'node:crypto'
+import { open, truncate, unlink } from 'node:fs/promises'
+import { expect, inject, test } from 'vitest'
+import { copiesIn } from './disk.ts'
+import { download, request, upload } from './http.ts'
+import { TestCluster } from './test-cluster.ts'
+
+const MIB = 1024 * 1024
+
+async function flipBit(path: string, position: number): Promise<void> {
+  const file = await open(path, 'r+')
+  try {
+    const { buffer } = await file.read(Buffer.alloc(1), 0, 1, position)
+    await file.write(Buffer.from([(buffer[0] ?? 0) ^ 1]), 0, 1, position)
+  } finally {
+    await file.close()
+  }
+}
+
+test('invariant 3: a flipped bit, a shortened, an emptied and a removed copy never become wrong bytes', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  const directories = cluster.fileServers.map((member) => member.directory)
+  const harm: Record<string, (path: string) => Promise<void>> = {
+    flipped: (path) => flipBit(path, 1_000),
+    shortened: (path) => truncate(path, 1_999),
+    emptied: (path) => truncate(path, 0),
+    removed: (path) => unlink(path),
+  }
+  for (const [name, act] of Object.entries(harm)) {
+    const known = await copiesIn(directories)
+    await upload(cluster.url, name, randomBytes(2_000))
+    const [path] = (await copiesIn(directories)).filter((copy) => !known.includes(copy))
+    await act(path ?? '')
+    expect(await download(cluster.url, name), name).toMatchObject({ status: 503, code: 4 })
+  }
+})
+
+test('invariant 3: damage in a later part ends the download with an error, after right bytes only', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  const bytes = randomBytes(9 * MIB)
+  await upload(cluster.url, 'large', bytes)
+  const [path] = await copiesIn(cluster.fileServers.map((member) => member.directory))
+  await flipBit(path ?? '', 8 * MIB + 1)
+
+  const received: Buffer[] = []
+  const response = await fetch(`${cluster.url}/file/large`)
+  const reading = async (): Promise<string> => {
+    for await (const piece of response.body ?? []) received.push(Buffer.from(piece))
+    return 'complete'
+  }
+  await expect(reading()).rejects.toThrow()
+  const got = Buffer.concat(received)
+  expect(got.length).toBeLessThanOrEqual(8 * MIB)
+  expect(got.equals(bytes.subarray(0, got.length))).toBe(true)
+  const whole = await request(`${cluster.url}/file/large`, { headers: { range: `bytes=0-${8 * MIB - 1}` } })
+  expect([whole.status, whole.body.equals(bytes.subarray(0, 8 * MIB))]).toEqual([206, true])
+})

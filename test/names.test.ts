@@ -1,0 +1,22 @@
+import { randomBytes } from 'node:crypto'
+import { expect, inject, test } from 'vitest'
+import { copiesIn } from './disk.ts'
+import { download, upload } from './http.ts'
+import { TestCluster } from './test-cluster.ts'
+import { waitUntil } from './wait-until.ts'
+
+test('invariant 4: of 1,000 simultaneous uploads of one name exactly one wins, 999 get code 3, and one copy is left', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managers: 2 })
+  const bodies = Array.from({ length: 1_000 }, () => randomBytes(2_000))
+  const urls = cluster.managers.map((manager) => manager.url)
+  const answers = await Promise.all(bodies.map((bytes, index) => upload(urls[index % 2] ?? '', 'contested', bytes)))
+  const winners = answers.flatMap((answer, index) => (answer.status === 201 ? [index] : []))
+  expect(winners).toHaveLength(1)
+  expect(answers.filter((answer) => answer.status === 409 && answer.code === 3)).toHaveLength(999)
+  const winner = bodies[winners[0] ?? 0]
+  for (const url of urls) expect((await download(url, 'contested')).body.equals(winner ?? Buffer.alloc(0))).toBe(true)
+  await waitUntil('the bytes of the losers are gone', async () => {
+    const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    return copies.length === 1 || copies.length
+  })
+}, 60_000)

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ActiveNode } from '@holdfast/manager/storage/active-nodes.routes'
+import { TestProcess } from './test-process.ts'
+import { waitUntil } from './wait-until.ts'
+
+export interface TestClusterOptions {
+  /** Of MongoDB, without a database: the cluster takes one of its own. */
+  readonly mongoUrl: string
+  readonly fileServers?: number
+  readonly managers?: number
+  readonly managerEnvironment?: Record<string, string>
+  readonly fileServerEnvironment?: Record<string, string>
+}
+
+interface Member {
+  process: TestProcess
+  readonly environment: Record<string, string>
+}
+
+/** Managers and file-servers as real processes on free ports, over the suite's MongoDB. Removed with all it wrote. */
+export class TestCluster implements AsyncDisposable {
+  readonly directory: string
+  readonly secret = randomBytes(16).toString('hex')
+  readonly mongoUrl: string
+  readonly managers: (Member & { url: string })[] = []
+  readonly fileServers: (Member & { readonly directory: string })[] = []
+  readonly #options: TestClusterOptions
+
+  private constructor(options: TestClusterOptions, directory: string) {
+    this.#options = options
+    this.directory = directory
+    const url = new URL(options.mongoUrl)
+    url.pathname = `/test-${randomBytes(6).toString('hex')}`
+    this.mongoUrl = url.href
+  }
+
+  static async start(options: TestClusterOptions): Promise<TestCluster> {
+    const { fileServers = 3, managers = 1 } = options
+    const cluster = new TestCluster(options, await mkdtemp(join(tmpdir(), 'holdfast-test-')))
+    try {
+      for (let number = 1; number <= managers; number++) await cluster.addManager()
+      for (let number = 1; number <= fileServers; number++) cluster.addFileServer()
+      await cluster.settled()
+      return cluster
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Of the first manager. */
+  get url(): string {
+    return this.managers[0]?.url ?? ''
+  }
+
+  async addManager(): Promise<void> {
+    const environment = {
+      MONGO_URL: this.mongoUrl,
+      CLUSTER_SECRET: this.secret,
+      PORT: '0',
+      ...this.#options.managerEnvironment,
+    }
+    const process = new TestProcess('manager', environment)
+    const { url } = await process.line((line) => line.message === 'manager started')
+    const port = new URL(String(url)).port
+    // A restart comes back to the same port, as a service does.
+    this.managers.push({ process, url: String(url), environment: { ...environment, PORT: port } })
+  }
+
+  addFileServer(environment: Record<string, string> = {}): void {
+    const name = String(this.fileServers.length + 1)
+    const directory = join(this.directory, name)
+    const full = {
+      MANAGERS: this.managers.map((manager) => manager.url).join(','),
+      CLUSTER_SECRET: this.secret,
+      DATA_DIR: directory,
+      NAME: name,
+      MIN_FREE_BYTES: '1MiB',
+      ...this.#options.fileServerEnvironment,
+      ...environment,
+    }
+    this.fileServers.push({ process: new TestProcess('file-server', full), environment: full, directory })
+  }
+
+  async restartFileServer(index: number): Promise<void> {
+    const member = this.fileServers[index]
+    if (member === undefined) throw new Error(`no file-server ${index}`)
+    await member.process.stop()
+    member.process = new TestProcess('file-server', member.environment)
+  }
+
+  async restartManager(index = 0): Promise<void> {
+    const member = this.managers[index]
+    if (member === undefined) throw new Error(`no manager ${index}`)
+    await member.process.stop()
+    member.process = new TestProcess('manager', member.environment)
+    await member.process.line((line) => line.message === 'manager started')
+  }
+
+  async activeNodes(managerIndex = 0): Promise<ActiveNode[]> {
+    const response = await fetch(`${this.managers[managerIndex]?.url}/active-nodes`)
+    return (await response.json()) as ActiveNode[]
+  }
+
+  /** Every running file-server is connected to every running manager and has counted. */
+  async settled(): Promise<void> {
+    const expected = this.fileServers.filter((member) => member.process.isRunning).length
+    for (const [index, manager] of this.managers.entries()) {
+      if (!manager.process.isRunning) continue
+      await waitUntil(`${expected} file-servers are active`, async () => {
+        const nodes = await this.activeNodes(index)
+        return (nodes.length === expected && nodes.every((node) => node.state !== 'counting')) || nodes
+      })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const processes = [...this.managers, ...this.fileServers].map((member) => member.process)
+    for (const process of processes) process.signal('SIGCONT')
+    await Promise.all(processes.map((process) => (process.isRunning ? process.kill() : null)))
+    await rm(this.directory, { recursive: true, force: true })
+  }
+}
