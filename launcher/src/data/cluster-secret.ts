@@ -15,6 +15,7 @@ export async function ensureClusterSecret(file: string): Promise<string> {
     return made
   }
   const secret = kept.trim()
-  if (secret.length < 16) throw new StartError(`${file} is damaged: it must hold the cluster's secret, at least 16 characters.`)
+  if (secret.length < 16)
+    throw new StartError(`${file} is damaged: it must hold the cluster's secret, at least 16 characters.`)
   return secret
 }

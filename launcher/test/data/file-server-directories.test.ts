@@ -1,7 +1,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listFileServerNumbers, planFileServerNumbers, takeNextNumber } from '@holdfast/launcher/data/file-server-directories'
+import {
+  listFileServerNumbers,
+  planFileServerNumbers,
+  takeNextNumber,
+} from '@holdfast/launcher/data/file-server-directories'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 let directory: string

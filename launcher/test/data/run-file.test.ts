@@ -16,9 +16,12 @@ describe('the run file', () => {
     expect(parseRunFile(JSON.stringify(run))).toEqual(run)
   })
 
-  test.each(['', 'null', '[]', '{"pid":1}', '{"pid":', JSON.stringify({ ...run, pid: '1' })])('is nothing when it is %j', (text) => {
-    expect(parseRunFile(text)).toBeNull()
-  })
+  test.each(['', 'null', '[]', '{"pid":1}', '{"pid":', JSON.stringify({ ...run, pid: '1' })])(
+    'is nothing when it is %j',
+    (text) => {
+      expect(parseRunFile(text)).toBeNull()
+    },
+  )
 
   test('tells a living process from a dead one', async () => {
     const child = spawn(process.execPath, ['-e', ''])

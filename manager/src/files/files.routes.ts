@@ -134,7 +134,9 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
 }
 
 function nameOf(ctx: AppContext): FileName {
-  return decodeFileNamePath(ctx.path.slice('/file/'.length))
+  // As it came: URL parsers rewrite some of what a name may hold. A proxy's absolute form has the origin before it.
+  const target = (ctx.req.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '')
+  return decodeFileNamePath(target.slice('/file/'.length).replace(/\?.*$/s, ''))
 }
 
 function summaryOf(record: FileRecord) {

@@ -51,7 +51,8 @@ export async function uploadFile(parts: UploadParts, file: IncomingFile, context
   try {
     await parts.records.insert(record)
   } catch (error) {
-    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED')) removeLater(parts.registry, stored, context.requestId)
+    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED'))
+      removeLater(parts.registry, stored, context.requestId)
     throw error
   }
   return record

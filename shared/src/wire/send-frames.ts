@@ -1,4 +1,4 @@
-import { toStoreError } from '../errors/store-error.ts'
+import { StoreError, toStoreError } from '../errors/store-error.ts'
 import type { FrameBudget } from './frame-budget.ts'
 import type { Peer } from './peer.ts'
 
@@ -23,8 +23,16 @@ export async function sendFrames(
   const { peer, budget, deadlineMs, toCall } = sender
   const stop = new AbortController()
   const forward = (): void => stop.abort(signal?.reason)
+  if (signal?.aborted) forward()
   signal?.addEventListener('abort', forward)
+  const stopped = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(new StoreError('CANCELLED', undefined, { cause: stop.signal.reason }))
+    if (stop.signal.aborted) fail()
+    else stop.signal.addEventListener('abort', fail)
+  })
+  stopped.catch(() => undefined)
   const inFlight = new Set<Promise<void>>()
+  const iterator = frames[Symbol.asyncIterator]()
   let failure: unknown
   let seq = 0
 
@@ -42,16 +50,21 @@ export async function sendFrames(
   }
 
   try {
-    for await (const bytes of frames) {
+    // A source that stalls must not hide that the receiver is gone.
+    for (let step = await Promise.race([iterator.next(), stopped]); step.done !== true; ) {
+      const bytes = step.value
       await budget.acquire(bytes.length, stop.signal)
       const sending = send(bytes)
       inFlight.add(sending)
       sending.finally(() => inFlight.delete(sending))
+      step = await Promise.race([iterator.next(), stopped])
     }
     await Promise.all(inFlight)
   } catch (error) {
     failure ??= error
     stop.abort(error)
+    // Not waited for: a source that is waiting itself ends when it wakes.
+    iterator.return?.().then(undefined, () => undefined)
     await Promise.all(inFlight)
   } finally {
     signal?.removeEventListener('abort', forward)
