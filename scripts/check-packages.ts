@@ -14,7 +14,9 @@ const lock = readJson('package-lock.json') as { packages: Parameters<typeof find
 const problems = [
   ...paths.flatMap((path) => findVersionProblems(path, readJson(path) as PackageJson)),
   ...findLockProblems(lock),
-  ...findMissing(lock.packages).map(([name]) => `package-lock.json: ${name} is missing: run node scripts/complete-lock.mjs`),
+  ...findMissing(lock.packages).map(
+    ([name]) => `package-lock.json: ${name} is missing: run node scripts/complete-lock.mjs`,
+  ),
 ]
 for (const problem of problems) console.error(problem)
 console.log(`${paths.length} packages, ${problems.length} problems`)

@@ -16,7 +16,10 @@ export function findMissing(packages) {
   return Object.entries(packages).flatMap(([path, { dev, optionalDependencies = {} }]) =>
     Object.entries(optionalDependencies)
       .filter(([name]) => !packages[`${path}/node_modules/${name}`] && !packages[`node_modules/${name}`])
-      .map(([name, version]) => [`node_modules/${name}`, entryOf(name, version, dev === true)]),
+      .map(
+        ([name, version]) =>
+          /** @type {[string, LockEntry]} */ ([`node_modules/${name}`, entryOf(name, version, dev === true)]),
+      ),
   )
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileServerSettings } from '@holdfast/file-server/config'
+import { launcherSettings } from '@holdfast/launcher/config'
 import { managerSettings } from '@holdfast/manager/config'
 import { openApiDocument } from '@holdfast/manager/http/openapi'
 import { renderErrors } from './render-errors.ts'
@@ -13,10 +14,13 @@ const processes = [
   { process: 'file-server', table: fileServerSettings },
 ]
 
+/** Its settings reach the others, or stand with them already. */
+const launcher = { process: 'npm start', table: launcherSettings }
+
 const documents: Readonly<Record<string, string>> = {
   '.env.example': renderEnvExample(processes),
-  'docs/configuration.md': formatted('docs/configuration.md', renderConfiguration(processes)),
-  'docs/errors.md': formatted('docs/errors.md', renderErrors()),
+  'docs/configuration.md': renderConfiguration([...processes, launcher]),
+  'docs/errors.md': renderErrors(),
   'docs/openapi.json': formatted('docs/openapi.json', JSON.stringify(openApiDocument, null, 2)),
 }
 

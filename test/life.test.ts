@@ -30,9 +30,8 @@ test('invariant 7: reconcile passes over and over a live file and never collects
   await using cluster = await start(2)
   const files = Array.from({ length: 40 }, (_, index) => ({ name: `live-${index}`, bytes: randomBytes(index * 400) }))
   for (const { name, bytes } of files) await upload(cluster.url, name, bytes)
-  const passes = () =>
-    cluster.managers[0]?.process.lines.filter((line) => line.message === 'reconciled' && line.level !== 'debug').length
   await cluster.restartManager()
+  await cluster.settled()
   // An upload that is cut off shows that passes come and collect: the orphan goes, the live files stay.
   const orphan = new AbortController()
   const slow = fetch(`${cluster.url}/file`, {
@@ -56,7 +55,6 @@ test('invariant 7: reconcile passes over and over a live file and never collects
     'nothing of it is left',
     async () => (await copiesIn(cluster.fileServers.map((m) => m.directory))).length === files.length,
   )
-  expect(passes()).toBeGreaterThanOrEqual(0)
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
   expect((await download(cluster.url, 'never')).status).toBe(404)
 })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ActiveNode } from '@holdfast/manager/storage/active-nodes.routes'
+import type { ActiveNode } from '@holdfast/client/answers'
 import { TestProcess } from './test-process.ts'
 import { waitUntil } from './wait-until.ts'
 

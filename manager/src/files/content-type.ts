@@ -1,7 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type'
 import { lookup } from 'mime-types'
 
-export const FALLBACK_TYPE = 'application/octet-stream'
+const FALLBACK_TYPE = 'application/octet-stream'
 
 /** How many of a file's first bytes a verdict needs. */
 export const SNIFF_BYTES = 4_100

@@ -29,6 +29,6 @@ export function chooseServers(servers: readonly ServerView[], wish: PlacementWis
     .map((server) => server.id)
 }
 
-export function hasRoom(server: ServerView, sizeBytes: number): boolean {
+function hasRoom(server: ServerView, sizeBytes: number): boolean {
   return server.isWritable && server.roomBytes >= sizeBytes
 }

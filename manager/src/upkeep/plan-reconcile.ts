@@ -18,11 +18,7 @@ export function judgePage(server: ServerId, page: CopyPage, records: ReadonlyMap
   }
 }
 
-export function namesCopy(
-  record: PlacedRecord | undefined,
-  server: ServerId,
-  copy: Omit<NamedCopy, 'sha256'>,
-): boolean {
+function namesCopy(record: PlacedRecord | undefined, server: ServerId, copy: Omit<NamedCopy, 'sha256'>): boolean {
   const replicas = record?.chunks?.flatMap((chunk) => chunk.replicas) ?? []
   return replicas.some(
     (replica) => replica.server === server && replica.slot === copy.slot && replica.copyId === copy.copyId,

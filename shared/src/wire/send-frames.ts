@@ -25,12 +25,6 @@ export async function sendFrames(
   const forward = (): void => stop.abort(signal?.reason)
   if (signal?.aborted) forward()
   signal?.addEventListener('abort', forward)
-  const stopped = new Promise<never>((_, reject) => {
-    const fail = (): void => reject(new StoreError('CANCELLED', undefined, { cause: stop.signal.reason }))
-    if (stop.signal.aborted) fail()
-    else stop.signal.addEventListener('abort', fail)
-  })
-  stopped.catch(() => undefined)
   const inFlight = new Set<Promise<void>>()
   const iterator = frames[Symbol.asyncIterator]()
   let failure: unknown
@@ -51,13 +45,13 @@ export async function sendFrames(
 
   try {
     // A source that stalls must not hide that the receiver is gone.
-    for (let step = await Promise.race([iterator.next(), stopped]); step.done !== true; ) {
+    for (let step = await nextUnlessStopped(iterator, stop.signal); step.done !== true; ) {
       const bytes = step.value
       await budget.acquire(bytes.length, stop.signal)
       const sending = send(bytes)
       inFlight.add(sending)
       sending.finally(() => inFlight.delete(sending))
-      step = await Promise.race([iterator.next(), stopped])
+      step = await nextUnlessStopped(iterator, stop.signal)
     }
     await Promise.all(inFlight)
   } catch (error) {
@@ -71,4 +65,17 @@ export async function sendFrames(
   }
   if (failure !== undefined) throw toStoreError(failure)
   return seq
+}
+
+/** Not `Promise.race` with one promise for all steps: that would keep every frame until the end of the stream. */
+function nextUnlessStopped<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T>> {
+  return new Promise((resolve, reject) => {
+    const cancel = (): void => reject(new StoreError('CANCELLED', undefined, { cause: signal.reason }))
+    if (signal.aborted) return cancel()
+    signal.addEventListener('abort', cancel)
+    iterator
+      .next()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', cancel))
+  })
 }
