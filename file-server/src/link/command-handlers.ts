@@ -47,7 +47,7 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
     const { copyId, slot, sha256, offset, length, streamId } = parseWire(wireSchemas.downloadFile, value)
     const reader = await store.openCopy({ copyId, slot, sha256 })
     if (length > INLINE_MAX_BYTES) {
-      streams.start(streamId, reader, offset, length)
+      await streams.start(streamId, reader, offset, length)
       return { kind: 'stream' }
     }
     await using open = reader
@@ -57,8 +57,9 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
   'transfer-file': async ({ store, streams }, value) => {
     const { copyId, slot, sha256, streamId } = parseWire(wireSchemas.transferFile, value)
     const reader = await store.openCopy({ copyId, slot, sha256 })
-    streams.start(streamId, reader, 0, reader.sizeBytes)
-    return { sizeBytes: reader.sizeBytes }
+    const { sizeBytes } = reader
+    await streams.start(streamId, reader, 0, sizeBytes)
+    return { sizeBytes }
   },
 
   'delete-file': async ({ store, uploads }, value) => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
-import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
+import type { ClusterId } from '@holdfast/shared/ids'
+import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
 import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
@@ -15,12 +16,15 @@ import {
 } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
+import { judgeChallenge } from './answer-challenge.ts'
 import { commandHandlers } from './command-handlers.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
+/** From dialling to the welcome. The manager counts this file-server's files meanwhile, which may take a while. */
+const WELCOME_TIMEOUT_MS = 30_000
 
 export interface LinkParts {
   readonly store: Store
@@ -32,6 +36,14 @@ export interface LinkParts {
   readonly log: Logger
   /** Called with the addresses of all managers whenever one tells. */
   readonly onManagers: (urls: readonly string[]) => void
+  /** Whether another link leads to that manager already: one manager may have several addresses. */
+  readonly isConnectedTo: (managerId: string) => boolean
+}
+
+interface Session {
+  readonly nonce: string
+  transcript: (Transcript & { readonly clusterId: ClusterId }) | null
+  isWelcome: boolean
 }
 
 /** The connection to one manager: dials until closed, proves both sides, answers its commands, sends heartbeats. */
@@ -42,8 +54,11 @@ export class ManagerLink {
   readonly #socket: Socket
   #attempt = 0
   #redialTimer: NodeJS.Timeout | undefined
-  #session: { nonce: string; transcript: Transcript | null; isWelcome: boolean } | null = null
+  #welcomeTimer: NodeJS.Timeout | undefined
   #heartbeatTimer: NodeJS.Timeout | undefined
+  #session: Session | null = null
+  /** The manager found behind this address while another link led to it. */
+  #duplicateOf: string | null = null
   #lastProblem = ''
 
   constructor(url: string, parts: LinkParts) {
@@ -63,11 +78,13 @@ export class ManagerLink {
     const peer = new Peer(socket)
     const streams = new OutgoingStreams(peer, new FrameBudget(), this.#log)
 
-    socket.on('connect_error', (error) => this.#dialAgain(error.message))
+    socket.on('connect_error', (error) => {
+      this.#sayOnce('warn', { reason: error.message }, 'manager not reached')
+      this.#dialAgain(error.message)
+    })
     socket.on('disconnect', (reason) => {
-      clearInterval(this.#heartbeatTimer)
-      const wasWelcome = this.#session?.isWelcome === true
-      this.#session = null
+      const wasWelcome = this.isWelcome
+      this.#endSession()
       parts.uploads.dropStreamsOf(this)
       if (wasWelcome) this.#log.warn({ reason }, 'manager disconnected')
       this.#dialAgain(reason)
@@ -77,21 +94,26 @@ export class ManagerLink {
     const context = { ...parts, streams, owner: this }
     for (const [command, handle] of Object.entries(commandHandlers)) {
       this.#answer(command, async (...args) => {
-        if (this.#session?.isWelcome !== true) throw new StoreError('NOT_AUTHENTICATED')
+        if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
         return handle(context, ...args)
       })
     }
-    socket.connect()
+    this.#dial()
   }
 
   get isWelcome(): boolean {
     return this.#session?.isWelcome === true
   }
 
+  /** Of the manager that has bidden this file-server welcome, else null. */
+  get managerId(): string | null {
+    return this.#session?.isWelcome === true ? (this.#session.transcript?.managerId ?? null) : null
+  }
+
   close(): void {
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
-    clearInterval(this.#heartbeatTimer)
+    this.#endSession()
     this.#socket.removeAllListeners('disconnect')
     this.#socket.removeAllListeners('connect_error')
     this.#parts.uploads.dropStreamsOf(this)
@@ -124,38 +146,21 @@ export class ManagerLink {
 
   #prove(challenge: Challenge): object {
     const { store, secret, bootId } = this.#parts
+    const { serverId, clusterId } = store
     const session = this.#session
     if (session === null || session.transcript !== null) throw new StoreError('INVALID_REQUEST', 'unexpected challenge')
-    if (challenge.protocol !== PROTOCOL_VERSION) {
-      throw this.#problem(
-        new StoreError(
-          'WRONG_PROTOCOL',
-          `the manager speaks version ${challenge.protocol}, this file-server ${PROTOCOL_VERSION}`,
-        ),
-      )
+    try {
+      const transcript = judgeChallenge(challenge, { serverId, clusterId, bootId, secret, nonce: session.nonce })
+      this.#refuseDuplicate(transcript.managerId)
+      session.transcript = transcript
+      return { proof: makeProof(secret, 'file-server', transcript), heartbeat: store.status() }
+    } catch (thrown) {
+      const error = toStoreError(thrown)
+      // The file-server dials on: whoever reads this may have to put something right.
+      if (this.#duplicateOf === null)
+        this.#sayOnce('error', { error: error.name, detail: error.detail }, 'manager refused')
+      throw error
     }
-    const transcript: Transcript = {
-      protocol: PROTOCOL_VERSION,
-      serverId: store.serverId,
-      bootId,
-      serverNonce: session.nonce,
-      managerId: challenge.managerId,
-      managerNonce: challenge.nonce,
-      clusterId: challenge.clusterId,
-    }
-    if (!isProof(challenge.proof, secret, 'manager', transcript)) {
-      throw this.#problem(new StoreError('NOT_AUTHENTICATED', 'the manager does not know this cluster secret'))
-    }
-    if (store.clusterId !== null && store.clusterId !== challenge.clusterId) {
-      throw this.#problem(
-        new StoreError(
-          'WRONG_CLUSTER',
-          `this data directory belongs to cluster ${store.clusterId}, the manager's database to ${challenge.clusterId}`,
-        ),
-      )
-    }
-    session.transcript = transcript
-    return { proof: makeProof(secret, 'file-server', transcript), heartbeat: store.status() }
   }
 
   async #settle(managers: readonly string[]): Promise<object> {
@@ -163,10 +168,15 @@ export class ManagerLink {
     const session = this.#session
     if (session === null || session.transcript === null) throw new StoreError('NOT_AUTHENTICATED')
     if (!session.isWelcome) {
-      await store.joinCluster(session.transcript.clusterId as never)
+      this.#refuseDuplicate(session.transcript.managerId)
+      await store.joinCluster(session.transcript.clusterId)
+      if (this.#session !== session) throw new StoreError('LINK_LOST')
+    }
+    if (!session.isWelcome) {
       session.isWelcome = true
       this.#attempt = 0
       this.#lastProblem = ''
+      clearTimeout(this.#welcomeTimer)
       this.#heartbeatTimer = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL_MS)
       this.#log.info('manager connected')
     }
@@ -174,26 +184,53 @@ export class ManagerLink {
     return {}
   }
 
+  /** Two links to one manager would drive each other out for ever. */
+  #refuseDuplicate(managerId: string): void {
+    if (!this.#parts.isConnectedTo(managerId)) return
+    this.#duplicateOf = managerId
+    throw new StoreError('FORBIDDEN', 'this file-server is connected to that manager by another address')
+  }
+
   /** The next beat tells the same better: one that cannot be sent now is dropped. */
   #beat(): void {
     if (this.#socket.connected) this.#socket.volatile.emit('heartbeat', this.#parts.store.status())
   }
 
+  #dial(): void {
+    clearTimeout(this.#welcomeTimer)
+    this.#welcomeTimer = setTimeout(() => {
+      this.#sayOnce('warn', { reason: 'no welcome in time' }, 'manager not reached')
+      this.#dialAgain('no welcome in time')
+    }, WELCOME_TIMEOUT_MS)
+    this.#socket.disconnect().connect()
+  }
+
   #dialAgain(reason: string): void {
+    clearTimeout(this.#welcomeTimer)
     if (this.#redialTimer !== undefined) return
     this.#log.debug({ reason }, 'dialling again')
     const delayMs = retryDelayMs(this.#attempt++, Math.random(), RECONNECT)
     this.#redialTimer = setTimeout(() => {
       this.#redialTimer = undefined
-      this.#socket.disconnect().connect()
+      if (this.#duplicateOf !== null && this.#parts.isConnectedTo(this.#duplicateOf)) {
+        this.#dialAgain('connected by another address')
+        return
+      }
+      this.#duplicateOf = null
+      this.#dial()
     }, delayMs)
   }
 
-  /** Said once for as long as it stays the same: the file-server dials on. */
-  #problem(error: StoreError): StoreError {
-    if (error.detail !== this.#lastProblem)
-      this.#log.error({ error: error.name, detail: error.detail }, 'manager refused')
-    this.#lastProblem = error.detail ?? ''
-    return error
+  #endSession(): void {
+    clearTimeout(this.#welcomeTimer)
+    clearInterval(this.#heartbeatTimer)
+    this.#session = null
+  }
+
+  /** A problem is said once for as long as it stays the same. */
+  #sayOnce(level: 'warn' | 'error', fields: Record<string, unknown>, message: string): void {
+    const problem = JSON.stringify([message, fields])
+    if (problem !== this.#lastProblem) this.#log[level](fields, message)
+    this.#lastProblem = problem
   }
 }

@@ -3,13 +3,15 @@ import { type LinkParts, ManagerLink } from './manager-link.ts'
 /** A bound on the addresses a manager may make this file-server dial. */
 const MAX_MANAGERS = 32
 
+type CommonParts = Omit<LinkParts, 'onManagers' | 'isConnectedTo'>
+
 /** One link to every manager: those of the settings for ever, learned ones for as long as some manager names them. */
 export class ManagerLinks {
   readonly #given: readonly string[]
-  readonly #parts: Omit<LinkParts, 'onManagers'>
+  readonly #parts: CommonParts
   readonly #links = new Map<string, ManagerLink>()
 
-  constructor(given: readonly string[], parts: Omit<LinkParts, 'onManagers'>) {
+  constructor(given: readonly string[], parts: CommonParts) {
     this.#given = given
     this.#parts = parts
     for (const url of given) this.#dial(url)
@@ -26,7 +28,12 @@ export class ManagerLinks {
 
   #dial(url: string): void {
     if (this.#links.has(url) || this.#links.size >= MAX_MANAGERS) return
-    this.#links.set(url, new ManagerLink(url, { ...this.#parts, onManagers: (urls) => this.#learn(urls) }))
+    const link = new ManagerLink(url, {
+      ...this.#parts,
+      onManagers: (urls) => this.#learn(urls),
+      isConnectedTo: (managerId) => [...this.#links.values()].some((other) => other.managerId === managerId),
+    })
+    this.#links.set(url, link)
   }
 
   #learn(urls: readonly string[]): void {

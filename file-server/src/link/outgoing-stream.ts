@@ -8,7 +8,7 @@ import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { CopyReader } from '../store/store.ts'
 
 /** Streams open at once on one connection. Each holds a file descriptor. */
-const MAX_OUTGOING_STREAMS = 2_048
+export const MAX_OUTGOING_STREAMS = 2_048
 
 /** The streams that one manager reads from this file-server. */
 export class OutgoingStreams {
@@ -23,9 +23,19 @@ export class OutgoingStreams {
     this.#log = log
   }
 
-  /** Sends `length` bytes from `offset` in the background and closes the reader. A failure reaches the manager as `stream-error`. */
-  start(streamId: string, reader: CopyReader, offset: number, length: number): void {
-    if (this.#openCount >= MAX_OUTGOING_STREAMS) throw new StoreError('OVERLOADED')
+  get openCount(): number {
+    return this.#openCount
+  }
+
+  /**
+   * Sends `length` bytes from `offset` in the background. A failure reaches the manager as `stream-error`. The reader is
+   * closed in any case. @throws OVERLOADED
+   */
+  async start(streamId: string, reader: CopyReader, offset: number, length: number): Promise<void> {
+    if (this.#openCount >= MAX_OUTGOING_STREAMS) {
+      await reader[Symbol.asyncDispose]()
+      throw new StoreError('OVERLOADED')
+    }
     this.#openCount++
     void this.#send(streamId, reader, offset, length)
       .catch(async (error: unknown) => {

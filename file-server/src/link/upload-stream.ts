@@ -40,6 +40,7 @@ export class UploadStream {
   async frame(seq: number, bytes: Uint8Array): Promise<void> {
     if (seq > this.#nextSeq) this.fail(new StoreError('INVALID_REQUEST', `frame ${this.#nextSeq} is missing`))
     if (seq === this.#nextSeq) {
+      if (this.#stored !== null) throw new StoreError('INVALID_REQUEST', 'the upload has ended')
       this.#nextSeq++
       this.#then(async (writer) => {
         const decoded = this.#decoder === null ? bytes : this.#decoder.write(bytes)

@@ -64,16 +64,16 @@ export async function connectDatabase(url: string, log: Logger): Promise<Databas
  * @throws DATABASE_UNAVAILABLE also where a write may have been carried out
  */
 export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK_DEADLINE_MS): Promise<T> {
-  const late = Symbol('late')
-  const timer = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreError('DATABASE_UNAVAILABLE', 'no answer in time')), deadlineMs)
+  })
   try {
-    const answer = await Promise.race([ask(), delay(deadlineMs, late, { signal: timer.signal })])
-    if (answer === late) throw new StoreError('DATABASE_UNAVAILABLE', 'no answer in time')
-    return answer as T
+    return await Promise.race([ask(), late])
   } catch (error) {
     if (error instanceof StoreError) throw error
     throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause: error })
   } finally {
-    timer.abort()
+    clearTimeout(timer)
   }
 }

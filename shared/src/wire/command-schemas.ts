@@ -32,7 +32,7 @@ const schemas = {
     name: z.string().max(100),
   }),
   challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
-  welcome: z.strictObject({ managers: z.array(z.url()).max(100) }),
+  welcome: z.strictObject({ managers: z.array(z.url({ protocol: /^https?$/ })).max(100) }),
   heartbeat: z.strictObject({
     fileCount: count,
     sizeBytes: count,

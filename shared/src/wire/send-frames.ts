@@ -44,14 +44,13 @@ export async function sendFrames(
   }
 
   try {
-    // A source that stalls must not hide that the receiver is gone.
-    for (let step = await nextUnlessStopped(iterator, stop.signal); step.done !== true; ) {
-      const bytes = step.value
-      await budget.acquire(bytes.length, stop.signal)
-      const sending = send(bytes)
+    for (;;) {
+      const step = await nextUnlessStopped(iterator, stop.signal)
+      if (step.done === true) break
+      await budget.acquire(step.value.length, stop.signal)
+      const sending = send(step.value)
       inFlight.add(sending)
       sending.finally(() => inFlight.delete(sending))
-      step = await nextUnlessStopped(iterator, stop.signal)
     }
     await Promise.all(inFlight)
   } catch (error) {
@@ -67,15 +66,15 @@ export async function sendFrames(
   return seq
 }
 
-/** Not `Promise.race` with one promise for all steps: that would keep every frame until the end of the stream. */
-function nextUnlessStopped<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T>> {
+/** A source that stalls must not hide that the receiver is gone. */
+function nextUnlessStopped<T>(iterator: AsyncIterator<T>, stop: AbortSignal): Promise<IteratorResult<T>> {
   return new Promise((resolve, reject) => {
-    const cancel = (): void => reject(new StoreError('CANCELLED', undefined, { cause: signal.reason }))
-    if (signal.aborted) return cancel()
-    signal.addEventListener('abort', cancel)
+    const cancel = (): void => reject(new StoreError('CANCELLED', undefined, { cause: stop.reason }))
+    if (stop.aborted) return cancel()
+    stop.addEventListener('abort', cancel)
     iterator
       .next()
+      .finally(() => stop.removeEventListener('abort', cancel))
       .then(resolve, reject)
-      .finally(() => signal.removeEventListener('abort', cancel))
   })
 }
