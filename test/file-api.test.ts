@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { copiesIn } from './disk.ts'
 import { download, remove, request, upload } from './http.ts'
@@ -123,6 +124,20 @@ describe('the answer', () => {
     })
     expect([forged.status, forged.code]).toEqual([403, 10])
     expect((await download(cluster.url, 'forged')).status).toBe(404)
+  })
+
+  test('to a page whose own name was made to mean this machine is 403', async () => {
+    const { port } = new URL(cluster.url)
+    const ask = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        get({ host: '127.0.0.1', port, path: '/file/none', headers: { host } }, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        }).on('error', reject)
+      })
+    expect(await ask(`evil.example:${port}`)).toBe(403)
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, '[::1]', 'LOCALHOST'])
+      expect(await ask(host)).toBe(404)
   })
 
   test('to an unknown route is 404, to a wrong method 405 with what is allowed', async () => {

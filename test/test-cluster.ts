@@ -56,18 +56,22 @@ export class TestCluster implements AsyncDisposable {
     return this.managers[0]?.url ?? ''
   }
 
+  /** A manager that may not come up. The test ends it. */
+  startManagerProcess(environment: Record<string, string>): TestProcess {
+    return new TestProcess('manager', { ...this.#managerEnvironment(), ...environment })
+  }
+
   async addManager(): Promise<void> {
-    const environment = {
-      MONGO_URL: this.mongoUrl,
-      CLUSTER_SECRET: this.secret,
-      PORT: '0',
-      ...this.#options.managerEnvironment,
-    }
+    const environment = this.#managerEnvironment()
     const process = new TestProcess('manager', environment)
     const { url } = await process.line((line) => line.message === 'manager started')
     const port = new URL(String(url)).port
     // A restart comes back to the same port, as a service does.
     this.managers.push({ process, url: String(url), environment: { ...environment, PORT: port } })
+  }
+
+  #managerEnvironment(): Record<string, string> {
+    return { MONGO_URL: this.mongoUrl, CLUSTER_SECRET: this.secret, PORT: '0', ...this.#options.managerEnvironment }
   }
 
   addFileServer(environment: Record<string, string> = {}): void {

@@ -52,6 +52,7 @@ export class TestProcess {
 
   /** Resolves with the exit code, null after a signal. */
   get exited(): Promise<number | null> {
+    this.#isExpectedToEnd = true
     return this.#exited
   }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type Service, StartError } from '@holdfast/shared/node/run-service'
 import type { ManagerSettings } from './config.ts'
+import { DownloadMemory } from './files/download-memory.ts'
 import { prepareFileModel } from './files/file.model.ts'
 import { FileRecords } from './files/file-records.ts'
 import { filesRoutes } from './files/files.routes.ts'
@@ -47,15 +48,18 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
     ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
   ]
   const isDatabaseAvailable = (): boolean => database.isAvailable
-  const { maxFileBytes, maxUploads } = settings
-  const httpServer = createHttpServer(
-    [
-      filesRoutes({ registry, records, isDatabaseAvailable, maxFileBytes, maxUploads }),
+  const { maxFileBytes, maxUploads, publicUrl } = settings
+  const memory = new DownloadMemory(settings.downloadMemoryBytes)
+  const httpServer = createHttpServer({
+    routers: [
+      filesRoutes({ registry, records, isDatabaseAvailable, memory, maxFileBytes, maxUploads }),
       activeNodesRoutes(registry),
       healthRoutes(findObstacles, openApiDocument),
     ],
+    host,
+    publicUrl,
     log,
-  )
+  })
   const drainRequests = watchRequests(httpServer)
   const url = await listen(httpServer, host, port)
 
@@ -83,8 +87,10 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
     ],
     log,
   )
-  const directory = new ManagerDirectory(database, { managerId, url: settings.publicUrl ?? url }, () =>
-    socketServer.announceManagers(),
+  const directory = new ManagerDirectory(
+    database,
+    { managerId, url: publicUrl ?? (isEveryAddress(host) ? null : url) },
+    () => socketServer.announceManagers(),
   )
   const socketServer = new SocketServer({
     httpServer,
@@ -111,6 +117,11 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
       await database.close()
     },
   }
+}
+
+/** An address to listen on that is none to dial. */
+function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
 }
 
 async function listen(server: Server, host: string, port: number): Promise<string> {

@@ -40,7 +40,7 @@ export const managerSettings = {
     env: 'MANAGER_URL',
     parse: (value: string): string | null => httpUrl(value),
     default: null,
-    doc: 'Where file-servers and other managers reach this manager; http://HOST:PORT unless given',
+    doc: 'Where file-servers and browsers reach this manager; http://HOST:PORT unless given',
   },
   allowAnonymous: {
     env: 'ALLOW_ANONYMOUS',
@@ -59,6 +59,12 @@ export const managerSettings = {
     parse: integer({ min: 1, max: 100_000 }),
     default: 1024,
     doc: 'Uploads under way at once; further ones are answered with code 17 and Retry-After',
+  },
+  downloadMemoryBytes: {
+    env: 'DOWNLOAD_MEMORY_BYTES',
+    parse: bytes,
+    default: GIB,
+    doc: 'What all downloads together hold in memory, 4 to 8 MiB each of a large file; further ones are answered with code 17',
   },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',

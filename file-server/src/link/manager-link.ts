@@ -200,6 +200,7 @@ export class ManagerLink {
     clearTimeout(this.#welcomeTimer)
     this.#welcomeTimer = setTimeout(() => {
       this.#sayOnce('warn', { reason: 'no welcome in time' }, 'manager not reached')
+      this.#socket.disconnect()
       this.#dialAgain('no welcome in time')
     }, WELCOME_TIMEOUT_MS)
     this.#socket.disconnect().connect()

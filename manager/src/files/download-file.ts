@@ -14,6 +14,8 @@ export interface DownloadParts {
 }
 
 export interface DownloadContext {
+  /** Whether the next part may be fetched while this one is on its way. */
+  readonly isAhead: boolean
   readonly requestId: string
   readonly signal: AbortSignal
   readonly log: Logger
@@ -40,7 +42,7 @@ export async function* downloadFile(
   let next: Promise<Buffer> | undefined
   for (const [index, span] of spans.entries()) {
     const bytes = await (next ?? fetch(span))
-    const following = spans[index + 1]
+    const following = context.isAhead ? spans[index + 1] : undefined
     next = following === undefined ? undefined : fetch(following)
     // Its failure is met when its turn comes, also where nobody asks for it any more.
     next?.catch(() => undefined)

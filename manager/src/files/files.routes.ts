@@ -10,6 +10,7 @@ import type { FileServerRegistry } from '../storage/registry.ts'
 import { type ByteRange, byteRangeOf } from './byte-range.ts'
 import { deleteFile } from './delete-file.ts'
 import { downloadFile } from './download-file.ts'
+import type { DownloadMemory } from './download-memory.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import { safeHeaders } from './safe-headers.ts'
@@ -21,6 +22,7 @@ export interface FilesParts {
   readonly records: FileRecords
   /** False while the database is away: an upload is refused before its body is read. */
   readonly isDatabaseAvailable: () => boolean
+  readonly memory: DownloadMemory
   readonly maxFileBytes: number
   readonly maxUploads: number
 }
@@ -112,7 +114,8 @@ function rangeOf({ headers }: IncomingMessage, record: FileRecord, etag: string)
 
 async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
   const { requestId, log, signal } = ctx.state
-  const bytes = downloadFile(parts, record, range, { requestId, log, signal })
+  using share = parts.memory.take(range.end - range.start)
+  const bytes = downloadFile(parts, record, range, { requestId, log, signal, isAhead: share.isAhead })
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()
   if (first.done === true) {

@@ -5,7 +5,7 @@ import type Router from '@koa/router'
 import Koa from 'koa'
 import { errorMiddleware } from './error-middleware.ts'
 import { type RequestState, requestContext } from './request-context.ts'
-import { refuseCrossSiteWrites } from './same-site.ts'
+import { refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Between two requests. Longer than a proxy's own, so that it is the proxy that lets go. */
@@ -21,11 +21,20 @@ export function expectsContinue(request: object): boolean {
   return waitingForContinue.delete(request)
 }
 
-/** The HTTP server and the order of its middleware: context, errors, cross-site guard, routes. */
-export function createHttpServer(routers: readonly Router<RequestState>[], log: Logger): Server {
+export interface HttpServerParts {
+  readonly routers: readonly Router<RequestState>[]
+  /** The address it will listen on. */
+  readonly host: string
+  readonly publicUrl: string | null
+  readonly log: Logger
+}
+
+/** The HTTP server and the order of its middleware: context, errors, guards against other sites, routes. */
+export function createHttpServer({ routers, host, publicUrl, log }: HttpServerParts): Server {
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
+  koa.use(refuseOtherHosts(host, publicUrl === null ? null : new URL(publicUrl).host))
   koa.use(refuseCrossSiteWrites)
   for (const router of routers) koa.use(router.routes())
   koa.use((ctx) => {

@@ -13,16 +13,16 @@ interface ManagerDocument {
 /** The managers of the cluster, by their addresses: each writes its own and reads the others'. Times are mongod's. */
 export class ManagerDirectory {
   readonly #database: Database
-  readonly #self: { readonly managerId: string; readonly url: string }
+  readonly #self: { readonly managerId: string; readonly url: string | null }
   readonly #onChange: () => void
   #urls: readonly string[]
   #timer: NodeJS.Timeout | undefined
 
-  constructor(database: Database, self: { managerId: string; url: string }, onChange: () => void) {
+  constructor(database: Database, self: { managerId: string; url: string | null }, onChange: () => void) {
     this.#database = database
     this.#self = self
     this.#onChange = onChange
-    this.#urls = [self.url]
+    this.#urls = self.url === null ? [] : [self.url]
   }
 
   get urls(): readonly string[] {
@@ -50,10 +50,12 @@ export class ManagerDirectory {
 
   async #refresh(): Promise<void> {
     const { managerId, url } = this.#self
-    await this.#collection.updateOne({ _id: managerId }, [{ $set: { url, seenAt: '$$NOW' } }], { upsert: true })
+    if (url !== null) {
+      await this.#collection.updateOne({ _id: managerId }, [{ $set: { url, seenAt: '$$NOW' } }], { upsert: true })
+    }
     const isFresh = { $expr: { $gt: ['$seenAt', { $subtract: ['$$NOW', FORGOTTEN_AFTER_MS] }] } }
     const found = await this.#collection.find(isFresh).sort({ url: 1 }).limit(32).toArray()
-    const urls = [...new Set([url, ...found.map((manager) => manager.url)])].sort()
+    const urls = [...new Set(found.map((manager) => manager.url))].sort()
     const isChanged = urls.join() !== this.#urls.join()
     this.#urls = urls
     if (isChanged) this.#onChange()

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
 /** What becomes of a stream's frames: a rejection ends it, and its sender with it. */
 export interface FrameSink {
@@ -10,6 +11,7 @@ export interface FrameSink {
 interface OpenStream {
   readonly sink: FrameSink
   nextSeq: number
+  waitingBytes: number
   tail: Promise<void>
 }
 
@@ -20,7 +22,7 @@ export class IncomingStreams {
   /** @returns the id to name in the command that asks for the stream. Give it back with `close`. */
   open(sink: FrameSink): string {
     const streamId = randomBytes(8).toString('hex')
-    this.#open.set(streamId, { sink, nextSeq: 0, tail: Promise.resolve() })
+    this.#open.set(streamId, { sink, nextSeq: 0, waitingBytes: 0, tail: Promise.resolve() })
     return streamId
   }
 
@@ -34,8 +36,15 @@ export class IncomingStreams {
     if (stream === undefined) throw new StoreError('CANCELLED')
     if (seq < stream.nextSeq) return stream.tail
     if (seq > stream.nextSeq) throw new StoreError('INVALID_REQUEST', `frame ${stream.nextSeq} is missing`)
+    if (stream.waitingBytes + bytes.length > MAX_UNACKED_BYTES)
+      throw new StoreError('OVERLOADED', 'more was sent than may wait for its ack')
     stream.nextSeq++
-    stream.tail = stream.tail.then(() => stream.sink.frame(bytes, isLast))
+    stream.waitingBytes += bytes.length
+    stream.tail = stream.tail
+      .then(() => stream.sink.frame(bytes, isLast))
+      .finally(() => {
+        stream.waitingBytes -= bytes.length
+      })
     return stream.tail
   }
 

@@ -17,10 +17,10 @@ export async function readPart(
 ): Promise<Buffer> {
   const { offset, length, requestId } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
-  const part = new PartBuffer(length)
-  const streamId = link.streams.open(part)
   const inlineBytes = length <= INLINE_MAX_BYTES ? length : 0
   if (inlineBytes > 0) await link.inbound.acquire(inlineBytes, signal)
+  const part = new PartBuffer(length)
+  const streamId = link.streams.open(part)
   const askedAt = performance.now()
   let ackDelayMs: number | null = null
   try {

@@ -93,6 +93,11 @@ export class SocketServer {
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
     socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
+    // Looked at again: many may have been let in at one moment.
+    if (this.#strangerCount >= MAX_STRANGERS) {
+      socket.disconnect(true)
+      return
+    }
     this.#strangerCount++
     try {
       const heartbeat = await authenticate(new Peer(socket), hello, identity)
@@ -102,6 +107,8 @@ export class SocketServer {
       this.#listen(socket, link)
       await this.#welcome(link)
       if (!link.isConnected) return
+      // Looked at again: the same file-server may have come on another connection meanwhile.
+      this.#takeOver(link)
       registry.add(link, recordCount)
       log.info({ ...place, files: recordCount }, 'file-server connected')
       socket.once('disconnect', (reason) => {

@@ -17,7 +17,7 @@ export async function transferCopy(
   signal?: AbortSignal,
 ): Promise<StoredCopy> {
   const { from, to, sizeBytes } = transfer
-  const relay = new FrameRelay()
+  const relay = new FrameRelay(sizeBytes)
   const streamId = source.streams.open(relay)
   try {
     const { copyId, slot, sha256 } = from
@@ -37,9 +37,16 @@ class FrameRelay implements AsyncIterable<Uint8Array> {
     null
   #wake: (() => void) | null = null
   #failure: StoreError | null = null
+  #expectedBytes: number
+
+  constructor(sizeBytes: number) {
+    this.#expectedBytes = sizeBytes
+  }
 
   frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
     return new Promise((taken, dropped) => {
+      this.#expectedBytes -= bytes.length
+      if (this.#expectedBytes < 0) this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than the copy has'))
       if (this.#failure !== null) return dropped(this.#failure)
       this.#waiting = { bytes, isLast, taken, dropped }
       this.#wake?.()

@@ -24,6 +24,7 @@ export class Lease {
   #heldUntil = 0
   #epoch = 0
   #timer: NodeJS.Timeout | undefined
+  #renewing: Promise<void> = Promise.resolve()
 
   constructor(database: Database, holder: string) {
     this.#database = database
@@ -40,19 +41,24 @@ export class Lease {
   }
 
   async start(): Promise<void> {
-    const renew = (): Promise<void> =>
+    const renew = (): void => {
       // A lease that cannot be renewed runs out: `isHeld` says so.
-      this.#renew().catch(() => undefined)
-    await renew()
+      this.#renewing = this.#renew().catch(() => undefined)
+    }
+    renew()
+    await this.#renewing
     this.#timer = setInterval(renew, RENEW_EVERY_MS)
   }
 
-  /** Gives the lease back, so that another manager need not wait. */
+  /** Gives the lease back, so that another manager need not wait. The document stays: the epoch goes on from there. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    await this.#renewing
     this.#heldUntil = 0
     if (!this.#database.isAvailable) return
-    await this.#collection.deleteOne({ _id: 'upkeep', holder: this.#holder }).catch(() => undefined)
+    const isMine = { _id: 'upkeep', holder: this.#holder }
+    // Not given back, it runs out by itself.
+    await this.#collection.updateOne(isMine, { $unset: { holder: '' } }, DURABLE).catch(() => undefined)
   }
 
   get #collection() {

@@ -47,11 +47,12 @@ export async function reconcileServer(
     const page: CopyPage = await listCopies(link, cursor, signal)
     const records = await replicas.findPlaces([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
     const verdict = judgePage(link.id, page, records)
-    for (const copy of verdict.toRestore) await moveCopy(link, 'restore-file', copy)
+    for (const copy of verdict.toRestore) {
+      if (await isDone(link, copy, log, () => moveCopy(link, 'restore-file', copy))) restoredCount++
+    }
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
     if (page.where === 'tree') missingCount += await countMissing(replicas, link, cursor, page, log)
     copyCount += page.copies.length
-    restoredCount += verdict.toRestore.length
     cursor = page.next
   }
 
@@ -60,10 +61,32 @@ export async function reconcileServer(
   let collectedCount = 0
   for (const orphan of isHalted ? [] : due) {
     if (signal.aborted) break
-    if (await collectOrphan(replicas, link, orphan)) collectedCount++
+    let isUnwanted = false
+    const collect = async (): Promise<void> => {
+      isUnwanted = await collectOrphan(replicas, link, orphan)
+    }
+    if (!(await isDone(link, orphan, log, collect))) continue
+    if (isUnwanted) collectedCount++
     else restoredCount++
   }
   return { copyCount, orphanCount: orphans.length, collectedCount, restoredCount, missingCount, isHalted }
+}
+
+/** One copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
+async function isDone(
+  link: FileServerLink,
+  { copyId, slot }: NamedCopy,
+  log: Logger,
+  move: () => Promise<void>,
+): Promise<boolean> {
+  try {
+    await move()
+    return true
+  } catch (error) {
+    if (!hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DIGEST_MISMATCH')) throw error
+    log.warn({ serverId: link.id, copyId, slot, err: error }, 'copy not moved')
+    return false
+  }
 }
 
 async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs: number): Promise<Orphan[]> {

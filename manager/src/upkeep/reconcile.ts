@@ -1,10 +1,11 @@
+import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { ReplicaRecords } from '../files/replica-records.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
 import { type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
 import type { Worker } from './upkeep.ts'
 
-/** Reconciles every file-server in turn, each one again after `everyMs`. */
+/** Reconciles every file-server in turn, each one again after `everyMs`. One that fails does not keep the others waiting. */
 export function reconciler(
   parts: { registry: FileServerRegistry; replicas: ReplicaRecords; log: Logger },
   limits: ReconcileLimits & { readonly everyMs: number },
@@ -19,14 +20,15 @@ export function reconciler(
         if (signal.aborted || !registry.isActive(link)) continue
         if (!schedule.isDue(link.id, performance.now(), limits.everyMs)) continue
         const startedAt = performance.now()
-        const report = await reconcileServer(replicas, link, limits, log, signal)
+        const place = { serverId: link.id, name: link.name }
+        const report = await reconcileServer(replicas, link, limits, log, signal).catch((thrown: unknown) => {
+          const error = toStoreError(thrown)
+          if (!signal.aborted) log.warn({ ...place, error: error.name, err: error }, 'reconcile will try again')
+          return null
+        })
+        if (report === null) continue
         schedule.done(link.id, performance.now())
-        const fields = {
-          serverId: link.id,
-          name: link.name,
-          ...report,
-          tookMs: Math.round(performance.now() - startedAt),
-        }
+        const fields = { ...place, ...report, tookMs: Math.round(performance.now() - startedAt) }
         if (report.isHalted) log.error(fields, 'reconcile stopped: an unlikely share of the copies has no record')
         else if (report.missingCount > 0) log.error(fields, 'reconciled: records name copies that are not there')
         else if (report.collectedCount + report.restoredCount > 0) log.info(fields, 'reconciled')

@@ -1,0 +1,38 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { PART_BYTES } from '@holdfast/shared/limits'
+
+/** What a download may hold while it lasts. */
+export interface MemoryShare extends Disposable {
+  /** Room for two parts: the next one may be fetched while this one is on its way to the client. */
+  readonly isAhead: boolean
+}
+
+/** The memory of all downloads together: a part is held whole until it is verified and its client has taken it. */
+export class DownloadMemory {
+  readonly #limitBytes: number
+  #usedBytes = 0
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** @param sizeBytes of the download. @throws OVERLOADED where not even one part of it fits */
+  take(sizeBytes: number): MemoryShare {
+    const roomBytes = this.#limitBytes - this.#usedBytes
+    const wished = Math.min(sizeBytes, 2 * PART_BYTES)
+    const least = Math.min(sizeBytes, PART_BYTES)
+    if (least > roomBytes) throw new StoreError('OVERLOADED')
+    const takenBytes = wished <= roomBytes ? wished : least
+    this.#usedBytes += takenBytes
+    return {
+      isAhead: takenBytes > PART_BYTES,
+      [Symbol.dispose]: () => {
+        this.#usedBytes -= takenBytes
+      },
+    }
+  }
+}
