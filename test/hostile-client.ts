@@ -76,11 +76,11 @@ function parseAnswer(received: Buffer, isHead: boolean): RawAnswer | null {
 export function post(body: Buffer | string, contentType: string | null, more: readonly string[] = []): Buffer {
   const bytes = Buffer.from(body)
   const type = contentType === null ? [] : [`Content-Type: ${contentType}`]
-  const lines = ['POST /file HTTP/1.1', 'Host: x', ...type, `Content-Length: ${bytes.length}`, ...more]
+  const lines = ['POST /file HTTP/1.1', 'Host: 127.0.0.1', ...type, `Content-Length: ${bytes.length}`, ...more]
   return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), bytes])
 }
 
 /** @param target goes out as it is, a byte a character. */
 export function bodiless(method: string, target: string, more: readonly string[] = []): Buffer {
-  return Buffer.from(`${[`${method} ${target} HTTP/1.1`, 'Host: x', ...more].join('\r\n')}\r\n\r\n`, 'latin1')
+  return Buffer.from(`${[`${method} ${target} HTTP/1.1`, 'Host: 127.0.0.1', ...more].join('\r\n')}\r\n\r\n`, 'latin1')
 }

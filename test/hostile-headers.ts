@@ -13,7 +13,7 @@ const raw = (what: string, text: string, expected: Expected = refused, isCutOff 
 })
 
 function upload(headers: readonly string[], sent: string): string {
-  return `${['POST /file HTTP/1.1', 'Host: x', JSON_TYPE, ...headers].join('\r\n')}\r\n\r\n${sent}`
+  return `${['POST /file HTTP/1.1', 'Host: 127.0.0.1', JSON_TYPE, ...headers].join('\r\n')}\r\n\r\n${sent}`
 }
 
 /** Lengths that lie, are given twice, or contradict the transfer encoding (request smuggling). */
@@ -82,7 +82,7 @@ function lies(random: Random): HostileInput[] {
         `length and ${encoding}`,
         upload(
           ['Content-Length: 35', `Transfer-Encoding: ${encoding}`],
-          `0\r\n\r\nDELETE /file/x HTTP/1.1\r\nHost: x\r\n\r\n`,
+          `0\r\n\r\nDELETE /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
         ),
       ),
       raw(`encoding ${encoding}`, upload([`Transfer-Encoding: ${encoding}`], `zz\r\n${body}`)),
@@ -236,7 +236,7 @@ export function hostileHeaders(random: Random, count: number): HostileInput[] {
   for (const value of ['nonsense', '100-continue, x', '', '100', 'x'.repeat(5_000), '\x80'])
     add(`Expect: ${value.slice(0, 20)}`, post('x', 'application/json', [`Expect: ${value}`]))
   for (const version of ['0.9', '1.2', '2.0', '9.9', '1', '', 'x', '1.1 ', '11', '-1.1'])
-    add(`HTTP/${version}`, Buffer.from(`GET /file/none HTTP/${version}\r\nHost: x\r\n\r\n`))
+    add(`HTTP/${version}`, Buffer.from(`GET /file/none HTTP/${version}\r\nHost: 127.0.0.1\r\n\r\n`))
   for (const text of [
     'GET /\r\n\r\n',
     'GET\r\n\r\n',

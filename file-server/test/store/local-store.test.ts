@@ -213,7 +213,7 @@ describe('after a restart', () => {
   })
 })
 
-it('no directory has more than 36 entries after 10,000 copies, half of them deleted and replaced', {
+it('invariant 6: no directory has more than 36 entries after 10,000 copies, half of them deleted and replaced', {
   timeout: 60_000,
 }, async () => {
   const store = await data.open()

@@ -72,5 +72,5 @@ function escapedByte(text: string): number | null {
 }
 
 function notBase64(): StoreError {
-  return new StoreError('INVALID_REQUEST', 'file is not base64')
+  return new StoreError('INVALID_REQUEST', 'file is not base64, in one line: base64 -w0 writes it so')
 }

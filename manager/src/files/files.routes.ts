@@ -131,14 +131,15 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
   try {
     await pipeline(writeUnlessStalled(ctx.res, first.value, bytes), ctx.res, { signal })
   } catch (error) {
-    log.warn({ fileId: record._id, err: error }, 'download ended early')
+    if (signal.aborted) log.debug({ fileId: record._id }, 'client gone')
+    else log.warn({ fileId: record._id, err: error }, 'download ended early')
     ctx.res.destroy()
   }
 }
 
 function nameOf(ctx: AppContext): FileName {
-  // As it came: URL parsers rewrite some of what a name may hold. A proxy's absolute form has the origin before it.
-  const target = (ctx.req.url ?? '').replace(/^https?:\/\/[^/?#]*/i, '')
+  // As it came: URL parsers rewrite some of what a name may hold.
+  const target = ctx.req.url ?? ''
   return decodeFileNamePath(target.slice('/file/'.length).replace(/\?.*$/s, ''))
 }
 

@@ -4,10 +4,14 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type Router from '@koa/router'
 import Koa from 'koa'
 import { errorMiddleware } from './error-middleware.ts'
+import { refuseConnections } from './refuse-connection.ts'
 import { type RequestState, requestContext } from './request-context.ts'
+import { useOriginForm } from './request-target.ts'
 import { refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
+/** How often Node looks whose headers are late; by itself every 30 s. */
+const HEADERS_CHECK_MS = 1_000
 /** Between two requests. Longer than a proxy's own, so that it is the proxy that lets go. */
 const KEEP_ALIVE_MS = 75_000
 const MAX_CONNECTIONS = 10_000
@@ -34,6 +38,7 @@ export function createHttpServer({ routers, host, publicUrl, log }: HttpServerPa
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
+  koa.use(useOriginForm)
   koa.use(refuseOtherHosts(host, publicUrl === null ? null : new URL(publicUrl).host))
   koa.use(refuseCrossSiteWrites)
   for (const router of routers) koa.use(router.routes())
@@ -47,7 +52,14 @@ export function createHttpServer({ routers, host, publicUrl, log }: HttpServerPa
   koa.on('error', (error) => log.debug({ err: error }, 'response not delivered'))
 
   const handle = koa.callback()
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS }, handle)
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: HEADERS_CHECK_MS,
+    },
+    handle,
+  )
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
   server.keepAliveTimeout = KEEP_ALIVE_MS
   server.maxConnections = MAX_CONNECTIONS
@@ -55,12 +67,7 @@ export function createHttpServer({ routers, host, publicUrl, log }: HttpServerPa
     waitingForContinue.add(request)
     handle(request, response)
   })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    log.debug({ err: error }, 'not an HTTP request')
-    if (!socket.writable) return void socket.destroy()
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-  })
+  refuseConnections(server, log)
   return server
 }
 

@@ -96,6 +96,13 @@ export const errorTable = {
     message: 'The work was cancelled',
     shownAs: 'SERVERS_UNAVAILABLE',
   },
+  BAD_ANSWER: {
+    code: 111,
+    status: 503,
+    isRetryable: true,
+    message: 'The other side gave no valid answer',
+    shownAs: 'SERVERS_UNAVAILABLE',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export interface ErrorRow {

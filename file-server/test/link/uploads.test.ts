@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { StoredCopy } from '@holdfast/shared/wire/events'
+import { expect, test, vi } from 'vitest'
+import { digestOf, namedOf, newCopyId, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+
+const { linked, startManager, link, files } = useFileServer()
+const FRAME = 64 * 1024
+
+test('invariant 5: an inline upload delivered twice, at once or later, has the effect of one', async () => {
+  const { on, store } = await linked()
+  const bytes = randomBytes(5_000)
+  const command = uploadOf(newCopyId())
+  const atOnce = await Promise.all([1, 2, 3].map(() => on.call('upload-file', command, bytes)))
+  const later = await on.call('upload-file', command, bytes)
+  const copies = [...atOnce, later].map((ack) => ack.copy as StoredCopy)
+  expect(copies.map(({ slot }) => slot)).toEqual(Array.from({ length: 4 }, () => copies[0]?.slot))
+  expect(copies[0]).toMatchObject({ sizeBytes: 5_000, sha256: digestOf(bytes) })
+  const [path, ...others] = await files()
+  expect(others).toEqual([])
+  expect((await readFile(path ?? '')).equals(bytes)).toBe(true)
+  expect(store.status().fileCount).toBe(1)
+})
+
+test('invariant 5: frames and ends delivered twice, at once or later, have the effect of one', async () => {
+  const { on, store, uploads } = await linked()
+  const frames = Array.from({ length: 5 }, () => randomBytes(FRAME))
+  const copyId = newCopyId()
+  await Promise.all([on.call('upload-file', uploadOf(copyId), null), on.call('upload-file', uploadOf(copyId), null)])
+  for (const [seq, bytes] of frames.entries()) {
+    await Promise.all([1, 2].map(() => on.call('upload-frame', { copyId, seq }, bytes)))
+    await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(10))
+  }
+  const end = { copyId, frameCount: frames.length }
+  const ends = await Promise.all([on.call('upload-end', end), on.call('upload-end', end)])
+  ends.push(await on.call('upload-end', end))
+  await on.call('upload-frame', { copyId, seq: 2 }, randomBytes(10))
+  const whole = Buffer.concat(frames)
+  for (const { copy } of ends) expect(copy).toMatchObject({ sha256: digestOf(whole), sizeBytes: whole.length })
+  expect(await files()).toHaveLength(1)
+  expect([store.status().fileCount, uploads.runningCount]).toEqual([1, 0])
+})
+
+test('invariant 5: a delete delivered twice removes one copy, and an upload after it is refused for ever', async () => {
+  const { on } = await linked()
+  const kept = await uploadInline(on, randomBytes(100))
+  const gone = await uploadInline(on, randomBytes(100))
+  const command = { copyId: gone.copyId, slot: gone.slot, requestId: 'test' }
+  expect(await on.call('delete-file', command)).toMatchObject({ existed: true })
+  expect(await on.call('delete-file', command)).toMatchObject({ existed: false })
+  for (const bytes of [randomBytes(100), null])
+    expect(await on.refusal('upload-file', uploadOf(gone.copyId), bytes)).toMatchObject({ name: 'COPY_DISCARDED' })
+  expect((await files()).map((path) => path.includes(kept.copyId))).toEqual([true])
+})
+
+test('a delete that comes before its upload keeps that from ever being stored', async () => {
+  const { on } = await linked()
+  const [inline, stream] = [newCopyId(), newCopyId()]
+  for (const copyId of [inline, stream])
+    expect(await on.call('delete-file', { copyId, slot: null, requestId: 'test' })).toMatchObject({ existed: false })
+  expect(await on.refusal('upload-file', uploadOf(inline), randomBytes(10))).toMatchObject({ name: 'COPY_DISCARDED' })
+  expect(await on.refusal('upload-file', uploadOf(stream), null)).toMatchObject({ name: 'COPY_DISCARDED' })
+  expect(await on.refusal('upload-frame', { copyId: stream, seq: 0 }, randomBytes(10))).toMatchObject({
+    name: 'COPY_DISCARDED',
+  })
+  expect(await on.refusal('upload-end', { copyId: stream, frameCount: 1 })).toMatchObject({ name: 'COPY_DISCARDED' })
+  expect(await files()).toEqual([])
+})
+
+test('a delete without a slot, while its inline upload is being written, removes what that wrote', async () => {
+  const { on, store } = await linked()
+  for (let round = 0; round < 10; round++) {
+    const copyId = newCopyId()
+    const [stored, deleted] = await Promise.allSettled([
+      on.call('upload-file', uploadOf(copyId), randomBytes(50_000)),
+      on.call('delete-file', { copyId, slot: null, requestId: 'test' }),
+    ])
+    expect(deleted).toMatchObject({ status: 'fulfilled', value: { existed: stored.status === 'fulfilled' } })
+  }
+  expect(await files()).toEqual([])
+  expect(store.status().fileCount).toBe(0)
+})
+
+test('a delete in the middle of a stream ends it and leaves nothing', async () => {
+  const { on, uploads } = await linked()
+  const copyId = newCopyId()
+  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(FRAME))
+  expect(await files()).toHaveLength(1)
+  expect(await on.call('delete-file', { copyId, slot: null, requestId: 'test' })).toMatchObject({ existed: false })
+  expect(await files()).toEqual([])
+  expect(await on.refusal('upload-frame', { copyId, seq: 1 }, randomBytes(10))).toMatchObject({
+    name: 'COPY_DISCARDED',
+  })
+  expect(uploads.runningCount).toBe(0)
+})
+
+test('a delete that races the end of its stream leaves nothing, whichever comes first', async () => {
+  const { on, store } = await linked()
+  for (let round = 0; round < 10; round++) {
+    const copyId = newCopyId()
+    await on.call('upload-file', uploadOf(copyId), null)
+    await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(1_000))
+    const discard = (): Promise<unknown> => on.call('delete-file', { copyId, slot: null, requestId: 'test' })
+    const end = (): Promise<unknown> => on.call('upload-end', { copyId, frameCount: 1 })
+    await Promise.allSettled(round % 2 === 0 ? [end(), discard()] : [discard(), end()])
+  }
+  expect(await files()).toEqual([])
+  expect(store.status().fileCount).toBe(0)
+})
+
+test('a copyId names one upload for ever: another link, another way of sending, or a second stream is refused', async () => {
+  const { on, manager, links } = await linked({ managerId: '1111111111111111' })
+  const second = await startManager({ managerId: '2222222222222222' })
+  await manager.admitted[0]?.call('welcome', { managers: [manager.url, second.url] })
+  const other = await second.connection(1, second.admitted)
+  expect(links.connectedCount).toBe(2)
+
+  const open = newCopyId()
+  await on.call('upload-file', uploadOf(open), null)
+  expect(await other.refusal('upload-file', uploadOf(open), null)).toMatchObject({ name: 'INVALID_REQUEST' })
+  expect(await on.refusal('upload-file', uploadOf(open), randomBytes(10))).toMatchObject({ name: 'INVALID_REQUEST' })
+  await on.call('upload-frame', { copyId: open, seq: 0 }, Buffer.from('the first'))
+  const { copy } = await on.call('upload-end', { copyId: open, frameCount: 1 })
+  expect(copy).toMatchObject({ sha256: digestOf(Buffer.from('the first')) })
+  expect(await on.refusal('upload-file', uploadOf(open), null)).toMatchObject({ name: 'INVALID_REQUEST' })
+  const again = await other.call('upload-file', uploadOf(open), Buffer.from('other bytes'))
+  expect(again.copy).toMatchObject({ sha256: digestOf(Buffer.from('the first')) })
+})
+
+test('the bytes of a wrong digest are refused and leave nothing', async () => {
+  const { on, store } = await linked()
+  const sha256 = digestOf(Buffer.from('expected'))
+  expect(await on.refusal('upload-file', uploadOf(newCopyId(), { sha256 }), Buffer.from('others'))).toMatchObject({
+    name: 'DIGEST_MISMATCH',
+  })
+  const copyId = newCopyId()
+  await on.call('upload-file', uploadOf(copyId, { sha256 }), null)
+  await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('others'))
+  expect(await on.refusal('upload-end', { copyId, frameCount: 1 })).toMatchObject({ name: 'DIGEST_MISMATCH' })
+  expect([await files(), store.status().fileCount]).toEqual([[], 0])
+})
+
+test.each([
+  ['a character outside the alphabet', 'AAA*'],
+  ['padding before the end', 'AA==AAAA'],
+  ['a length that is no multiple of 4', 'AAAAA'],
+  ['bits after the last byte', 'AB=='],
+])('base64 with %s is refused, inline and as a stream, and leaves nothing', async (_, text) => {
+  const { on, uploads } = await linked()
+  const base64 = { encoding: 'base64' }
+  expect(await on.refusal('upload-file', uploadOf(newCopyId(), base64), Buffer.from(text))).toMatchObject({
+    name: 'INVALID_REQUEST',
+  })
+  const copyId = newCopyId()
+  await on.call('upload-file', uploadOf(copyId, base64), null)
+  await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('QUJD'.repeat(1_000)))
+  const outcomes = await Promise.allSettled([
+    on.call('upload-frame', { copyId, seq: 1 }, Buffer.from(text)),
+    on.call('upload-end', { copyId, frameCount: 2 }),
+  ])
+  expect(outcomes.at(-1)).toMatchObject({ status: 'rejected', reason: { name: 'INVALID_REQUEST' } })
+  expect([await files(), uploads.runningCount]).toEqual([[], 0])
+})
+
+test('base64 is stored decoded, however its text is cut', async () => {
+  const { on } = await linked()
+  const bytes = randomBytes(10_000)
+  const text = Buffer.from(bytes.toString('base64'))
+  const copyId = newCopyId()
+  await on.call('upload-file', uploadOf(copyId, { encoding: 'base64' }), null)
+  const cuts = [0, 1, 2, 3, 5_001, 5_002, text.length]
+  for (const [seq, start] of cuts.slice(0, -1).entries())
+    await on.call('upload-frame', { copyId, seq }, text.subarray(start, cuts[seq + 1]))
+  const { copy } = await on.call('upload-end', { copyId, frameCount: cuts.length - 1 })
+  expect(copy).toMatchObject({ sizeBytes: 10_000, sha256: digestOf(bytes) })
+})
+
+test('an empty file is a file, inline and as a stream', async () => {
+  const { on } = await linked()
+  const inline = await uploadInline(on, Buffer.alloc(0))
+  const copyId = newCopyId()
+  await on.call('upload-file', uploadOf(copyId), null)
+  const { copy } = await on.call('upload-end', { copyId, frameCount: 0 })
+  expect([inline.sizeBytes, (copy as StoredCopy).sizeBytes]).toEqual([0, 0])
+  expect(await files()).toHaveLength(2)
+  const read = { ...namedOf(inline), offset: 0, length: 0, streamId: 'ab'.repeat(8), requestId: 'test' }
+  expect(await on.call('download-file', read)).toMatchObject({ kind: 'inline' })
+})
+
+test('a disconnect in the middle of streams leaves no .part, frees their slots, and a new link starts afresh', async () => {
+  const manager = await startManager()
+  const { uploads, store } = await link([manager.url])
+  const first = await manager.connection(1, manager.admitted)
+  const copyIds = Array.from({ length: 5 }, newCopyId)
+  for (const copyId of copyIds) {
+    await first.call('upload-file', uploadOf(copyId), null)
+    await first.call('upload-frame', { copyId, seq: 0 }, randomBytes(1_000))
+  }
+  expect((await files()).every((path) => path.endsWith('.part'))).toBe(true)
+  first.socket.disconnect(true)
+  const second = await manager.connection(2, manager.admitted)
+  await vi.waitFor(() => expect(uploads.runningCount).toBe(0))
+  expect(await files()).toEqual([])
+  for (const copyId of copyIds)
+    expect(await second.refusal('upload-frame', { copyId, seq: 1 }, randomBytes(10))).toMatchObject({
+      name: 'LINK_LOST',
+    })
+  const slots: number[] = []
+  for (let count = 0; count < 5; count++) slots.push((await uploadInline(second, randomBytes(10))).slot)
+  expect(Math.max(...slots)).toBeLessThan(10)
+  expect(store.status().fileCount).toBe(5)
+})

@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto'
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { ErrorBody } from './error-middleware.ts'
+
+/** How long a refused client may take to read its answer. After that it is let go, whether it hangs up or not. */
+const LINGER_MS = 1_000
+
+interface Refusal {
+  readonly status: number
+  readonly error: ErrorName
+}
+
+/** What a connection is told that does not speak HTTP, or too slowly. */
+export function refusalOf(errorCode: string | undefined): Refusal {
+  switch (errorCode) {
+    case 'HPE_HEADER_OVERFLOW':
+      return { status: 431, error: 'INVALID_REQUEST' }
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return { status: 408, error: 'REQUEST_TIMEOUT' }
+    default:
+      return { status: 400, error: 'INVALID_REQUEST' }
+  }
+}
+
+/** Answers what is not HTTP and ends the connection. */
+export function refuseConnections(server: Server, log: Logger): void {
+  const unanswered = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
+  const watch = (request: IncomingMessage, response: ServerResponse): void => {
+    const responses = unanswered.get(request.socket) ?? new Map()
+    unanswered.set(request.socket, responses.set(response, request))
+    response.once('close', () => responses.delete(response))
+  }
+  server.on('request', watch)
+  server.on('checkContinue', watch)
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    log.debug({ err: error }, 'not an HTTP request')
+    if (!socket.writable || !isAnswerable([...(unanswered.get(socket) ?? [])])) return void socket.destroy()
+    socket.end(answerOf(refusalOf(error.code)))
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+    socket.once('close', () => clearTimeout(timer))
+  })
+}
+
+/** Within an answer, or before one that is due to an earlier request, a refusal would be taken for what it is not. */
+function isAnswerable(unanswered: readonly (readonly [ServerResponse, IncomingMessage])[]): boolean {
+  const [first, second] = unanswered
+  if (first === undefined) return true
+  const [response, request] = first
+  return second === undefined && !response.headersSent && !request.complete
+}
+
+function answerOf({ status, error }: Refusal): string {
+  const { code, message } = errorRow(error)
+  const body: ErrorBody = { code, error, message, requestId: randomBytes(8).toString('hex') }
+  const text = JSON.stringify(body)
+  const headers = [
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${text.length}`,
+  ]
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers, '', text].join('\r\n')
+}

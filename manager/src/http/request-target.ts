@@ -1,0 +1,20 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { AppMiddleware } from './request-context.ts'
+
+/** Gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
+export const useOriginForm: AppMiddleware = async (ctx, next) => {
+  ctx.req.url = originFormOf(ctx.req.url ?? '')
+  await next()
+}
+
+/**
+ * The path and query of a request's target: a proxy's absolute form (RFC 9112, section 3.2.2) loses its origin.
+ * @throws INVALID_REQUEST where it is neither form, or has a fragment
+ */
+export function originFormOf(target: string): string {
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  if (path.includes('#')) throw new StoreError('INVALID_REQUEST', 'a request target has no fragment')
+  if (path === '' || path.startsWith('?')) return `/${path}`
+  if (path.startsWith('/') || path === '*') return path
+  throw new StoreError('INVALID_REQUEST', 'the request target is not a path')
+}

@@ -1,0 +1,35 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createLogger } from '@holdfast/shared/node/logger'
+import Router from '@koa/router'
+import { afterEach } from 'vitest'
+import { createHttpServer } from '../../src/http/http-server.ts'
+import type { RequestState } from '../../src/http/request-context.ts'
+
+const servers: Server[] = []
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+})
+
+/** The real HTTP server on an ephemeral port, with routes of the test's own. Closed after the test. */
+export async function serve(
+  addRoutes: (router: Router<RequestState>) => void,
+  options: { host?: string; publicUrl?: string } = {},
+): Promise<{ server: Server; port: number; url: string }> {
+  const router = new Router<RequestState>()
+  addRoutes(router)
+  const server = createHttpServer({
+    routers: [router],
+    host: options.host ?? '127.0.0.1',
+    publicUrl: options.publicUrl ?? null,
+    log: createLogger('test', 'silent'),
+  })
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return { server, port, url: `http://127.0.0.1:${port}` }
+}

@@ -1,0 +1,71 @@
+import { request } from 'node:http'
+import { expect, test } from 'vitest'
+import { serve } from './http-fixture.ts'
+
+function ask(port: number, method: string, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, path: '/thing', method, headers, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+const start = (options: { host?: string; publicUrl?: string } = {}) =>
+  serve((router) => {
+    router.all('/thing', (ctx) => {
+      ctx.body = 'done'
+    })
+  }, options)
+
+test.each<[string, Record<string, string>, number]>([
+  ['POST', {}, 200],
+  ['POST', { 'Sec-Fetch-Site': 'same-origin' }, 200],
+  ['POST', { 'Sec-Fetch-Site': 'none' }, 200],
+  ['POST', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+  ['POST', { 'Sec-Fetch-Site': 'same-site' }, 403],
+  ['POST', { 'Sec-Fetch-Site': 'anything' }, 403],
+  ['DELETE', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+  ['PUT', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+  ['PATCH', { 'Sec-Fetch-Site': 'cross-site' }, 403],
+  ['GET', { 'Sec-Fetch-Site': 'cross-site' }, 200],
+  ['HEAD', { 'Sec-Fetch-Site': 'cross-site' }, 200],
+  ['POST', { Origin: 'http://evil.example' }, 403],
+  ['POST', { Origin: 'null' }, 403],
+  ['POST', { Origin: 'http://localhost:1' }, 403],
+  ['GET', { Origin: 'http://evil.example' }, 200],
+])('%s with %j is %i', async (method, headers, status) => {
+  const { port } = await start()
+  expect(await ask(port, method, headers)).toBe(status)
+})
+
+test('a page of this very origin may write', async () => {
+  const { port } = await start()
+  expect(await ask(port, 'POST', { Origin: `http://127.0.0.1:${port}` })).toBe(200)
+})
+
+test.each<[string, number]>([
+  ['localhost:8000', 200],
+  ['LOCALHOST', 200],
+  ['127.0.0.1:8000', 200],
+  ['127.9.9.9', 200],
+  ['[::1]:8000', 200],
+  ['rebound.example', 403],
+  ['rebound.example:8000', 403],
+  ['127.0.0.1.rebound.example', 403],
+  ['localhost.rebound.example', 403],
+  ['10.0.0.1', 403],
+])('on loopback a request for the host %s is %i', async (host, status) => {
+  const { port } = await start()
+  expect(await ask(port, 'GET', { Host: host })).toBe(status)
+})
+
+test('the host of MANAGER_URL is served on loopback too, and any host where the manager listens beyond it', async () => {
+  const proxied = await start({ publicUrl: 'https://files.example' })
+  expect(await ask(proxied.port, 'GET', { Host: 'files.example' })).toBe(200)
+  expect(await ask(proxied.port, 'GET', { Host: 'other.example' })).toBe(403)
+  const open = await start({ host: '0.0.0.0' })
+  expect(await ask(open.port, 'GET', { Host: 'other.example' })).toBe(200)
+})
