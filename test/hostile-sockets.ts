@@ -2,7 +2,7 @@ import type { Random } from './hostile-random.ts'
 import { ENGINE_PATH, frame, OPCODE, RawWebSocket, upgradeRequest } from './hostile-websocket.ts'
 
 /** A stranger is let go after the handshake's five seconds, whatever it does. */
-const CLOSE_DEADLINE_MS = 12_000
+const CLOSE_DEADLINE_MS = 15_000
 
 export interface HostileSocketInput {
   readonly what: string

@@ -61,7 +61,7 @@ export class RawWebSocket {
   readonly closed: Promise<number | null>
   readonly #socket: Socket
   readonly #events: RawWebSocketEvents
-  #received = Buffer.alloc(0)
+  #received: Buffer = Buffer.alloc(0)
   #status: number | null = null
 
   constructor(port: number, request: Buffer, events: RawWebSocketEvents) {
@@ -115,6 +115,7 @@ export class RawWebSocket {
     if (this.#received.length < headLength + length) return false
     const payload = this.#received.subarray(headLength, headLength + length)
     this.#received = this.#received.subarray(headLength + length)
+    if ((first & 0x0f) === OPCODE.close) this.#socket.end()
     if ((first & 0x0f) === OPCODE.text) this.#events.onText?.(payload.toString(), this)
     return true
   }

@@ -100,7 +100,7 @@ async function trySockets(): Promise<string[]> {
   const problems: string[] = []
   const t0 = performance.now()
   const inputs = hostileSockets(new Random(seed), 1_400)
-  await inParallel(inputs, 150, async (input) => {
+  await inParallel(inputs, 300, async (input) => {
     const end = await meet(port, input)
     if (end !== 'closed' && (typeof end !== 'number' || end < 400 || end >= 500))
       problems.push(`sockets: ${input.what}: ${end}`)
@@ -116,6 +116,10 @@ test(`hostile inputs get a 4xx or a closed socket, and legal ones are stored as 
   const problems: string[] = []
   for (const [name, make] of Object.entries(families)) problems.push(...(await tryFamily(name, make(new Random(seed)))))
   problems.push(...(await sockets))
-  if (process.env.HOSTILE_DUMP) (await import('node:fs')).writeFileSync(process.env.HOSTILE_DUMP, JSON.stringify({ problems, counts, timings, bad: [...badLines] }, null, 1))
+  if (process.env.HOSTILE_DUMP)
+    (await import('node:fs')).writeFileSync(
+      process.env.HOSTILE_DUMP,
+      JSON.stringify({ problems, counts, timings, bad: [...badLines] }, null, 1),
+    )
   expect(problems.slice(0, 20)).toEqual([])
 }, 120_000)

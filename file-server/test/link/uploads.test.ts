@@ -160,7 +160,7 @@ test.each([
     on.call('upload-end', { copyId, frameCount: 2 }),
   ])
   expect(outcomes.at(-1)).toMatchObject({ status: 'rejected', reason: { name: 'INVALID_REQUEST' } })
-  expect([await files(), uploads.runningCount]).toEqual([[], 0])
+  await vi.waitFor(async () => expect([await files(), uploads.runningCount]).toEqual([[], 0]))
 })
 
 test('base64 is stored decoded, however its text is cut', async () => {

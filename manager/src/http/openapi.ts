@@ -22,7 +22,9 @@ function errors(...names: ErrorName[]): Record<string, object> {
         String(status),
         {
           description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
-          ...(sharing.some(({ isRetryable }) => isRetryable) ? { headers: retryAfter } : {}),
+          ...([429, 503].includes(status) && sharing.some(({ isRetryable }) => isRetryable)
+            ? { headers: retryAfter }
+            : {}),
           content: json(ref('Error')),
         },
       ]
@@ -32,6 +34,13 @@ function errors(...names: ErrorName[]): Record<string, object> {
 
 const everywhere = ['FORBIDDEN', 'INTERNAL', 'DATABASE_UNAVAILABLE'] as const satisfies ErrorName[]
 const upload = { type: 'object', required: ['filename', 'file'], properties: { filename: text, file: text } } as const
+
+const rawUpload = {
+  type: 'object',
+  required: ['file'],
+  description: 'A `file` part with a file name is taken as it is; without one it is base64 and `filename` is required',
+  properties: { filename: text, file: { type: 'string', format: 'binary' } },
+} as const
 
 const fileHeaders = {
   'Content-Length': { description: 'Size in bytes', schema: count },
@@ -55,8 +64,15 @@ const schemas = {
   },
   StoredFile: {
     type: 'object',
-    required: ['filename', 'id', 'sizeBytes', 'sha256'],
-    properties: { filename: text, id: { type: 'string', pattern: '^[0-9a-f]{24}$' }, sizeBytes: count, sha256: digest },
+    required: ['filename', 'id', 'sizeBytes', 'sha256', 'contentType', 'createdAt'],
+    properties: {
+      filename: text,
+      id: { type: 'string', pattern: '^[0-9a-f]{24}$' },
+      sizeBytes: count,
+      sha256: digest,
+      contentType: text,
+      createdAt: { type: 'string', format: 'date-time' },
+    },
   },
   Readiness: {
     type: 'object',
@@ -115,7 +131,7 @@ export const openApiDocument = {
           content: {
             ...json(upload),
             'application/x-www-form-urlencoded': { schema: upload },
-            'multipart/form-data': { schema: upload },
+            'multipart/form-data': { schema: rawUpload },
           },
         },
         responses: {
@@ -125,6 +141,7 @@ export const openApiDocument = {
             'FILE_EXISTS',
             'INVALID_REQUEST',
             'TOO_LARGE',
+            'DIGEST_MISMATCH',
             'UNSUPPORTED_MEDIA',
             'REQUEST_TIMEOUT',
             'INSUFFICIENT_STORAGE',
@@ -139,13 +156,31 @@ export const openApiDocument = {
       get: {
         operationId: 'downloadFile',
         summary: 'The bytes of a file',
+        parameters: [
+          { name: 'Range', in: 'header', schema: text },
+          { name: 'If-Range', in: 'header', schema: text },
+          { name: 'If-None-Match', in: 'header', schema: text },
+        ],
         responses: {
           200: {
             description: 'The bytes; a response that ends early or breaks off is not the file',
             headers: fileHeaders,
             content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
           },
-          ...errors('FILE_NOT_FOUND', 'FILE_UNAVAILABLE', 'INVALID_REQUEST', ...everywhere),
+          206: {
+            description: 'The one range that was asked for',
+            headers: { ...fileHeaders, 'Content-Range': { description: 'bytes START-END/SIZE', schema: text } },
+            content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
+          },
+          304: { description: 'If-None-Match names the ETag' },
+          ...errors(
+            'FILE_NOT_FOUND',
+            'FILE_UNAVAILABLE',
+            'INVALID_REQUEST',
+            'RANGE_NOT_SATISFIABLE',
+            'OVERLOADED',
+            ...everywhere,
+          ),
         },
       },
       head: {

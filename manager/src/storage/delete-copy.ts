@@ -1,5 +1,5 @@
 import type { CopyId, Slot } from '@holdfast/shared/ids'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { FileServerLink } from './file-server-link.ts'
 
 const DELETE_DEADLINE_MS = 15_000
@@ -11,5 +11,5 @@ export async function deleteCopy(
 ): Promise<boolean> {
   const { copyId, slot, requestId } = copy
   const ack = await link.call('delete-file', [{ copyId, slot, requestId }], { deadlineMs: DELETE_DEADLINE_MS })
-  return parseWire(wireSchemas.deleteAck, ack).existed
+  return parseAck(wireSchemas.deleteAck, ack).existed
 }

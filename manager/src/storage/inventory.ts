@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import type { FileServerLink } from './file-server-link.ts'
 
@@ -14,14 +14,14 @@ export async function listCopies(
   signal?: AbortSignal,
 ): Promise<CopyPage> {
   const options = { deadlineMs: PAGE_DEADLINE_MS, signal }
-  return parseWire(wireSchemas.copyPage, await link.call('list-copies', [{ cursor, limit: INVENTORY_PAGE }], options))
+  return parseAck(wireSchemas.copyPage, await link.call('list-copies', [{ cursor, limit: INVENTORY_PAGE }], options))
 }
 
 /** Milliseconds since the file-server was first told of each copy, in order. */
 export async function suspectCopies(link: FileServerLink, copies: readonly NamedCopy[]): Promise<readonly number[]> {
   const ack = await link.call('suspect-copies', [{ copies }], { deadlineMs: COMMAND_DEADLINE_MS })
-  const { agesMs } = parseWire(wireSchemas.suspectAck, ack)
-  if (agesMs.length !== copies.length) throw new StoreError('INTERNAL', 'suspect-copies: unexpected ack')
+  const { agesMs } = parseAck(wireSchemas.suspectAck, ack)
+  if (agesMs.length !== copies.length) throw new StoreError('BAD_ANSWER', 'suspect-copies: unexpected ack')
   return agesMs
 }
 

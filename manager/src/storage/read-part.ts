@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import type { FileServerLink } from './file-server-link.ts'
 
@@ -25,7 +25,7 @@ export async function readPart(
   let ackDelayMs: number | null = null
   try {
     const command = { copyId: copy.copyId, slot: copy.slot, sha256: copy.sha256, offset, length, streamId, requestId }
-    const ack = parseWire(
+    const ack = parseAck(
       wireSchemas.downloadAck,
       await link.call('download-file', [command], { deadlineMs: ACK_DEADLINE_MS, signal }),
     )

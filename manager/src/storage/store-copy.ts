@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest } from '@holdfast/shared/ids'
-import { FRAME_BYTES } from '@holdfast/shared/limits'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { Encoding, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
@@ -11,6 +11,8 @@ import type { FileServerLink } from './file-server-link.ts'
 
 /** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
 const STORE_DEADLINE_MS = 30_000
+/** A sha-256. */
+const DIGEST_BYTES = 32
 /** Committing a large copy means syncing all of it. */
 const COMMIT_DEADLINE_MS = 120_000
 
@@ -45,7 +47,9 @@ export async function storeCopy(
       source.kind === 'inline'
         ? await storeInline(link, command, source.bytes, signal)
         : await storeStream(link, command, source.chunks, signal)
-    if (copy.copyId !== copyId) throw new StoreError('INTERNAL', 'the ack names another copy')
+    if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
+    if (copy.partDigests.length !== Math.ceil(copy.sizeBytes / PART_BYTES) * DIGEST_BYTES)
+      throw new StoreError('BAD_ANSWER', 'the ack has another number of part digests')
     if (sizeBytes !== null && copy.sizeBytes !== sizeBytes)
       throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
     return copy
@@ -67,8 +71,8 @@ async function storeInline(
   let linkDelayMs: number | null = null
   try {
     const ack = await link.call('upload-file', [command, bytes], { deadlineMs: STORE_DEADLINE_MS, signal })
-    const result = parseWire(wireSchemas.uploadAck, ack)
-    if (result.kind !== 'stored') throw new StoreError('INTERNAL', 'upload-file: unexpected ack')
+    const result = parseAck(wireSchemas.uploadAck, ack)
+    if (result.kind !== 'stored') throw new StoreError('BAD_ANSWER', 'upload-file: unexpected ack')
     linkDelayMs = performance.now() - sentAt - result.workMs
     return result.copy
   } finally {
@@ -95,5 +99,5 @@ async function storeStream(
     signal,
   )
   const ack = await link.call('upload-end', [{ copyId, frameCount }], { deadlineMs: COMMIT_DEADLINE_MS, signal })
-  return parseWire(wireSchemas.uploadEndAck, ack).copy
+  return parseAck(wireSchemas.uploadEndAck, ack).copy
 }

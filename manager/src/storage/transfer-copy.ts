@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import type { FileServerLink } from './file-server-link.ts'
@@ -22,7 +22,7 @@ export async function transferCopy(
   try {
     const { copyId, slot, sha256 } = from
     const ack = await source.call('transfer-file', [{ copyId, slot, sha256, streamId }], { deadlineMs: 10_000, signal })
-    if (parseWire(wireSchemas.transferAck, ack).sizeBytes !== sizeBytes) throw new StoreError('COPY_MISMATCH')
+    if (parseAck(wireSchemas.transferAck, ack).sizeBytes !== sizeBytes) throw new StoreError('COPY_MISMATCH')
     const order = { copyId: to, encoding: 'binary' as const, sizeBytes, sha256, requestId: `transfer-${to}` }
     return await storeCopy(target, order, { kind: 'stream', chunks: relay }, signal)
   } finally {

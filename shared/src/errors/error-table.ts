@@ -108,7 +108,7 @@ export const errorTable = {
 export interface ErrorRow {
   readonly code: number
   readonly status: number
-  /** Whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After`. */
+  /** Whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After` where their status is 429 or 503. */
   readonly isRetryable: boolean
   readonly message: string
   readonly shownAs?: string

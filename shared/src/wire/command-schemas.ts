@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ErrorName } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { isClusterId, isCopyId, isDigest, isServerId, isSlot } from '../ids.ts'
 import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
@@ -104,11 +105,17 @@ export const wireSchemas: {
 
 /** @throws StoreError INVALID_REQUEST with what is wrong and where. */
 export function parseWire<T>(schema: z.ZodType<T>, value: unknown): T {
+  return parse(schema, value, 'INVALID_REQUEST')
+}
+
+/** What is wrong in an ack is the other side's fault, not that of whoever asked for the command. @throws StoreError BAD_ANSWER */
+export function parseAck<T>(schema: z.ZodType<T>, value: unknown): T {
+  return parse(schema, value, 'BAD_ANSWER')
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, errorName: ErrorName): T {
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw new StoreError(
-    'INVALID_REQUEST',
-    `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`.slice(0, 300),
-  )
+  throw new StoreError(errorName, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`.slice(0, 300))
 }

@@ -59,11 +59,17 @@ export class Peer {
         .emit(event, ...args, (timedOut: unknown, result: WireResult<object> | undefined) => {
           if (timedOut) return fail(new StoreError(this.#socket.connected ? 'DEADLINE_EXCEEDED' : 'LINK_LOST'))
           if (typeof result !== 'object' || result === null)
-            return fail(new StoreError('INTERNAL', `${event}: not an ack`))
-          if (result.ok !== true) return fail(fromWireError('error' in result ? result.error : undefined))
+            return fail(new StoreError('BAD_ANSWER', `${event}: not an ack`))
+          if (result.ok !== true) return fail(failureOf('error' in result ? result.error : undefined))
           finish()
           resolve(result as unknown as Record<string, unknown>)
         })
     })
   }
+}
+
+/** INTERNAL would say that the failure is on this side. */
+function failureOf(wire: unknown): StoreError {
+  const error = fromWireError(wire)
+  return error.name === 'INTERNAL' ? new StoreError('BAD_ANSWER', error.detail) : error
 }
