@@ -11,7 +11,7 @@ import { startMongod } from './start-mongod.ts'
 import { isFileServerRunning, startFileServer, startManager } from './start-services.ts'
 import { watchStartup } from './startup-watch.ts'
 import type { RunningSystem } from './summary.ts'
-import { waitForFileServers, waitUntilReady } from './wait-until-ready.ts'
+import { waitForFileServers, waitUntilListening, waitUntilReady } from './wait-until-ready.ts'
 
 /** Processes of a killed start hold port and directories until they have noticed. */
 const KILLED_START_PATIENCE_MS = 25_000
@@ -46,18 +46,19 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   started.push(groupOf(servers))
   const manager = startManager(context, { port, secret, mongoUrl: database.mongoUrl, startup })
   started.push(manager)
+  const ready = { managerUrl: url, signal, deadlineMs: READY_DEADLINE_MS }
+  const isListening = Promise.race([startup.failed, waitUntilListening(ready)])
+  await progress.step('waiting for the manager', isListening, () => `manager listens at ${url}`)
   for (const number of await chooseFileServers(context)) {
     servers.push(startFileServer(context, { number, secret, managerUrl: url, startup }))
   }
-  const ready = { managerUrl: url, signal }
-  const isReady = Promise.race([startup.failed, waitUntilReady({ ...ready, deadlineMs: READY_DEADLINE_MS })])
-  await progress.step('waiting for the manager', isReady, () => `manager ready at ${url}`)
   const areConnected = waitForFileServers(servers.length, { ...ready, deadlineMs: FILE_SERVERS_DEADLINE_MS })
   await progress.step(
     'waiting for the file-servers',
     Promise.race([startup.failed, areConnected]),
     (count) => `${count} of ${servers.length} file-servers connected`,
   )
+  await Promise.race([startup.failed, waitUntilReady(ready)])
   startup.end()
 
   started.push({ stop: () => removeRunFile(layout.runFile) })

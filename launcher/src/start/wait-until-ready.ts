@@ -10,14 +10,19 @@ export interface ReadyOptions {
   readonly signal: AbortSignal
 }
 
-/** @throws StartError after the deadline. */
-export async function waitUntilReady({ managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
-  const isReady = await poll(
-    deadlineMs,
-    signal,
-    async () => (await request(`${managerUrl}/ready`, signal))?.ok === true,
-  )
-  if (!isReady) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
+/** The manager answers; it may still wait for file-servers. @throws StartError after the deadline. */
+export function waitUntilListening(options: ReadyOptions): Promise<void> {
+  return waitUntilOk('/health', options)
+}
+
+/** The manager can serve. @throws StartError after the deadline. */
+export function waitUntilReady(options: ReadyOptions): Promise<void> {
+  return waitUntilOk('/ready', options)
+}
+
+async function waitUntilOk(path: string, { managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
+  const isOk = await poll(deadlineMs, signal, async () => (await request(managerUrl + path, signal))?.ok === true)
+  if (!isOk) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
 }
 
 /** @returns how many file-servers were connected at last: fewer than wanted only after the deadline. */
