@@ -28,11 +28,12 @@ const strangers = [
 ]
 
 /** First bytes of formats that are recognised by them: what follows is noise, sizes in it are lies. */
+// biome-ignore format: a table
 const magics = [
   '504b0304', '494433', '3026b2758e66cf11', '1a45dfa3', '52494646', '4f676753', '89504e470d0a1a0a', 'ffd8ff', '49492a00', '4d4d002a',
   '1f8b08', '425a68', '377abcaf271c', '0000001866747970', '25504446', 'd0cf11e0a1b11ae1', 'cafebabe', '3c3f786d6c', 'fff1', '664c6143',
   '4d5a', '7f454c46', '52617221', '213c617263683e', '0000000c4a584c20', 'efbbbf', 'fffe', 'feff', '464f524d', '',
-] // biome-ignore format: a table
+]
 
 let names = 0
 

@@ -4,13 +4,15 @@ import { waitUntil } from './wait-until.ts'
 
 const NAMESPACE = '/file-server'
 const identity = { protocol: 1, serverId: 'e0'.repeat(8), bootId: 'e1'.repeat(8) }
+export const HOSTILE_ID = identity.serverId
 const serverNonce = 'e2'.repeat(16)
 const packet = /^4[25](?:\d+-)?\/file-server,(\d+)(\[.*\])$/s
 
 /** Says that it is empty and roomy, so that every upload is sent to it first. */
+// biome-ignore format: a table
 const heartbeat = {
   fileCount: 0, sizeBytes: 0, freeBytes: 2 ** 50, totalBytes: 2 ** 51, isInventoryDone: true, isWritable: true,
-} // biome-ignore format: a table
+}
 
 export interface Command {
   readonly event: string
@@ -21,8 +23,7 @@ export interface Command {
 }
 
 /** A file-server that knows the secret and means harm: it does what it is told to with every command, and comes back when it is thrown out. */
-export class HostileFileServer {
-  readonly id = identity.serverId
+export class HostileFileServer implements AsyncDisposable {
   readonly #port: number
   readonly #secret: string
   readonly #onCommand: (command: Command) => void
@@ -45,8 +46,7 @@ export class HostileFileServer {
     return this.#socket
   }
 
-  /** How long the manager's connection lasts is its own affair. */
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true
     this.#socket?.destroy()
     await this.#running
@@ -65,9 +65,10 @@ export class HostileFileServer {
   #take(text: string, socket: RawWebSocket): void {
     if (text.startsWith('0')) {
       const hello = { ...identity, nonce: serverNonce, clusterId: null, name: 'hostile' }
-      return socket.sendText(`40${NAMESPACE},${JSON.stringify(hello)}`)
+      socket.sendText(`40${NAMESPACE},${JSON.stringify(hello)}`)
+      return
     }
-    if (text === '2') return socket.sendText('3')
+    if (text === '2') socket.sendText('3')
     const [, id, json] = packet.exec(text) ?? []
     if (id === undefined || json === undefined) return
     const [event, command] = JSON.parse(json) as [string, Record<string, unknown>]

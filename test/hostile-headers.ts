@@ -1,221 +1,55 @@
 import { bodiless, type Expected, type HostileInput, post } from './hostile-client.ts'
+import { hostileLengths, raw } from './hostile-lengths.ts'
 import type { Random } from './hostile-random.ts'
 
 const refused: Expected = ['refused']
 const body = '{"filename":"head/x","file":"aGk="}'
-const JSON_TYPE = 'Content-Type: application/json'
 
-const raw = (what: string, text: string, expected: Expected = refused, isCutOff = true): HostileInput => ({
-  what,
-  bytes: Buffer.from(text, 'latin1'),
-  expected,
-  isCutOff,
-})
-
-function upload(headers: readonly string[], sent: string): string {
-  return `${['POST /file HTTP/1.1', 'Host: 127.0.0.1', JSON_TYPE, ...headers].join('\r\n')}\r\n\r\n${sent}`
-}
-
-/** Lengths that lie, are given twice, or contradict the transfer encoding (request smuggling). */
-function lies(random: Random): HostileInput[] {
-  const lengths = [
-    '',
-    '-1',
-    '+35',
-    '35.0',
-    '0x23',
-    '3 5',
-    '35, 36',
-    '35,35',
-    '1e2',
-    'NaN',
-    '99999999999999999999',
-    '9007199254740993',
-    ' ',
-    'x',
-    '٣٥',
-  ]
-  const encodings = [
-    'chunked',
-    'Chunked',
-    'chunked, chunked',
-    'gzip',
-    'identity',
-    'chunked, gzip',
-    'gzip, chunked',
-    'xchunked',
-    ' chunked',
-    'chunked\x0b',
-    '"chunked"',
-    '',
-  ]
-  const sizes = [
-    '',
-    'g',
-    '-1',
-    '0x5',
-    '5;',
-    'FFFFFFFFFFFFFFFFF',
-    '1'.repeat(40),
-    '5 5',
-    ' 5',
-    '5\n',
-    '\r\n',
-    '0',
-    '7fffffffffffffff',
-    '5;x=' + 'y'.repeat(20_000),
-  ]
-  return [
-    ...lengths.map((length) =>
-      raw(`Content-Length ${JSON.stringify(length)}`, upload([`Content-Length: ${length}`], body)),
-    ),
-    ...[36, 100, 1_000_000, 5_000_000].map((length) =>
-      raw(`too large ${length}`, upload([`Content-Length: ${length}`], body)),
-    ),
-    raw('far too large', upload(['Content-Length: 900000000000000'], body), [413], false),
-    ...Array.from(body, (_, length) => raw(`too small ${length}`, upload([`Content-Length: ${length}`], body))),
-    ...[34, 35, 36].map((length) =>
-      raw('two lengths', upload(['Content-Length: 35', `Content-Length: ${length}`], body)),
-    ),
-    ...encodings.flatMap((encoding) => [
-      raw(
-        `length and ${encoding}`,
-        upload(
-          ['Content-Length: 35', `Transfer-Encoding: ${encoding}`],
-          `0\r\n\r\nDELETE /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
-        ),
-      ),
-      raw(`encoding ${encoding}`, upload([`Transfer-Encoding: ${encoding}`], `zz\r\n${body}`)),
-    ]),
-    ...sizes.map((size) =>
-      raw(`chunk size ${size.slice(0, 30)}`, upload(['Transfer-Encoding: chunked'], `${size}\r\n{"fil\r\n0\r\n\r\n`)),
-    ),
-    ...Array.from({ length: 60 }, () =>
-      raw('chunked noise', `${upload(['Transfer-Encoding: chunked'], '')}${random.bytes(50).toString('latin1')}`),
-    ),
-    ...[',', ' ', 'x', '\0'].map((tail) =>
-      raw('after the last chunk', upload(['Transfer-Encoding: chunked'], `2\r\n{}\r\n0\r\n${tail}`)),
-    ),
-  ]
-}
-
+// biome-ignore format: a table
 const methods = [
-  'PUT',
-  'PATCH',
-  'OPTIONS',
-  'TRACE',
-  'CONNECT',
-  'PROPFIND',
-  'PURGE',
-  'LINK',
-  'M-SEARCH',
-  'post',
-  'G\0T',
-  'X'.repeat(5_000),
-  '',
-  ' ',
-  'GET\t',
-  'QUERY',
-  'PRI',
-  '\xff',
+  'PUT', 'PATCH', 'OPTIONS', 'TRACE', 'CONNECT', 'PROPFIND', 'PURGE', 'LINK', 'M-SEARCH', 'post', 'G\0T',
+  'X'.repeat(5_000), '', ' ', 'GET\t', 'QUERY', 'PRI', '\xff',
 ]
+// biome-ignore format: a table
 const targets = [
-  '*',
-  'http://',
-  'http://x',
-  'http://[::1/file/x',
-  'http://[::1/file/x?',
-  'http://%@h/file/x',
-  'http://%zz@h/file/x',
-  'http://a:99999999/file/x',
-  'https://u:p@h/file/none',
-  'foo://h/file/none',
-  'file:///etc/passwd',
-  'x',
-  'x:1',
-  'localhost:80',
-  '//h/file/none',
-  '///',
-  '/file',
-  '/file/',
-  '/file//',
-  '/file/%',
-  '/files',
-  '/file\\x',
-  '/../../etc/passwd',
-  '/.git/config',
-  '/socket.io',
-  '/socket.io/',
-  '/socket.io/?EIO=4&transport=polling',
-  '/socket.io/?EIO=3',
-  '/ready/x',
-  '/health%00',
-  '/%',
-  '/\x80',
-  `/${'a'.repeat(15_000)}`,
-  `/${'a'.repeat(20_000)}`,
-  '/file/none#x',
-  '/file/none?%zz',
-  '/openapi.json/..',
-  '/active-nodes/%2e',
+  '*', 'http://', 'http://x', 'http://[::1/file/none', 'http://[::1/file/none?', 'http://%@h/file/none',
+  'http://%zz@h/file/none', 'http://a:99999999/file/none', 'https://u:p@h/file/none', 'foo://h/file/none',
+  'file:///etc/passwd', 'x', 'x:1', 'localhost:80', '//h/file/none', '///', '/file', '/file/', '/file//', '/file/%',
+  '/files', '/file\\x', '/../../etc/passwd', '/.git/config', '/socket.io', '/socket.io/',
+  '/socket.io/?EIO=4&transport=polling', '/socket.io/?EIO=3', '/ready/x', '/health%00', '/%', '/\x80',
+  `/${'a'.repeat(15_000)}`, `/${'a'.repeat(20_000)}`, '/file/none#x', '//u@[::1/file/none#', '//%@h/file/none#',
+  '/file/none?%zz', '/openapi.json/..', '/active-nodes/%2e',
 ]
+// biome-ignore format: a table
 const types = [
-  'application/xml',
-  'application/jsonx',
-  'text/html',
-  'image/png',
-  'application/json; charset=utf-16',
-  'application/json; charset=evil',
-  'x',
-  '/',
-  ';',
-  'application/',
-  '\x80',
-  'multipart/form-data',
-  'multipart/x',
-  'a'.repeat(8_000),
-  'application/json\x0b',
-  'application/octet-stream',
-  'application/json, text/plain',
+  'application/xml', 'application/jsonx', 'text/html', 'image/png', 'application/json; charset=utf-16',
+  'application/json; charset=evil', 'x', '/', 'application/', '\x80', 'multipart/form-data', 'multipart/x',
+  'a'.repeat(8_000), 'application/json\x0b', 'application/octet-stream', 'application/json, text/plain',
 ]
 const encodings = ['gzip', 'deflate', 'br', 'zstd', 'x', 'gzip, gzip', 'identity, gzip', '*', 'chunked', '\x80']
+const hosts = ['[', '[::1', '@', 'a@b', '%', '..', '127.0.0.1:x', '127.0.0.1@evil', 'evil.example', '\\', 'a, b', '']
 const sites = ['cross-site', 'same-site', 'x', 'CROSS-SITE', 'none, cross-site', 'same-origin, cross-site', ' \x80']
+// biome-ignore format: a table
 const wrongHeaders = [
-  'no colon',
-  ': empty',
-  'a b: c',
-  'a\0b: c',
-  'a: b\0c',
-  'a: b\x01c',
-  ' folded: x',
-  'a:\r\n b\0',
-  '\x80: x',
-  'Host: y',
-  `X: ${'y'.repeat(17_000)}`,
+  'no colon', ': empty', 'a b: c', 'a\0b: c', 'a: b\0c', 'a: b\x01c', ' folded: x', 'a:\r\n b\0', '\x80: x',
+  'Host: y', `X: ${'y'.repeat(17_000)}`,
   ...Array.from({ length: 6 }, (_, power) => `${'h:v\r\n'.repeat(3_000 + power)}h: v`),
 ]
+// biome-ignore format: a table
 const conditions = [
-  'Range',
-  'If-Range',
-  'If-None-Match',
-  'If-Modified-Since',
-  'If-Match',
-  'Accept',
-  'Accept-Encoding',
-  'Cookie',
-  'Authorization',
-  'X-Request-Id',
-  'X-Forwarded-For',
-  'Forwarded',
-  'Referer',
-  'Via',
-  'Connection',
-  'Cache-Control',
+  'Range', 'If-Range', 'If-None-Match', 'If-Modified-Since', 'If-Match', 'Accept', 'Accept-Encoding', 'Cookie',
+  'Authorization', 'X-Request-Id', 'X-Forwarded-For', 'Forwarded', 'Referer', 'Via', 'Connection', 'Cache-Control',
 ] as const
+
+// biome-ignore format: a table
+const notHttp = [
+  'GET /\r\n\r\n', 'GET\r\n\r\n', '\x16\x03\x01\x02\0\x01\0', 'SSH-2.0-x\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\r\n'.repeat(5_000),
+  '\0'.repeat(99), 'EHLO x\r\n', '*1\r\n$4\r\nPING\r\n', '<xml/>', '{}',
+]
 
 /** Headers, methods and targets. */
 export function hostileHeaders(random: Random, count: number): HostileInput[] {
-  const inputs: HostileInput[] = lies(random)
+  const inputs: HostileInput[] = hostileLengths(random)
   const add = (what: string, bytes: Buffer, expected: Expected = refused): unknown =>
     inputs.push({ what, bytes, expected })
   for (const method of methods)
@@ -225,6 +59,11 @@ export function hostileHeaders(random: Random, count: number): HostileInput[] {
     for (const method of ['GET', 'DELETE', 'POST', 'HEAD'])
       add(`${method} ${target.slice(0, 60)}`, bodiless(method, target))
   for (const type of types) add(`type ${type.slice(0, 60)}`, post(body, type))
+  for (const host of hosts)
+    for (const origin of ['http://evil', 'null', '[', 'http://127.0.0.1']) {
+      const head = `DELETE /file/none HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\n\r\n`
+      add(`host ${host}, origin ${origin}`, Buffer.from(head))
+    }
   for (const encoding of encodings)
     add(`encoding ${encoding}`, post(body, 'application/json', [`Content-Encoding: ${encoding}`]), [415])
   for (const site of sites) {
@@ -237,20 +76,7 @@ export function hostileHeaders(random: Random, count: number): HostileInput[] {
     add(`Expect: ${value.slice(0, 20)}`, post('x', 'application/json', [`Expect: ${value}`]))
   for (const version of ['0.9', '1.2', '2.0', '9.9', '1', '', 'x', '1.1 ', '11', '-1.1'])
     add(`HTTP/${version}`, Buffer.from(`GET /file/none HTTP/${version}\r\nHost: 127.0.0.1\r\n\r\n`))
-  for (const text of [
-    'GET /\r\n\r\n',
-    'GET\r\n\r\n',
-    '\x16\x03\x01\x02\0\x01\0',
-    'SSH-2.0-x\r\n',
-    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-    '\r\n'.repeat(5_000),
-    '\0'.repeat(99),
-    'EHLO x\r\n',
-    '*1\r\n$4\r\nPING\r\n',
-    '<xml/>',
-    '{}',
-  ])
-    inputs.push(raw('not HTTP', text))
+  for (const text of notHttp) inputs.push(raw('not HTTP', text))
   for (const connection of ['Upgrade: websocket', 'Upgrade: h2c', 'Upgrade: \x80', 'Upgrade: TLS/1.0'])
     add(connection, bodiless('GET', '/none', ['Connection: Upgrade', connection]))
   while (inputs.length < count) {

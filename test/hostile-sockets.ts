@@ -22,13 +22,15 @@ const hello = {
 }
 const connectPacket = (auth: unknown): string => `40${NAMESPACE},${JSON.stringify(auth)}`
 
+// biome-ignore format: a table
 const auths: readonly unknown[] = [
   null, 1, 'x', [], [hello], {}, { protocol: 99 }, { protocol: '1' }, { ...hello, protocol: 1e308 }, { ...hello, protocol: null },
   { ...hello, serverId: '../../x' }, { ...hello, serverId: { $ne: 1 } }, { ...hello, serverId: 'x'.repeat(100_000) }, { ...hello, bootId: 7 },
   { ...hello, nonce: [] }, { ...hello, clusterId: '0'.repeat(16) }, { ...hello, clusterId: 'x' }, { ...hello, name: 'n'.repeat(101) },
   { ...hello, name: null }, { ...hello, extra: 1 }, { ...hello, token: 'x' }, { toString: 1 }, { constructor: { prototype: {} } }, { length: 1e9 },
-] // biome-ignore format: a table
+]
 
+// biome-ignore format: a table
 const engineTexts = [
   '', '0', '1', '2', '2probe', '3', '3probe', '5', '6', '7', '9', 'x', 'b', 'b!!!!', 'b4AAAA', '4', '{}', '\0', '2'.repeat(100_000), '٤',
   '40', '40,', '40{}', '40/', '40/,', '40/unknown,', '40/unknown', '40/__proto__,', '40/constructor,{}', '40/toString,', `40/${'n'.repeat(50_000)},`,
@@ -40,7 +42,7 @@ const engineTexts = [
   '451-["x",{"_placeholder":true,"num":"length"}]', '451-["x",{"_placeholder":true,"num":"__proto__"}]', '451-["x",{"_placeholder":true,"num":1e99}]',
   '451-["x",{"_placeholder":true}]', '4511-["x"]', '4510-["x"]', '45999999999999-["x"]', '45-1-["x"]', '451.5-["x"]', '45x-["x"]', `451-${NAMESPACE},["heartbeat"]`,
   '46', '461-[]', '461-1[{"_placeholder":true,"num":0}]', '47', '48', '49', '4a', '4-1', `42["${'\\ud800'.repeat(10)}"]`, '42["x",{"__proto__":{"x":1}}]',
-] // biome-ignore format: a table
+]
 
 const binaryFrame = (bytes: Buffer): Buffer => frame(bytes, { opcode: OPCODE.binary })
 
@@ -88,18 +90,20 @@ function brokenFrames(): [string, Buffer[]][] {
   return broken
 }
 
+// biome-ignore format: a table
 const paths = [
   '/socket.io/', '/socket.io/?', '/socket.io/?EIO=4', '/socket.io/?EIO=4&transport=', '/socket.io/?EIO=4&transport=polling', '/socket.io/?EIO=4&transport=__proto__',
   '/socket.io/?EIO=4&transport=webtransport', '/socket.io/?EIO=4&transport=constructor', '/socket.io/?EIO=3&transport=websocket', '/socket.io/?EIO=__proto__&transport=websocket',
   `${ENGINE_PATH}&sid=x`, `${ENGINE_PATH}&sid=__proto__`, `${ENGINE_PATH}&sid=`, `${ENGINE_PATH}&sid=a&sid=b`, '/socket.io/?transport=websocket&transport=polling&EIO=4', '/socket.iox',
   '/', '/file/x', '/file', '/ready', '/socket.io/../file', '//socket.io/', 'http://%@h/socket.io/?EIO=4&transport=websocket', 'http://[::1/socket.io/', '*', '/socket.io/?EIO=4&transport=websocket&%zz',
-] // biome-ignore format: a table
+]
 
+// biome-ignore format: a table
 const handshakeHeaders: readonly string[][] = [
   ['Origin: http://evil'], ['Origin: null'], ['Origin: '], ['Sec-WebSocket-Key: x'], ['Sec-WebSocket-Key: '], ['Sec-WebSocket-Version: 12'], ['Sec-WebSocket-Version: x'],
   ['Upgrade: x'], ['Upgrade: websocket, h2c'], ['Connection: close'], ['Sec-WebSocket-Protocol: ,'], ['Sec-WebSocket-Protocol: \x80'], ['Sec-WebSocket-Extensions: ;;;,'],
   ['Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99'], ['Content-Length: 10'], ['Transfer-Encoding: chunked'], ['Sec-WebSocket-Key: x', 'Origin: y'],
-] // biome-ignore format: a table
+]
 
 /** Strangers at the Socket.IO door: handshakes, frames, packets, and events before they have proved themselves. */
 export function hostileSockets(random: Random, count: number): HostileSocketInput[] {

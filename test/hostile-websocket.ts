@@ -63,6 +63,7 @@ export class RawWebSocket {
   readonly #events: RawWebSocketEvents
   #received: Buffer = Buffer.alloc(0)
   #status: number | null = null
+  readonly #pongWaiters: (() => void)[] = []
 
   constructor(port: number, request: Buffer, events: RawWebSocketEvents) {
     this.#events = events
@@ -74,16 +75,19 @@ export class RawWebSocket {
     this.#socket.write(request)
   }
 
-  get isOpen(): boolean {
-    return this.#status === 101 && !this.#socket.destroyed
-  }
-
   write(bytes: Buffer): void {
     if (!this.#socket.destroyed) this.#socket.write(bytes)
   }
 
   sendText(text: string): void {
     this.write(frame(text))
+  }
+
+  /** Waits until all that was sent before has been read, or the connection is over. */
+  async isRead(): Promise<void> {
+    const pong = new Promise<void>((resolve) => this.#pongWaiters.push(resolve))
+    this.write(frame('', { opcode: OPCODE.ping }))
+    await Promise.race([pong, this.closed])
   }
 
   destroy(): void {
@@ -116,6 +120,7 @@ export class RawWebSocket {
     const payload = this.#received.subarray(headLength, headLength + length)
     this.#received = this.#received.subarray(headLength + length)
     if ((first & 0x0f) === OPCODE.close) this.#socket.end()
+    if ((first & 0x0f) === OPCODE.pong) this.#pongWaiters.shift()?.()
     if ((first & 0x0f) === OPCODE.text) this.#events.onText?.(payload.toString(), this)
     return true
   }

@@ -40,6 +40,8 @@ export class CopyTree {
       load: async (leaf) => {
         await this.load(leaf)
       },
+      // An upload in it would leave a copy that turns out to be wanted nowhere to go.
+      isWithheld: (slot) => quarantine.isOrigin(slot),
     })
   }
 
@@ -126,7 +128,7 @@ export class CopyTree {
   }
 
   #addFree(leaf: Leaf, digits: readonly number[]): void {
-    for (const digit of digits) this.slots.free.add(slotAt(leaf, digit))
+    for (const digit of digits) this.slots.addFree(slotAt(leaf, digit))
   }
 
   #directoryOf(leaf: Leaf): string {

@@ -14,10 +14,14 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return code !== undefined && codes.includes(code)
 }
 
+export function isTooManyOpen(error: unknown): boolean {
+  return isErrno(error, ...TOO_MANY_OPEN)
+}
+
 export function toDiskError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   if (isErrno(error, ...FULL)) return new StoreError('DISK_FULL', undefined, { cause: error })
-  if (isErrno(error, ...TOO_MANY_OPEN)) return new StoreError('OVERLOADED', undefined, { cause: error })
+  if (isTooManyOpen(error)) return new StoreError('OVERLOADED', undefined, { cause: error })
   // Without an errno it is our own mistake, which says nothing of the disk.
   return new StoreError(errnoOf(error) === undefined ? 'INTERNAL' : 'DISK_FAILED', undefined, { cause: error })
 }
@@ -43,8 +47,9 @@ export class DiskHealth {
     return translated
   }
 
-  /** For a name that may not be durable, whatever the reason. */
+  /** For a name that may not be durable. Only a want of file descriptors says nothing of the disk. */
   reportNotDurable(error: Error): StoreError {
+    if (isTooManyOpen(error.cause)) return new StoreError('OVERLOADED', undefined, { cause: error })
     const failure = new StoreError('DISK_FAILED', undefined, { cause: error })
     this.#suspect(failure)
     return failure

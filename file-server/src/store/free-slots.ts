@@ -1,4 +1,4 @@
-import { SLOT_RADIX, type Slot } from '@holdfast/shared/ids'
+import type { Slot } from '@holdfast/shared/ids'
 import { MinHeap } from './min-heap.ts'
 import { digitOf, type Leaf, leafOf, slotAt } from './slot.ts'
 
@@ -6,8 +6,6 @@ type Lowest =
   | { readonly kind: 'slot'; readonly slot: Slot }
   /** Everything lower is taken; this leaf has to be loaded to know its slots. */
   | { readonly kind: 'unopened'; readonly leaf: Leaf }
-
-const WHOLE_LEAF = 2 ** SLOT_RADIX - 1
 
 /**
  * The slots that are free, lowest first: a bit mask for every leaf that has some, and ranges of leaves that were never
@@ -74,8 +72,8 @@ export class FreeSlots {
     if (this.#masks.has(leaf)) this.#masks.set(leaf, 0)
   }
 
-  isWhollyFree(leaf: Leaf): boolean {
-    return this.#masks.get(leaf) === WHOLE_LEAF
+  has(slot: Slot): boolean {
+    return hasDigit(this.#masks.get(leafOf(slot)) ?? 0, digitOf(slot))
   }
 }
 

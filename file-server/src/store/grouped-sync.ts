@@ -1,3 +1,5 @@
+import { isTooManyOpen } from './disk-health.ts'
+
 interface Group {
   readonly running: Promise<void>
   next: Promise<void> | null
@@ -39,7 +41,8 @@ export class GroupedSync {
     try {
       await this.#fsync(directory)
     } catch (error) {
-      this.#failed.set(directory, error)
+      // A directory that could not be opened for want of file descriptors was not synced, but nothing of it is lost.
+      if (!isTooManyOpen(error)) this.#failed.set(directory, error)
       throw error
     }
   }

@@ -36,29 +36,19 @@ export class QuarantineCommands {
     })
   }
 
-  /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot is taken, COPY_NOT_FOUND */
+  /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot holds another copy, COPY_NOT_FOUND */
   restore(copy: NamedCopy): Promise<void> {
     return this.#locks.run(copy.copyId, async () => {
-      const { slots } = this.#tree
       if (await this.#isInTree(copy)) return
       const found = this.#quarantine.find(copy.copyId)
       if (found === undefined) throw await whyMissing(this.#tree, copy)
-      if (found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
-      if (!(await slots.claim(copy.slot))) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
-      try {
-        const path = this.#quarantine.pathOf(found)
-        const file = await lookAt(path)
-        if (file === null) throw new StoreError('COPY_NOT_FOUND')
-        if ((await hashFile(path)) !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
-        await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
-        this.#tree.count(1, file.size)
-      } catch (error) {
-        // Still in the quarantine: the slot is as empty as it was. Otherwise the copy has it.
-        if (this.#quarantine.find(copy.copyId) === undefined) slots.keep(copy.slot)
-        else await slots.giveBack(copy.slot)
-        throw error
-      }
-      slots.keep(copy.slot)
+      if (!isSame(found.copy, copy)) throw new StoreError('COPY_MISMATCH')
+      const path = this.#quarantine.pathOf(found)
+      const file = await lookAt(path)
+      if (file === null) throw new StoreError('COPY_NOT_FOUND')
+      if ((await hashFile(path)) !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
+      const isPut = await this.#tree.change(copy.slot, () => this.#putBack(copy, file.size))
+      if (isPut !== true) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
     })
   }
 
@@ -66,15 +56,44 @@ export class QuarantineCommands {
   discard(copy: NamedCopy): Promise<void> {
     return this.#locks.run(copy.copyId, async () => {
       const found = this.#quarantine.find(copy.copyId)
-      if (found !== undefined && found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
-      await this.#quarantine.discard(copy.copyId)
+      if (found === undefined) return
+      if (found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
+      const { slot } = found.copy
+      const isDone = await this.#tree.change(slot, async () => {
+        await this.#quarantine.discard(copy.copyId)
+        if ((await this.#tree.findIn(slot)) === undefined) await this.#tree.slots.vacate(slot)
+        return true
+      })
+      if (isDone === null) await this.#quarantine.discard(copy.copyId)
     })
+  }
+
+  /** Within a change of the slot's leaf. @returns false where the slot holds another copy */
+  async #putBack(copy: NamedCopy, sizeBytes: number): Promise<boolean> {
+    const { slots } = this.#tree
+    if ((await this.#tree.findIn(copy.slot)) !== undefined) return false
+    await slots.reopen(copy.slot)
+    try {
+      await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
+      this.#tree.count(1, sizeBytes)
+    } catch (error) {
+      // Still in the quarantine: the slot is as empty as it was. Otherwise the copy has it.
+      if (this.#quarantine.find(copy.copyId) === undefined) slots.keep(copy.slot)
+      else await slots.giveBack(copy.slot)
+      throw error
+    }
+    slots.keep(copy.slot)
+    return true
   }
 
   async #isInTree(copy: NamedCopy): Promise<boolean> {
     if (!(await this.#tree.load(leafOf(copy.slot)))) return false
     return (await lookAt(this.#tree.pathTo(copyPath(copy)))) !== null
   }
+}
+
+function isSame(one: NamedCopy, other: NamedCopy): boolean {
+  return one.slot === other.slot && one.sha256 === other.sha256
 }
 
 /** A copy that is not where it was said to be. */

@@ -41,6 +41,8 @@ export class Quarantine {
   readonly #health: DiskHealth
   readonly #log: Logger
   readonly #copies = new Map<CopyId, QuarantinedCopy>()
+  /** How many copies came from a slot of the tree. */
+  readonly #origins = new Map<Slot, number>()
   readonly #loaded = new Set<Leaf>()
 
   private constructor({ root, durable, health, log }: Options) {
@@ -60,6 +62,11 @@ export class Quarantine {
     return this.#copies.get(copyId)
   }
 
+  /** Whether a copy that came from this slot of the tree may go back to it. */
+  isOrigin(slot: Slot): boolean {
+    return this.#origins.has(slot)
+  }
+
   pathOf({ place, copy }: QuarantinedCopy): string {
     return join(this.#tree.root, quarantinePath(place, copy))
   }
@@ -71,7 +78,7 @@ export class Quarantine {
     if (known?.copy.sha256 === copy.sha256) return this.#move(from, this.pathOf(known))
     const place = await this.#tree.take()
     try {
-      await this.#move(from, this.pathOf({ place, copy }), () => this.#copies.set(copy.copyId, { place, copy }))
+      await this.#move(from, this.pathOf({ place, copy }), () => this.#note({ place, copy }))
     } catch (error) {
       if (this.#copies.get(copy.copyId)?.place !== place) await this.#tree.giveBack(place)
       else this.#tree.keep(place)
@@ -84,7 +91,7 @@ export class Quarantine {
   async release(copyId: CopyId, to: string): Promise<void> {
     const known = this.#copies.get(copyId)
     if (known === undefined) return
-    await this.#move(this.pathOf(known), to, () => this.#copies.delete(copyId))
+    await this.#move(this.pathOf(known), to, () => this.#forget(known))
     await this.#tree.vacate(known.place)
   }
 
@@ -97,7 +104,7 @@ export class Quarantine {
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error
     }
-    this.#copies.delete(copyId)
+    this.#forget(known)
     await this.#tree.vacate(known.place)
   }
 
@@ -109,6 +116,21 @@ export class Quarantine {
       copies: rest.slice(0, limit).map(({ copy }) => copy),
       next: next === undefined ? null : { where: 'quarantine', slot: next.place },
     }
+  }
+
+  #note(known: QuarantinedCopy): void {
+    const { copyId, slot } = known.copy
+    const before = this.#copies.get(copyId)
+    if (before !== undefined) this.#forget(before)
+    this.#copies.set(copyId, known)
+    this.#origins.set(slot, (this.#origins.get(slot) ?? 0) + 1)
+  }
+
+  #forget({ copy }: QuarantinedCopy): void {
+    this.#copies.delete(copy.copyId)
+    const left = (this.#origins.get(copy.slot) ?? 0) - 1
+    if (left > 0) this.#origins.set(copy.slot, left)
+    else this.#origins.delete(copy.slot)
   }
 
   async #move(from: string, to: string, onNamed: () => void = () => undefined): Promise<void> {
@@ -147,7 +169,7 @@ export class Quarantine {
       if (parsed === null) foreign.push(name)
       else {
         taken.add(parsed.digit)
-        this.#copies.set(parsed.copy.copyId, { place: slotAt(leaf, parsed.digit), copy: parsed.copy })
+        this.#note({ place: slotAt(leaf, parsed.digit), copy: parsed.copy })
       }
     }
     for (const name of foreign)

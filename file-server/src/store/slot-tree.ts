@@ -4,7 +4,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { BlockedDirectoryError, Directories } from './directories.ts'
 import type { DurableWrite } from './durable-write.ts'
 import { FreeSlots } from './free-slots.ts'
-import { LEAF_DEPTH, type Leaf, leafOf } from './slot.ts'
+import { ALL_DIGITS, LEAF_DEPTH, type Leaf, leafOf, slotAt } from './slot.ts'
 
 interface Options {
   readonly root: string
@@ -12,11 +12,13 @@ interface Options {
   readonly log: Logger
   /** Reads a leaf left by an earlier run and adds its free slots; nothing where that was done before. */
   readonly load: (leaf: Leaf) => Promise<void>
+  /** Whether the slot, empty as it is, is kept for a copy that may come back to it. */
+  readonly isWithheld?: (slot: Slot) => boolean
 }
 
 /**
  * A tree of slots and who holds them. A slot is taken by one copy at a time, and while it is being filled its directory
- * is held: `take` or `claim`, then exactly one of `keep` and `giveBack`.
+ * is held: `take`, `claim` or `reopen`, then exactly one of `keep` and `giveBack`.
  */
 export class SlotTree {
   readonly root: string
@@ -24,12 +26,14 @@ export class SlotTree {
   readonly directories: Directories
   readonly #log: Logger
   readonly #load: (leaf: Leaf) => Promise<void>
+  readonly #isWithheld: (slot: Slot) => boolean
 
-  constructor({ root, durable, log, load }: Options) {
+  constructor({ root, durable, log, load, isWithheld = () => false }: Options) {
     this.root = root
     this.directories = new Directories({ root, durable, log })
     this.#log = log
     this.#load = load
+    this.#isWithheld = isWithheld
   }
 
   /** The lowest free slot, its directory made. @throws DISK_FULL when all 36^6 are taken. */
@@ -72,13 +76,27 @@ export class SlotTree {
     await this.vacate(slot)
   }
 
+  /** A withheld slot, for the copy that comes back to it: its directory is held until `keep` or `giveBack`. */
+  async reopen(slot: Slot): Promise<void> {
+    await this.directories.hold(leafOf(slot))
+  }
+
   /** A copy that was in place is gone. */
   async vacate(slot: Slot): Promise<void> {
-    this.free.add(slot)
+    this.addFree(slot)
     await this.pruneIfFree(leafOf(slot))
   }
 
+  /** An empty slot: free, unless it is withheld. */
+  addFree(slot: Slot): void {
+    if (!this.#isWithheld(slot)) this.free.add(slot)
+  }
+
   async pruneIfFree(leaf: Leaf): Promise<void> {
-    if (this.free.isWhollyFree(leaf)) await this.directories.prune(LEAF_DEPTH, leaf)
+    const isEmpty = (digit: number): boolean => {
+      const slot = slotAt(leaf, digit)
+      return this.free.has(slot) || this.#isWithheld(slot)
+    }
+    if (ALL_DIGITS.every(isEmpty)) await this.directories.prune(LEAF_DEPTH, leaf)
   }
 }

@@ -142,6 +142,22 @@ describe('a disk that fails', () => {
     expect((await put(again, bytesOf('next'))).slot).toBe(3)
   })
 
+  it('only for want of a file descriptor at the fsync of a directory: no answer, and the next copy is taken', async () => {
+    const { disk, failures } = recordingDisk(() => data.path())
+    const store = await data.open({ disk })
+    for (const { fileCount, text } of [
+      { fileCount: 0, text: 'at making the directory' },
+      { fileCount: 2, text: 'after the rename' },
+    ]) {
+      failures.set('syncDirectory', errno('EMFILE'))
+      await expect(put(store, bytesOf(text))).rejects.toMatchObject({ name: 'OVERLOADED' })
+      failures.clear()
+      expect(store.status()).toMatchObject({ isWritable: true, fileCount })
+      const copy = await put(store, bytesOf('next'))
+      expect((await get(store, copy)).toString()).toBe('next')
+    }
+  })
+
   it('at making a new directory durable: nothing is stored in it', async () => {
     const { disk, failures } = recordingDisk(() => data.path())
     const store = await data.open({ disk })

@@ -60,13 +60,15 @@ describe('FreeSlots', () => {
     expect(takeLowest(free)).toBe(290)
   })
 
-  it('knows a leaf as wholly free only while all its 36 slots are', () => {
+  it('knows which slots are free, up to the last digit of a leaf', () => {
     const free = new FreeSlots()
     for (const digit of ALL_DIGITS.slice(1)) free.add(slotAt(3 as Leaf, digit))
-    expect(free.isWhollyFree(3 as Leaf)).toBe(false)
+    const taken = () => ALL_DIGITS.filter((digit) => !free.has(slotAt(3 as Leaf, digit)))
+    expect(taken()).toEqual([0])
     free.add(slotAt(3 as Leaf, 0))
-    expect(free.isWhollyFree(3 as Leaf)).toBe(true)
+    expect(taken()).toEqual([])
     free.take(slotAt(3 as Leaf, 35))
-    expect(free.isWhollyFree(3 as Leaf)).toBe(false)
+    expect(taken()).toEqual([35])
+    expect(free.has(slotAt(4 as Leaf, 0))).toBe(false)
   })
 })

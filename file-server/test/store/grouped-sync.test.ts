@@ -52,4 +52,15 @@ describe('GroupedSync', () => {
     await expect(grouped.sync('d')).rejects.toThrow('EIO')
     expect(calls).toHaveLength(1)
   })
+
+  it('asks again for a directory that could not be opened for want of file descriptors', async () => {
+    const { grouped, calls } = controlledSync()
+    const first = grouped.sync('d')
+    calls[0]?.end(Object.assign(new Error('too many'), { code: 'EMFILE' }))
+    await expect(first).rejects.toThrow('too many')
+    const second = grouped.sync('d')
+    expect(calls).toHaveLength(2)
+    calls[1]?.end()
+    await second
+  })
 })

@@ -1,9 +1,9 @@
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, utimes, writeFile } from 'node:fs/promises'
 import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { copyPath } from '../../src/store/slot.ts'
 import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
-import { filesUnder, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
+import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
 
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)
@@ -49,21 +49,42 @@ describe('the quarantine', () => {
     await store.quarantineCopy(copy)
     await expect(store.restoreCopy(copy)).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
     expect(await listAll(store)).toEqual({ tree: [], quarantine: [copy] })
+    await store.discardCopy(copy)
     expect((await put(store, bytesOf('x'))).slot).toBe(copy.slot)
   })
 
-  it('does not put a copy into a slot that is taken or being filled', async () => {
+  it('keeps the slot for the copy, over a restart too, until the copy is back or discarded', async () => {
+    const first = await data.open()
+    const wanted = await put(first, bytesOf('wanted'))
+    const unwanted = await put(first, bytesOf('unwanted'))
+    for (const copy of [wanted, unwanted]) await first.quarantineCopy(named(copy))
+    expect(await readdir(data.path('tree'))).toEqual([])
+    expect((await put(first, bytesOf('other'))).slot).toBe(2)
+    await first.close()
+
     const store = await data.open()
-    const copy = named(await put(store, bytesOf('abc')))
-    await store.quarantineCopy(copy)
-    await using writer = await store.createCopy(newCopyId(), null)
-    await expect(store.restoreCopy(copy)).rejects.toMatchObject({ name: 'COPY_MISMATCH' })
-    await writer.write(bytesOf('new'))
-    const taken = await writer.commit(null)
-    expect(taken.slot).toBe(copy.slot)
-    await expect(store.restoreCopy(copy)).rejects.toMatchObject({ name: 'COPY_MISMATCH' })
-    expect((await get(store, taken)).toString()).toBe('new')
-    expect((await listAll(store)).quarantine).toEqual([copy])
+    expect((await put(store, bytesOf('another'))).slot).toBe(3)
+    await store.restoreCopy(named(wanted))
+    expect((await get(store, wanted)).toString()).toBe('wanted')
+    await store.discardCopy(named(unwanted))
+    expect((await put(store, bytesOf('reuses'))).slot).toBe(unwanted.slot)
+  })
+
+  it('does not put a copy into a slot that holds another one, nor frees that slot with it', async () => {
+    const first = await data.open()
+    const copy = await put(first, bytesOf('abc'))
+    await first.close()
+    // What a power cut can leave of a delete and the upload after it: two copies in one slot.
+    const older = { ...named(copy), copyId: newCopyId() }
+    await writeFile(data.path('tree', copyPath(older)), 'abc')
+    await utimes(data.path('tree', copyPath(older)), 1, 1)
+    const store = await data.open()
+    await inventoryDone(store)
+    expect(await listAll(store)).toEqual({ tree: [named(copy)], quarantine: [older] })
+    await expect(store.restoreCopy(older)).rejects.toMatchObject({ name: 'COPY_MISMATCH' })
+    await store.discardCopy(older)
+    expect((await get(store, copy)).toString()).toBe('abc')
+    expect((await put(store, bytesOf('x'))).slot).not.toBe(copy.slot)
   })
 
   it('refuses what it does not know, or knows under another digest', async () => {

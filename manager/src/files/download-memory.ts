@@ -1,5 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { PART_BYTES } from '@holdfast/shared/limits'
+import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+
+/** Of the limit: kept for small files, so that clients which take nothing of large ones never block those. */
+const SMALL_FILES_SHARE = 1 / 8
 
 /** What a download may hold while it lasts. */
 export interface MemoryShare extends Disposable {
@@ -22,7 +25,8 @@ export class DownloadMemory {
 
   /** @param sizeBytes of the download. @throws OVERLOADED where not even one part of it fits */
   take(sizeBytes: number): MemoryShare {
-    const roomBytes = this.#limitBytes - this.#usedBytes
+    const isSmall = sizeBytes <= INLINE_MAX_BYTES
+    const roomBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
     const wished = Math.min(sizeBytes, 2 * PART_BYTES)
     const least = Math.min(sizeBytes, PART_BYTES)
     if (least > roomBytes) throw new StoreError('OVERLOADED')

@@ -4,14 +4,16 @@ import type { ServerId } from '@holdfast/shared/ids'
 import type { mongo, Types } from 'mongoose'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
-import type { FileModel, FileRecord, Replica } from './file.model.ts'
+import { type FileModel, type FileRecord, LIVE_NAME, type Replica } from './file.model.ts'
 
 /** Counting by the index takes a while on large collections; nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
 /** For a database that has just failed to answer in time: its client has waited for long already. */
 const READ_BACK_DEADLINE_MS = 700
 
-const emptied = { state: 'deleted' as const, 'chunks.replicas.0': { $exists: false } }
+/** With `deletedAt`, which every deleted record has: the index of those that leave is for records that have it. */
+const deleted = { state: 'deleted' as const, deletedAt: { $exists: true } }
+const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false } }
 
 /** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
 export class FileRecords {
@@ -33,7 +35,8 @@ export class FileRecords {
       case 'inserted':
         return
       case 'duplicate':
-        if (outcome.index !== '_id_') throw new StoreError('FILE_EXISTS')
+        // Whatever else refused it may be the record itself, whose bytes must stay.
+        if (outcome.index === LIVE_NAME) throw new StoreError('FILE_EXISTS')
         return this.#resolveById(record, undefined)
       case 'unsent':
         throw new StoreError('OVERLOADED')
@@ -58,23 +61,29 @@ export class FileRecords {
     return askDatabase(() => this.#model.findOne({ _id: id, state: 'live' }).lean<FileRecord>().exec())
   }
 
-  /** One update makes the file invisible and frees its name. @returns the record as it was, or null where there is none */
+  /**
+   * One update makes the file invisible and frees its name. It goes by the id, read before: an update whose answer is late
+   * may be sent again by the driver long after, and must not hit a newer file of that name.
+   * @returns the record as it was, or null where there is none
+   */
   markDeleted(name: FileName): Promise<FileRecord | null> {
-    return askDatabase(() =>
-      this.#model
+    return askDatabase(async () => {
+      const found = await this.#model.exists({ name: { $eq: name }, state: 'live' }).exec()
+      if (found === null) return null
+      return this.#model
         .findOneAndUpdate(
-          { name: { $eq: name }, state: 'live' },
+          { _id: found._id, state: 'live' },
           { $set: { state: 'deleted', deletedAt: new Date() } },
           DURABLE,
         )
         .lean<FileRecord>()
-        .exec(),
-    )
+        .exec()
+    })
   }
 
-  /** Deleted files whose copies are still there on one of `servers`, the longest waiting first. */
-  findLeaving(servers: readonly ServerId[], limit: number): Promise<FileRecord[]> {
-    const filter = { state: 'deleted' as const, 'chunks.replicas.server': { $in: servers } }
+  /** Deleted files whose copies are still there on the file-server, the longest waiting first. */
+  findLeaving(server: ServerId, limit: number): Promise<FileRecord[]> {
+    const filter = { ...deleted, 'chunks.replicas.server': server }
     return askDatabase(() => this.#model.find(filter).sort({ deletedAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 

@@ -37,6 +37,9 @@ export interface FileRecord {
   readonly version: number
 }
 
+/** The index that lets at most one live file have a name. */
+export const LIVE_NAME = 'live_name'
+
 const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String }, { _id: false })
 const chunk = new Schema<Chunk>({ size: Number, sha256: String, replicas: [replica] }, { _id: false })
 
@@ -59,7 +62,7 @@ const file = new Schema<FileRecord>(
   { collection: 'files', versionKey: false, strictQuery: 'throw' },
 )
 
-file.index({ name: 1 }, { unique: true, partialFilterExpression: { state: 'live' }, name: 'live_name' })
+file.index({ name: 1 }, { unique: true, partialFilterExpression: { state: 'live' }, name: LIVE_NAME })
 file.index({ 'chunks.replicas.server': 1, 'chunks.replicas.slot': 1 }, { name: 'replica_place' })
 file.index({ state: 1, deletedAt: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } }, name: 'leaving' })
 

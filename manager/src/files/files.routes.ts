@@ -15,7 +15,7 @@ import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { uploadFile } from './upload-file.ts'
-import { writeUnlessStalled } from './write-unless-stalled.ts'
+import { PIECE_BYTES, watchStall, writeUnlessStalled } from './write-unless-stalled.ts'
 
 export interface FilesParts {
   readonly registry: FileServerRegistry
@@ -122,7 +122,8 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
     ctx.body = Buffer.alloc(0)
     return
   }
-  if (first.value.length === range.end - range.start) {
+  if (first.value.length === range.end - range.start && first.value.length <= PIECE_BYTES) {
+    watchStall(ctx.res)
     ctx.body = first.value
     return
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { type FileId, makeCopyId } from '@holdfast/shared/ids'
+import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { Types } from 'mongoose'
@@ -85,9 +85,9 @@ async function storeHead(
   const name = await file.finish()
   const { encoding } = file
   const sizeBytes = encoding === 'base64' ? sizeOfBase64(bytes.length, paddingOf(bytes)) : bytes.length
-  const tried: FileServerLink[] = []
+  const tried: ServerId[] = []
   for (;;) {
-    using place = registry.reserve({ sizeBytes, exclude: tried.map((link) => link.id) })
+    using place = registry.reserve({ sizeBytes, exclude: tried })
     const { link } = place
     const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId })
     try {
@@ -95,9 +95,9 @@ async function storeHead(
       registry.count(link.id, 1)
       return { name, stored: { fileId, link, copy } }
     } catch (error) {
-      tried.push(link)
+      tried.push(link.id)
       const isHopeless = hasErrorName(error, 'INVALID_REQUEST', 'CANCELLED')
-      if (isHopeless || tried.length === MAX_ATTEMPTS || tried.length === registry.links.length) throw error
+      if (isHopeless || tried.length === MAX_ATTEMPTS || !registry.hasRoom({ sizeBytes, exclude: tried })) throw error
     }
   }
 }

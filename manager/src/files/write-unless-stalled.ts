@@ -1,33 +1,35 @@
 import type { Writable } from 'node:stream'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** A client that takes nothing for this long gives up its download. */
-const STALL_LIMIT_MS = 60_000
+/** A client that takes nothing for this long gives up its download. Longer than a part may take to come from a file-server. */
+const STALL_LIMIT_MS = 90_000
 
 /** What has to be taken within the limit: about 1 KiB/s. */
-const PIECE_BYTES = 64 * 1024
+export const PIECE_BYTES = 64 * 1024
 
-/** Hands the bytes on in small pieces; ends the response when its client takes nothing of one for too long. */
+/** Ends the response unless it is over within the limit, counted anew at each `refresh`. */
+export function watchStall(response: Writable, limitMs = STALL_LIMIT_MS): NodeJS.Timeout {
+  const watch = setTimeout(() => response.destroy(new StoreError('CANCELLED', 'the client takes nothing')), limitMs)
+  response.once('close', () => clearTimeout(watch))
+  return watch
+}
+
+/** Hands the bytes on in small pieces; ends the response when its client takes nothing of one, or of the end, for too long. */
 export async function* writeUnlessStalled(
   response: Writable,
   first: Buffer,
   rest: AsyncIterable<Buffer>,
+  limitMs = STALL_LIMIT_MS,
 ): AsyncGenerator<Buffer> {
-  // The watch runs while a piece is handed on: until the pipeline asks for the next one, it waits for the client.
-  const watch = setTimeout(
-    () => response.destroy(new StoreError('CANCELLED', 'the client takes nothing')),
-    STALL_LIMIT_MS,
-  )
+  // Until the pipeline asks for the next piece, it waits for the client; after the last one, until all of it is taken.
+  const watch = watchStall(response, limitMs)
   function* cut(bytes: Buffer): Generator<Buffer> {
     for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) {
       watch.refresh()
       yield bytes.subarray(offset, offset + PIECE_BYTES)
     }
   }
-  try {
-    yield* cut(first)
-    for await (const bytes of rest) yield* cut(bytes)
-  } finally {
-    clearTimeout(watch)
-  }
+  yield* cut(first)
+  for await (const bytes of rest) yield* cut(bytes)
+  watch.refresh()
 }

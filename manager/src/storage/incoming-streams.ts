@@ -19,6 +19,10 @@ interface OpenStream {
 export class IncomingStreams {
   readonly #open = new Map<string, OpenStream>()
 
+  get openCount(): number {
+    return this.#open.size
+  }
+
   /** @returns the id to name in the command that asks for the stream. Give it back with `close`. */
   open(sink: FrameSink): string {
     const streamId = randomBytes(8).toString('hex')

@@ -74,6 +74,11 @@ export class FileServerRegistry {
     })
   }
 
+  /** Whether `reserve` would find a place. */
+  hasRoom(wish: Omit<PlacementWish, 'count'>): boolean {
+    return chooseServers(this.views(), { ...wish, count: 1 }).length > 0
+  }
+
   /**
    * Chooses a file-server for a copy and takes the place on it.
    * @throws SERVERS_UNAVAILABLE where none is active, INSUFFICIENT_STORAGE where all active ones are full

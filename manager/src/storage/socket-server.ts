@@ -14,6 +14,7 @@ import {
 } from '@holdfast/shared/wire/protocol'
 import { Server } from 'socket.io'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
+import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
 import type { FileServerRegistry } from './registry.ts'
 
@@ -36,6 +37,8 @@ export interface SocketServerParts {
 export class SocketServer {
   readonly #parts: SocketServerParts
   readonly #io: Server<FileServerToManagerEvents, ManagerToFileServerEvents>
+  /** Connections of file-servers that have proved themselves. */
+  readonly #trusted = new WeakSet<object>()
   #strangerCount = 0
   #isClosing = false
 
@@ -55,6 +58,9 @@ export class SocketServer {
       allowRequest: (request, give) =>
         give(null, request.headers.origin === undefined && this.#strangerCount < MAX_STRANGERS),
     })
+    this.#io.engine.on('connection', (connection: EngineConnection) =>
+      boundConnection(connection, () => this.#trusted.has(connection)),
+    )
     this.#io.use((_socket, next) => next(new Error(`dial ${FILE_SERVER_NAMESPACE}`)))
     const namespace = this.#io.of(FILE_SERVER_NAMESPACE)
     namespace.use((socket, next) => {
@@ -101,6 +107,7 @@ export class SocketServer {
     this.#strangerCount++
     try {
       const heartbeat = await authenticate(new Peer(socket), hello, identity)
+      this.#trusted.add(socket.conn)
       const link = new FileServerLink(socket, hello, heartbeat, () => performance.now())
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)

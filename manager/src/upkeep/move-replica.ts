@@ -64,8 +64,8 @@ async function confirm(
 ): Promise<void> {
   const current = await records.findLiveById(planned._id)
   if (current === null) throw new StoreError('FILE_NOT_FOUND', 'the file was deleted while it was moved')
-  const names = current.chunks.some((chunk) => chunk.replicas.some((replica) => replica.copyId === fresh.copyId))
-  if (!names) throw new StoreError('CANCELLED', 'the file was moved again')
+  // Any other version: it was moved again, or upkeep elsewhere has given up the source, and there is no way back to it.
+  if (current.version !== planned.version + 1) throw new StoreError('CANCELLED', 'the record was changed meanwhile')
   try {
     await verifyCopy(current, fresh, target)
   } catch (error) {

@@ -1,5 +1,5 @@
 import { LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { parseAck, parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -45,6 +45,12 @@ test('whatever arrives, parsing ends with a value or with INVALID_REQUEST', () =
     }
   })
   fc.assert(property, { numRuns: 500 })
+})
+
+test('what is wrong in an ack is the fault of who gave it, not of who asked', () => {
+  expect(parseAck(wireSchemas.deleteAck, { ok: true, existed: true })).toEqual({ existed: true })
+  for (const ack of [undefined, {}, { existed: 'yes' }])
+    expect(() => parseAck(wireSchemas.deleteAck, ack)).toThrow(expect.objectContaining({ name: 'BAD_ANSWER' }))
 })
 
 test('the part digests of the largest file fit into one message', () => {

@@ -1,0 +1,154 @@
+import type { FileName } from '@holdfast/shared/file-name'
+import type { ServerId } from '@holdfast/shared/ids'
+import { beforeEach, expect, test } from 'vitest'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { ReplicaRecords } from '../../src/files/replica-records.ts'
+import { aServer, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
+
+const used = useDatabase()
+let records: FileRecords
+beforeEach(() => {
+  records = new FileRecords(used.model)
+})
+const named = (name: string): FileName => name as FileName
+
+test('a record that was inserted is found under its name, as it was', async () => {
+  const record = newRecord(newName())
+  await records.insert(record)
+  const found = await records.findLive(record.name)
+  expect(found).toMatchObject({ state: 'live', name: record.name, size: 5, chunks: record.chunks, version: 0 })
+  expect(Buffer.from(found?.partDigests.buffer as ArrayBuffer).equals(record.partDigests)).toBe(true)
+})
+
+test('invariant 4: of a hundred simultaneous records of one name exactly one is inserted', async () => {
+  const name = newName()
+  const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => records.insert(newRecord(name))))
+  const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+  expect(refused).toHaveLength(99)
+  for (const outcome of refused) expect(outcome.reason).toMatchObject({ name: 'FILE_EXISTS' })
+  expect(await used.model.countDocuments({ name: named(name) })).toBe(1)
+})
+
+test('the same record again, as after a lost answer, is success', async () => {
+  const record = newRecord(newName())
+  await records.insert(record)
+  await records.insert(record)
+  await Promise.all([records.insert(record), records.insert(record)])
+  expect(await used.model.countDocuments({ name: record.name })).toBe(1)
+})
+
+test('a record whose bytes upkeep has collected can come no more', async () => {
+  const record = newRecord(newName())
+  const { copyId, server, slot } = replicaOf(record)
+  expect(await new ReplicaRecords(used.model).renounceCopy({ copyId, server, slot })).toBe(true)
+  await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
+  expect(await records.findLive(record.name)).toBeNull()
+})
+
+test('a name is free again after its delete, any number of times', async () => {
+  const name = newName()
+  for (let round = 0; round < 3; round++) {
+    const record = newRecord(name)
+    await records.insert(record)
+    expect((await records.markDeleted(record.name))?._id).toEqual(record._id)
+    expect(await records.findLive(record.name)).toBeNull()
+    expect(await records.findLiveById(record._id)).toBeNull()
+    expect(await records.markDeleted(record.name)).toBeNull()
+  }
+})
+
+test('of simultaneous deletes of one file exactly one has it', async () => {
+  const record = newRecord(newName())
+  await records.insert(record)
+  const deleted = await Promise.all(Array.from({ length: 20 }, () => records.markDeleted(record.name)))
+  expect(deleted.filter((one) => one !== null)).toHaveLength(1)
+})
+
+test.each<[string, unknown]>([
+  ['an operator', { $ne: null }],
+  ['a pattern', { $regex: '.*' }],
+  ['a pattern of the language', /.*/],
+  ['a list', ['a']],
+  ['null', null],
+])('a name that is %s finds and deletes nothing', async (_, name) => {
+  const record = newRecord(newName())
+  await records.insert(record)
+  const ask = async (work: () => Promise<unknown>): Promise<unknown> =>
+    work().catch((error: { name: string }) => error.name)
+  for (const outcome of [
+    await ask(() => records.findLive(name as never)),
+    await ask(() => records.markDeleted(name as never)),
+  ])
+    expect([null, 'DATABASE_UNAVAILABLE']).toContain(outcome)
+  expect(await records.findLive(record.name)).not.toBeNull()
+})
+
+test.each(['a.b', '$where', '$ne', '__proto__', 'constructor', 'a\u0001b', '😀', 'e\u0301', 'x'.repeat(255)])(
+  'the name %j is a name like any other',
+  async (name) => {
+    const record = newRecord(name)
+    await records.insert(record)
+    expect((await records.findLive(named(name)))?.name).toBe(name)
+    expect((await records.markDeleted(named(name)))?._id).toEqual(record._id)
+  },
+)
+
+test('a deleted file leaves copy by copy, and its record goes with the last one', async () => {
+  const record = newRecord(newName())
+  const other = 'bbbbbbbbbbbbbbbb' as ServerId
+  const [chunk] = record.chunks
+  const replicas = [newReplica(record._id), newReplica(record._id, { server: other })]
+  const two = { ...record, chunks: [{ ...chunk, size: 5, sha256: record.sha256, replicas }] }
+  await records.insert(two)
+  await records.markDeleted(record.name)
+  const leaving = async (server: ServerId): Promise<boolean> =>
+    (await records.findLeaving(server, 1_000)).some((one) => one._id.equals(record._id))
+  expect([await leaving(aServer), await leaving(other)]).toEqual([true, true])
+  const [first, second] = replicas
+  if (first === undefined || second === undefined) throw new Error('two replicas')
+  await records.forgetReplica(record._id, first)
+  await records.forgetReplica(record._id, first)
+  expect([await leaving(aServer), await leaving(other)]).toEqual([false, true])
+  await records.forgetReplica(record._id, second)
+  expect(await used.model.countDocuments({ _id: record._id })).toBe(0)
+})
+
+test('a copy of a live file is not forgotten', async () => {
+  const record = newRecord(newName())
+  await records.insert(record)
+  await records.forgetReplica(record._id, replicaOf(record))
+  await records.forgetEmptied()
+  expect((await records.findLive(record.name))?.chunks[0]?.replicas).toHaveLength(1)
+})
+
+test('records that a crash left without copies go, live ones and tombstones stay', async () => {
+  const [emptied, live, renounced] = [newRecord(newName()), newRecord(newName()), newRecord(newName())]
+  await records.insert(emptied)
+  await records.insert(live)
+  await new ReplicaRecords(used.model).renounceCopy(replicaOf(renounced))
+  await records.markDeleted(emptied.name)
+  await used.model.updateOne({ _id: emptied._id }, { $set: { 'chunks.0.replicas': [] } })
+  await records.forgetEmptied()
+  const left = await used.model.find({ _id: { $in: [emptied._id, live._id, renounced._id] } }).lean()
+  expect(left.map((record) => record.state).sort()).toEqual(['live', 'tombstone'])
+})
+
+test('the longest deleted come first, and no more than were asked for', async () => {
+  const server = 'cccccccccccccccc' as ServerId
+  const all = Array.from({ length: 5 }, () => {
+    const record = newRecord(newName())
+    const replicas = [newReplica(record._id, { server })]
+    return { ...record, chunks: [{ size: 5, sha256: record.sha256, replicas }] }
+  })
+  for (const record of all) await records.insert(record)
+  for (const [index, record] of all.entries())
+    await used.model.updateOne({ _id: record._id }, { state: 'deleted', deletedAt: new Date(1e12 - index) })
+  const found = await records.findLeaving(server, 3)
+  expect(found.map((record) => record._id.toHexString())).toEqual(
+    all
+      .slice(2)
+      .reverse()
+      .map((record) => record._id.toHexString()),
+  )
+  expect(await records.countOn(server)).toBe(5)
+})

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import type { FileName } from '@holdfast/shared/file-name'
+import type { CopyId, Digest, FileId, ServerId, Slot } from '@holdfast/shared/ids'
+import { makeCopyId } from '@holdfast/shared/ids'
+import { createLogger } from '@holdfast/shared/node/logger'
+import { Types } from 'mongoose'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { type FileModel, type FileRecord, prepareFileModel, type Replica } from '../../src/files/file.model.ts'
+import { connectDatabase, type Database } from '../../src/mongo/database.ts'
+
+/** A database of the test file's own on the suite's MongoDB, dropped after it. */
+export function useDatabase(): { database: Database; model: FileModel; url: string } {
+  const url = new URL(inject('mongoUrl'))
+  url.pathname = `/test-${randomBytes(6).toString('hex')}`
+  const used = { url: url.href } as { database: Database; model: FileModel; url: string }
+  beforeAll(async () => {
+    used.database = await connectDatabase(url.href, createLogger('test', 'silent'))
+    used.model = await prepareFileModel(used.database.connection)
+  })
+  afterAll(async () => {
+    await used.database.connection.dropDatabase()
+    await used.database.close()
+  })
+  return used
+}
+
+export const aServer = 'aaaaaaaaaaaaaaaa' as ServerId
+
+export function newReplica(fileId: Types.ObjectId, fields: Partial<Replica> = {}): Replica {
+  const copyId: CopyId = makeCopyId(fileId.toHexString() as FileId, randomBytes(4).toString('hex'))
+  return { server: aServer, slot: 0 as Slot, copyId, ...fields }
+}
+
+export function newRecord(name: string, fields: Partial<FileRecord> = {}): FileRecord {
+  const _id = fields._id ?? new Types.ObjectId()
+  const sha256 = 'cd'.repeat(32) as Digest
+  return {
+    _id,
+    state: 'live',
+    name: name as FileName,
+    size: 5,
+    sha256,
+    contentType: 'text/plain',
+    owner: null,
+    storageClass: 'single',
+    createdAt: new Date(),
+    expiresAt: null,
+    chunks: [{ size: 5, sha256, replicas: [newReplica(_id)] }],
+    partDigests: Buffer.alloc(32, 7),
+    version: 0,
+    ...fields,
+  }
+}
+
+export const replicaOf = (record: FileRecord): Replica => {
+  const [replica] = record.chunks.flatMap((chunk) => chunk.replicas)
+  if (replica === undefined) throw new Error('the record names no copy')
+  return replica
+}
+
+export const newName = (): string => `file-${randomBytes(6).toString('hex')}`

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FileName } from '@holdfast/shared/file-name'
+import type { ClusterId, ServerId } from '@holdfast/shared/ids'
+import { createLogger } from '@holdfast/shared/node/logger'
+import mongoose, { type Connection } from 'mongoose'
+import { copiesIn } from '../../../test/disk.ts'
+import { TestProcess } from '../../../test/test-process.ts'
+import { waitUntil } from '../../../test/wait-until.ts'
+import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
+import { downloadFile } from '../../src/files/download-file.ts'
+import { type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { ReplicaRecords } from '../../src/files/replica-records.ts'
+import { uploadFile } from '../../src/files/upload-file.ts'
+import type { FileServerLink } from '../../src/storage/file-server-link.ts'
+import { FileServerRegistry } from '../../src/storage/registry.ts'
+import { SocketServer } from '../../src/storage/socket-server.ts'
+import { moveReplica } from '../../src/upkeep/move-replica.ts'
+import { type ReconcileReport, reconcileServer } from '../../src/upkeep/reconcile-server.ts'
+
+const quiet = createLogger('test', 'silent')
+const never = (): AbortSignal => new AbortController().signal
+
+/** What one manager works with: the real parts of it, in this process, so that a test can stop it between any two steps. */
+export interface ManagerParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+  readonly replicas: ReplicaRecords
+}
+
+/** Managers in this process, real file-servers as processes, a database of its own. Removed with all it wrote. */
+export class FaultCluster implements AsyncDisposable {
+  readonly managers: ManagerParts[] = []
+  readonly fileServers: { readonly process: TestProcess; readonly directory: string }[] = []
+  readonly connection: Connection
+  readonly #directory: string
+  readonly #closing: (() => Promise<unknown>)[] = []
+
+  private constructor(connection: Connection, directory: string) {
+    this.connection = connection
+    this.#directory = directory
+  }
+
+  static async start(options: { mongoUrl: string; managers?: number; fileServers: number }): Promise<FaultCluster> {
+    const url = new URL(options.mongoUrl)
+    url.pathname = `/faults-${randomBytes(6).toString('hex')}`
+    const connection = await mongoose.createConnection(url.href, { readConcern: { level: 'majority' } }).asPromise()
+    const cluster = new FaultCluster(connection, await mkdtemp(join(tmpdir(), 'holdfast-faults-')))
+    try {
+      await cluster.#startAll(options.managers ?? 2, options.fileServers)
+      return cluster
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #startAll(managerCount: number, fileServerCount: number): Promise<void> {
+    const secret = randomBytes(16).toString('hex')
+    const model = await prepareFileModel(this.connection)
+    const clusterId = randomBytes(8).toString('hex') as ClusterId
+    const urls: string[] = []
+    for (let index = 0; index < managerCount; index++) {
+      const httpServer = createServer().listen(0, '127.0.0.1')
+      await once(httpServer, 'listening')
+      urls.push(`http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`)
+      const registry = new FileServerRegistry(15_000)
+      const identity = { managerId: randomBytes(8).toString('hex'), clusterId, secret }
+      const socketServer = new SocketServer({
+        httpServer,
+        registry,
+        identity,
+        log: quiet,
+        managers: () => urls,
+        countFiles: async () => 0,
+        onConnected: () => undefined,
+      })
+      this.#closing.push(
+        () => socketServer.close(),
+        async () => httpServer.closeAllConnections(),
+      )
+      this.managers.push({ registry, records: new FileRecords(model), replicas: new ReplicaRecords(model) })
+    }
+    for (let number = 1; number <= fileServerCount; number++) {
+      const directory = join(this.#directory, `${number}`)
+      const environment = { MANAGERS: urls.join(','), CLUSTER_SECRET: secret, DATA_DIR: directory }
+      const process = new TestProcess('file-server', { ...environment, NAME: `${number}`, MIN_FREE_BYTES: '1MiB' })
+      this.fileServers.push({ process, directory })
+    }
+    await waitUntil('every file-server is connected to every manager', () =>
+      this.managers.every(({ registry }) => registry.links.length === fileServerCount),
+    )
+  }
+
+  get first(): ManagerParts {
+    return this.managers[0] ?? raise('no manager')
+  }
+
+  get second(): ManagerParts {
+    return this.managers[1] ?? raise('no second manager')
+  }
+
+  async upload(name: string, bytes: Buffer, by: ManagerParts = this.first): Promise<FileRecord> {
+    const file: IncomingFile = {
+      encoding: 'binary',
+      earlyName: name as FileName,
+      bytes: (async function* () {
+        if (bytes.length > 0) yield bytes
+      })(),
+      finish: async () => name as FileName,
+    }
+    return uploadFile(by, file, { requestId: 'test', signal: never() })
+  }
+
+  /** @returns what a client would get, or null where there is no such file */
+  async read(name: string, by: ManagerParts = this.first): Promise<Buffer | null> {
+    const record = await by.records.findLive(name as FileName)
+    if (record === null) return null
+    const context = { isAhead: false, requestId: 'test', signal: never(), log: quiet }
+    const parts: Buffer[] = []
+    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context)) parts.push(part)
+    return Buffer.concat(parts)
+  }
+
+  /** Moves a file to a file-server that does not have it. @param to of those, by its place in the order of ids */
+  move(record: FileRecord, by: ManagerParts, to = 0): Promise<boolean> {
+    const from = record.chunks[0]?.replicas[0]?.server ?? raise('no replica')
+    const others = by.registry.links.map((link) => link.id).filter((id) => id !== from)
+    return moveReplica(by, record, from, others.sort()[to] ?? raise('no other file-server'), never())
+  }
+
+  /** One pass over every file-server, with nothing kept for a grace period. */
+  async reconcile(by: ManagerParts = this.second): Promise<ReconcileReport[]> {
+    const limits = { graceMs: 0, maxSharePercent: 100 }
+    const reports: ReconcileReport[] = []
+    for (const link of by.registry.links) reports.push(await reconcileServer(by.replicas, link, limits, quiet, never()))
+    return reports
+  }
+
+  linkTo(server: ServerId, by: ManagerParts = this.first): FileServerLink {
+    return by.registry.find(server) ?? raise('not connected')
+  }
+
+  copies(): Promise<readonly string[]> {
+    return copiesIn(this.fileServers.map((member) => member.directory))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.fileServers.map(({ process }) => process.kill()))
+    for (const close of this.#closing) await close()
+    await this.connection.dropDatabase()
+    await this.connection.close()
+    await rm(this.#directory, { recursive: true, force: true })
+  }
+}
+
+export interface Gate<T> {
+  /** The same object; its method waits at the gate. */
+  readonly gated: T
+  /** Resolves when somebody waits. */
+  readonly reached: Promise<void>
+  readonly open: () => void
+}
+
+/** Stops whoever calls `method`, before or after it does its work, until the gate is opened. */
+export function gate<T extends object>(target: T, method: keyof T, when: 'before' | 'after'): Gate<T> {
+  let reach: () => void = () => undefined
+  let open: () => void = () => undefined
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const gated = instead(target, method, async (work) => {
+    const result = when === 'after' ? await work() : undefined
+    reach()
+    await opened
+    return when === 'after' ? result : work()
+  })
+  return { gated, reached, open }
+}
+
+/** The same object, but with this done instead of `method`; `work` is what the method would have done. */
+export function instead<T extends object>(
+  target: T,
+  method: keyof T,
+  act: (work: () => Promise<unknown>) => Promise<unknown>,
+): T {
+  return new Proxy(target, {
+    get(_, key) {
+      const value: unknown = Reflect.get(target, key, target)
+      if (typeof value !== 'function') return value
+      if (key !== method) return value.bind(target)
+      return (...args: unknown[]) => act(async () => Reflect.apply(value, target, args))
+    },
+  })
+}
+
+function raise(message: string): never {
+  throw new Error(message)
+}

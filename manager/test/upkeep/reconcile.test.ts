@@ -1,0 +1,90 @@
+import type { Logger } from '@holdfast/shared/node/logger'
+import { expect, test, vi } from 'vitest'
+import { ReplicaRecords } from '../../src/files/replica-records.ts'
+import { reconciler } from '../../src/upkeep/reconcile.ts'
+import { useDatabase } from '../mongo/mongo-fixture.ts'
+import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../storage/scripted-file-server.ts'
+
+const used = useDatabase()
+const { start } = useSocketServer()
+const signal = new AbortController().signal
+
+function servePages(peer: ScriptedFileServer, slots: number): { passes: () => number } {
+  let passes = 0
+  peer.answer('list-copies', ({ cursor }: { cursor: { where: string } }, ack: Ack) => {
+    if (cursor.where === 'tree') passes++
+    const copies = Array.from({ length: cursor.where === 'tree' ? slots : 0 }, (_, slot) => ({
+      copyId: slot.toString(16).padStart(24, '0') + 'ab'.repeat(4),
+      slot,
+      sha256: 'cd'.repeat(32),
+    }))
+    ack({
+      ok: true,
+      where: cursor.where,
+      copies,
+      next: cursor.where === 'tree' ? { where: 'quarantine', slot: 0 } : null,
+    })
+  })
+  peer.answer('suspect-copies', ({ copies }: { copies: unknown[] }, ack: Ack) =>
+    ack({ ok: true, agesMs: copies.map(() => 1e9) }),
+  )
+  return { passes: () => passes }
+}
+
+async function twoServers(everyMs: number) {
+  const { registry, dial } = await start()
+  const peers = [dial(), dial()]
+  for (const peer of peers) await linkOf(registry, peer)
+  const log = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }
+  const worker = reconciler(
+    { registry, replicas: new ReplicaRecords(used.model), log: log as unknown as Logger },
+    { everyMs, graceMs: 1_000, maxSharePercent: 5 },
+  )
+  return { peers, log, worker }
+}
+
+test('each file-server is compared in turn, and again only after its time', async () => {
+  const { peers, worker } = await twoServers(60_000)
+  const served = peers.map((peer) => servePages(peer, 0))
+  for (let round = 0; round < 3; round++) expect(await worker.run(signal)).toBe(false)
+  expect(served.map(({ passes }) => passes())).toEqual([1, 1])
+})
+
+test('a file-server whose inventory fails keeps none of the others waiting, and is tried again', async () => {
+  const { peers, worker, log } = await twoServers(60_000)
+  const [broken, sound] = peers
+  if (broken === undefined || sound === undefined) throw new Error('two file-servers')
+  broken.answer('list-copies', (_command: unknown, ack: Ack) => ack({ ok: false, error: { name: 'DISK_FAILED' } }))
+  const { passes } = servePages(sound, 0)
+  await worker.run(signal)
+  expect(passes()).toBe(1)
+  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ serverId: broken.hello.serverId, error: 'DISK_FAILED' }),
+    'reconcile will try again',
+  )
+  const repaired = servePages(broken, 0)
+  await worker.run(signal)
+  expect([repaired.passes(), passes()]).toEqual([1, 1])
+})
+
+test('invariant 7: an unlikely share is an error line, and nothing is asked to go', async () => {
+  const { peers, worker, log } = await twoServers(60_000)
+  const moves = vi.fn()
+  for (const peer of peers) {
+    servePages(peer, 60)
+    for (const command of ['quarantine-file', 'discard-file', 'delete-file']) peer.answer(command, moves)
+  }
+  await worker.run(signal)
+  expect(moves).not.toHaveBeenCalled()
+  expect(log.error.mock.calls.map(([fields, message]) => [fields.isHalted, fields.orphanCount, message])).toEqual(
+    peers.map(() => [true, 60, 'reconcile stopped: an unlikely share of the copies has no record']),
+  )
+})
+
+test('a shutdown in the middle is no failure', async () => {
+  const { peers, worker, log } = await twoServers(60_000)
+  const stop = new AbortController()
+  for (const peer of peers) peer.answer('list-copies', () => stop.abort())
+  await worker.run(stop.signal)
+  expect([log.warn.mock.calls, log.error.mock.calls]).toEqual([[], []])
+})

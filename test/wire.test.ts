@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import mongoose from 'mongoose'
+import { expect, inject, test } from 'vitest'
+import { copiesIn } from './disk.ts'
+import { type Answer, download, request, upload } from './http.ts'
+import { TcpProxy } from './tcp-proxy.ts'
+import { TestCluster } from './test-cluster.ts'
+import { waitUntil } from './wait-until.ts'
+
+const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
+  TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
+const collecting = { ORPHAN_GRACE_MS: '500', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
+
+const copiesOf = async (cluster: TestCluster, index: number): Promise<string[]> =>
+  (await copiesIn([cluster.fileServers[index]?.directory ?? ''])).filter((path) => !path.endsWith('.part'))
+const managerLines = (cluster: TestCluster, message: string) =>
+  cluster.managers[0]?.process.lines.filter((line) => line.message === message) ?? []
+
+function slowUpload(url: string, filename: string, bytes: Buffer): Promise<Answer> {
+  const body = JSON.stringify({ filename, file: bytes.toString('base64') })
+  const headers = { 'content-type': 'application/json' }
+  return request(`${url}/file`, { method: 'POST', headers, body, signal: AbortSignal.timeout(90_000) })
+}
+
+test('invariant 10: a file-server without the cluster’s secret gets no command and is in no list', async () => {
+  await using cluster = await start(1)
+  cluster.addFileServer({ CLUSTER_SECRET: 'not the secret of this cluster' })
+  const stranger = cluster.fileServers[1]?.process
+  const line = await stranger?.line(({ message }) => message === 'manager refused')
+  expect(line).toMatchObject({ level: 'error', detail: 'the manager does not know this cluster secret' })
+  for (let index = 0; index < 10; index++)
+    expect((await upload(cluster.url, `file-${index}`, randomBytes(100))).status).toBe(201)
+  expect(await cluster.activeNodes()).toHaveLength(1)
+  expect([(await copiesOf(cluster, 0)).length, (await copiesOf(cluster, 1)).length]).toEqual([10, 0])
+  expect(stranger?.isRunning).toBe(true)
+})
+
+test.concurrent('at 50 KB/s an upload completes, without a ping timeout and with heartbeats all the time', async () => {
+  await using cluster = await start(0)
+  await using proxy = await TcpProxy.start(cluster.url)
+  cluster.addFileServer({ MANAGERS: proxy.url })
+  await cluster.settled()
+  proxy.bytesPerSecond = 50_000
+  const bytes = randomBytes(1_200_000) // 1.6 MB as it travels: longer than ping interval and timeout together
+  let isDone = false
+  let longestSilenceMs = 0
+  const watching = (async () => {
+    for (; !isDone; await delay(250)) {
+      const [node] = await cluster.activeNodes()
+      longestSilenceMs = Math.max(longestSilenceMs, Date.now() - Date.parse(node?.lastPingAt ?? ''))
+    }
+  })()
+  const startedAt = performance.now()
+  const { status } = await slowUpload(cluster.url, 'slow', bytes)
+  isDone = true
+  await watching
+  expect(status).toBe(201)
+  expect(performance.now() - startedAt).toBeGreaterThan(30_000)
+  expect(longestSilenceMs).toBeLessThan(10_000)
+  expect(managerLines(cluster, 'file-server disconnected')).toEqual([])
+  expect(managerLines(cluster, 'file-server connected')).toHaveLength(1)
+  proxy.bytesPerSecond = Number.POSITIVE_INFINITY
+  expect((await download(cluster.url, 'slow')).body.equals(bytes)).toBe(true)
+}, 120_000)
+
+test.concurrent('behind a link that went dead without a word: uploads go to the others, those that wait are released', async () => {
+  await using cluster = await start(1, { ACTIVE_WITHIN_MS: '5000' })
+  await using proxy = await TcpProxy.start(cluster.url)
+  cluster.addFileServer({ MANAGERS: proxy.url })
+  await cluster.settled()
+  const files = Array.from({ length: 8 }, (_, index) => ({ name: `file-${index}`, bytes: randomBytes(1_000) }))
+  proxy.hold('toManager', 'toFileServer')
+  const startedAt = performance.now()
+  const waiting = files.map(({ name, bytes }) => slowUpload(cluster.url, name, bytes))
+
+  await waitUntil('the silent one is in no list', async () => (await cluster.activeNodes()).length === 1)
+  for (let index = 0; index < 5; index++) {
+    const askedAt = performance.now()
+    expect((await upload(cluster.url, `other-${index}`, randomBytes(1_000))).status).toBe(201)
+    expect(performance.now() - askedAt).toBeLessThan(3_000)
+  }
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(files.map(() => 201))
+  // Ping interval and timeout, 30 s together, and some for a busy machine.
+  expect(performance.now() - startedAt).toBeLessThan(40_000)
+  expect((await copiesOf(cluster, 0)).length).toBe(files.length + 5)
+
+  proxy.cut()
+  await cluster.settled()
+  for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
+}, 120_000)
+
+test('invariant 5: an upload whose ack was lost with its link leaves one copy after upkeep', async () => {
+  await using cluster = await start(1, collecting)
+  for (let index = 0; index < 3; index++) await upload(cluster.url, `before-${index}`, randomBytes(500))
+  await using proxy = await TcpProxy.start(cluster.url)
+  cluster.addFileServer({ MANAGERS: proxy.url })
+  await cluster.settled()
+  const bytes = randomBytes(20_000)
+  proxy.hold('toManager')
+  const uploading = upload(cluster.url, 'acked into the void', bytes)
+  await waitUntil('the copy is stored', async () => (await copiesOf(cluster, 1)).length === 1)
+  proxy.cut()
+  expect((await uploading).status).toBe(201)
+  expect(await copiesOf(cluster, 0)).toHaveLength(4)
+  await waitUntil('the copy that nobody was told of is gone', async () => (await copiesOf(cluster, 1)).length === 0)
+  await cluster.settled()
+  expect((await download(cluster.url, 'acked into the void')).body.equals(bytes)).toBe(true)
+  expect(await copiesOf(cluster, 0)).toHaveLength(4)
+})
+
+test('invariant 7: when the records are lost nothing is collected and an error line says so, and they can come back', async () => {
+  await using cluster = await start(1, collecting)
+  const files = Array.from({ length: 60 }, (_, index) => ({ name: `file-${index}`, bytes: randomBytes(300) }))
+  for (const { name, bytes } of files) await upload(cluster.url, name, bytes)
+  const connection = await mongoose.createConnection(cluster.mongoUrl).asPromise()
+  try {
+    const records = connection.collection('files')
+    const lost = await records.find().toArray()
+    await records.deleteMany({})
+    const halted = () =>
+      managerLines(cluster, 'reconcile stopped: an unlikely share of the copies has no record').filter(
+        (line) => line.level === 'error',
+      )
+    await waitUntil('passes have stopped', () => halted().length >= 3)
+    expect(await copiesOf(cluster, 0)).toHaveLength(60)
+    await records.insertMany(lost)
+    for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
+  } finally {
+    await connection.close()
+  }
+})
+
+test('invariant 7: on another database the manager and the file-server part in plain words, and nothing is collected', async () => {
+  await using cluster = await start(1, collecting)
+  const bytes = randomBytes(5_000)
+  await upload(cluster.url, 'kept', bytes)
+  const environment = cluster.managers[0]?.environment ?? {}
+  const other = new URL(cluster.mongoUrl)
+  other.pathname += '-other'
+  environment.MONGO_URL = other.href
+  await cluster.restartManager()
+  const said = await cluster.fileServers[0]?.process.line((line) => String(line.reason).includes('belongs to cluster'))
+  expect(said).toMatchObject({ level: 'warn', message: 'manager not reached' })
+  await waitUntil('the manager has said it too', () => managerLines(cluster, 'file-server refused').length > 0)
+  expect(managerLines(cluster, 'file-server refused')[0]).toMatchObject({ error: 'WRONG_CLUSTER' })
+  expect(await cluster.activeNodes()).toEqual([])
+  expect(await copiesOf(cluster, 0)).toHaveLength(1)
+
+  environment.MONGO_URL = cluster.mongoUrl
+  await cluster.restartManager()
+  await cluster.settled()
+  expect((await download(cluster.url, 'kept')).body.equals(bytes)).toBe(true)
+})
