@@ -43,21 +43,33 @@ export function readAndHangUp(url: string, name: string, wantedBytes: number): P
   })
 }
 
-/** Clients that ask for a file, and take none of the answer but its first line. */
+/**
+ * Clients that ask for a file several times on one connection, and take nothing but the first line. What the kernel takes
+ * for them is used up by the first answer.
+ */
 export class IdleReaders implements Disposable {
+  readonly #url: string
   readonly #sockets: Socket[] = []
-  readonly statuses: number[] = []
 
-  constructor(url: string, names: readonly string[]) {
-    for (const name of names) {
-      const socket = dial(url)
-      this.#sockets.push(socket)
-      socket.once('readable', () => {
-        const head: Buffer | null = socket.read(12)
-        this.statuses.push(Number(head?.toString('latin1').slice(9)))
-      })
-      socket.write(getRequest(name))
-    }
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  /** One more of them. @returns the status of its first answer */
+  add(name: string): Promise<number> {
+    const socket = dial(this.#url)
+    this.#sockets.push(socket)
+    socket.write(getRequest(name).repeat(3))
+    return new Promise((resolve, reject) => {
+      socket.on('close', () => reject(new Error('closed without an answer')))
+      const readStatus = (): void => {
+        const head: Buffer | null = socket.read('HTTP/1.1 200'.length)
+        if (head === null) return
+        socket.off('readable', readStatus)
+        resolve(Number(head.toString('latin1').slice(-3)))
+      }
+      socket.on('readable', readStatus)
+    })
   }
 
   [Symbol.dispose](): void {
@@ -66,7 +78,7 @@ export class IdleReaders implements Disposable {
 }
 
 function getRequest(name: string): string {
-  return `GET /file/${encodeURIComponent(name)} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`
+  return `GET /file/${encodeURIComponent(name)} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 }
 
 function dial(url: string): Socket {

@@ -8,7 +8,7 @@ import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { CopyReader } from '../store/store.ts'
 
 /** Streams open at once on one connection. Each holds a file descriptor. */
-export const MAX_OUTGOING_STREAMS = 2_048
+const MAX_OUTGOING_STREAMS = 2_048
 
 /** The streams that one manager reads from this file-server. */
 export class OutgoingStreams {
@@ -21,10 +21,6 @@ export class OutgoingStreams {
     this.#peer = peer
     this.#budget = budget
     this.#log = log
-  }
-
-  get openCount(): number {
-    return this.#openCount
   }
 
   /**

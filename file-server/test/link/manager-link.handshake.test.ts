@@ -152,6 +152,27 @@ test('a welcome that comes twice at once starts one heartbeat', async () => {
   expect(log.find('manager connected')).toHaveLength(1)
 })
 
+test('a welcome whose connection ended while the directory joined its cluster starts nothing', async () => {
+  const manager = await startManager({ admits: false })
+  const { store, log } = await link([manager.url])
+  let release = (): void => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  vi.spyOn(store, 'joinCluster').mockImplementationOnce(() => held)
+  const on = await manager.connection()
+  await on.call('challenge', challengeFor(on.hello).challenge)
+  const welcome = on.refusal('welcome', { managers: [] })
+  await vi.waitFor(() => expect(store.joinCluster).toHaveBeenCalled())
+  on.socket.disconnect(true)
+  expect((await welcome).name).toBe('LINK_LOST')
+  const next = await manager.connection(2)
+  release()
+  await refusesAllCommands(next)
+  await manager.admit(next)
+  expect(log.find('manager connected')).toHaveLength(1)
+})
+
 test('the proof of the file-server is its own, and no echo of the manager’s', async () => {
   const manager = await startManager({ admits: false })
   await link([manager.url])

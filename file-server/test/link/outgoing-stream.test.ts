@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readdir, readlink, truncate } from 'node:fs/promises'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
+import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
+import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
+import { quietLog } from '../store/store-fixture.ts'
 import { digestOf, namedOf, newCopyId, uploadOf, useFileServer } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
 
@@ -168,4 +172,16 @@ test('another copy or digest in the slot is never answered with bytes', async ()
   expect(await on.refusal('transfer-file', { ...namedOf(copy), copyId: newCopyId(), streamId })).toMatchObject({
     name: 'COPY_MISMATCH',
   })
+})
+
+test('streams are bounded, and one that is refused lets its file go', async () => {
+  // A connection on which nothing is ever acknowledged.
+  const deaf = { connected: true, timeout: () => ({ emit: () => undefined }), on: () => undefined }
+  const streams = new OutgoingStreams(new Peer(deaf), new FrameBudget(), quietLog)
+  const close = vi.fn(async () => undefined)
+  const reader = { sizeBytes: 1, read: async () => Buffer.alloc(1), [Symbol.asyncDispose]: close }
+  for (let count = 0; count < 2_048; count++) await streams.start(streamId, reader, 0, 1)
+  expect(close).not.toHaveBeenCalled()
+  await expect(streams.start(streamId, reader, 0, 1)).rejects.toMatchObject({ name: 'OVERLOADED' })
+  expect(close).toHaveBeenCalledTimes(1)
 })

@@ -182,8 +182,7 @@ describe('npm start with the embedded MongoDB', () => {
     await first.ended
     const second = new Launched(directory, anyPort, { MONGO_URL: '' })
     const run = await second.untilRunning()
-    expect(run.mongoUrl).toBe(mongoUrl)
-    const again = await MongoClient.connect(mongoUrl)
+    const again = await MongoClient.connect(run.mongoUrl)
     expect(await again.db().collection('files').countDocuments({ name: 'kept' })).toBe(1)
     await again.close()
     second.signal('SIGKILL')

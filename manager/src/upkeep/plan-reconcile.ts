@@ -37,10 +37,13 @@ export function findMissing(server: ServerId, page: CopyPage, records: readonly 
   )
 }
 
-/** So many orphans are always believed: the uploads that a crash cut off. */
+/** So many orphans are believed where other copies have records: the uploads that a crash cut off. */
 const BELIEVED_ORPHANS = 50
+/** So many where no copy has one. */
+const BELIEVED_WITHOUT_RECORDS = 5
 
-/** Whether so many copies without a record point at lost records rather than at lost uploads. */
+/** Whether so many copies without a record point at lost records rather than at lost uploads. A share of 100 never does. */
 export function isUnlikelyShare(orphanCount: number, copyCount: number, maxSharePercent: number): boolean {
-  return orphanCount > BELIEVED_ORPHANS && orphanCount * 100 > copyCount * maxSharePercent
+  const believed = orphanCount === copyCount ? BELIEVED_WITHOUT_RECORDS : BELIEVED_ORPHANS
+  return orphanCount > believed && orphanCount * 100 > copyCount * maxSharePercent
 }

@@ -21,7 +21,7 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** Orphans past their grace that were kept because they are an unlikely share. */
+  /** Orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
 }
 
@@ -41,7 +41,7 @@ export async function reconcileServer(
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
   const orphans: Orphan[] = []
-  let [copyCount, restoredCount, missingCount] = [0, 0, 0]
+  let [copyCount, orphanCount, restoredCount, missingCount] = [0, 0, 0, 0]
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
@@ -53,11 +53,13 @@ export async function reconcileServer(
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
     if (page.where === 'tree') missingCount += await countMissing(replicas, link, cursor, page, log)
     copyCount += page.copies.length
+    orphanCount += verdict.orphans.length
     cursor = page.next
   }
 
   const due = await findDue(link, orphans, limits.graceMs)
-  const isHalted = isUnlikelyShare(due.length, copyCount, limits.maxSharePercent)
+  // All orphans count, not only those that are due: records that are lost bit by bit make them due bit by bit.
+  const isHalted = due.length > 0 && isUnlikelyShare(orphanCount, copyCount, limits.maxSharePercent)
   let collectedCount = 0
   for (const orphan of isHalted ? [] : due) {
     if (signal.aborted) break
@@ -69,7 +71,7 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  return { copyCount, orphanCount: orphans.length, collectedCount, restoredCount, missingCount, isHalted }
+  return { copyCount, orphanCount, collectedCount, restoredCount, missingCount, isHalted }
 }
 
 /** One copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */

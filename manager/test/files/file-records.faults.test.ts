@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
 import mongoose from 'mongoose'
 import { expect, inject, test } from 'vitest'
@@ -5,21 +6,34 @@ import { FaultProxy } from '../../../test/fault-proxy.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { FaultCluster } from '../upkeep/fault-cluster.ts'
+import { FaultCluster, type ManagerParts } from '../upkeep/fault-cluster.ts'
 
-test('a delete that reaches the database late, after its client was told 503, takes no newer file of that name', async () => {
+const name = 'late' as FileName
+
+/** The start of a command as it travels: an OP_MSG whose first element is `command: "files"`. */
+const commandOn = (command: string): Buffer => Buffer.from(`\x02${command}\0\x06\0\0\0files\0`, 'latin1')
+
+/** A cluster with a second manager whose way to the database can be held up. */
+async function withSlowManager(
+  work: (cluster: FaultCluster, slow: ManagerParts, proxy: FaultProxy) => Promise<void>,
+): Promise<void> {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 1 })
   const { host, port, name: database } = cluster.connection
   await using proxy = await FaultProxy.start({ host, port })
   const url = `mongodb://127.0.0.1:${proxy.port}/${database}?directConnection=true`
   const proxied = await mongoose.createConnection(url, { bufferCommands: false }).asPromise()
   try {
-    const name = 'again' as FileName
-    const slow = { ...cluster.first, records: new FileRecords(await prepareFileModel(proxied)) }
+    await work(cluster, { ...cluster.first, records: new FileRecords(await prepareFileModel(proxied)) }, proxy)
+  } finally {
+    await proxied.close()
+  }
+}
+
+test('a delete that reaches the database late, after its client was told 503, takes no newer file of that name', () =>
+  withSlowManager(async (cluster, slow, proxy) => {
     const context = { requestId: 'test', log: { debug: () => undefined } as never }
     await cluster.upload(name, Buffer.from('old'))
-    // An OP_MSG whose first element is `findAndModify: "files"`.
-    const held = proxy.holdAt(Buffer.from('\x02findAndModify\0\x06\0\0\0files\0', 'latin1'))
+    const held = proxy.holdAt(commandOn('findAndModify'))
     const late = deleteFile(slow, name, context).catch((error: Error) => error.name)
     await held
     expect(await late).toBe('DATABASE_UNAVAILABLE')
@@ -27,7 +41,19 @@ test('a delete that reaches the database late, after its client was told 503, ta
     await cluster.upload(name, Buffer.from('new'))
     await proxy.release()
     expect((await cluster.read(name))?.toString()).toBe('new')
-  } finally {
-    await proxied.close()
-  }
-})
+  }))
+
+test('a record that is still on its way at the deadline is not acknowledged, and its bytes stay for it', () =>
+  withSlowManager(async (cluster, slow, proxy) => {
+    const bytes = randomBytes(5_000)
+    const held = proxy.holdAt(commandOn('insert'))
+    const late = cluster.upload(name, bytes, slow).then(
+      () => 'acknowledged',
+      (error: Error) => error.name,
+    )
+    await held
+    expect(await late).toBe('DATABASE_UNAVAILABLE')
+    expect(await cluster.read(name)).toBeNull()
+    await proxy.release()
+    expect((await cluster.read(name))?.equals(bytes)).toBe(true)
+  }))

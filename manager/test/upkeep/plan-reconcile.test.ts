@@ -78,8 +78,12 @@ test('another copy in the slot does not stand for the missing one', () => {
 
 test.each([
   [0, 0, 5, false],
-  [50, 50, 5, false],
-  [51, 51, 5, true],
+  [50, 51, 5, false],
+  [51, 52, 5, true],
+  [5, 5, 5, false],
+  [6, 6, 5, true],
+  [6, 7, 5, false],
+  [6, 6, 100, false],
   [51, 1_019, 5, true],
   [51, 1_020, 5, false],
   [1_000, 20_000, 5, false],

@@ -98,6 +98,25 @@ test('invariant 7: where an unlikely share would go nothing goes, and the report
   expect([inventory.moves, await used.model.countDocuments()]).toEqual([[], 0])
 })
 
+test('invariant 7: records that are lost bit by bit make an unlikely share before the first orphans go', async () => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  for (let slot = 0; slot < 60; slot++) inventory.tree.push(orphanAt(slot))
+  peer.answer('suspect-copies', ({ copies }: { copies: NamedCopy[] }, ack: Ack) =>
+    ack({ ok: true, agesMs: copies.map((_copy, index) => (index < 2 ? limits.graceMs : limits.graceMs - 1)) }),
+  )
+  expect(await run(link)).toMatchObject({ orphanCount: 60, collectedCount: 0, isHalted: true })
+  expect(inventory.moves).toEqual([])
+})
+
+test('orphans of which none is due stop nothing: uploads that are under way are such', async () => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  inventory.ageMs = 0
+  for (let slot = 0; slot < 60; slot++) inventory.tree.push(orphanAt(slot))
+  expect(await run(link)).toMatchObject({ orphanCount: 60, collectedCount: 0, isHalted: false })
+})
+
 test('a quarantined copy that a live file needs is put back, an unwanted one goes', async () => {
   const { peer, link } = await connect()
   const inventory = new Inventory(peer)
