@@ -63,7 +63,7 @@ export const managerSettings = {
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',
     parse: bytes,
-    default: GIB,
+    default: 512 * MIB,
     doc: 'What all downloads together hold in memory, 4 to 8 MiB each of a large file; further ones are answered with code 17',
   },
   activeWithinMs: {

@@ -1,6 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
-import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 
@@ -27,7 +27,7 @@ export class UploadStream {
     this.#decoder = command.encoding === 'base64' ? new Base64Decoder() : null
     this.#writer = store.createCopy(command.copyId, command.sizeBytes)
     this.#tail = this.#writer.catch((error: unknown) => this.fail(toStoreError(error)))
-    this.#idleTimer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), STREAM_IDLE_TIMEOUT_MS)
+    this.#idleTimer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), UPLOAD_IDLE_TIMEOUT_MS)
   }
 
   /** Resolves when frames may come. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { afterEach, expect, test, vi } from 'vitest'
 import { UploadStream } from '../../src/link/upload-stream.ts'
 import { useDataDirectory } from '../store/store-fixture.ts'
@@ -64,9 +64,9 @@ test('an upload from which nothing comes is given up', async () => {
   const command = uploadOf(newCopyId()) as never
   const stream = new UploadStream(store, command, {}, (outcome) => outcomes.push(outcome))
   await stream.opened()
-  vi.advanceTimersByTime(STREAM_IDLE_TIMEOUT_MS - 1)
+  vi.advanceTimersByTime(UPLOAD_IDLE_TIMEOUT_MS - 1)
   await stream.frame(0, randomBytes(10))
-  vi.advanceTimersByTime(STREAM_IDLE_TIMEOUT_MS - 1)
+  vi.advanceTimersByTime(UPLOAD_IDLE_TIMEOUT_MS - 1)
   expect(outcomes).toEqual([])
   vi.advanceTimersByTime(1)
   await stream.settled()

@@ -7,7 +7,8 @@ export interface PaceLimits {
   readonly minWindowBytes: number
 }
 
-export const DEFAULT_PACE: PaceLimits = { idleMs: 30_000, windowMs: 30_000, minWindowBytes: 1024 }
+/** About 0.5 KiB/s: a frame's worth comes well before the file-server gives the upload up. */
+export const DEFAULT_PACE: PaceLimits = { idleMs: 30_000, windowMs: 30_000, minWindowBytes: 16 * 1024 }
 
 /** Tells a slow client from one that only pretends to send. */
 export class BodyPace {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { readPart } from '../storage/read-part.ts'
@@ -85,7 +85,7 @@ async function readFromReplicas(
       if (isPart(bytes, record.partDigests, span.index)) return bytes
       log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
     } catch (error) {
-      if (hasErrorName(error, 'CANCELLED')) throw error
+      if (signal.aborted) throw error
       log.warn({ fileId: record._id, serverId: server, copyId, part: span.index, err: error }, 'replica not read')
     }
   }

@@ -96,7 +96,7 @@ async function storeHead(
       return { name, stored: { fileId, link, copy } }
     } catch (error) {
       tried.push(link.id)
-      const isHopeless = hasErrorName(error, 'INVALID_REQUEST', 'CANCELLED')
+      const isHopeless = signal.aborted || hasErrorName(error, 'INVALID_REQUEST')
       if (isHopeless || tried.length === MAX_ATTEMPTS || !registry.hasRoom({ sizeBytes, exclude: tried })) throw error
     }
   }

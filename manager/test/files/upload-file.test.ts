@@ -98,12 +98,15 @@ test.each([2, 3])('a small file goes to another of %i file-servers when the firs
   expect(registry.views().map((view) => view.fileCount)).toEqual([2, 2].slice(0, count - 1))
 })
 
-test('a small file that a full file-server refuses goes to another one, under a new copyId', async () => {
+test.each([
+  ['is full', 'DISK_FULL'],
+  ['shuts down', 'CANCELLED'],
+])('a small file that a file-server refuses which %s goes to another one, under a new copyId', async (_how, error) => {
   const { parts, first, stores } = await fileServers(2)
   const asked: CopyId[] = []
   first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer, ack: Ack) => {
     asked.push(copyId)
-    ack({ ok: false, error: { name: 'DISK_FULL' } })
+    ack({ ok: false, error: { name: error } })
   })
   const record = await uploadFile(parts, small(newName()), context())
   expect(asked).toHaveLength(1)
@@ -119,6 +122,15 @@ test('the error of the last file-server is the answer where there is no other, a
   const name = newName()
   await expect(uploadFile(parts, small(name), context())).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(await parts.records.findLive(name as FileName)).toBeNull()
+})
+
+test('a small file whose client has hung up is not tried elsewhere', async () => {
+  const { parts, first, stores } = await fileServers(2)
+  const hangUp = new AbortController()
+  first.answer('upload-file', () => hangUp.abort())
+  const upload = uploadFile(parts, small(newName()), { requestId: 'test', signal: hangUp.signal })
+  await expect(upload).rejects.toMatchObject({ name: 'CANCELLED' })
+  expect(stores[1]?.copies.size).toBe(0)
 })
 
 test('bytes that the file-server refuses for themselves are not tried elsewhere', async () => {

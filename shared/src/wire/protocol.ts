@@ -11,5 +11,11 @@ export const PING_INTERVAL_MS = 10_000
 export const PING_TIMEOUT_MS = 20_000
 export const HEARTBEAT_INTERVAL_MS = 3_000
 
+/**
+ * An upload from which no frame came for this long is given up by the file-server. A frame waits for its 256 KiB to come
+ * from a client, which may be as slow as the manager allows; a manager that is gone shows in the connection.
+ */
+export const UPLOAD_IDLE_TIMEOUT_MS = 600_000
+
 /** A stream from which nothing came for this long is given up by its receiver. */
 export const STREAM_IDLE_TIMEOUT_MS = 60_000
