@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { requireLoopback } from '@holdfast/shared/node/loopback'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { readSettings } from '@holdfast/shared/settings/settings'
 import { type LauncherSettings, launcherSettings } from './config.ts'
@@ -36,7 +37,7 @@ export function readStartOptions(
     ...(given.host !== undefined && { HOST: given.host }),
   }
   const settings = readSettings(launcherSettings, { ...environment, ...overrides })
-  if (!isLoopback(settings.host) && !settings.allowAnonymous) throw new StartError(exposureSentence(settings.host))
+  requireLoopback(settings.host, settings.allowAnonymous)
   return {
     ...settings,
     dataDirectory: resolve(workingDirectory, given.data ?? 'data'),
@@ -65,15 +66,4 @@ function parseCount(value: string): number {
   const count = Number(value)
   if (/^\d+$/.test(value) && count >= 1 && count <= MAX_FILE_SERVERS) return count
   throw new StartError(`--file-servers ${value}: must be a whole number from 1 to ${MAX_FILE_SERVERS}.`)
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-}
-
-function exposureSentence(host: string): string {
-  return (
-    `HOST=${host} would let whoever reaches this machine's port read, write and delete every file, since there are no accounts: ` +
-    'set ALLOW_ANONYMOUS=true if that is what you want.'
-  )
 }

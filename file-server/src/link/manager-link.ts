@@ -191,9 +191,9 @@ export class ManagerLink {
     throw new StoreError('FORBIDDEN', 'this file-server is connected to that manager by another address')
   }
 
-  /** The next beat tells the same better: one that cannot be sent now is dropped. */
+  /** Not volatile: while streams keep the socket busy those would be dropped. A dead link ends before many queue up. */
   #beat(): void {
-    if (this.#socket.connected) this.#socket.volatile.emit('heartbeat', this.#parts.store.status())
+    if (this.#socket.connected) this.#socket.emit('heartbeat', this.#parts.store.status())
   }
 
   #dial(): void {

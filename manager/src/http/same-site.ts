@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { isLoopback } from './loopback.ts'
+import { isLoopback } from '@holdfast/shared/node/loopback'
 import type { AppMiddleware } from './request-context.ts'
 
 const readingMethods = ['GET', 'HEAD', 'OPTIONS']

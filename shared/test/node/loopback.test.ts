@@ -1,7 +1,7 @@
-import { StartError } from '@holdfast/shared/node/run-service'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isLoopback, requireLoopback } from '../../src/http/loopback.ts'
+import { isLoopback, requireLoopback } from '../../src/node/loopback.ts'
+import { StartError } from '../../src/node/run-service.ts'
 
 test.each(['127.0.0.1', '127.0.0.2', '127.255.255.255', '::1', '0:0:0:0:0:0:0:1', 'localhost'])(
   '%s is loopback',

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { StartError } from '@holdfast/shared/node/run-service'
+import { StartError } from './run-service.ts'
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
@@ -10,7 +10,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || (version !== 0 && loopback.check(host, version === 6 ? 'ipv6' : 'ipv4'))
 }
 
-/** Open only where nobody but this machine can come. */
+/** Open only where nobody but this machine can come. @throws StartError that says what the address would mean */
 export function requireLoopback(host: string, allowAnonymous: boolean): void {
   if (isLoopback(host) || allowAnonymous) return
   throw new StartError(
