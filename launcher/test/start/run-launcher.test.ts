@@ -158,7 +158,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
 
   test('when it would be open to everybody without being told to', async () => {
     expect(await refusal(['--host', '0.0.0.0'])).toMatch(
-      /^holdfast: HOST=0\.0\.0\.0 would let whoever.*ALLOW_ANONYMOUS=true/,
+      /^holdfast: HOST=0\.0\.0\.0 is reachable from other machines.*ALLOW_ANONYMOUS=true/,
     )
   })
 
