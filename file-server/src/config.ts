@@ -1,4 +1,5 @@
-import { bytes, httpUrls, logLevel, secret, text } from '@holdfast/shared/settings/parsers'
+import { logLevelSetting } from '@holdfast/shared/settings/every-process'
+import { bytes, httpUrls, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 const GIB = 1024 ** 3
@@ -40,12 +41,7 @@ export const fileServerSettings = {
     default: GIB,
     doc: 'With less free space than this on its disk a file-server takes no more files',
   },
-  logLevel: {
-    env: 'LOG_LEVEL',
-    parse: logLevel,
-    default: 'info',
-    doc: 'fatal, error, warn, info, debug, trace or silent',
-  },
+  logLevel: logLevelSetting,
 } as const satisfies SettingsTable
 
 export type FileServerSettings = SettingsOf<typeof fileServerSettings>

@@ -1,4 +1,5 @@
-import { flag, logLevel, mongoUrl, port, secret, text } from '@holdfast/shared/settings/parsers'
+import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
+import { mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 /** What `npm start` reads itself. Everything else in its environment reaches the processes that it starts. */
@@ -17,25 +18,10 @@ export const launcherSettings = {
     isSecret: true,
     doc: 'What managers and file-servers prove to each other that they know; made and kept in the data directory unless given',
   },
-  host: {
-    env: 'HOST',
-    parse: text,
-    default: '127.0.0.1',
-    doc: 'Address to listen on; anything but loopback needs ALLOW_ANONYMOUS=true',
-  },
+  host: hostSetting,
   port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
-  allowAnonymous: {
-    env: 'ALLOW_ANONYMOUS',
-    parse: flag,
-    default: false,
-    doc: 'Serve beyond loopback although whoever reaches the port can read, write and delete every file',
-  },
-  logLevel: {
-    env: 'LOG_LEVEL',
-    parse: logLevel,
-    default: 'info',
-    doc: 'fatal, error, warn, info, debug, trace or silent',
-  },
+  allowAnonymous: allowAnonymousSetting,
+  logLevel: logLevelSetting,
 } as const satisfies SettingsTable
 
 export type LauncherSettings = SettingsOf<typeof launcherSettings>

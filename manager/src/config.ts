@@ -1,16 +1,6 @@
 import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
-import {
-  bytes,
-  flag,
-  httpUrl,
-  integer,
-  logLevel,
-  milliseconds,
-  mongoUrl,
-  port,
-  secret,
-  text,
-} from '@holdfast/shared/settings/parsers'
+import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
+import { bytes, httpUrl, integer, milliseconds, mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 const MIB = 1024 ** 2
@@ -29,12 +19,7 @@ export const managerSettings = {
     isSecret: true,
     doc: 'What managers and file-servers prove to each other that they know; at least 16 characters',
   },
-  host: {
-    env: 'HOST',
-    parse: text,
-    default: '127.0.0.1',
-    doc: 'Address to listen on; anything but loopback needs ALLOW_ANONYMOUS=true',
-  },
+  host: hostSetting,
   port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
   publicUrl: {
     env: 'MANAGER_URL',
@@ -42,12 +27,7 @@ export const managerSettings = {
     default: null,
     doc: 'Where file-servers and browsers reach this manager; http://HOST:PORT unless given',
   },
-  allowAnonymous: {
-    env: 'ALLOW_ANONYMOUS',
-    parse: flag,
-    default: false,
-    doc: 'Serve beyond loopback although whoever reaches the port can read, write and delete every file',
-  },
+  allowAnonymous: allowAnonymousSetting,
   maxFileBytes: {
     env: 'MAX_FILE_BYTES',
     parse: fileBytes,
@@ -108,12 +88,7 @@ export const managerSettings = {
     default: 50 * MIB,
     doc: 'What rebalancing moves at most, per second',
   },
-  logLevel: {
-    env: 'LOG_LEVEL',
-    parse: logLevel,
-    default: 'info',
-    doc: 'fatal, error, warn, info, debug, trace or silent',
-  },
+  logLevel: logLevelSetting,
 } as const satisfies SettingsTable
 
 export type ManagerSettings = SettingsOf<typeof managerSettings>
