@@ -7,8 +7,12 @@ const withoutDatabase = [
   'shared/test/**/*.test.ts',
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
+  'bench/test/**/*.test.ts',
   'manager/test/{bodies,http,storage}/**/*.test.ts',
 ]
+
+/** One at a time, and nothing beside them: a load that is too slow shows nothing, and fails. */
+const campaigns = ['test/faults/*.test.ts']
 
 export default defineConfig({
   resolve: {
@@ -32,8 +36,19 @@ export default defineConfig({
           name: 'with database',
           testTimeout: 60_000,
           include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: withoutDatabase,
+          exclude: [...withoutDatabase, ...campaigns],
           globalSetup: ['test/mongod-for-tests.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fault campaigns',
+          testTimeout: 60_000,
+          include: campaigns,
+          globalSetup: ['test/mongod-for-tests.ts'],
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -26,6 +26,7 @@ const sliceRules: Readonly<Record<string, readonly string[]>> = {
   storage: [],
   bodies: [],
   mongo: [],
+  workers: [],
   accounts: ['mongo'],
   files: ['storage', 'bodies', 'accounts', 'mongo'],
   upkeep: ['files', 'storage', 'mongo'],

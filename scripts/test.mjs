@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,8 +31,20 @@ function readCounts(file) {
   }
 }
 
-/** @param {string[]} args what else vitest is told @returns {Promise<number>} the exit code */
-async function runTests(args) {
+/**
+ * The fault bench with its whole counts: one file after the other, since each needs the machine for itself, and every line
+ * as it comes. @param {string[]} given
+ */
+function faultArguments(given) {
+  const paths = given.some((argument) => argument.startsWith('test/')) ? [] : ['test/faults/']
+  return [...paths, '--no-file-parallelism', '--disable-console-intercept', ...given]
+}
+
+/** @param {string[]} given what else vitest is told, after `--faults` where the fault bench is meant @returns {Promise<number>} the exit code */
+async function runTests(given) {
+  const isFaultRun = given[0] === '--faults'
+  const args = isFaultRun ? faultArguments(given.slice(1)) : given
+  const seed = process.env.FAULT_SEED ?? String(randomInt(1_000_000_000))
   await ensureInstalled()
   await ensureBuilt()
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-tests-'))
@@ -45,6 +58,7 @@ async function runTests(args) {
       {
         cwd: root,
         stdio: 'inherit',
+        env: { ...process.env, FAULT_SEED: seed, ...(isFaultRun && { FAULTS: 'full' }) },
       },
     )
     const { passed, failed } = readCounts(report)

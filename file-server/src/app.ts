@@ -17,6 +17,7 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
   const store = await openStore({
     dataDirectory: picked.directory,
     minFreeBytes,
+    journal: { maxCopyBytes: settings.journalMaxBytes, segmentBytes: settings.journalSegmentBytes },
     log,
     ...('lock' in picked ? { lock: picked.lock } : {}),
   })

@@ -1,6 +1,7 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
 import { bytes, httpUrls, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
+import { DEFAULT_JOURNAL } from './store/open-journal.ts'
 
 const GIB = 1024 ** 3
 
@@ -40,6 +41,18 @@ export const fileServerSettings = {
     parse: bytes,
     default: GIB,
     doc: 'With less free space than this on its disk a file-server takes no more files',
+  },
+  journalMaxBytes: {
+    env: 'JOURNAL_MAX_BYTES',
+    parse: bytes,
+    default: DEFAULT_JOURNAL.maxCopyBytes,
+    doc: 'Files up to this size are made durable by the journal, many with one sync; 0 turns it off; more than 256KiB has no effect',
+  },
+  journalSegmentBytes: {
+    env: 'JOURNAL_SEGMENT_BYTES',
+    parse: bytes,
+    default: DEFAULT_JOURNAL.segmentBytes,
+    doc: 'How large each of the two files of the journal may grow; at most a 32nd of the disk',
   },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable

@@ -1,5 +1,5 @@
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
+import { integer, mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 /** What `npm start` reads itself. Everything else in its environment reaches the processes that it starts. */
@@ -20,6 +20,12 @@ export const launcherSettings = {
   },
   host: hostSetting,
   port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  managerWorkers: {
+    env: 'MANAGER_WORKERS',
+    parse: (value: string): number | null => integer({ min: 1, max: 16 })(value),
+    default: null,
+    doc: 'Manager processes behind the one port; by the machine unless given: one for every two cores and every GiB, at most 8',
+  },
   allowAnonymous: allowAnonymousSetting,
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable

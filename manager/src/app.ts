@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
-import { type Service, StartError } from '@holdfast/shared/node/run-service'
+import type { Service } from '@holdfast/shared/node/run-service'
 import type { ManagerSettings } from './config.ts'
 import { DownloadMemory } from './files/download-memory.ts'
 import { prepareFileModel } from './files/file.model.ts'
@@ -25,21 +23,30 @@ import { Lease } from './upkeep/lease.ts'
 import { rebalancer } from './upkeep/rebalance.ts'
 import { reconciler } from './upkeep/reconcile.ts'
 import { Upkeep } from './upkeep/upkeep.ts'
+import { isEveryAddress, listen } from './workers/listen.ts'
+import { WorkerPlace } from './workers/worker-place.ts'
+import { shareOf, workerHostOf } from './workers/worker-settings.ts'
 
 export interface ManagerService extends Service {
   readonly url: string
 }
 
-/** The composition root: the one file that knows every slice of the manager. */
-export async function startManager(settings: ManagerSettings, log: Logger): Promise<ManagerService> {
+/**
+ * The composition root: the one file that knows every slice of the manager.
+ * @param isWorker one of several behind the port, which listens on another one of its own besides
+ */
+export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
   const { host, port, mongoUrl, clusterSecret, upkeepEveryMs } = settings
   requireLoopback(host, settings.allowAnonymous)
+  const workerHost = isWorker ? workerHostOf(settings) : null
+  const workerCount = isWorker ? settings.workerCount : 1
 
   const database = await connectDatabase(mongoUrl, log)
   const model = await prepareFileModel(database.connection)
   const clusterId = await readClusterId(database)
   const managerId = randomBytes(8).toString('hex')
-  const registry = new FileServerRegistry(settings.activeWithinMs)
+  let place: WorkerPlace | null = null
+  const registry = new FileServerRegistry(settings.activeWithinMs, () => place?.noteFileServers())
   const records = new FileRecords(model)
   const replicas = new ReplicaRecords(model)
 
@@ -48,8 +55,9 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
     ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
   ]
   const isDatabaseAvailable = (): boolean => database.isAvailable
-  const { maxFileBytes, maxUploads, publicUrl } = settings
-  const memory = new DownloadMemory(settings.downloadMemoryBytes)
+  const { maxFileBytes, publicUrl } = settings
+  const maxUploads = shareOf(settings.maxUploads, workerCount)
+  const memory = new DownloadMemory(shareOf(settings.downloadMemoryBytes, workerCount))
   const httpServer = createHttpServer({
     routers: [
       filesRoutes({ registry, records, isDatabaseAvailable, memory, maxFileBytes, maxUploads }),
@@ -61,7 +69,8 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
     log,
   })
   const drainRequests = watchRequests(httpServer)
-  const url = await listen(httpServer, host, port)
+  const own = await listen(httpServer, { host, port: isWorker ? settings.workerPort : port })
+  const ownUrl = workerHost === null ? own.origin : `http://${workerHost}:${own.port}`
 
   const lease = new Lease(database, managerId)
   const upkeep = new Upkeep(
@@ -89,7 +98,7 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
   )
   const directory = new ManagerDirectory(
     database,
-    { managerId, url: publicUrl ?? (isEveryAddress(host) ? null : url) },
+    { managerId, url: isWorker ? ownUrl : (publicUrl ?? (isEveryAddress(host) ? null : ownUrl)) },
     () => socketServer.announceManagers(),
   )
   const socketServer = new SocketServer({
@@ -100,14 +109,29 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
     managers: () => directory.urls,
     countFiles: (id) => records.countOn(id),
     onConnected: () => upkeep.wake(),
+    isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
   })
   await directory.start()
   await lease.start()
-  log.info({ url, managerId, clusterId }, 'manager started')
+  if (isWorker) {
+    place = new WorkerPlace(
+      { url: ownUrl, ownPort: Number(own.port) },
+      {
+        onConnection: (connection) => httpServer.emit('connection', connection),
+        countFileServers: () => registry.links.length,
+        onSiblings: () => directory.lookAgain(),
+      },
+    )
+    await place.inStep()
+  }
+  place?.serve()
+  const url = Object.assign(new URL(own), isWorker && { port }).origin
+  log.info({ url, ...(isWorker && { ownUrl, pid: process.pid }), managerId, clusterId }, 'manager started')
 
   return {
     url,
     async close() {
+      place?.close()
       const drained = drainRequests()
       await upkeep.close()
       await drained
@@ -117,22 +141,4 @@ export async function startManager(settings: ManagerSettings, log: Logger): Prom
       await database.close()
     },
   }
-}
-
-/** An address to listen on that is none to dial. */
-function isEveryAddress(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
-}
-
-async function listen(server: Server, host: string, port: number): Promise<string> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE' ? new StartError(`Port ${port} on ${host} is taken by another process.`) : error,
-      )
-    })
-    server.listen(port, host, resolve)
-  })
-  const { address, port: actualPort, family } = server.address() as AddressInfo
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`
 }

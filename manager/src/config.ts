@@ -1,6 +1,6 @@
 import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, httpUrl, integer, milliseconds, mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
+import { bytes, httpUrl, integer, milliseconds, mongoUrl, port, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 const MIB = 1024 ** 2
@@ -27,6 +27,24 @@ export const managerSettings = {
     default: null,
     doc: 'Where file-servers and browsers reach this manager; http://HOST:PORT unless given',
   },
+  workerCount: {
+    env: 'MANAGER_WORKERS',
+    parse: integer({ min: 1, max: 16 }),
+    default: 1,
+    doc: 'Manager processes behind the one port; file-servers dial each of them, on a port of its own',
+  },
+  workerPort: {
+    env: 'MANAGER_WORKER_PORT',
+    parse: port,
+    default: 0,
+    doc: 'With several workers, the first of their own ports, the others follow it; 0 takes free ones',
+  },
+  workerHost: {
+    env: 'MANAGER_WORKER_HOST',
+    parse: (value: string): string | null => text(value),
+    default: null,
+    doc: "With several workers, the host name under which file-servers reach their ports; MANAGER_URL's, or HOST, unless given",
+  },
   allowAnonymous: allowAnonymousSetting,
   maxFileBytes: {
     env: 'MAX_FILE_BYTES',
@@ -38,13 +56,13 @@ export const managerSettings = {
     env: 'MAX_UPLOADS',
     parse: integer({ min: 1, max: 100_000 }),
     default: 1024,
-    doc: 'Uploads under way at once; further ones are answered with code 17 and Retry-After',
+    doc: 'Uploads under way at once, shared out among the workers; further ones are answered with code 17 and Retry-After',
   },
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',
     parse: bytes,
     default: 512 * MIB,
-    doc: 'What all downloads together hold in memory, 4 to 8 MiB each of a large file; further ones are answered with code 17',
+    doc: 'What all downloads together hold in memory, shared out among the workers, 4 to 8 MiB each of a large file; further ones are answered with code 17',
   },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',

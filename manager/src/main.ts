@@ -1,13 +1,26 @@
+import { fileURLToPath } from 'node:url'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { requireLoopback } from '@holdfast/shared/node/loopback'
 import { runService } from '@holdfast/shared/node/run-service'
 import { readSettings } from '@holdfast/shared/settings/settings'
 import { startManager } from './app.ts'
 import { managerSettings } from './config.ts'
+import { Primary } from './workers/primary.ts'
+import { workerHostOf } from './workers/worker-settings.ts'
 
 const log = createLogger('manager', 'info')
 
-await runService('holdfast manager', log, () => {
+/** Set by the primary. */
+const isWorker = process.env.MANAGER_IS_WORKER === 'true'
+const title = isWorker ? 'holdfast manager worker' : 'holdfast manager'
+
+await runService(title, log, () => {
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
-  return startManager(settings, log)
+  const { workerCount, host, port, workerPort } = settings
+  if (workerCount === 1 || isWorker) return startManager(settings, log, isWorker)
+  requireLoopback(host, settings.allowAnonymous)
+  workerHostOf(settings)
+  const script = fileURLToPath(import.meta.url)
+  return Primary.start({ script, workerCount, host, port, firstWorkerPort: workerPort }, log)
 })

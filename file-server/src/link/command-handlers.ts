@@ -1,7 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { INLINE_MAX_BYTES, MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import type { GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
 import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
+import type { GroupedCommand, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
 import type { Store } from '../store/store.ts'
 import type { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
@@ -16,20 +17,50 @@ export interface CommandContext {
   readonly owner: object
 }
 
-type Command = Exclude<keyof ManagerToFileServerEvents, 'challenge' | 'welcome'>
+type Command = Exclude<keyof ManagerToFileServerEvents, 'challenge' | 'welcome' | 'commands'>
 type Handler = (context: CommandContext, ...args: unknown[]) => Promise<object>
+type GroupedHandler = (context: CommandContext, value: unknown, bytes: Uint8Array | null) => Promise<GroupedAnswer>
 
-/** Every command a manager may send, once it has proved itself: what arrives in, what the ack holds out. */
-export const commandHandlers: Readonly<Record<Command, Handler>> = {
-  'upload-file': async ({ uploads, owner }, value, bytes) => {
+/** Commands on small bodies, which travel in groups: the whole body comes with the command, or goes with its ack. */
+const groupedHandlers: Readonly<Record<GroupedCommand, GroupedHandler>> = {
+  'upload-file': async ({ uploads }, value, bytes) => {
     const command = parseWire(wireSchemas.uploadFile, value)
-    if (bytes === null) {
-      await uploads.open(command, owner)
-      return { kind: 'go-on' }
-    }
     const startedAt = performance.now()
-    const copy = await uploads.storeInline(command, bytesOf(bytes))
-    return { kind: 'stored', copy, workMs: performance.now() - startedAt }
+    const { partDigests, ...copy } = await uploads.storeInline(command, bytesOf(bytes))
+    return { result: { copy, workMs: performance.now() - startedAt }, bytes: partDigests }
+  },
+
+  'download-file': async ({ store }, value) => {
+    const { sizeBytes, offset, length, ...copy } = parseWire(wireSchemas.readFile, value)
+    return { result: {}, bytes: await store.readCopy(copy, { sizeBytes, offset, length }) }
+  },
+
+  'delete-file': async ({ store, uploads }, value) => {
+    const { copyId, slot } = parseWire(wireSchemas.deleteFile, value)
+    const uploadedTo = await uploads.discard(copyId)
+    const place = slot ?? uploadedTo
+    return { result: { existed: place !== null && (await store.deleteCopy(copyId, place)) }, bytes: null }
+  },
+}
+
+export function handleGrouped(
+  context: CommandContext,
+  command: unknown,
+  value: unknown,
+  bytes: Uint8Array | null,
+): Promise<GroupedAnswer> {
+  const handler = Object.hasOwn(groupedHandlers, String(command))
+    ? groupedHandlers[command as GroupedCommand]
+    : undefined
+  if (handler === undefined) return Promise.reject(new StoreError('INVALID_REQUEST', 'no command of groups'))
+  return handler(context, value, bytes)
+}
+
+/** Every other command a manager may send, once it has proved itself: what arrives in, what the ack holds out. */
+export const commandHandlers: Readonly<Record<Command, Handler>> = {
+  'upload-file': async ({ uploads, owner }, value) => {
+    await uploads.open(parseWire(wireSchemas.uploadFile, value), owner)
+    return {}
   },
 
   'upload-frame': async ({ uploads }, value, bytes) => {
@@ -44,14 +75,14 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
   },
 
   'download-file': async ({ store, streams }, value) => {
-    const { copyId, slot, sha256, offset, length, streamId } = parseWire(wireSchemas.downloadFile, value)
+    const { copyId, slot, sha256, sizeBytes, offset, length, streamId } = parseWire(wireSchemas.downloadFile, value)
     const reader = await store.openCopy({ copyId, slot, sha256 })
-    if (length > INLINE_MAX_BYTES) {
-      await streams.start(streamId, reader, offset, length)
-      return { kind: 'stream' }
+    if (sizeBytes !== null && sizeBytes < reader.sizeBytes) {
+      await reader[Symbol.asyncDispose]()
+      throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
     }
-    await using open = reader
-    return { kind: 'inline', bytes: length === 0 ? Buffer.alloc(0) : await open.read(offset, length) }
+    await streams.start(streamId, reader, offset, length)
+    return {}
   },
 
   'transfer-file': async ({ store, streams }, value) => {
@@ -60,13 +91,6 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
     const { sizeBytes } = reader
     await streams.start(streamId, reader, 0, sizeBytes)
     return { sizeBytes }
-  },
-
-  'delete-file': async ({ store, uploads }, value) => {
-    const { copyId, slot } = parseWire(wireSchemas.deleteFile, value)
-    const uploadedTo = await uploads.discard(copyId)
-    const place = slot ?? uploadedTo
-    return { existed: place !== null && (await store.deleteCopy(copyId, place)) }
   },
 
   'list-copies': async ({ store }, value) => {

@@ -4,20 +4,17 @@ import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
+import { answerGroups } from '@holdfast/shared/wire/answer-groups'
 import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { Challenge, Hello } from '@holdfast/shared/wire/events'
+import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
-import {
-  FILE_SERVER_NAMESPACE,
-  HANDSHAKE_TIMEOUT_MS,
-  HEARTBEAT_INTERVAL_MS,
-  PROTOCOL_VERSION,
-} from '@holdfast/shared/wire/protocol'
+import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
-import { commandHandlers } from './command-handlers.ts'
+import { commandHandlers, handleGrouped } from './command-handlers.ts'
+import { startHeartbeats } from './heartbeat-pace.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
@@ -90,7 +87,7 @@ export class ManagerLink {
       this.#dialAgain(reason)
     })
     this.#answer('challenge', async (value) => this.#prove(parseWire(wireSchemas.challenge, value)))
-    this.#answer('welcome', async (value) => this.#settle(parseWire(wireSchemas.welcome, value).managers))
+    this.#answer('welcome', async (value) => this.#settle(parseWire(wireSchemas.welcome, value)))
     const context = { ...parts, streams, owner: this }
     for (const [command, handle] of Object.entries(commandHandlers)) {
       this.#answer(command, async (...args) => {
@@ -98,6 +95,13 @@ export class ManagerLink {
         return handle(context, ...args)
       })
     }
+    answerGroups(socket, {
+      handle: async (command, argument, bytes) => {
+        if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
+        return handleGrouped(context, command, argument, bytes)
+      },
+      onRefused: (event, error) => this.#noteRefusal(event, error),
+    })
     this.#dial()
   }
 
@@ -128,13 +132,17 @@ export class ManagerLink {
       handle(...args).then(
         (result) => ack({ ok: true, ...result }),
         (error: unknown) => {
-          const known = toStoreError(error)
-          if (known.name === 'INTERNAL') this.#log.error({ event, err: error }, 'command failed')
-          else this.#log.debug({ event, error: known.name, detail: known.detail }, 'command refused')
-          ack({ ok: false, error: toWireError(known) })
+          this.#noteRefusal(event, error)
+          ack({ ok: false, error: toWireError(error) })
         },
       )
     })
+  }
+
+  #noteRefusal(event: unknown, error: unknown): void {
+    const known = toStoreError(error)
+    if (known.name === 'INTERNAL') this.#log.error({ event, err: error }, 'command failed')
+    else this.#log.debug({ event, error: known.name, detail: known.detail }, 'command refused')
   }
 
   #hello(): Hello {
@@ -163,10 +171,16 @@ export class ManagerLink {
     }
   }
 
-  async #settle(managers: readonly string[]): Promise<object> {
+  async #settle({ managers, isReferral }: Welcome): Promise<object> {
     const { store, onManagers } = this.#parts
     const session = this.#session
     if (session === null || session.transcript === null) throw new StoreError('NOT_AUTHENTICATED')
+    if (isReferral) {
+      // Dialled again only when that manager is not connected by its own address: then others may have come.
+      this.#duplicateOf = session.transcript.managerId
+      onManagers(managers)
+      return {}
+    }
     if (!session.isWelcome) {
       this.#refuseDuplicate(session.transcript.managerId)
       await store.joinCluster(session.transcript.clusterId)
@@ -177,7 +191,7 @@ export class ManagerLink {
       this.#attempt = 0
       this.#lastProblem = ''
       clearTimeout(this.#welcomeTimer)
-      this.#heartbeatTimer = setInterval(() => this.#beat(), HEARTBEAT_INTERVAL_MS)
+      this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => this.#beat(heartbeat))
       this.#log.info('manager connected')
     }
     onManagers(managers)
@@ -192,8 +206,8 @@ export class ManagerLink {
   }
 
   /** Not volatile: while streams keep the socket busy those would be dropped. A dead link ends before many queue up. */
-  #beat(): void {
-    if (this.#socket.connected) this.#socket.emit('heartbeat', this.#parts.store.status())
+  #beat(heartbeat: Heartbeat): void {
+    if (this.#socket.connected) this.#socket.emit('heartbeat', heartbeat)
   }
 
   #dial(): void {

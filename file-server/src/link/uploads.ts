@@ -3,9 +3,10 @@ import type { CopyId, Slot } from '@holdfast/shared/ids'
 import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
+import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'
 
-/** How many ended uploads are remembered, to recognise a command that comes twice or late. */
+/** How many ended uploads are remembered at least, to recognise a command that comes twice or late. */
 const REMEMBERED_UPLOADS = 50_000
 /** Streams open at once, from all managers. Each holds a file descriptor. */
 const MAX_OPEN_STREAMS = 4_096
@@ -20,8 +21,8 @@ type Upload =
 export class Uploads {
   readonly #store: Store
   readonly #running = new Map<CopyId, Upload>()
-  /** In the order of their end, the oldest forgotten first. */
-  readonly #recent = new Map<CopyId, Upload>()
+  /** Those that have ended. */
+  readonly #recent = new RecentMap<CopyId, Upload>(REMEMBERED_UPLOADS)
 
   constructor(store: Store) {
     this.#store = store
@@ -114,9 +115,7 @@ export class Uploads {
 
   async #writeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
     const decoded = command.encoding === 'base64' ? decodeWhole(bytes) : bytes
-    await using writer = await this.#store.createCopy(command.copyId, decoded.length)
-    if (decoded.length > 0) await writer.write(decoded)
-    return await writer.commit(command.sha256)
+    return this.#store.storeCopy(command.copyId, decoded, command.sha256)
   }
 
   #find(copyId: CopyId): Upload | undefined {
@@ -128,14 +127,7 @@ export class Uploads {
     // Discarded stays discarded, whatever a write that was under way says afterwards.
     const known = this.#recent.get(copyId)
     if (known?.kind === 'ended' && known.error.name === 'COPY_DISCARDED') return
-    this.#recent.delete(copyId)
     this.#recent.set(copyId, upload)
-    if (this.#recent.size > REMEMBERED_UPLOADS) {
-      for (const oldest of this.#recent.keys()) {
-        this.#recent.delete(oldest)
-        break
-      }
-    }
   }
 }
 

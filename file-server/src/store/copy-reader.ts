@@ -2,10 +2,22 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isErrno, toDiskError } from './disk-health.ts'
+import { readSpan } from './small-files.ts'
 import type { CopyReader } from './store.ts'
 
+const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
 // O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** @returns fewer bytes where the file ends before, null where there is none. */
+export async function readFileSpan(path: string, offset: number, length: number): Promise<Buffer | null> {
+  try {
+    return await readSpan(path, offset, length)
+  } catch (error) {
+    if (isErrno(error, ...MISSING, 'EISDIR')) return null
+    throw toDiskError(error)
+  }
+}
 
 /** @returns null where there is no regular file of that name. */
 export async function openReader(path: string): Promise<CopyReader | null> {
@@ -13,7 +25,7 @@ export async function openReader(path: string): Promise<CopyReader | null> {
   try {
     file = await open(path, READ)
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO')) return null
+    if (isErrno(error, ...MISSING)) return null
     throw toDiskError(error)
   }
   try {

@@ -1,6 +1,6 @@
 import { unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Slot } from '@holdfast/shared/ids'
+import type { CopyId, Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { BlockedDirectoryError } from './directories.ts'
@@ -22,6 +22,8 @@ interface Options {
 /** The tree of stored copies. A leaf is loaded before anything else happens in it, and changed by one at a time. */
 export class CopyTree {
   readonly slots: SlotTree
+  /** Copies that have their name but are not complete: to everyone else they are not there. */
+  readonly underWay = new Set<CopyId>()
   readonly #quarantine: Quarantine
   readonly #log: Logger
   readonly #locks = new KeyedLock<Leaf>()
@@ -54,8 +56,9 @@ export class CopyTree {
     return this.#sizeBytes
   }
 
-  isLoaded(leaf: Leaf): boolean {
-    return this.#loaded.has(leaf)
+  /** Whether the leaf was loaded, and nothing foreign stands in its way. */
+  isUsable(leaf: Leaf): boolean {
+    return this.#loaded.has(leaf) && !this.#blocked.has(leaf)
   }
 
   pathTo(relative: string): string {
@@ -89,6 +92,7 @@ export class CopyTree {
     const names = (await readNames(this.#directoryOf(leaf))).map(parseLeafName)
     return names
       .filter((name) => name.kind === 'copy')
+      .filter(({ copyId }) => !this.underWay.has(copyId))
       .map(({ digit, copyId, sha256 }) => ({ slot: slotAt(leaf, digit), copyId, sha256 }))
       .sort((a, b) => a.slot - b.slot)
   }

@@ -9,6 +9,7 @@ import type { CopyTree } from './copy-tree.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import type { DiskHealth } from './disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from './durable-write.ts'
+import type { Journal } from './journal.ts'
 import type { Reservation } from './room.ts'
 import { copyPath, partPath } from './slot.ts'
 import type { CopyWriter } from './store.ts'
@@ -23,6 +24,7 @@ interface WriterNeeds {
   readonly tree: CopyTree
   readonly disk: DiskCalls
   readonly durable: DurableWrite
+  readonly journal: Journal | null
   readonly health: DiskHealth
   readonly log: Logger
   readonly onEnd: () => void
@@ -88,14 +90,17 @@ export class SlotWriter implements CopyWriter {
   }
 
   async #publish(expected: Digest | null): Promise<StoredCopy> {
-    const { copyId, slot, tree, durable, health } = this.#needs
+    const { copyId, slot, tree, durable, journal, health } = this.#needs
     const { sizeBytes, sha256, partDigests } = this.#hasher.finish()
     if (expected !== null && expected !== sha256) {
       await this.#drop()
       throw new StoreError('DIGEST_MISMATCH')
     }
+    const copy = { copyId, slot, sha256 }
     try {
-      await durable.publish(this.#file, this.#path, tree.pathTo(copyPath({ copyId, slot, sha256 })))
+      // Durable before the name is: a replay must not put into the slot what it held earlier.
+      if (journal?.mentions(slot)) await journal.note('settled', copy)
+      await durable.publish(this.#file, this.#path, tree.pathTo(copyPath(copy)))
     } catch (error) {
       if (!(error instanceof NameNotDurableError)) {
         const failure = health.report(error)

@@ -25,6 +25,9 @@ export class Directories {
   /** mkdir and rmdir exclude each other, so neither takes the other's directory away. */
   readonly #structure = new KeyedLock<'structure'>()
   readonly #holds = new Map<Leaf, number>()
+  /** Leaves whose directory is there, and among them those whose names were synced up to the root. */
+  readonly #made = new Set<Leaf>()
+  readonly #durableLeaves = new Set<Leaf>()
   /** Directories whose name in their parent was synced in this run. */
   readonly #synced = new Set<number>()
   readonly #syncing = new Map<number, Promise<void>>()
@@ -47,19 +50,28 @@ export class Directories {
     })
   }
 
-  /** Keeps the leaf's directory from being removed, and makes it where it is missing. @throws BlockedDirectoryError */
-  async hold(leaf: Leaf): Promise<void> {
+  /**
+   * Keeps the leaf's directory from being removed, and makes it where it is missing; `durable` makes sure that a power
+   * cut does not undo that. @throws BlockedDirectoryError
+   */
+  async hold(leaf: Leaf, want: 'made' | 'durable'): Promise<void> {
+    if (want === 'made' && this.holdMade(leaf)) return
     this.#holds.set(leaf, (this.#holds.get(leaf) ?? 0) + 1)
     try {
-      if (this.#synced.has(keyOf(LEAF_DEPTH, leaf))) return
+      if (this.#durableLeaves.has(leaf)) return
       await this.#structure.run('structure', () => this.#makeAll(leaf))
-      const depths = Array.from({ length: LEAF_DEPTH }, (_, index) => index + 1)
-      const syncs = await Promise.allSettled(depths.map((depth) => this.#syncName(depth, prefixOf(leaf, depth))))
-      for (const sync of syncs) if (sync.status === 'rejected') throw sync.reason
+      if (want === 'durable') await this.#syncNames(leaf)
     } catch (error) {
       this.release(leaf)
       throw error
     }
+  }
+
+  /** As `hold`, where the directory is there. @returns false where it may not be. */
+  holdMade(leaf: Leaf): boolean {
+    if (!this.#made.has(leaf)) return false
+    this.#holds.set(leaf, (this.#holds.get(leaf) ?? 0) + 1)
+    return true
   }
 
   release(leaf: Leaf): void {
@@ -75,7 +87,7 @@ export class Directories {
       for (let at = depth; at >= 1; at--) {
         const number = prefixOf(prefix as Leaf, LEAF_DEPTH - (depth - at))
         // Before the rmdir: a `hold` that comes meanwhile must wait for the lock and make it again.
-        if (at === LEAF_DEPTH) this.#synced.delete(keyOf(at, number))
+        if (at === LEAF_DEPTH) this.#forgetLeaf(number as Leaf)
         if (!(await this.#remove(at, number))) return
       }
     })
@@ -108,6 +120,13 @@ export class Directories {
       await mkdir(this.#path(depth, prefix), { mode: 0o700 })
       this.#real.add(keyOf(depth, prefix))
     }
+    this.#made.add(leaf)
+  }
+
+  #forgetLeaf(leaf: Leaf): void {
+    this.#made.delete(leaf)
+    this.#durableLeaves.delete(leaf)
+    this.#synced.delete(keyOf(LEAF_DEPTH, leaf))
   }
 
   async #isReal(depth: number, prefix: number): Promise<boolean> {
@@ -135,6 +154,13 @@ export class Directories {
     const withheld = withheldDigits(foreign, taken)
     this.#withheld.set(key, withheld)
     return withheld
+  }
+
+  async #syncNames(leaf: Leaf): Promise<void> {
+    const depths = Array.from({ length: LEAF_DEPTH }, (_, index) => index + 1)
+    const syncs = await Promise.allSettled(depths.map((depth) => this.#syncName(depth, prefixOf(leaf, depth))))
+    for (const sync of syncs) if (sync.status === 'rejected') throw sync.reason
+    this.#durableLeaves.add(leaf)
   }
 
   async #syncName(depth: number, prefix: number): Promise<void> {

@@ -1,5 +1,8 @@
-import { type FileHandle, rename, statfs } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, statfs } from 'node:fs/promises'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { createFile, removeFile, syncData, writeAt } from './small-files.ts'
 
 export interface DiskRoom {
   readonly freeBytes: number
@@ -15,8 +18,21 @@ export interface DiskCalls {
   syncFile(file: FileHandle): Promise<void>
   rename(from: string, to: string): Promise<void>
   syncDirectory(directory: string): Promise<void>
+  /** A copy at its place in the tree, not synced. */
+  createFile(path: string, bytes: Uint8Array): Promise<void>
+  unlink(path: string): Promise<void>
+  /** @returns how many bytes were written, maybe fewer than asked. */
+  writeJournal(fd: number, bytes: Uint8Array, position: number): Promise<number>
+  syncJournal(fd: number): Promise<void>
+  /** A file of an earlier moment, by its path. */
+  syncPath(path: string): Promise<void>
+  /** Everything on the directory's file system. */
+  syncFileSystem(directory: string): Promise<void>
   readRoom(directory: string): Promise<DiskRoom>
 }
+
+// O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 export const realDisk: DiskCalls = {
   async write(file, bytes, offset, position) {
@@ -25,8 +41,36 @@ export const realDisk: DiskCalls = {
   syncFile: (file) => file.sync(),
   rename,
   syncDirectory,
+  createFile,
+  unlink: removeFile,
+  writeJournal: writeAt,
+  syncJournal: syncData,
+  async syncPath(path) {
+    const file = await open(path, READ)
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  },
+  syncFileSystem: runSync,
   async readRoom(directory) {
     const { bavail, blocks, bsize, ffree, files } = await statfs(directory)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: files === 0 ? null : ffree }
   },
+}
+
+/** A disk that takes longer than this to write everything back has failed. */
+const SYNC_LIMIT_MS = 120_000
+
+/** Node has no syncfs; `sync -f` of coreutils is one. */
+function runSync(directory: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sync', ['-f', directory], { stdio: 'ignore', timeout: SYNC_LIMIT_MS })
+    child.once('error', reject)
+    child.once('exit', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new Error(`sync -f ended with ${code ?? signal}`))
+    })
+  })
 }

@@ -55,6 +55,11 @@ export class DiskHealth {
     return failure
   }
 
+  /** For what leaves the disk suspect whatever its errno. */
+  distrust(cause: Error): void {
+    this.#suspect(new StoreError('DISK_FAILED', undefined, { cause }))
+  }
+
   requireTrusted(): void {
     if (this.#isSuspect) throw new StoreError('DISK_FAILED', 'the disk failed earlier; look at the log')
   }

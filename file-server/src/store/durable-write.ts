@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { DiskCalls } from './disk-calls.ts'
 import { GroupedSync } from './grouped-sync.ts'
 
@@ -24,15 +25,21 @@ export class DurableWrite {
    * @throws NameNotDurableError after the rename; any other error means that the file is not known to have its name.
    */
   async publish(file: FileHandle, from: string, to: string): Promise<void> {
+    await failpoint?.('file-server.before-file-sync')
     await this.#disk.syncFile(file)
     await file.close()
+    await failpoint?.('file-server.before-rename')
     await this.#disk.rename(from, to)
+    await failpoint?.('file-server.before-directory-sync')
     await this.#syncNames(dirname(to))
+    await failpoint?.('file-server.after-directory-sync')
   }
 
   /** A durable file in another directory. The new name first: at no time is there none. @throws NameNotDurableError */
   async move(from: string, to: string): Promise<void> {
+    await failpoint?.('file-server.before-move')
     await this.#disk.rename(from, to)
+    await failpoint?.('file-server.after-move')
     await this.#syncNames(dirname(to))
     await this.#syncNames(dirname(from))
   }

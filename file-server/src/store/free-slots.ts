@@ -77,12 +77,21 @@ export class FreeSlots {
   }
 }
 
+/** A mask has 36 bits, and bit operations work on 32: it is looked at in halves. */
+const HALF_DIGITS = 18
+const HALF = 2 ** HALF_DIGITS
+
 function hasDigit(mask: number, digit: number): boolean {
-  return Math.floor(mask / 2 ** digit) % 2 === 1
+  const bits = digit < HALF_DIGITS ? (mask % HALF) >> digit : Math.floor(mask / HALF) >> (digit - HALF_DIGITS)
+  return (bits & 1) === 1
 }
 
+/** @param mask not 0 */
 function lowestDigit(mask: number): number {
-  let digit = 0
-  while (!hasDigit(mask, digit)) digit += 1
-  return digit
+  const low = mask % HALF
+  return low === 0 ? HALF_DIGITS + lowestBit(Math.floor(mask / HALF)) : lowestBit(low)
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits)
 }

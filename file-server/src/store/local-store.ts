@@ -1,10 +1,10 @@
-import { unlink } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { ClusterId, CopyId, ServerId, Slot } from '@holdfast/shared/ids'
+import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
+import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
-import { openReader } from './copy-reader.ts'
+import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import { openReader, readFileSpan } from './copy-reader.ts'
 import type { CopyTree } from './copy-tree.ts'
 import { SlotWriter } from './copy-writer.ts'
 import type { DiskCalls } from './disk-calls.ts'
@@ -12,12 +12,14 @@ import type { DiskHealth } from './disk-health.ts'
 import type { DurableWrite } from './durable-write.ts'
 import type { Identity } from './identity.ts'
 import { listTree, takeInventory } from './inventory.ts'
+import type { Journal } from './journal.ts'
+import { JournaledCopies } from './journaled-copies.ts'
 import { lookAt } from './leaf-entries.ts'
 import type { Quarantine } from './quarantine.ts'
 import { QuarantineCommands, whyMissing } from './quarantine-commands.ts'
 import type { Reservation, Room } from './room.ts'
 import { copyPath, type Leaf, leafOf } from './slot.ts'
-import type { CopyReader, CopyWriter, Store } from './store.ts'
+import type { CopyReader, CopySpan, CopyWriter, Store } from './store.ts'
 
 interface Parts {
   readonly identity: Identity
@@ -28,13 +30,17 @@ interface Parts {
   readonly health: DiskHealth
   readonly disk: DiskCalls
   readonly durable: DurableWrite
+  /** null where every copy is synced by itself. */
+  readonly journal: Journal | null
   readonly log: Logger
 }
 
 /** The store on this machine's disk. */
 export class LocalStore implements Store {
   readonly #parts: Parts
+  readonly failed: Promise<never>
   readonly #moves: QuarantineCommands
+  readonly #small: JournaledCopies | null
   /** null while the writer is being made. */
   readonly #writers = new Map<CopyId, SlotWriter | null>()
   readonly #working = new Set<Promise<unknown>>()
@@ -43,7 +49,12 @@ export class LocalStore implements Store {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#moves = new QuarantineCommands(parts.tree, parts.quarantine)
+    const { journal, lock } = parts
+    this.#moves = new QuarantineCommands(parts)
+    this.#small = journal === null ? null : new JournaledCopies({ ...parts, journal })
+    this.failed = Promise.race(journal === null ? [lock.lost] : [lock.lost, journal.failed])
+    // Who cares listens; a failure that nobody listens for must not end the process as unhandled.
+    this.failed.catch(() => undefined)
   }
 
   get serverId(): ServerId {
@@ -52,10 +63,6 @@ export class LocalStore implements Store {
 
   get clusterId(): ClusterId | null {
     return this.#parts.identity.clusterId
-  }
-
-  get failed(): Promise<never> {
-    return this.#parts.lock.lost
   }
 
   /** @param end the highest leaf of earlier runs. */
@@ -90,7 +97,7 @@ export class LocalStore implements Store {
   createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter> {
     return this.#run(async () => {
       this.#parts.health.requireTrusted()
-      if (this.#writers.has(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+      if (this.#isUnderWay(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
       this.#writers.set(copyId, null)
       try {
         const writer = await this.#openWriter(copyId, await this.#parts.room.reserve(sizeBytes))
@@ -106,26 +113,66 @@ export class LocalStore implements Store {
   openCopy(copy: NamedCopy): Promise<CopyReader> {
     return this.#run(async () => {
       const { tree } = this.#parts
-      const reader = (await tree.load(leafOf(copy.slot))) ? await openReader(tree.pathTo(copyPath(copy))) : null
+      const isUsable = (await tree.load(leafOf(copy.slot))) && !tree.underWay.has(copy.copyId)
+      const reader = isUsable ? await openReader(tree.pathTo(copyPath(copy))) : null
       if (reader === null) throw await whyMissing(tree, copy)
       return reader
     })
   }
 
-  /** No fsync before the answer: a copy that a power cut brings back is found by the next reconcile. */
-  deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean> {
+  async storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy> {
+    const small = this.#small
+    if (small !== null && this.#parts.journal?.takes(bytes.length) === true) {
+      return this.#run(async () => {
+        this.#parts.health.requireTrusted()
+        if (this.#isUnderWay(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+        return small.store(copyId, bytes, sha256)
+      })
+    }
+    await using writer = await this.createCopy(copyId, bytes.length)
+    if (bytes.length > 0) await writer.write(bytes)
+    return await writer.commit(sha256)
+  }
+
+  readCopy(copy: NamedCopy, { sizeBytes, offset, length }: CopySpan): Promise<Buffer> {
     const { tree } = this.#parts
+    // A byte behind the end costs nothing to ask for, and tells whether there is one.
+    const askedBytes = offset + length === sizeBytes ? length + 1 : length
     return this.#run(async () => {
+      const leaf = leafOf(copy.slot)
+      const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
+      const bytes = isUsable ? await readFileSpan(tree.pathTo(copyPath(copy)), offset, askedBytes) : null
+      if (bytes === null) throw await whyMissing(tree, copy)
+      if (bytes.length < length) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
+      if (bytes.length > length) throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
+      return bytes
+    })
+  }
+
+  /**
+   * No fsync before the answer: a copy that a power cut brings back is found by the next reconcile. But a replay must not
+   * bring it back, so where the journal knows of it, it learns of the end too.
+   */
+  deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean> {
+    const { tree, journal, disk } = this.#parts
+    return this.#run(async () => {
+      let noted = journal?.notesSynced()
       const existed = await tree.change(slot, async () => {
         const found = await tree.findIn(slot)
         if (found?.copyId !== copyId) return false
+        if (journal?.mentions(slot)) journal.requireRoom()
         const path = tree.pathTo(copyPath(found))
         const sizeBytes = (await lookAt(path))?.size ?? 0
-        await unlink(path)
+        await failpoint?.('file-server.before-unlink')
+        await disk.unlink(path)
+        await failpoint?.('file-server.after-unlink')
+        if (journal?.mentions(slot)) noted = journal.note('gone', found)
         tree.count(-1, sizeBytes)
-        await tree.slots.vacate(slot)
         return true
       })
+      await noted
+      // Not before: a replay that knows nothing of the end would put the copy beside what came into its slot.
+      if (existed === true) await tree.slots.vacate(slot)
       return existed ?? false
     })
   }
@@ -156,14 +203,22 @@ export class LocalStore implements Store {
       await Promise.allSettled(this.#working)
       await Promise.all([...this.#writers.values()].map((writer) => writer?.abort()))
     }
-    await this.#parts.lock.release()
+    try {
+      await this.#parts.journal?.close()
+    } finally {
+      await this.#parts.lock.release()
+    }
+  }
+
+  #isUnderWay(copyId: CopyId): boolean {
+    return this.#writers.has(copyId) || this.#parts.tree.underWay.has(copyId)
   }
 
   async #openWriter(copyId: CopyId, reservation: Reservation): Promise<SlotWriter> {
     const { tree } = this.#parts
     let slot: Slot | null = null
     try {
-      slot = await tree.slots.take()
+      slot = await tree.slots.take('durable')
       const onEnd = (): void => {
         this.#writers.delete(copyId)
       }

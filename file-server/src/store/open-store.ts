@@ -9,6 +9,7 @@ import { DiskHealth, errnoOf } from './disk-health.ts'
 import { DurableWrite } from './durable-write.ts'
 import { Identity, prepareDirectory } from './identity.ts'
 import { LocalStore } from './local-store.ts'
+import { DEFAULT_JOURNAL, type JournalSettings, openJournal } from './open-journal.ts'
 import { Quarantine } from './quarantine.ts'
 import { Room } from './room.ts'
 import { LEAF_COUNT, type Leaf } from './slot.ts'
@@ -23,6 +24,7 @@ export interface StoreOptions {
   /** The directory's lock where the caller has taken it (`pickFreeSubdirectory`); the store gives it back in any case. */
   readonly lock?: DirectoryLock
   readonly disk?: DiskCalls
+  readonly journal?: JournalSettings
 }
 
 /** Takes a data directory into use. @throws StartError where it is in use, or not ours. */
@@ -54,9 +56,12 @@ async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<S
   await room.refresh()
   const quarantine = await Quarantine.open({ root: roots.quarantine, durable, health, log })
   const tree = new CopyTree({ root: roots.tree, durable, quarantine, log })
+  // Before anybody looks at the tree: what it holds is only right after the replay.
+  const settings = options.journal ?? DEFAULT_JOURNAL
+  const journal = await openJournal({ dataDirectory, tree, quarantine, room, disk, health, log, ...settings })
   const highest = (await findHighestLeaf(roots.tree)) ?? (0 as Leaf)
   tree.slots.free.addUnopened(highest, LEAF_COUNT)
-  const store = new LocalStore({ identity, lock, tree, quarantine, room, health, disk, durable, log })
+  const store = new LocalStore({ identity, lock, tree, quarantine, room, health, disk, durable, journal, log })
   store.startInventory(highest)
   return store
 }

@@ -2,21 +2,34 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import type { CopyTree } from './copy-tree.ts'
+import type { DiskCalls } from './disk-calls.ts'
 import { hashFile } from './file-digest.ts'
+import type { Journal } from './journal.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { lookAt } from './leaf-entries.ts'
 import type { Quarantine } from './quarantine.ts'
 import { copyPath, leafOf } from './slot.ts'
 
+interface Parts {
+  readonly tree: CopyTree
+  readonly quarantine: Quarantine
+  readonly journal: Journal | null
+  readonly disk: DiskCalls
+}
+
 /** Copies between the tree and the quarantine. Each command may come twice: the second finds its work done. */
 export class QuarantineCommands {
   readonly #tree: CopyTree
   readonly #quarantine: Quarantine
+  readonly #journal: Journal | null
+  readonly #disk: DiskCalls
   readonly #locks = new KeyedLock<CopyId>()
 
-  constructor(tree: CopyTree, quarantine: Quarantine) {
+  constructor({ tree, quarantine, journal, disk }: Parts) {
     this.#tree = tree
     this.#quarantine = quarantine
+    this.#journal = journal
+    this.#disk = disk
   }
 
   /** @throws COPY_NOT_FOUND, COPY_MISMATCH */
@@ -24,9 +37,13 @@ export class QuarantineCommands {
     return this.#locks.run(copy.copyId, async () => {
       const path = this.#tree.pathTo(copyPath(copy))
       const isMoved = await this.#tree.change(copy.slot, async () => {
-        const found = await lookAt(path)
+        const found = this.#tree.underWay.has(copy.copyId) ? null : await lookAt(path)
         if (found === null) return false
+        const isJournaled = this.#journal?.mentions(copy.slot) === true
+        // Its bytes may be durable in the journal alone, which knows nothing of the quarantine.
+        if (isJournaled) await this.#disk.syncPath(path)
         await this.#quarantine.accept(path, copy)
+        if (isJournaled) await this.#journal?.note('settled', copy)
         this.#tree.count(-1, found.size)
         await this.#tree.slots.vacate(copy.slot)
         return true
@@ -74,6 +91,8 @@ export class QuarantineCommands {
     if ((await this.#tree.findIn(copy.slot)) !== undefined) return false
     await slots.reopen(copy.slot)
     try {
+      // Durable before the name is: the journal may know the slot as empty.
+      if (this.#journal?.mentions(copy.slot)) await this.#journal.note('settled', copy)
       await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
       this.#tree.count(1, sizeBytes)
     } catch (error) {

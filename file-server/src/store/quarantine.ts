@@ -76,7 +76,7 @@ export class Quarantine {
     const known = this.#copies.get(copy.copyId)
     // The same copy may be on both sides after a crash between the two names of a move: one of them is enough.
     if (known?.copy.sha256 === copy.sha256) return this.#move(from, this.pathOf(known))
-    const place = await this.#tree.take()
+    const place = await this.#tree.take('durable')
     try {
       await this.#move(from, this.pathOf({ place, copy }), () => this.#note({ place, copy }))
     } catch (error) {

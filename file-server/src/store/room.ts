@@ -72,6 +72,19 @@ export class Room {
     }
   }
 
+  /** For bytes that are written at once. @returns false where `spend` has to look at the disk first. */
+  spendAtOnce(bytes: number): boolean {
+    if (this.#options.nowMs() - this.#readAtMs >= FRESH_MS || this.isNearlyFull || bytes > this.freeBytes) return false
+    this.#spentBytes += bytes
+    return true
+  }
+
+  /** @throws DISK_FULL */
+  async spend(bytes: number): Promise<void> {
+    const reservation = await this.reserve(bytes)
+    await reservation.spend(bytes)
+  }
+
   async #read(): Promise<void> {
     const spentBefore = this.#spentBytes
     this.#last = await this.#options.read()

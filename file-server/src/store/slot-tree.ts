@@ -37,22 +37,30 @@ export class SlotTree {
   }
 
   /** The lowest free slot, its directory made. @throws DISK_FULL when all 36^6 are taken. */
-  async take(): Promise<Slot> {
+  async take(want: 'made' | 'durable'): Promise<Slot> {
     for (;;) {
       const lowest = this.free.lowest()
       if (lowest === null) throw new StoreError('DISK_FULL', 'every slot is taken')
       if (lowest.kind === 'unopened') {
         await this.#load(lowest.leaf)
         this.free.opened(lowest.leaf)
-      } else if (await this.claim(lowest.slot)) return lowest.slot
+      } else if (await this.claim(lowest.slot, want)) return lowest.slot
     }
   }
 
+  /** As `take`, where nothing has to be waited for. */
+  takeAtOnce(): Slot | null {
+    const lowest = this.free.lowest()
+    if (lowest?.kind !== 'slot' || !this.directories.holdMade(leafOf(lowest.slot))) return null
+    this.free.take(lowest.slot)
+    return lowest.slot
+  }
+
   /** That very slot, in a leaf that has been loaded. @returns false where it is not free. */
-  async claim(slot: Slot): Promise<boolean> {
+  async claim(slot: Slot, want: 'made' | 'durable'): Promise<boolean> {
     if (!this.free.take(slot)) return false
     try {
-      await this.directories.hold(leafOf(slot))
+      await this.directories.hold(leafOf(slot), want)
       return true
     } catch (error) {
       if (!(error instanceof BlockedDirectoryError)) {
@@ -78,7 +86,7 @@ export class SlotTree {
 
   /** A withheld slot, for the copy that comes back to it: its directory is held until `keep` or `giveBack`. */
   async reopen(slot: Slot): Promise<void> {
-    await this.directories.hold(leafOf(slot))
+    await this.directories.hold(leafOf(slot), 'durable')
   }
 
   /** A copy that was in place is gone. */

@@ -15,8 +15,19 @@ export interface Store {
    * @throws DISK_FULL where the room is missing, DISK_FAILED after an fsync that failed.
    */
   createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter>
+  /**
+   * A whole copy that is in memory, made durable: by the journal where it is small enough for it, else as `createCopy`
+   * does. The bytes must not change meanwhile. @param sha256 what they must hash to, or null. @throws as a CopyWriter
+   */
+  storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy>
   /** @throws COPY_NOT_FOUND, or COPY_MISMATCH where the slot holds another copy or digest. */
   openCopy(copy: NamedCopy): Promise<CopyReader>
+  /**
+   * What a small download needs, without a reader kept open. @returns exactly `length` bytes from `offset`, at most
+   * INLINE_MAX_BYTES. @throws as `openCopy`; COPY_NOT_FOUND also where the copy is shorter, COPY_MISMATCH where the span is
+   * its end by the `sizeBytes` that it should have, and there is more.
+   */
+  readCopy(copy: NamedCopy, span: CopySpan): Promise<Buffer>
   /** @returns whether that very copy was there. Another copy in the slot is left alone. */
   deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean>
   listCopies(cursor: InventoryCursor, limit: number): Promise<CopyPage>
@@ -29,6 +40,13 @@ export interface Store {
   /** Rejects when the directory is lost to another process. */
   readonly failed: Promise<never>
   close(): Promise<void>
+}
+
+export interface CopySpan {
+  /** Of the whole copy; null where it is not known. */
+  readonly sizeBytes: number | null
+  readonly offset: number
+  readonly length: number
 }
 
 /** Hashes what it writes. Ends with `commit` or `abort`; disposal aborts what was not committed. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
+import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { expect, test, vi } from 'vitest'
 import { newCopyId, uploadOf, useFileServer } from './link-fixture.ts'
 import { CLUSTER, challengeFor, type Dialled, SECRET } from './scripted-manager.ts'
@@ -78,9 +79,9 @@ test.each<[string, (on: Dialled) => unknown, string, RegExp]>([
   ],
   [
     'another protocol version',
-    (on) => ({ ...challengeFor(on.hello).challenge, protocol: 2 }),
+    (on) => ({ ...challengeFor(on.hello).challenge, protocol: PROTOCOL_VERSION + 1 }),
     'WRONG_PROTOCOL',
-    /the manager speaks version 2, this file-server 1/,
+    /the manager speaks version 3, this file-server 2/,
   ],
 ])(
   'invariant 10: a manager with %s is refused in plain words and changes nothing',
@@ -132,7 +133,7 @@ test('what stays wrong is said once, and said again when it is something else', 
     on.socket.disconnect(true)
   }
   const on = await manager.connection(4)
-  await on.refusal('challenge', { ...challengeFor(on.hello).challenge, protocol: 2 })
+  await on.refusal('challenge', { ...challengeFor(on.hello).challenge, protocol: PROTOCOL_VERSION + 1 })
   expect(log.find('manager refused').map((line) => line.error)).toEqual(['NOT_AUTHENTICATED', 'WRONG_PROTOCOL'])
 })
 

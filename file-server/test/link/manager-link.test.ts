@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { HEARTBEAT_INTERVAL_MS } from '@holdfast/shared/wire/protocol'
+import { HEARTBEAT_CHANGE_MS } from '@holdfast/shared/wire/protocol'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { newCopyId, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
@@ -54,14 +54,14 @@ test('sends heartbeats that tell what it holds, from one timer, also after a rec
   try {
     const { on, manager } = await linked()
     await uploadInline(on, Buffer.alloc(1_000))
-    vi.advanceTimersByTime(HEARTBEAT_INTERVAL_MS)
+    vi.advanceTimersByTime(HEARTBEAT_CHANGE_MS)
     await vi.waitFor(() => expect(manager.heartbeats).toHaveLength(1))
     expect(manager.heartbeats[0]).toMatchObject({ fileCount: 1, sizeBytes: 1_000, isWritable: true })
     const timerCount = vi.getTimerCount()
     on.socket.disconnect(true)
     await manager.connection(2, manager.admitted)
     expect(vi.getTimerCount()).toBe(timerCount)
-    vi.advanceTimersByTime(HEARTBEAT_INTERVAL_MS)
+    vi.advanceTimersByTime(HEARTBEAT_CHANGE_MS)
     await vi.waitFor(() => expect(manager.heartbeats.length).toBeGreaterThan(1))
   } finally {
     vi.useRealTimers()
@@ -72,7 +72,7 @@ const copyId = newCopyId()
 const named = { copyId, slot: 0, sha256: 'cd'.repeat(32) }
 const hostile: [string, ...unknown[]][] = [
   ['upload-file'],
-  ['upload-file', uploadOf(copyId)],
+  ['upload-file', 'text'],
   ['upload-file', uploadOf(copyId), 'text'],
   ['upload-file', uploadOf(copyId), 5],
   ['upload-file', uploadOf(copyId), { type: 'Buffer', data: [1] }],
@@ -88,10 +88,13 @@ const hostile: [string, ...unknown[]][] = [
   ['upload-frame', { copyId, seq: 0 }, Buffer.alloc(1)],
   ['upload-end', { copyId, frameCount: 1e300 }],
   ['upload-end', { copyId, frameCount: 0 }],
-  ['download-file', { ...named, offset: 0, length: 1, streamId: 'x', requestId: '' }],
-  ['download-file', { ...named, offset: 1e15, length: 1, streamId: 'ab'.repeat(8), requestId: '' }],
-  ['download-file', { ...named, offset: 0, length: 1, streamId: 'ab'.repeat(8), requestId: '' }],
-  ['download-file', { ...named, slot: 36 ** 6, offset: 0, length: 1, streamId: 'ab'.repeat(8), requestId: '' }],
+  ['download-file', { ...named, sizeBytes: null, offset: 0, length: 1, streamId: 'x', requestId: '' }],
+  ['download-file', { ...named, sizeBytes: null, offset: 1e15, length: 1, streamId: 'ab'.repeat(8), requestId: '' }],
+  ['download-file', { ...named, sizeBytes: null, offset: 0, length: 1, streamId: 'ab'.repeat(8), requestId: '' }],
+  [
+    'download-file',
+    { ...named, slot: 36 ** 6, sizeBytes: null, offset: 0, length: 1, streamId: 'ab'.repeat(8), requestId: '' },
+  ],
   ['transfer-file', { ...named, streamId: 'ab'.repeat(8) }],
   ['transfer-file', { ...named, slot: '0', streamId: 'ab'.repeat(8) }],
   ['delete-file', { copyId, slot: 1.5, requestId: '' }],

@@ -3,8 +3,10 @@ import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ClusterId } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/events'
+import { GroupedCalls, type GroupSocket } from '@holdfast/shared/wire/grouped-calls'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { Server, type Socket } from 'socket.io'
@@ -18,15 +20,27 @@ export class Dialled {
   readonly socket: Socket
   readonly hello: Hello
   readonly peer: Peer
+  readonly grouped: GroupedCalls
 
   constructor(socket: Socket) {
     this.socket = socket
     this.hello = socket.handshake.auth as unknown as Hello
     this.peer = new Peer(socket)
+    this.grouped = new GroupedCalls(socket as GroupSocket)
   }
 
   call(event: string, ...args: unknown[]): Promise<Record<string, unknown>> {
-    return this.peer.call(event, args, { deadlineMs: 10_000 })
+    return isOfGroups(event, args)
+      ? this.#callGrouped(event, args)
+      : this.peer.call(event, args, { deadlineMs: 10_000 })
+  }
+
+  async #callGrouped(event: string, args: readonly unknown[]): Promise<Record<string, unknown>> {
+    const [{ streamId: _, ...argument } = {}, bytes] = args as [{ streamId?: string }?, unknown?]
+    if (event === 'download-file') Reflect.deleteProperty(argument, 'requestId')
+    const ack = await this.grouped.call(event, argument, bytes instanceof Uint8Array ? bytes : null, 10_000)
+    if (event !== 'upload-file') return { ...ack.result, bytes: ack.bytes }
+    return { ...ack.result, copy: { ...(ack.result.copy as object), partDigests: ack.bytes } }
   }
 
   /** The name of the error that a command is refused with, and its detail. */
@@ -38,6 +52,14 @@ export class Dialled {
     if (error === undefined) throw new Error(`${event} was not refused`)
     return { name: error.name, detail: error.detail }
   }
+}
+
+/** Whether a command travels in groups, as a manager sends it: small bodies do. */
+function isOfGroups(event: string, args: readonly unknown[]): boolean {
+  const [argument, bytes = null] = args as [{ length?: unknown }?, unknown?]
+  if (event === 'upload-file') return bytes !== null
+  if (event === 'download-file') return typeof argument?.length !== 'number' || argument.length <= INLINE_MAX_BYTES
+  return event === 'delete-file'
 }
 
 export interface ManagerScript {

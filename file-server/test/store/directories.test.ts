@@ -21,7 +21,7 @@ afterEach(() => rm(root, { recursive: true, force: true }))
 
 describe('Directories', () => {
   it('keeps a leaf while anyone holds it, and then removes it with the empty ones above', async () => {
-    await Promise.all([directories.hold(leaf), directories.hold(leaf)])
+    await Promise.all([directories.hold(leaf, 'durable'), directories.hold(leaf, 'durable')])
     directories.release(leaf)
     await directories.prune(LEAF_DEPTH, leaf)
     expect(await isDirectory()).toBe(true)
@@ -35,7 +35,7 @@ describe('Directories', () => {
     for (let round = 0; round < 100; round++) {
       const removal = directories.prune(LEAF_DEPTH, leaf)
       for (let turn = 0; turn < round % 8; turn++) await Promise.resolve()
-      await directories.hold(leaf)
+      await directories.hold(leaf, 'durable')
       expect(await isDirectory()).toBe(true)
       await removal
       expect(await isDirectory()).toBe(true)
@@ -45,7 +45,7 @@ describe('Directories', () => {
 
   it('does not go through a symlink', async () => {
     await symlink(tmpdir(), join(root, '0'))
-    await expect(directories.hold(leaf)).rejects.toBeInstanceOf(BlockedDirectoryError)
+    await expect(directories.hold(leaf, 'durable')).rejects.toBeInstanceOf(BlockedDirectoryError)
     await expect(directories.exists(leaf)).rejects.toBeInstanceOf(BlockedDirectoryError)
   })
 })

@@ -4,32 +4,11 @@ import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { type DiskCalls, realDisk } from '../../src/store/disk-calls.ts'
 import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
+import { errno, recordingDisk } from './recording-disk.ts'
 import { filesUnder, listAll, useDataDirectory } from './store-fixture.ts'
 
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)
-const errno = (code: string): Error => Object.assign(new Error(code), { code })
-
-/** The real disk, writing down what is asked of it; a call may be made to fail. */
-function recordingDisk(root: () => string) {
-  const calls: string[] = []
-  const failures = new Map<keyof DiskCalls, Error>()
-  const short = (path: string): string => path.slice(root().length).replace(/-[0-9a-f]{32}(-[0-9a-f]{64})?/, '-copy')
-  const record = async <T>(name: keyof DiskCalls, detail: string, call: () => Promise<T>): Promise<T> => {
-    const failure = failures.get(name)
-    calls.push(`${name} ${detail}`.trim())
-    if (failure !== undefined) throw failure
-    return call()
-  }
-  const disk: DiskCalls = {
-    write: (file, bytes, offset, position) => record('write', '', () => realDisk.write(file, bytes, offset, position)),
-    syncFile: (file) => record('syncFile', '', () => realDisk.syncFile(file)),
-    rename: (from, to) => record('rename', `${short(from)} ${short(to)}`, () => realDisk.rename(from, to)),
-    syncDirectory: (path) => record('syncDirectory', short(path), () => realDisk.syncDirectory(path)),
-    readRoom: realDisk.readRoom,
-  }
-  return { disk, calls, failures }
-}
 
 describe('the order of a write', () => {
   it('is: directories into their parents, the bytes, the name, the directory, and only then the answer', async () => {

@@ -82,7 +82,7 @@ describe.each(canMount ? ['tmpfs', 'seam'] : ['seam'])('a full disk (%s)', (kind
   }
 
   it('in the middle of a write leaves nothing of the copy; deletes work, and then new copies do', async () => {
-    const claimsToBeEmpty = async () => ({ freeBytes: 2 ** 40, totalBytes: 2 ** 40, freeInodes: null })
+    const claimsToBeEmpty = async () => ({ freeBytes: 2 ** 40, totalBytes: CAPACITY, freeInodes: null })
     const opened = await open(0, { readRoom: claimsToBeEmpty })
     const copies = await fill(opened)
     expect(copies.length).toBeGreaterThanOrEqual(7)

@@ -14,7 +14,7 @@ describe('openStore', () => {
   it('makes a new directory with an identity that stays', async () => {
     const first = await data.open()
     expect(first.clusterId).toBeNull()
-    expect((await readdir(data.path())).sort()).toEqual(['identity.json', 'lock', 'quarantine', 'tree'])
+    expect((await readdir(data.path())).sort()).toEqual(['identity.json', 'journal', 'lock', 'quarantine', 'tree'])
     expect(JSON.parse(await readFile(data.path('identity.json'), 'utf8'))).toEqual({
       format: 1,
       radix: 36,
@@ -80,7 +80,14 @@ describe('openStore', () => {
     await mkdir(data.path('lost+found'), { recursive: true })
     await writeFile(data.path('identity.json.part'), '{"form')
     const store = await data.open()
-    expect((await readdir(data.path())).sort()).toEqual(['identity.json', 'lock', 'lost+found', 'quarantine', 'tree'])
+    expect((await readdir(data.path())).sort()).toEqual([
+      'identity.json',
+      'journal',
+      'lock',
+      'lost+found',
+      'quarantine',
+      'tree',
+    ])
     expect(store.serverId).toMatch(/^[0-9a-f]{16}$/)
   })
 

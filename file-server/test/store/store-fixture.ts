@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Slot } from '@holdfast/shared/ids'
@@ -13,6 +13,8 @@ export const quietLog = createLogger('test', 'silent')
 /** A data directory for each test; every store opened in it is closed and everything removed at the end. */
 export function useDataDirectory(): {
   readonly path: (...names: string[]) => string
+  /** What a crash at this moment would leave, in a directory of its own. @returns its path */
+  readonly copyTo: (name: string) => Promise<string>
   readonly open: (options?: Partial<StoreOptions>) => Promise<Store>
 } {
   let root = ''
@@ -27,6 +29,13 @@ export function useDataDirectory(): {
   })
   return {
     path: (...names) => join(root, 'data', ...names),
+    copyTo: async (name) => {
+      const target = join(root, name)
+      await mkdir(target)
+      for (const part of ['identity.json', 'journal', 'tree', 'quarantine'])
+        await cp(join(root, 'data', part), join(target, part), { recursive: true })
+      return target
+    },
     open: async (options = {}) => {
       const store = await openStore({ dataDirectory: join(root, 'data'), minFreeBytes: 0, log: quietLog, ...options })
       stores.push(store)

@@ -8,6 +8,8 @@ import type { ProcessEnd, RunningProcess } from './running-process.ts'
 export interface ChildOptions {
   readonly script: string
   readonly env: NodeJS.ProcessEnv
+  /** Of Node itself. */
+  readonly execArgv?: readonly string[]
   readonly log: RotatingLog
   /** A line for the console. */
   readonly show: (line: string) => void
@@ -24,11 +26,17 @@ const STOP_DEADLINE_MS = 25_000
 export function startChild({
   script,
   env,
+  execArgv = [],
   log,
   show,
   stopDeadlineMs = STOP_DEADLINE_MS,
 }: ChildOptions): RunningProcess {
-  const child = fork(script, [], { env, detached: true, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const child = fork(script, [], {
+    env,
+    detached: true,
+    execArgv: [...execArgv],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
   let cannotStart: string | null = null
   const take = (line: string) => {
     log.append(line)

@@ -11,7 +11,8 @@ export interface SuperviseOptions {
   readonly report: (line: string) => void
   /** Called with every end that nobody asked for. */
   readonly onEnded?: (end: ProcessEnd) => void
-  readonly backOff?: { readonly baseMs: number; readonly maxMs: number; readonly resetAfterMs: number }
+  /** A process that lasted for `goodAfterMs` had started well. */
+  readonly backOff?: { readonly baseMs: number; readonly maxMs: number; readonly goodAfterMs: number }
 }
 
 export interface Supervised {
@@ -24,9 +25,12 @@ export interface Supervised {
   kill(): void
 }
 
-const usualBackOff = { baseMs: 500, maxMs: 30_000, resetAfterMs: 60_000 }
+const usualBackOff = { baseMs: 500, maxMs: 30_000, goodAfterMs: 3_000 }
 
-/** Keeps a process running: one that ends is started again, later each time that it did not last. */
+/**
+ * Keeps a process running: one that ends is started again, at once where it had started well. Further ones that do not
+ * last are waited for, longer each time.
+ */
 export function supervise(options: SuperviseOptions, first: RunningProcess): Supervised {
   const ending = new AbortController()
   let current: RunningProcess | null = first
@@ -58,15 +62,18 @@ async function keepRunning(
   setCurrent: (running: RunningProcess | null) => void,
 ): Promise<void> {
   let running: RunningProcess | null = first
-  let attempt = 0
+  let failureCount = 0
   while (!signal.aborted) {
     const startedAt = performance.now()
     const end: ProcessEnd = running === null ? { how: 'it did not start', cannotStart: null } : await running.ended
     setCurrent(null)
     if (signal.aborted) return
     onEnded?.(end)
-    if (performance.now() - startedAt >= backOff.resetAfterMs) attempt = 0
-    const waitMs = retryDelayMs(attempt++, Math.random(), backOff)
+    if (running !== null && performance.now() - startedAt >= backOff.goodAfterMs) failureCount = 0
+    // The first end is an accident, one right after it a habit. What says that it cannot start will not be able to at once.
+    const waitMs =
+      failureCount === 0 && end.cannotStart === null ? 0 : retryDelayMs(failureCount, Math.random(), backOff)
+    failureCount++
     report(`${name} ended (${end.cannotStart ?? end.how}); it is started again in ${(waitMs / 1000).toFixed(1)} s`)
     if (!(await hasWaited(waitMs, signal))) return
     running = await start(signal).catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { startChild } from '../processes/start-child.ts'
 import { type Supervised, supervise } from '../processes/supervise.ts'
 import type { LaunchContext } from './launch-context.ts'
 import { managerUrl } from './manager-address.ts'
+import { chooseWorkerCount, measureMachine } from './manager-workers.ts'
 import type { StartupWatch } from './startup-watch.ts'
 
 interface ServiceOptions {
@@ -15,8 +16,15 @@ interface ServiceOptions {
   readonly fileName: string
   readonly script: string
   readonly env: NodeJS.ProcessEnv
+  readonly execArgv?: readonly string[]
   readonly startup: StartupWatch
 }
+
+/**
+ * What lives as long as a request fits into this young generation: at thousands of requests a second it is collected five
+ * times less often than the default one of 16 MiB, and a third of what garbage collection costs remains.
+ */
+const MANAGER_MEMORY = ['--max-semi-space-size=64']
 
 /** Hashing and the disk share libuv's threads in a file-server. */
 const FILE_SERVER_THREADS = '16'
@@ -29,13 +37,18 @@ export interface ManagerOptions {
 }
 
 export function startManager(context: LaunchContext, { port, secret, mongoUrl, startup }: ManagerOptions): Supervised {
-  const { options, programs } = context
+  const { options, programs, environment } = context
+  const { host } = options
+  const publicUrl = environment.MANAGER_URL || undefined
   const env = {
     MONGO_URL: mongoUrl,
     HOST: options.host,
     PORT: String(port),
     CLUSTER_SECRET: secret,
     ALLOW_ANONYMOUS: String(options.allowAnonymous),
+    MANAGER_WORKERS: String(
+      options.managerWorkers ?? chooseWorkerCount(measureMachine(), { host, managerUrl: publicUrl }),
+    ),
     LOG_LEVEL: options.logLevel,
   }
   return startService(context, {
@@ -44,6 +57,7 @@ export function startManager(context: LaunchContext, { port, secret, mongoUrl, s
     fileName: 'manager',
     script: programs.manager,
     env,
+    execArgv: MANAGER_MEMORY,
     startup,
   })
 }
@@ -95,7 +109,7 @@ export async function isFileServerRunning(context: LaunchContext, number: number
 
 function startService(
   context: LaunchContext,
-  { name, where, fileName, script, env, startup }: ServiceOptions,
+  { name, where, fileName, script, env, execArgv = [], startup }: ServiceOptions,
 ): Supervised {
   const { environment, layout, progress, signal } = context
   const log = new RotatingLog(join(layout.logs, `${fileName}.log`), (problem) => progress.line(problem))
@@ -103,7 +117,7 @@ function startService(
   const show = (line: string) => {
     if (!signal.aborted || !line.startsWith('warn:')) progress.line(`${name} | ${line}`)
   }
-  const start = () => startChild({ script, env: { ...environment, ...env }, log, show })
+  const start = () => startChild({ script, env: { ...environment, ...env }, execArgv, log, show })
   const supervised = supervise(
     {
       name,

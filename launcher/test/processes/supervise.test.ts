@@ -5,6 +5,7 @@ import { eventually } from '../start/fakes/launched.ts'
 
 class FakeProcess implements RunningProcess {
   end: (how: string) => void = () => undefined
+  fail: (cannotStart: string) => void = () => undefined
   readonly pid: number
   readonly ended: Promise<ProcessEnd>
 
@@ -12,6 +13,7 @@ class FakeProcess implements RunningProcess {
     this.pid = pid
     this.ended = new Promise((resolve) => {
       this.end = (how) => resolve({ how, cannotStart: null })
+      this.fail = (cannotStart) => resolve({ how: 'exit code 1', cannotStart })
     })
   }
 
@@ -24,7 +26,7 @@ class FakeProcess implements RunningProcess {
   }
 }
 
-function superviseFakes(options: { failTimes?: number; resetAfterMs?: number } = {}) {
+function superviseFakes(options: { failTimes?: number; goodAfterMs?: number; baseMs?: number } = {}) {
   const made: FakeProcess[] = [new FakeProcess(1)]
   const lines: string[] = []
   let failuresLeft = options.failTimes ?? 0
@@ -39,7 +41,7 @@ function superviseFakes(options: { failTimes?: number; resetAfterMs?: number } =
         return next
       },
       report: (line) => lines.push(line),
-      backOff: { baseMs: 4, maxMs: 4_000, resetAfterMs: options.resetAfterMs ?? 60_000 },
+      backOff: { baseMs: options.baseMs ?? 4, maxMs: 4_000, goodAfterMs: options.goodAfterMs ?? 60_000 },
     },
     made[0] as FakeProcess,
   )
@@ -70,13 +72,33 @@ describe('a supervised process', () => {
     await supervised.stop()
   })
 
-  test('is started soon again when it lasted', async () => {
-    const { supervised, made, lines } = superviseFakes({ resetAfterMs: 0 })
+  test('is started again at once every time that it crashes after a good start', async () => {
+    const { supervised, made, lines } = superviseFakes({ goodAfterMs: 0, baseMs: 2_000 })
     for (let round = 0; round < 12; round++) {
       made[round]?.end('exit code 1')
       await eventually(() => supervised.pid === round + 2)
     }
     expect(Math.max(...waits(lines))).toBe(0)
+    await supervised.stop()
+  })
+
+  test('is started again at once when it crashes for the first time, and waits when it does so again', async () => {
+    const { supervised, made, lines } = superviseFakes({ baseMs: 200 })
+    made[0]?.end('signal SIGKILL')
+    await eventually(() => supervised.pid === 2)
+    made[1]?.end('signal SIGKILL')
+    await eventually(() => supervised.pid === 3)
+    const [first, second] = waits(lines)
+    expect(first).toBe(0)
+    expect(second).toBeGreaterThan(0)
+    await supervised.stop()
+  })
+
+  test('that says that it cannot start is not started again at once', async () => {
+    const { supervised, made, lines } = superviseFakes({ baseMs: 200 })
+    made[0]?.fail('Port 8000 is taken')
+    await eventually(() => supervised.pid === 2)
+    expect(waits(lines)[0]).toBeGreaterThan(0)
     await supervised.stop()
   })
 

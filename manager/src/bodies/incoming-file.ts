@@ -7,6 +7,8 @@ export interface IncomingFile {
   readonly encoding: Encoding
   /** The name, where it came before the bytes. */
   readonly earlyName: FileName | null
+  /** Name and bytes of a file whose body was short enough to be read whole before this was made. */
+  readonly whole?: { readonly name: FileName; readonly bytes: Buffer }
   /**
    * Can be iterated once; leaving the loop early lets the request go. Pieces are never empty and are cut anywhere.
    * Throws a StoreError: INVALID_REQUEST, TOO_LARGE, REQUEST_TIMEOUT, CANCELLED (the client hung up, or the signal).

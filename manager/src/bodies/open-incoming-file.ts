@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { chooseScanner } from './body-format.ts'
 import type { PaceLimits } from './body-pace.ts'
 import type { IncomingFile } from './incoming-file.ts'
-import { readRequestBytes } from './request-bytes.ts'
+import { type Caller, readRequestBytes } from './request-bytes.ts'
 import { openScannedFile } from './scanned-file.ts'
+import { openWholeFile } from './whole-file.ts'
 
 export interface IncomingFileOptions {
   /** Of the file itself, decoded. */
@@ -11,7 +13,7 @@ export interface IncomingFileOptions {
   /** The request came with `Expect: 100-continue`, and nothing has answered that yet. */
   readonly expectsContinue?: boolean
   readonly pace?: PaceLimits
-  readonly signal?: AbortSignal
+  readonly caller?: Caller
 }
 
 /**
@@ -25,10 +27,12 @@ export async function openIncomingFile(
   options: IncomingFileOptions,
 ): Promise<IncomingFile> {
   const scanner = chooseScanner(request.headers, options.maxFileBytes)
-  const source = readRequestBytes(request, {
+  const reading = {
     pace: options.pace,
-    signal: options.signal,
+    caller: options.caller,
     beforeFirstRead: options.expectsContinue ? () => response.writeContinue() : undefined,
-  })
-  return openScannedFile(source, scanner)
+  }
+  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  if (length <= INLINE_MAX_BYTES) return openWholeFile(request, length, scanner, reading)
+  return openScannedFile(readRequestBytes(request, reading), scanner)
 }

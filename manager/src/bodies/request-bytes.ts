@@ -2,11 +2,16 @@ import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { BodyPace, DEFAULT_PACE, type PaceLimits } from './body-pace.ts'
 
+/** Whoever waits for the bytes. The signal is asked for only where there is something to wait for: making one costs. */
+export interface Caller {
+  readonly signal: AbortSignal
+}
+
 export interface RequestBytesOptions {
   readonly pace?: PaceLimits | undefined
   /** Called once, before anything is read: the place to send `100 Continue`. */
   readonly beforeFirstRead?: (() => void) | undefined
-  readonly signal?: AbortSignal | undefined
+  readonly caller?: Caller | undefined
 }
 
 /**
@@ -18,11 +23,11 @@ export async function* readRequestBytes(
   request: IncomingMessage,
   options: RequestBytesOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { signal } = options
   const pace = new BodyPace(options.pace ?? DEFAULT_PACE)
   options.beforeFirstRead?.()
+  // What came with the headers is there at the end of this turn.
+  await null
   for (;;) {
-    if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
     if (request.readableEnded) return
     if (request.destroyed) throw new StoreError('CANCELLED', undefined, { cause: request.errored })
     const chunk: Buffer | null = request.read()
@@ -31,6 +36,8 @@ export async function* readRequestBytes(
       yield chunk
       continue
     }
+    const signal = options.caller?.signal
+    if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
     const startedAt = performance.now()
     await waitForChange(request, pace.nextWaitMs, signal)
     if (!pace.noteWait(performance.now() - startedAt)) throw new StoreError('REQUEST_TIMEOUT')

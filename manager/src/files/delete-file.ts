@@ -1,9 +1,10 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
+import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { deleteCopy } from '../storage/delete-copy.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
-import type { FileRecord } from './file.model.ts'
+import type { FileRecord, Replica } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 
 export interface DeleteParts {
@@ -20,8 +21,10 @@ export async function deleteFile(
   name: FileName,
   { requestId, log }: { readonly requestId: string; readonly log: Logger },
 ): Promise<FileRecord> {
+  await failpoint?.('manager.before-delete')
   const record = await parts.records.markDeleted(name)
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
+  await failpoint?.('manager.after-delete')
   removeReplicas(parts, record, requestId).catch((error: unknown) =>
     log.debug({ fileId: record._id, err: error }, 'bytes stay until upkeep comes'),
   )
@@ -34,15 +37,19 @@ export async function removeReplicas(
   record: FileRecord,
   requestId: string,
 ): Promise<number> {
-  let goneCount = 0
-  for (const replica of record.chunks.flatMap((chunk) => chunk.replicas)) {
+  const all = record.chunks.flatMap((chunk) => chunk.replicas)
+  const gone: Replica[] = []
+  for (const replica of all) {
     const link = registry.find(replica.server)
     if (link === undefined) continue
     const { copyId, slot } = replica
+    await failpoint?.('manager.before-copy-delete')
     const existed = await deleteCopy(link, { copyId, slot, requestId })
     if (existed) registry.count(link.id, -1)
-    await records.forgetReplica(record._id, replica)
-    goneCount++
+    gone.push(replica)
   }
-  return goneCount
+  await failpoint?.('manager.before-forget')
+  if (gone.length === all.length) await records.forget(record._id)
+  else for (const replica of gone) await records.forgetReplica(record._id, replica)
+  return gone.length
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
@@ -14,8 +14,6 @@ export interface DownloadParts {
 }
 
 export interface DownloadContext {
-  /** Whether the next part may be fetched while this one is on its way. */
-  readonly isAhead: boolean
   readonly requestId: string
   readonly signal: AbortSignal
   readonly log: Logger
@@ -30,6 +28,8 @@ export async function* downloadFile(
   record: FileRecord,
   range: ByteRange,
   context: DownloadContext,
+  /** Whether the next part may be fetched while this one is on its way. */
+  isAhead: boolean,
 ): AsyncGenerator<Buffer> {
   let current = record
   const fetch = async (span: PartSpan): Promise<Buffer> => {
@@ -42,7 +42,7 @@ export async function* downloadFile(
   let next: Promise<Buffer> | undefined
   for (const [index, span] of spans.entries()) {
     const bytes = await (next ?? fetch(span))
-    const following = context.isAhead ? spans[index + 1] : undefined
+    const following = isAhead ? spans[index + 1] : undefined
     next = following === undefined ? undefined : fetch(following)
     // Its failure is met when its turn comes, also where nobody asks for it any more.
     next?.catch(() => undefined)
@@ -73,20 +73,29 @@ async function readFromReplicas(
   registry: FileServerRegistry,
   record: FileRecord,
   span: PartSpan,
-  { requestId, signal, log }: DownloadContext,
+  context: DownloadContext,
 ): Promise<Buffer | null> {
+  const { requestId } = context
   const [chunk] = record.chunks
   for (const { server, slot, copyId } of chunk?.replicas ?? []) {
     const link = registry.find(server)
     if (link === undefined || chunk === undefined) continue
     try {
       const { offset, length } = span
-      const bytes = await readPart(link, { copyId, slot, sha256: chunk.sha256 }, { offset, length, requestId }, signal)
+      const bytes = await readPart(
+        link,
+        { copyId, slot, sha256: chunk.sha256 },
+        { sizeBytes: chunk.size, offset, length, requestId },
+        context,
+      )
       if (isPart(bytes, record.partDigests, span.index)) return bytes
-      log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
+      context.log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
     } catch (error) {
-      if (signal.aborted) throw error
-      log.warn({ fileId: record._id, serverId: server, copyId, part: span.index, err: error }, 'replica not read')
+      if (context.signal.aborted) throw error
+      context.log.warn(
+        { fileId: record._id, serverId: server, copyId, part: span.index, err: error },
+        'replica not read',
+      )
     }
   }
   return null
@@ -94,8 +103,5 @@ async function readFromReplicas(
 
 function isPart(bytes: Buffer, partDigests: Uint8Array, index: number): boolean {
   const expected = Buffer.from(partDigests.buffer, partDigests.byteOffset, partDigests.byteLength)
-  return createHash('sha256')
-    .update(bytes)
-    .digest()
-    .equals(expected.subarray(index * 32, index * 32 + 32))
+  return hash('sha256', bytes, 'buffer').equals(expected.subarray(index * 32, index * 32 + 32))
 }

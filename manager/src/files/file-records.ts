@@ -4,7 +4,9 @@ import type { ServerId } from '@holdfast/shared/ids'
 import type { mongo, Types } from 'mongoose'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
+import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
 import { type FileModel, type FileRecord, LIVE_NAME, type Replica } from './file.model.ts'
+import { deleteAll, forgetAll, lookUpAll } from './record-groups.ts'
 
 /** Counting by the index takes a while on large collections; nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
@@ -18,16 +20,23 @@ const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false } }
 /** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
 export class FileRecords {
   readonly #model: FileModel
-  readonly #inserts: GroupedInserts<FileRecord & mongo.Document>
+  readonly #inserts: GroupedInserts<FileRecord>
+  readonly #lookUps: GroupedWork<FileName, FileRecord | null>
+  readonly #deletes: GroupedWork<FileName, FileRecord | null>
+  readonly #forgets: GroupedWork<Types.ObjectId, undefined>
 
   constructor(model: FileModel) {
     this.#model = model
-    this.#inserts = new GroupedInserts(model.collection as unknown as mongo.Collection<FileRecord & mongo.Document>)
+    const collection = model.collection as unknown as mongo.Collection<FileRecord>
+    this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name)
+    this.#lookUps = new GroupedWork((names) => lookUpAll(collection, names))
+    this.#deletes = new GroupedWork((names) => deleteAll(collection, names))
+    this.#forgets = new GroupedWork((ids) => forgetAll(collection, ids))
   }
 
   /**
    * Makes the file visible. @throws FILE_EXISTS where another live file has the name, COPY_DISCARDED where upkeep has
-   * collected its bytes, DATABASE_UNAVAILABLE where the outcome is not known: then nothing may be cleaned up
+   * collected its bytes, RECORD_NOT_SENT, DATABASE_UNAVAILABLE where the outcome is not known: then nothing may be cleaned up
    */
   async insert(record: FileRecord): Promise<void> {
     const outcome = await this.#inserts.insert(record)
@@ -39,7 +48,7 @@ export class FileRecords {
         if (outcome.index === LIVE_NAME) throw new StoreError('FILE_EXISTS')
         return this.#resolveById(record, undefined)
       case 'unsent':
-        throw new StoreError('OVERLOADED')
+        throw new StoreError('RECORD_NOT_SENT')
       case 'unknown':
         return this.#resolveById(record, outcome.cause)
       default:
@@ -47,13 +56,8 @@ export class FileRecords {
     }
   }
 
-  findLive(name: FileName): Promise<FileRecord | null> {
-    return askDatabase(() =>
-      this.#model
-        .findOne({ name: { $eq: name }, state: 'live' })
-        .lean<FileRecord>()
-        .exec(),
-    )
+  async findLive(name: FileName): Promise<FileRecord | null> {
+    return resultOf(await this.#lookUps.add(name))
   }
 
   /** The live file if it still is the same one. */
@@ -62,23 +66,12 @@ export class FileRecords {
   }
 
   /**
-   * One update makes the file invisible and frees its name. It goes by the id, read before: an update whose answer is late
-   * may be sent again by the driver long after, and must not hit a newer file of that name.
-   * @returns the record as it was, or null where there is none
+   * One update makes the file invisible and frees its name. It goes by the id, read before, so that it can never hit a
+   * newer file of that name.
+   * @returns the record as it is, deleted, or null where there is none
    */
-  markDeleted(name: FileName): Promise<FileRecord | null> {
-    return askDatabase(async () => {
-      const found = await this.#model.exists({ name: { $eq: name }, state: 'live' }).exec()
-      if (found === null) return null
-      return this.#model
-        .findOneAndUpdate(
-          { _id: found._id, state: 'live' },
-          { $set: { state: 'deleted', deletedAt: new Date() } },
-          DURABLE,
-        )
-        .lean<FileRecord>()
-        .exec()
-    })
+  async markDeleted(name: FileName): Promise<FileRecord | null> {
+    return resultOf(await this.#deletes.add(name))
   }
 
   /** Deleted files whose copies are still there on the file-server, the longest waiting first. */
@@ -98,6 +91,11 @@ export class FileRecords {
       )
       await this.#model.deleteOne({ _id: id, ...emptied }, DURABLE)
     })
+  }
+
+  /** The last copy of a deleted file is gone: the record goes. */
+  async forget(id: Types.ObjectId): Promise<void> {
+    resultOf(await this.#forgets.add(id))
   }
 
   /** Removes deleted records whose last copy is gone: those that a crash kept between the two steps of `forgetReplica`. */

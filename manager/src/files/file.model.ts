@@ -30,6 +30,8 @@ export interface FileRecord {
   readonly createdAt: Date
   readonly expiresAt: Date | null
   readonly deletedAt?: Date
+  /** Which group of deletes it was: tells whose update it was that made the file invisible. */
+  readonly deletedBy?: string
   readonly chunks: readonly Chunk[]
   /** The sha-256 of each 4 MiB part of the file, 32 bytes each. */
   readonly partDigests: Buffer
@@ -55,6 +57,7 @@ const file = new Schema<FileRecord>(
     createdAt: Date,
     expiresAt: Date,
     deletedAt: Date,
+    deletedBy: String,
     chunks: [chunk],
     partDigests: Buffer,
     version: Number,

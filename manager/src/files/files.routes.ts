@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
@@ -72,10 +71,9 @@ function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, 
 }
 
 async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> {
-  const { requestId, signal } = ctx.state
-  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), signal }
+  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
   const file = await openIncomingFile(ctx.req, ctx.res, options)
-  return uploadFile(parts, file, { requestId, signal })
+  return uploadFile(parts, file, ctx.state)
 }
 
 async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
@@ -92,30 +90,30 @@ async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Pro
     ctx.status = 304
     return
   }
-  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
-  const range = rangeOf(ctx.req, record, etag)
-  ctx.remove('Content-Range')
-  const { start, end } = range ?? { start: 0, end: record.size }
-  if (range !== null) {
-    ctx.status = 206
-    ctx.set('Content-Range', `bytes ${start}-${end - 1}/${record.size}`)
-  }
+  const { start, end } =
+    ctx.req.headers.range === undefined ? { start: 0, end: record.size } : takeRange(ctx, record, etag)
   ctx.set('Content-Length', String(end - start))
   if (ctx.method === 'HEAD') return
   await sendBody(parts, ctx, record, { start, end })
 }
 
-/** `If-Range` with another version's tag asks for the whole of this one. */
-function rangeOf({ headers }: IncomingMessage, record: FileRecord, etag: string): ByteRange | null {
-  const condition = headers['if-range']
-  if (condition !== undefined && condition !== etag) return null
-  return byteRangeOf(headers.range, record.size)
+/** `If-Range` with another version's tag asks for the whole of this one. @throws RANGE_NOT_SATISFIABLE */
+function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange {
+  const whole = { start: 0, end: record.size }
+  const condition = ctx.req.headers['if-range']
+  if (condition !== undefined && condition !== etag) return whole
+  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
+  const range = byteRangeOf(ctx.req.headers.range, record.size)
+  ctx.remove('Content-Range')
+  if (range === null) return whole
+  ctx.status = 206
+  ctx.set('Content-Range', `bytes ${range.start}-${range.end - 1}/${record.size}`)
+  return range
 }
 
 async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
-  const { requestId, log, signal } = ctx.state
   using share = parts.memory.take(range.end - range.start)
-  const bytes = downloadFile(parts, record, range, { requestId, log, signal, isAhead: share.isAhead })
+  const bytes = downloadFile(parts, record, range, ctx.state, share.isAhead)
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()
   if (first.done === true) {
@@ -129,6 +127,7 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
   }
   ctx.respond = false
   ctx.flushHeaders()
+  const { log, signal } = ctx.state
   try {
     await pipeline(writeUnlessStalled(ctx.res, first.value, bytes), ctx.res, { signal })
   } catch (error) {

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import { failpoint } from '@holdfast/shared/node/failpoint'
+import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
 import { Types } from 'mongoose'
 import type { IncomingFile } from '../bodies/incoming-file.ts'
 import { deleteCopy } from '../storage/delete-copy.ts'
@@ -45,16 +46,22 @@ interface Named {
  * removed, unless it is not known whether it was.
  */
 export async function uploadFile(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<FileRecord> {
-  const { stored, name, head } = await storeBytes(parts, file, context)
-  const sniffed = file.encoding === 'base64' ? decodeHead(head) : head.subarray(0, SNIFF_BYTES)
+  const { encoding, whole } = file
+  const { stored, name, head } =
+    whole === undefined
+      ? await storeBytes(parts, file, context)
+      : { ...(await storeHead(parts, { encoding, ...whole }, context)), head: whole.bytes }
+  const sniffed = encoding === 'base64' ? decodeHead(head) : head.subarray(0, SNIFF_BYTES)
   const record = recordOf(stored, name, await contentTypeOf(name, sniffed))
+  await failpoint?.('manager.before-insert')
   try {
     await parts.records.insert(record)
   } catch (error) {
-    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'OVERLOADED'))
+    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'RECORD_NOT_SENT', 'OVERLOADED'))
       removeLater(parts.registry, stored, context.requestId)
     throw error
   }
+  await failpoint?.('manager.after-insert')
   return record
 }
 
@@ -67,7 +74,7 @@ async function storeBytes(
   try {
     const head = await sent.readHead(INLINE_MAX_BYTES)
     const named = sent.isComplete
-      ? await storeHead(parts, file, head, context)
+      ? await storeHead(parts, { encoding: file.encoding, name: await file.finish(), bytes: head }, context)
       : await storeRest(parts, file, sent, context)
     return { ...named, head }
   } finally {
@@ -78,25 +85,22 @@ async function storeBytes(
 /** A small file: its whole body is known to be right before a byte is stored, and another file-server can take it. */
 async function storeHead(
   { registry }: UploadParts,
-  file: IncomingFile,
-  bytes: Buffer,
-  { requestId, signal }: UploadContext,
+  { encoding, name, bytes }: { encoding: Encoding; name: FileName; bytes: Buffer },
+  context: UploadContext,
 ): Promise<Named> {
-  const name = await file.finish()
-  const { encoding } = file
   const sizeBytes = encoding === 'base64' ? sizeOfBase64(bytes.length, paddingOf(bytes)) : bytes.length
   const tried: ServerId[] = []
   for (;;) {
     using place = registry.reserve({ sizeBytes, exclude: tried })
     const { link } = place
-    const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId })
+    const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId: context.requestId })
     try {
-      const copy = await storeCopy(link, order, { kind: 'inline', bytes }, signal)
+      const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)
       registry.count(link.id, 1)
       return { name, stored: { fileId, link, copy } }
     } catch (error) {
       tried.push(link.id)
-      const isHopeless = signal.aborted || hasErrorName(error, 'INVALID_REQUEST')
+      const isHopeless = context.signal.aborted || hasErrorName(error, 'INVALID_REQUEST')
       if (isHopeless || tried.length === MAX_ATTEMPTS || !registry.hasRoom({ sizeBytes, exclude: tried })) throw error
     }
   }
@@ -107,8 +111,9 @@ async function storeRest(
   { registry, records }: UploadParts,
   file: IncomingFile,
   sent: SentBytes,
-  { requestId, signal }: UploadContext,
+  context: UploadContext,
 ): Promise<Named> {
+  const { requestId } = context
   if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) throw new StoreError('FILE_EXISTS')
   using place = registry.reserve({ sizeBytes: sent.readBytes })
   const { fileId, order } = newOrder({ encoding: file.encoding, sizeBytes: null, sha256: null, requestId })
@@ -117,7 +122,7 @@ async function storeRest(
     name = await file.finish()
     if (file.encoding === 'base64') sizeOfBase64(sent.readBytes, sent.paddingCount)
   })
-  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks }, signal)
+  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks }, context)
   const expectedBytes = file.encoding === 'base64' ? sizeOfBase64(sent.readBytes, sent.paddingCount) : sent.readBytes
   const stored = { fileId, link: place.link, copy }
   registry.count(place.link.id, 1)
@@ -130,7 +135,12 @@ async function storeRest(
 
 function newOrder(order: Omit<CopyOrder, 'copyId'>): { fileId: Types.ObjectId; order: CopyOrder } {
   const fileId = new Types.ObjectId()
-  const copyId = makeCopyId(fileId.toHexString() as FileId, randomBytes(4).toString('hex'))
+  const copyId = makeCopyId(
+    fileId.toHexString() as FileId,
+    randomInt(2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  )
   return { fileId, order: { ...order, copyId } }
 }
 

@@ -27,10 +27,10 @@ export const errorMiddleware: AppMiddleware = async (ctx, next) => {
 }
 
 function respond(ctx: AppContext, error: StoreError): void {
-  const { requestId, log, signal } = ctx.state
+  const { requestId, log, isGone } = ctx.state
   const name = shownName(error.name)
   const { code, status, isRetryable, message } = errorRow(name)
-  if (signal.aborted) log.debug({ error: error.name }, 'client gone')
+  if (isGone) log.debug({ error: error.name }, 'client gone')
   else if (name === 'INTERNAL') log.error({ err: error }, 'request failed')
   else if (status >= 500) log.warn({ error: error.name, detail: error.detail, err: error.cause }, 'request refused')
   else log.debug({ error: error.name, detail: error.detail }, 'request refused')

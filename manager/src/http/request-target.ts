@@ -2,9 +2,9 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { AppMiddleware } from './request-context.ts'
 
 /** Gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
-export const useOriginForm: AppMiddleware = async (ctx, next) => {
+export const useOriginForm: AppMiddleware = (ctx, next) => {
   ctx.req.url = originFormOf(ctx.req.url ?? '')
-  await next()
+  return next()
 }
 
 /**

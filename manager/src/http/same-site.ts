@@ -9,15 +9,15 @@ const readingMethods = ['GET', 'HEAD', 'OPTIONS']
  * `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) and, for browsers that do not send it to plain HTTP, by
  * `Origin`. Clients that are no browsers send neither.
  */
-export const refuseCrossSiteWrites: AppMiddleware = async (ctx, next) => {
+export const refuseCrossSiteWrites: AppMiddleware = (ctx, next) => {
   if (!readingMethods.includes(ctx.method)) {
-    const site = ctx.get('Sec-Fetch-Site')
-    const origin = ctx.get('Origin')
-    const isOtherSite = site !== '' && site !== 'same-origin' && site !== 'none'
-    const isOtherOrigin = origin !== '' && origin !== `http://${ctx.host}` && origin !== `https://${ctx.host}`
+    const { 'sec-fetch-site': site, origin } = ctx.req.headers
+    const isOtherSite = site !== undefined && site !== '' && site !== 'same-origin' && site !== 'none'
+    const isOtherOrigin =
+      origin !== undefined && origin !== '' && origin !== `http://${ctx.host}` && origin !== `https://${ctx.host}`
     if (isOtherSite || isOtherOrigin) throw new StoreError('FORBIDDEN', 'a page of another site may not write here')
   }
-  await next()
+  return next()
 }
 
 /**
@@ -25,12 +25,17 @@ export const refuseCrossSiteWrites: AppMiddleware = async (ctx, next) => {
  * the same site to its browser, and only the `Host` it asks for tells. @param publicHost of MANAGER_URL, for a proxy in front
  */
 export function refuseOtherHosts(listensOn: string, publicHost: string | null): AppMiddleware {
-  return async (ctx, next) => {
+  const isWatched = isLoopback(listensOn)
+  /** Nearly every request names the same one. */
+  let lastAllowed = publicHost ?? undefined
+  return (ctx, next) => {
     const { host } = ctx.req.headers
-    if (host !== undefined && isLoopback(listensOn) && host !== publicHost && !isLoopback(nameOf(host).toLowerCase())) {
-      throw new StoreError('FORBIDDEN', 'this manager serves its own machine: for another host name set MANAGER_URL')
+    if (isWatched && host !== undefined && host !== lastAllowed) {
+      if (host === publicHost || isLoopback(nameOf(host).toLowerCase())) lastAllowed = host
+      else
+        throw new StoreError('FORBIDDEN', 'this manager serves its own machine: for another host name set MANAGER_URL')
     }
-    await next()
+    return next()
   }
 }
 

@@ -1,11 +1,7 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { mongo } from 'mongoose'
-import { ASK_DEADLINE_MS, DURABLE } from './database.ts'
+import { DURABLE } from './database.ts'
+import { GroupedWork } from './grouped-work.ts'
 
-/** Documents in one `insertMany`. */
-const MAX_GROUP = 1_000
-/** Documents that wait. Uploads are bounded, so this is never met in earnest. */
-const MAX_WAITING = 20_000
 const DUPLICATE_KEY = 11_000
 
 /** What became of one document. */
@@ -18,88 +14,61 @@ export type InsertOutcome =
   /** The connection or the time ran out: it may be there or come to be there. */
   | { readonly kind: 'unknown'; readonly cause: unknown }
 
-interface Waiting<T> {
-  readonly document: T
-  readonly settle: (outcome: InsertOutcome) => void
-}
-
-/**
- * The one seam where records are written. Documents that become ready while an insert is in flight go together in the
- * next one (group commit); each caller gets its own outcome, after a majority has it in its journal.
- */
+/** The one seam where records are written: group commit, each caller's outcome after a majority has it in its journal. */
 export class GroupedInserts<T extends mongo.Document> {
-  readonly #collection: mongo.Collection<T>
-  #waiting: Waiting<T>[] = []
-  #isFlushing = false
+  readonly #database: mongo.Db
+  readonly #collection: string
+  readonly #work: GroupedWork<T, InsertOutcome>
 
-  constructor(collection: mongo.Collection<T>) {
+  constructor(database: mongo.Db, collection: string) {
+    this.#database = database
     this.#collection = collection
+    this.#work = new GroupedWork((documents) => this.#insertGroup(documents))
   }
 
-  insert(document: T): Promise<InsertOutcome> {
-    if (this.#waiting.length >= MAX_WAITING) throw new StoreError('OVERLOADED')
-    return new Promise((resolve) => {
-      const waiting: Waiting<T> = {
-        document,
-        settle: (outcome) => {
-          clearTimeout(timer)
-          resolve(outcome)
-        },
-      }
-      const timer = setTimeout(() => this.#giveUp(waiting), ASK_DEADLINE_MS)
-      this.#waiting.push(waiting)
-      if (!this.#isFlushing) void this.#flush()
-    })
+  async insert(document: T): Promise<InsertOutcome> {
+    const outcome = await this.#work.add(document)
+    return outcome.kind === 'done' ? outcome.result : outcome
   }
 
-  #giveUp(waiting: Waiting<T>): void {
-    const index = this.#waiting.indexOf(waiting)
-    if (index >= 0) this.#waiting.splice(index, 1)
-    waiting.settle(index >= 0 ? { kind: 'unsent' } : { kind: 'unknown', cause: undefined })
-  }
-
-  async #flush(): Promise<void> {
-    this.#isFlushing = true
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MAX_GROUP)
-      const outcomes = await this.#insertGroup(group.map(({ document }) => document))
-      for (const [index, { settle }] of group.entries())
-        settle(outcomes[index] ?? { kind: 'unknown', cause: undefined })
-    }
-    this.#isFlushing = false
-  }
-
-  async #insertGroup(documents: T[]): Promise<InsertOutcome[]> {
-    try {
-      await this.#collection.insertMany(documents as never, { ordered: false, ...DURABLE })
-      return documents.map(() => ({ kind: 'inserted' }))
-    } catch (error) {
-      return outcomesOf(error, documents.length)
-    }
+  /** The command itself: the driver's bulk writes measure and copy every document once more. */
+  async #insertGroup(documents: readonly T[]): Promise<readonly InsertOutcome[]> {
+    const command = { insert: this.#collection, documents, ordered: false, ...DURABLE }
+    return outcomesOf(await this.#database.command(command).catch(replyIn), documents.length)
   }
 }
 
-/** Reads a bulk write error: documents it does not name were inserted, unless the write concern or the connection failed. */
-export function outcomesOf(error: unknown, count: number): InsertOutcome[] {
-  const { writeErrors, result } = (error ?? {}) as {
-    writeErrors?: unknown
-    result?: { getWriteConcernError?: () => unknown }
-  }
-  const errors = Array.isArray(writeErrors) ? writeErrors : writeErrors === undefined ? [] : [writeErrors]
-  const isWhole = errors.length > 0 && result?.getWriteConcernError?.() === undefined
+/** A write concern that failed is thrown, with what the server said of each document. */
+function replyIn(error: { readonly result?: InsertReply }): InsertReply {
+  if (error.result?.writeConcernError === undefined) throw error
+  return error.result
+}
+
+interface InsertReply {
+  readonly writeErrors?: readonly {
+    readonly index: number
+    readonly code: number
+    readonly errmsg?: string
+  }[]
+  readonly writeConcernError?: unknown
+}
+
+/** Reads the reply: documents it does not name were inserted, unless the write concern failed. */
+export function outcomesOf(reply: InsertReply, count: number): InsertOutcome[] {
+  const { writeErrors = [], writeConcernError } = reply
   const outcomes: InsertOutcome[] = Array.from({ length: count }, () =>
-    isWhole ? { kind: 'inserted' } : { kind: 'unknown', cause: error },
+    writeConcernError === undefined ? { kind: 'inserted' } : { kind: 'unknown', cause: writeConcernError },
   )
-  for (const { index, code, errmsg } of errors) {
-    outcomes[index] =
-      code === DUPLICATE_KEY
-        ? { kind: 'duplicate', index: indexNameIn(String(errmsg)) }
+  for (const error of writeErrors) {
+    outcomes[error.index] =
+      error.code === DUPLICATE_KEY
+        ? { kind: 'duplicate', index: indexNameIn(String(error.errmsg)) }
         : { kind: 'unknown', cause: error }
   }
   return outcomes
 }
 
-/** The driver keeps only the message: `E11000 duplicate key error collection: db.files index: live_name dup key: …`. */
+/** `E11000 duplicate key error collection: db.files index: live_name dup key: …`. */
 function indexNameIn(message: string): string {
   return / index: (\S+) dup key/.exec(message)?.[1] ?? ''
 }

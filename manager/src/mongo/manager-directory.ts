@@ -31,11 +31,15 @@ export class ManagerDirectory {
 
   async start(): Promise<void> {
     await this.#collection.createIndex({ seenAt: 1 }, { expireAfterSeconds: 86_400 })
+    await this.#forgetPredecessors()
     await this.#refresh()
-    this.#timer = setInterval(() => {
-      // The next round tells the same; the database's own state is logged where it changes.
-      this.#refresh().catch(() => undefined)
-    }, SEEN_EVERY_MS)
+    this.#timer = setInterval(() => this.lookAgain(), SEEN_EVERY_MS)
+  }
+
+  /** Others may have come. */
+  lookAgain(): void {
+    // The next round tells the same; the database's own state is logged where it changes.
+    this.#refresh().catch(() => undefined)
   }
 
   async close(): Promise<void> {
@@ -48,13 +52,19 @@ export class ManagerDirectory {
     return this.#database.connection.collection<ManagerDocument>('managers')
   }
 
+  /** Who had this address before is gone: one that is restarted often must not crowd out the others. */
+  async #forgetPredecessors(): Promise<void> {
+    const { managerId, url } = this.#self
+    if (url !== null) await this.#collection.deleteMany({ url, _id: { $ne: managerId } })
+  }
+
   async #refresh(): Promise<void> {
     const { managerId, url } = this.#self
     if (url !== null) {
       await this.#collection.updateOne({ _id: managerId }, [{ $set: { url, seenAt: '$$NOW' } }], { upsert: true })
     }
     const isFresh = { $expr: { $gt: ['$seenAt', { $subtract: ['$$NOW', FORGOTTEN_AFTER_MS] }] } }
-    const found = await this.#collection.find(isFresh).sort({ url: 1 }).limit(32).toArray()
+    const found = await this.#collection.find(isFresh).sort({ seenAt: -1 }).limit(32).toArray()
     const urls = [...new Set(found.map((manager) => manager.url))].sort()
     const isChanged = urls.join() !== this.#urls.join()
     this.#urls = urls

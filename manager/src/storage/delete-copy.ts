@@ -10,6 +10,6 @@ export async function deleteCopy(
   copy: { readonly copyId: CopyId; readonly slot: Slot | null; readonly requestId: string },
 ): Promise<boolean> {
   const { copyId, slot, requestId } = copy
-  const ack = await link.call('delete-file', [{ copyId, slot, requestId }], { deadlineMs: DELETE_DEADLINE_MS })
-  return parseAck(wireSchemas.deleteAck, ack).existed
+  const ack = await link.callGrouped('delete-file', { copyId, slot, requestId }, null, DELETE_DEADLINE_MS)
+  return parseAck(wireSchemas.deleteAck, ack.result).existed
 }

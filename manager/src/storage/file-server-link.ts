@@ -1,11 +1,13 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import type {
   FileServerToManagerEvents,
+  GroupedCommand,
   Heartbeat,
   Hello,
   ManagerToFileServerEvents,
 } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/shared/wire/grouped-calls'
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
 import { IncomingStreams } from './incoming-streams.ts'
@@ -23,6 +25,7 @@ export class FileServerLink {
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
   readonly #peer: Peer
+  readonly #grouped: GroupedCalls
   readonly #socket: FileServerSocket
   #heartbeat: Heartbeat
   #heardAt: number
@@ -35,6 +38,7 @@ export class FileServerLink {
     this.bootId = hello.bootId
     this.#socket = socket
     this.#peer = new Peer(socket)
+    this.#grouped = new GroupedCalls(socket as GroupSocket)
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
@@ -64,11 +68,26 @@ export class FileServerLink {
 
   /** Sends a command. @returns its ack, to be parsed by the caller */
   call(
-    command: keyof ManagerToFileServerEvents,
+    command: Exclude<keyof ManagerToFileServerEvents, 'commands'>,
     args: readonly unknown[],
     options: CallOptions,
   ): Promise<Record<string, unknown>> {
     return this.#peer.call(command, args, options)
+  }
+
+  /** Sends a command on a small body, together with others. @returns its ack, to be parsed by the caller */
+  callGrouped(
+    command: GroupedCommand,
+    argument: object,
+    bytes: Uint8Array | null,
+    deadlineMs: number,
+  ): Promise<GroupedAck> {
+    return this.#grouped.call(command, argument, bytes, deadlineMs)
+  }
+
+  /** How many commands wait for their ack. */
+  get waitingCount(): number {
+    return this.#peer.waitingCount + this.#grouped.waitingCount
   }
 
   disconnect(): void {

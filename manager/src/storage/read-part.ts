@@ -1,8 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
 import type { FileServerLink } from './file-server-link.ts'
+import type { Caller } from './store-copy.ts'
 
 const ACK_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
@@ -12,30 +12,52 @@ const PART_DEADLINE_MS = 80_000
 export async function readPart(
   link: FileServerLink,
   copy: NamedCopy,
-  span: { readonly offset: number; readonly length: number; readonly requestId: string },
-  signal?: AbortSignal,
+  span: {
+    /** Of the whole copy, where it is known. */
+    readonly sizeBytes: number | null
+    readonly offset: number
+    readonly length: number
+    readonly requestId: string
+  },
+  caller?: Caller,
 ): Promise<Buffer> {
-  const { offset, length, requestId } = span
+  const { sizeBytes, offset, length, requestId } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
-  const inlineBytes = length <= INLINE_MAX_BYTES ? length : 0
-  if (inlineBytes > 0) await link.inbound.acquire(inlineBytes, signal)
-  const part = new PartBuffer(length)
-  const streamId = link.streams.open(part)
+  const { copyId, slot, sha256 } = copy
+  return length <= INLINE_MAX_BYTES
+    ? readSmall(link, { copyId, slot, sha256, sizeBytes, offset, length }, caller)
+    : readStream(link, { copyId, slot, sha256, sizeBytes, offset, length, requestId }, caller?.signal)
+}
+
+/** Once sent, it does not end with its client's connection: it is over soon. */
+async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller | undefined): Promise<Buffer> {
+  const { length } = command
+  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal)
   const askedAt = performance.now()
   let ackDelayMs: number | null = null
   try {
-    const command = { copyId: copy.copyId, slot: copy.slot, sha256: copy.sha256, offset, length, streamId, requestId }
-    const ack = parseAck(
-      wireSchemas.downloadAck,
-      await link.call('download-file', [command], { deadlineMs: ACK_DEADLINE_MS, signal }),
-    )
+    const { bytes } = await link.callGrouped('download-file', command, null, ACK_DEADLINE_MS)
     ackDelayMs = performance.now() - askedAt
-    if (ack.kind === 'stream') return await part.whole(PART_DEADLINE_MS, signal)
-    if (ack.bytes.length !== length)
+    if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
+    if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
-    return Buffer.from(ack.bytes.buffer, ack.bytes.byteOffset, ack.bytes.byteLength)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   } finally {
-    if (inlineBytes > 0) link.inbound.release(inlineBytes, ackDelayMs)
+    link.inbound.release(length, ackDelayMs)
+  }
+}
+
+async function readStream(
+  link: FileServerLink,
+  command: Omit<DownloadFile, 'streamId'>,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  const part = new PartBuffer(command.length)
+  const streamId = link.streams.open(part)
+  try {
+    await link.call('download-file', [{ ...command, streamId }], { deadlineMs: ACK_DEADLINE_MS, signal })
+    return await part.whole(PART_DEADLINE_MS, signal)
+  } finally {
     link.streams.close(streamId)
   }
 }

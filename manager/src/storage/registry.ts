@@ -24,9 +24,12 @@ export class FileServerRegistry {
   readonly #links = new Map<ServerId, FileServerLink>()
   readonly #accounts = new Map<ServerId, Account>()
   readonly #activeWithinMs: number
+  /** Called when a file-server has come or gone. */
+  readonly #onChange: () => void
 
-  constructor(activeWithinMs: number) {
+  constructor(activeWithinMs: number, onChange: () => void = () => undefined) {
     this.#activeWithinMs = activeWithinMs
+    this.#onChange = onChange
   }
 
   get links(): readonly FileServerLink[] {
@@ -43,11 +46,14 @@ export class FileServerRegistry {
     const account = this.#accountOf(link.id)
     account.recordCount = recordCount
     account.changeCount = 0
+    this.#onChange()
   }
 
   /** A link that was replaced by a newer one of the same file-server is not the one to remove. */
   remove(link: FileServerLink): void {
-    if (this.#links.get(link.id) === link) this.#links.delete(link.id)
+    if (this.#links.get(link.id) !== link) return
+    this.#links.delete(link.id)
+    this.#onChange()
   }
 
   hear(link: FileServerLink, heartbeat: Heartbeat): void {

@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
 import { fromWireError, StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
@@ -31,6 +32,8 @@ export interface SocketServerParts {
   /** Files that a file-server holds by the records. */
   readonly countFiles: (id: ServerId) => Promise<number>
   readonly onConnected: (link: FileServerLink) => void
+  /** Whether a connection came by an address that several managers share: it is told where each of them is. */
+  readonly isShared?: (connection: NetSocket) => boolean
 }
 
 /** The end of the wire that file-servers dial. */
@@ -82,7 +85,7 @@ export class SocketServer {
   /** Tells every file-server the managers it may dial. */
   announceManagers(): void {
     for (const link of this.#parts.registry.links)
-      void this.#welcome(link).catch((error) =>
+      void this.#tellManagers(link.peer, false).catch((error) =>
         this.#parts.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
       )
   }
@@ -98,6 +101,7 @@ export class SocketServer {
     const { registry, identity, log, countFiles, onConnected } = this.#parts
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
+    const isShared = this.#parts.isShared?.(socket.request.socket) === true
     socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
     // Looked at again: many may have been let in at one moment.
     if (this.#strangerCount >= MAX_STRANGERS) {
@@ -106,17 +110,25 @@ export class SocketServer {
     }
     this.#strangerCount++
     try {
-      const heartbeat = await authenticate(new Peer(socket), hello, identity)
+      const peer = new Peer(socket)
+      const heartbeat = await authenticate(peer, hello, identity)
+      if (isShared) {
+        await this.#tellManagers(peer, true)
+        socket.disconnect(true)
+        return
+      }
       this.#trusted.add(socket.conn)
       const link = new FileServerLink(socket, hello, heartbeat, () => performance.now())
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)
       this.#listen(socket, link)
-      await this.#welcome(link)
+      const told = await this.#tellManagers(link.peer, false)
       if (!link.isConnected) return
       // Looked at again: the same file-server may have come on another connection meanwhile.
       this.#takeOver(link)
       registry.add(link, recordCount)
+      // Managers that came while it was told were announced without it.
+      if (told.join() !== this.#parts.managers().join()) this.announceManagers()
       log.info({ ...place, files: recordCount }, 'file-server connected')
       socket.once('disconnect', (reason) => {
         registry.remove(link)
@@ -125,7 +137,8 @@ export class SocketServer {
       onConnected(link)
     } catch (error) {
       const refusal = toStoreError(error)
-      log.warn({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
+      // One that is connected by this manager's own address refuses the shared one.
+      log[isShared ? 'debug' : 'warn']({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
       socket.disconnect(true)
     } finally {
       this.#strangerCount--
@@ -174,7 +187,9 @@ export class SocketServer {
     socket.once('disconnect', () => link.streams.failAll(new StoreError('LINK_LOST')))
   }
 
-  async #welcome(link: FileServerLink): Promise<void> {
-    await link.call('welcome', [{ managers: this.#parts.managers() }], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+  async #tellManagers(peer: Peer, isReferral: boolean): Promise<readonly string[]> {
+    const managers = this.#parts.managers()
+    await peer.call('welcome', [{ managers, isReferral }], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+    return managers
   }
 }

@@ -13,6 +13,7 @@ import type { FileServerLink } from './file-server-link.ts'
 const STORE_DEADLINE_MS = 30_000
 /** A sha-256. */
 const DIGEST_BYTES = 32
+const NO_DIGESTS = new Uint8Array(0)
 /** Committing a large copy means syncing all of it. */
 const COMMIT_DEADLINE_MS = 120_000
 
@@ -23,6 +24,11 @@ export interface CopyOrder {
   readonly sizeBytes: number | null
   readonly sha256: Digest | null
   readonly requestId: string
+}
+
+/** Whoever waits for the copy. The signal is asked for only where there is something to wait for: making one costs. */
+export interface Caller {
+  readonly signal: AbortSignal
 }
 
 /** What is sent: all of it at once, or a stream. A stream may throw to call the copy off before it is durable. */
@@ -38,15 +44,15 @@ export async function storeCopy(
   link: FileServerLink,
   order: CopyOrder,
   source: CopySource,
-  signal?: AbortSignal,
+  caller?: Caller,
 ): Promise<StoredCopy> {
   const { copyId, encoding, sizeBytes, sha256, requestId } = order
   const command: UploadFile = { copyId, encoding, sizeBytes, sha256, requestId }
   try {
     const copy =
       source.kind === 'inline'
-        ? await storeInline(link, command, source.bytes, signal)
-        : await storeStream(link, command, source.chunks, signal)
+        ? await storeInline(link, command, source.bytes, caller)
+        : await storeStream(link, command, source.chunks, caller?.signal)
     if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
     if (copy.partDigests.length !== Math.ceil(copy.sizeBytes / PART_BYTES) * DIGEST_BYTES)
       throw new StoreError('BAD_ANSWER', 'the ack has another number of part digests')
@@ -60,21 +66,21 @@ export async function storeCopy(
   }
 }
 
+/** Once sent, it does not end with its client's connection: the whole body is here, and soon durable. */
 async function storeInline(
   link: FileServerLink,
   command: UploadFile,
   bytes: Uint8Array,
-  signal?: AbortSignal,
+  caller: Caller | undefined,
 ): Promise<StoredCopy> {
-  await link.outbound.acquire(bytes.length, signal)
+  if (!link.outbound.tryAcquire(bytes.length)) await link.outbound.acquire(bytes.length, caller?.signal)
   const sentAt = performance.now()
   let linkDelayMs: number | null = null
   try {
-    const ack = await link.call('upload-file', [command, bytes], { deadlineMs: STORE_DEADLINE_MS, signal })
-    const result = parseAck(wireSchemas.uploadAck, ack)
-    if (result.kind !== 'stored') throw new StoreError('BAD_ANSWER', 'upload-file: unexpected ack')
-    linkDelayMs = performance.now() - sentAt - result.workMs
-    return result.copy
+    const ack = await link.callGrouped('upload-file', command, bytes, STORE_DEADLINE_MS)
+    const { copy, workMs } = parseAck(wireSchemas.uploadAck, ack.result)
+    linkDelayMs = performance.now() - sentAt - workMs
+    return { ...copy, partDigests: ack.bytes ?? NO_DIGESTS }
   } finally {
     link.outbound.release(bytes.length, linkDelayMs)
   }
@@ -86,7 +92,7 @@ async function storeStream(
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<StoredCopy> {
-  await link.call('upload-file', [command, null], { deadlineMs: STORE_DEADLINE_MS, signal })
+  await link.call('upload-file', [command], { deadlineMs: STORE_DEADLINE_MS, signal })
   const { copyId } = command
   const frameCount = await sendFrames(
     {

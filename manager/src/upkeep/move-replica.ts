@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
+import { failpoint } from '@holdfast/shared/node/failpoint'
 import { partsOf } from '../files/byte-range.ts'
 import type { FileRecord, Replica } from '../files/file.model.ts'
 import type { FileRecords } from '../files/file-records.ts'
@@ -43,13 +44,16 @@ export async function moveReplica(
   const copy = await transferCopy(source, target, { from: named, to: newCopyId, sizeBytes: chunk.size }, signal)
   const fresh: Replica = { server: to, slot: copy.slot, copyId: copy.copyId }
 
+  await failpoint?.('manager.before-switch')
   // Where the outcome is unknown this throws, and both copies stay: reconcile finds out which one the record names.
   if (!(await replicas.switchReplica(record, old, fresh))) {
     await deleteCopy(target, { copyId: fresh.copyId, slot: fresh.slot, requestId: REQUEST_ID })
     return false
   }
   registry.count(to, 1)
+  await failpoint?.('manager.after-switch')
   await confirm(parts, record, old, fresh, target)
+  await failpoint?.('manager.before-source-delete')
   if (await deleteCopy(source, { copyId: old.copyId, slot: old.slot, requestId: REQUEST_ID })) registry.count(from, -1)
   return true
 }
@@ -79,7 +83,7 @@ async function verifyCopy(record: FileRecord, replica: Replica, target: FileServ
   const digests = Buffer.from(record.partDigests.buffer, record.partDigests.byteOffset, record.partDigests.byteLength)
   const named = { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
   for (const { index, offset, length } of partsOf({ start: 0, end: record.size }, record.size, PART_BYTES)) {
-    const bytes = await readPart(target, named, { offset, length, requestId: REQUEST_ID })
+    const bytes = await readPart(target, named, { sizeBytes: record.size, offset, length, requestId: REQUEST_ID })
     const isRight = createHash('sha256')
       .update(bytes)
       .digest()

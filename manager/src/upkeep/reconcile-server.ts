@@ -1,6 +1,7 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import { fileIdOf, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
+import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import type { ReplicaRecords } from '../files/replica-records.ts'
@@ -109,8 +110,11 @@ async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs
  * the next pass judges again. @returns false where a record came to name it: then it is put back
  */
 async function collectOrphan(replicas: ReplicaRecords, link: FileServerLink, orphan: Orphan): Promise<boolean> {
+  await failpoint?.('manager.before-quarantine')
   if (orphan.where === 'tree') await moveCopy(link, 'quarantine-file', orphan)
+  await failpoint?.('manager.before-renounce')
   const isUnwanted = await replicas.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
+  await failpoint?.('manager.before-discard')
   await moveCopy(link, isUnwanted ? 'discard-file' : 'restore-file', orphan)
   return isUnwanted
 }
@@ -136,7 +140,7 @@ async function countMissing(
 /** The page is a picture of a moment: what came after it is asked for by name. */
 async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> {
   try {
-    await readPart(link, copy, { offset: 0, length: 0, requestId: 'reconcile' })
+    await readPart(link, copy, { sizeBytes: null, offset: 0, length: 0, requestId: 'reconcile' })
     return true
   } catch (error) {
     if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH')) return false

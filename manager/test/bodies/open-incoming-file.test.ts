@@ -100,7 +100,7 @@ test.each(['already fired', 'that fires meanwhile'])('ends with CANCELLED at a s
   if (when === 'already fired') controller.abort(new Error('shutdown'))
   const add = vi.spyOn(controller.signal, 'addEventListener')
   const remove = vi.spyOn(controller.signal, 'removeEventListener')
-  await using server = await startUploadServer(receive({ maxFileBytes, signal: controller.signal }))
+  await using server = await startUploadServer(receive({ maxFileBytes, caller: controller }))
   const request = post(server.url, { ...json, expect: '100-continue' })
   request.flushHeaders()
   request.on('continue', () => {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
 import mongoose from 'mongoose'
 import { expect, inject, test } from 'vitest'
-import { FaultProxy } from '../../../test/fault-proxy.ts'
+import { ChaosProxy } from '../../../test/faults/chaos-proxy.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -15,11 +15,11 @@ const commandOn = (command: string): Buffer => Buffer.from(`\x02${command}\0\x06
 
 /** A cluster with a second manager whose way to the database can be held up. */
 async function withSlowManager(
-  work: (cluster: FaultCluster, slow: ManagerParts, proxy: FaultProxy) => Promise<void>,
+  work: (cluster: FaultCluster, slow: ManagerParts, proxy: ChaosProxy) => Promise<void>,
 ): Promise<void> {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 1 })
   const { host, port, name: database } = cluster.connection
-  await using proxy = await FaultProxy.start({ host, port })
+  await using proxy = await ChaosProxy.start({ host, port })
   const url = `mongodb://127.0.0.1:${proxy.port}/${database}?directConnection=true`
   const proxied = await mongoose.createConnection(url, { bufferCommands: false }).asPromise()
   try {
@@ -33,13 +33,13 @@ test('a delete that reaches the database late, after its client was told 503, ta
   withSlowManager(async (cluster, slow, proxy) => {
     const context = { requestId: 'test', log: { debug: () => undefined } as never }
     await cluster.upload(name, Buffer.from('old'))
-    const held = proxy.holdAt(commandOn('findAndModify'))
+    const held = proxy.holdAt(commandOn('update'))
     const late = deleteFile(slow, name, context).catch((error: Error) => error.name)
     await held
     expect(await late).toBe('DATABASE_UNAVAILABLE')
     await deleteFile(cluster.first, name, context)
     await cluster.upload(name, Buffer.from('new'))
-    await proxy.release()
+    await proxy.releaseAndAnswer()
     expect((await cluster.read(name))?.toString()).toBe('new')
   }))
 
@@ -54,6 +54,6 @@ test('a record that is still on its way at the deadline is not acknowledged, and
     await held
     expect(await late).toBe('DATABASE_UNAVAILABLE')
     expect(await cluster.read(name)).toBeNull()
-    await proxy.release()
+    await proxy.releaseAndAnswer()
     expect((await cluster.read(name))?.equals(bytes)).toBe(true)
   }))

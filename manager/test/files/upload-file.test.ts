@@ -47,11 +47,7 @@ class Stores {
   constructor(peer: ScriptedFileServer) {
     peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer | null, ack: Ack) => {
       this.copies.set(copyId, bytes ?? Buffer.alloc(0))
-      ack(
-        bytes === null
-          ? { ok: true, kind: 'go-on' }
-          : { ok: true, kind: 'stored', copy: this.#stored(copyId), workMs: 1 },
-      )
+      ack(bytes === null ? { ok: true } : { ok: true, copy: this.#stored(copyId), workMs: 1 })
     })
     peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
       this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
@@ -127,9 +123,12 @@ test('the error of the last file-server is the answer where there is no other, a
 test('a small file whose client has hung up is not tried elsewhere', async () => {
   const { parts, first, stores } = await fileServers(2)
   const hangUp = new AbortController()
-  first.answer('upload-file', () => hangUp.abort())
+  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) => {
+    hangUp.abort()
+    ack({ ok: false, error: { name: 'DISK_FULL' } })
+  })
   const upload = uploadFile(parts, small(newName()), { requestId: 'test', signal: hangUp.signal })
-  await expect(upload).rejects.toMatchObject({ name: 'CANCELLED' })
+  await expect(upload).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(stores[1]?.copies.size).toBe(0)
 })
 

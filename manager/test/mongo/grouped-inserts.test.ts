@@ -34,14 +34,14 @@ const newDoc = (name?: string): Doc => ({
   _id: randomBytes(8).toString('hex'),
   ...(name === undefined ? {} : { name }),
 })
-const bulk = (docs: Doc[], options: object = {}): Promise<unknown> =>
-  collection.insertMany(docs, { ordered: false, ...options }).then(
-    () => undefined,
-    (error: unknown) => error,
-  )
+/** What the server says to an insert of these, thrown or not. */
+const reply = (documents: Doc[], options: object = {}) =>
+  database.command({ insert: 'docs', documents, ordered: false, ...options }) as Promise<
+    Parameters<typeof outcomesOf>[0]
+  >
 
 test('a thousand inserts at once need few calls, and every one is there', async () => {
-  const grouped = new GroupedInserts(collection)
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
   const docs = Array.from({ length: 1_000 }, () => newDoc())
   const outcomes = await Promise.all(docs.map((doc) => grouped.insert(doc)))
   expect(outcomes.every((outcome) => outcome.kind === 'inserted')).toBe(true)
@@ -51,13 +51,11 @@ test('a thousand inserts at once need few calls, and every one is there', async 
 })
 
 test('each caller of a group gets its own outcome', async () => {
-  const grouped = new GroupedInserts(collection)
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
   const taken = newDoc('taken')
   await grouped.insert(taken)
   const docs = [newDoc(), newDoc('taken'), taken, newDoc('free'), newDoc('free'), newDoc()]
-  const first = grouped.insert(newDoc()) // in flight, so that the rest goes as one group
   const outcomes = await Promise.all(docs.map((doc) => grouped.insert(doc)))
-  await first
   expect(outcomes).toEqual<InsertOutcome[]>([
     { kind: 'inserted' },
     { kind: 'duplicate', index: 'live_name' },
@@ -71,42 +69,38 @@ test('each caller of a group gets its own outcome', async () => {
 
 test('a document that is there already, name and all, is refused by its own _id, not by its name', async () => {
   const doc = newDoc(randomBytes(4).toString('hex'))
-  expect(outcomesOf(await bulk([doc]), 1)).toHaveLength(1)
-  expect(outcomesOf(await bulk([doc]), 1)).toEqual([{ kind: 'duplicate', index: '_id_' }])
+  expect(outcomesOf(await reply([doc]), 1)).toEqual([{ kind: 'inserted' }])
+  expect(outcomesOf(await reply([doc]), 1)).toEqual([{ kind: 'duplicate', index: '_id_' }])
 })
 
 test('a name that looks like the message of another index changes no outcome', async () => {
   const name = 'x index: _id_ dup key: { _id: 1 }'
-  await bulk([newDoc(name)])
-  expect(outcomesOf(await bulk([newDoc(name)]), 1)).toEqual([{ kind: 'duplicate', index: 'live_name' }])
+  await reply([newDoc(name)])
+  expect(outcomesOf(await reply([newDoc(name)]), 1)).toEqual([{ kind: 'duplicate', index: 'live_name' }])
 })
 
-test('errors that are no refusal of a document say nothing of any', async () => {
-  const unknown = (error: unknown) =>
-    expect(outcomesOf(error, 2)).toMatchObject([{ kind: 'unknown' }, { kind: 'unknown' }])
-  unknown(undefined)
-  unknown(null)
-  unknown(new Error('anything'))
-  unknown(new mongo.MongoNetworkError('the connection was closed'))
-  unknown(new mongo.MongoServerSelectionError('nobody there', {} as never))
+test('an error that is no reply says nothing of any document', async () => {
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
+  const error = new mongo.MongoNetworkError('the connection was closed')
+  vi.spyOn(database, 'command').mockRejectedValue(error)
+  const unknown = { kind: 'unknown', cause: error }
+  expect(await Promise.all([grouped.insert(newDoc()), grouped.insert(newDoc())])).toEqual([unknown, unknown])
 })
 
 test('after a write concern that failed nothing is known of documents that were not refused', async () => {
+  const command = database.command.bind(database)
+  const writeConcern = { w: 5, wtimeout: 50 } // more members than the replica set has
+  vi.spyOn(database, 'command').mockImplementation((given) => command({ ...given, writeConcern }))
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
   const doc = newDoc()
-  const writeConcern = { w: 5, wtimeoutMS: 50 } // more members than the replica set has
-  const error = await bulk([doc, newDoc()], { writeConcern })
-  expect(error).toBeInstanceOf(Error)
-  expect(outcomesOf(error, 2)).toMatchObject([{ kind: 'unknown' }, { kind: 'unknown' }])
-  const mixed = await bulk([doc, newDoc()], { writeConcern })
-  const outcomes = outcomesOf(mixed, 2)
-  expect(outcomes[1]?.kind).toBe('unknown')
-  expect(['duplicate', 'unknown']).toContain(outcomes[0]?.kind)
+  expect(await grouped.insert(doc)).toMatchObject({ kind: 'unknown' })
+  const outcomes = await Promise.all([grouped.insert(doc), grouped.insert(newDoc())])
+  expect(outcomes).toMatchObject([{ kind: 'duplicate', index: '_id_' }, { kind: 'unknown' }])
 })
 
 test('a document that the server refuses for another reason is unknown, the others are as they are', async () => {
-  const strict = database.collection<Doc>('strict')
   await database.createCollection('strict', { validator: { name: { $ne: 'forbidden' } } })
-  const grouped = new GroupedInserts(strict)
+  const grouped = new GroupedInserts<Doc>(database, 'strict')
   const first = grouped.insert(newDoc())
   const [good, bad] = await Promise.all([grouped.insert(newDoc('good')), grouped.insert(newDoc('forbidden'))])
   await first
@@ -114,38 +108,41 @@ test('a document that the server refuses for another reason is unknown, the othe
 })
 
 test('a document that waits for its turn when its time is up is not sent, one in flight is unknown', async () => {
-  const grouped = new GroupedInserts(collection)
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const insertMany = vi.spyOn(collection, 'insertMany').mockImplementation(async () => {
+  const command = vi.spyOn(database, 'command').mockImplementation(async () => {
     await held
     throw new mongo.MongoNetworkError('closed')
   })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const inFlight = grouped.insert(newDoc())
+  await vi.waitFor(() => expect(command).toHaveBeenCalledTimes(1))
+  void grouped.insert(newDoc())
+  await vi.waitFor(() => expect(command).toHaveBeenCalledTimes(2))
   const waiting = grouped.insert(newDoc())
   vi.advanceTimersByTime(ASK_DEADLINE_MS)
   expect(await waiting).toEqual({ kind: 'unsent' })
   expect(await inFlight).toEqual({ kind: 'unknown', cause: undefined })
   release()
-  await vi.waitFor(() => expect(insertMany.mock.settledResults[0]?.type).toBe('rejected'))
-  expect(insertMany).toHaveBeenCalledTimes(1)
-  insertMany.mockRestore()
+  await vi.waitFor(() => expect(command.mock.settledResults[0]?.type).toBe('rejected'))
+  expect(command).toHaveBeenCalledTimes(2)
+  command.mockRestore()
   vi.useRealTimers()
   expect(await grouped.insert(newDoc())).toEqual({ kind: 'inserted' })
 })
 
 test('what waits is bounded', async () => {
-  const grouped = new GroupedInserts(collection)
+  const grouped = new GroupedInserts<Doc>(database, 'docs')
   let release = (): void => undefined
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  vi.spyOn(collection, 'insertMany').mockImplementation(() => held as never)
-  const outcomes = Array.from({ length: 20_001 }, () => grouped.insert(newDoc()))
-  expect(() => grouped.insert(newDoc())).toThrow(expect.objectContaining({ name: 'OVERLOADED' }))
+  vi.spyOn(database, 'command').mockImplementation(() => held.then(() => ({})))
+  const outcomes = Array.from({ length: 20_000 }, () => grouped.insert(newDoc()))
+  await expect(grouped.insert(newDoc())).rejects.toMatchObject({ name: 'OVERLOADED' })
   release()
   expect((await Promise.all(outcomes)).every((outcome) => outcome.kind === 'inserted')).toBe(true)
 })

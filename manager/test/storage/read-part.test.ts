@@ -11,13 +11,13 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const spanOf = (length: number) => ({ offset: 0, length, requestId: 'test' })
+const spanOf = (length: number) => ({ sizeBytes: null, offset: 0, length, requestId: 'test' })
 const LARGE = 3 * FRAME_BYTES
 
 /** Answers downloads with a stream whose frames the test sends. @returns acks of the frames, in order */
 function stream(peer: ScriptedFileServer, send: (command: Command, frame: SendFrame) => Promise<void> | void): void {
   peer.answer('download-file', (command: Command, ack: Ack) => {
-    ack({ ok: true, kind: 'stream' })
+    ack({ ok: true })
     void send(command, (seq, isLast, bytes) =>
       peer.send('stream-frame', { streamId: command.streamId, seq, isLast }, bytes),
     )
@@ -29,9 +29,9 @@ test('takes few bytes from the ack and many from frames', async () => {
   const { peer, link } = await connect()
   const bytes = randomBytes(LARGE)
   peer.answer('download-file', ({ offset, length }: Command, ack: Ack) =>
-    ack({ ok: true, kind: 'inline', bytes: bytes.subarray(offset, offset + length) }),
+    ack({ ok: true, bytes: bytes.subarray(offset, offset + length) }),
   )
-  const few = await readPart(link, aCopy(), { offset: 100, length: 50, requestId: 'test' })
+  const few = await readPart(link, aCopy(), { sizeBytes: null, offset: 100, length: 50, requestId: 'test' })
   expect(few.equals(bytes.subarray(100, 150))).toBe(true)
   expect((await readPart(link, aCopy(), spanOf(0))).length).toBe(0)
 
@@ -110,11 +110,10 @@ test.each<[unknown, string]>([
 
 test.each<[string, unknown, string]>([
   ['a refusal', { ok: false, error: { name: 'COPY_MISMATCH' } }, 'COPY_MISMATCH'],
-  ['too few bytes', { ok: true, kind: 'inline', bytes: Buffer.alloc(9) }, 'COPY_MISMATCH'],
-  ['too many bytes', { ok: true, kind: 'inline', bytes: Buffer.alloc(11) }, 'COPY_MISMATCH'],
-  ['text', { ok: true, kind: 'inline', bytes: 'ten bytes!' }, 'BAD_ANSWER'],
-  ['no bytes', { ok: true, kind: 'inline' }, 'BAD_ANSWER'],
-  ['another kind', { ok: true, kind: 'later' }, 'BAD_ANSWER'],
+  ['too few bytes', { ok: true, bytes: Buffer.alloc(9) }, 'COPY_MISMATCH'],
+  ['too many bytes', { ok: true, bytes: Buffer.alloc(11) }, 'COPY_MISMATCH'],
+  ['text', { ok: true, bytes: 'ten bytes!' }, 'BAD_ANSWER'],
+  ['no bytes', { ok: true }, 'BAD_ANSWER'],
   ['nothing', undefined, 'BAD_ANSWER'],
 ])('an ack with %s instead of ten bytes is an error', async (_, result, name) => {
   const { peer, link } = await connect()
@@ -153,7 +152,7 @@ test('a client that hangs up ends its read, and late frames are told so', async 
     controller.abort()
     late.push(send(1, false, Buffer.alloc(FRAME_BYTES)))
   })
-  await expect(readPart(link, aCopy(), spanOf(LARGE), controller.signal)).rejects.toMatchObject({ name: 'CANCELLED' })
+  await expect(readPart(link, aCopy(), spanOf(LARGE), controller)).rejects.toMatchObject({ name: 'CANCELLED' })
   expect(await late[0]).toMatchObject({ ok: false, error: { name: 'CANCELLED' } })
   expect(leftOf(link)).toEqual(nothing)
 })
@@ -165,10 +164,10 @@ test('a client that hangs up while it waits for its turn leaves nothing', async 
   const first = readPart(link, aCopy(), spanOf(FRAME_BYTES))
   await vi.waitFor(() => expect(acks).toHaveLength(1))
   const controller = new AbortController()
-  const second = readPart(link, aCopy(), spanOf(FRAME_BYTES), controller.signal)
+  const second = readPart(link, aCopy(), spanOf(FRAME_BYTES), controller)
   controller.abort()
   await expect(second).rejects.toMatchObject({ name: 'CANCELLED' })
-  acks[0]?.({ ok: true, kind: 'inline', bytes: Buffer.alloc(FRAME_BYTES) })
+  acks[0]?.({ ok: true, bytes: Buffer.alloc(FRAME_BYTES) })
   await first
   expect([acks.length, leftOf(link)]).toEqual([1, nothing])
 })

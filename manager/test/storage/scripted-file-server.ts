@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fromWireError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { answerGroups, type GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
 import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wire/events'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
@@ -50,6 +52,7 @@ export interface Script {
 export class ScriptedFileServer {
   readonly hello: Hello
   readonly socket: Socket
+  readonly #answers = new Map<string, (...args: unknown[]) => void>()
   isManagerProven = false
   isWelcome = false
   /** Why it was not let in, or the reason of its disconnect. */
@@ -72,6 +75,10 @@ export class ScriptedFileServer {
       auth: { ...this.hello },
       ...(script.headers === undefined ? {} : { extraHeaders: script.headers }),
     })
+    answerGroups(this.socket, {
+      handle: (command, argument, bytes) => this.#answerGrouped(String(command), argument, bytes),
+      onRefused: () => undefined,
+    })
     this.socket.on('connect_error', (error) => {
       this.ended = error.message
     })
@@ -92,10 +99,36 @@ export class ScriptedFileServer {
     })
   }
 
-  /** Answers a command, in place of an answer that was given before. */
+  /** A command of a group goes to whoever answers it by itself. One that nobody answers gets no ack. */
+  #answerGrouped(command: string, argument: unknown, bytes: Uint8Array | null): Promise<GroupedAnswer> {
+    return new Promise((resolve, reject) => {
+      const args = command === 'upload-file' ? [argument, bytes] : [argument]
+      this.#answers.get(command)?.(...args, (ack: unknown) => {
+        const { ok, error, copy, bytes: body, ...rest } = (ack ?? {}) as Record<string, unknown>
+        if (ok === false) return reject(fromWireError(error))
+        const { partDigests, ...placed } = (copy ?? {}) as Record<string, unknown>
+        const result = copy === undefined ? rest : { ...rest, copy: placed }
+        const carried = body ?? partDigests
+        resolve({
+          result: ok === true ? result : (ack as object),
+          bytes: carried instanceof Uint8Array ? carried : null,
+        })
+      })
+    })
+  }
+
+  /**
+   * Answers a command, in place of an answer that was given before. What an ack has of `bytes` or part digests travels as
+   * bytes; an upload that opens a stream has null for them.
+   */
   answer(event: string, handle: (...args: never[]) => void): void {
+    const answer = handle as (...args: unknown[]) => void
+    this.#answers.set(event, answer)
     this.socket.off(event)
-    this.socket.on(event, handle as (...args: unknown[]) => void)
+    this.socket.on(event, (...args: unknown[]) => {
+      if (event === 'upload-file') args.splice(1, 0, null)
+      answer(...args)
+    })
   }
 
   /** Sends a message and gives its ack, or `no ack` where the connection ends before. */
@@ -171,7 +204,7 @@ export function linkOf(registry: FileServerRegistry, peer: ScriptedFileServer): 
 
 /** What nothing may be left of, however a command ended. */
 export const leftOf = (link: FileServerLink) => ({
-  waiting: link.peer.waitingCount,
+  waiting: link.waitingCount,
   outboundBytes: link.outbound.usedBytes,
   inboundBytes: link.inbound.usedBytes,
   streams: link.streams.openCount,

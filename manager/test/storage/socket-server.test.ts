@@ -80,8 +80,8 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 1/],
-  ['a newer protocol', { protocol: 2, more: 1 }, /the file-server speaks version 2, this manager 1/],
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 2/],
+  ['a newer protocol', { protocol: 3, more: 1 }, /the file-server speaks version 3, this manager 2/],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },
@@ -161,7 +161,7 @@ test('the same process that comes again replaces its stale connection', async ()
   const [serverId, bootId] = [newServerId(), '1'.repeat(16)]
   const stale = dial({ serverId, bootId })
   const before = await linkOf(registry, stale)
-  const call = before.call('delete-file', [{}], { deadlineMs: 60_000 }).catch((error: { name: string }) => error.name)
+  const call = before.call('transfer-file', [{}], { deadlineMs: 60_000 }).catch((error: { name: string }) => error.name)
   const fresh = dial({ serverId, bootId })
   await ended(stale)
   await vi.waitFor(() => expect(registry.find(serverId)?.isConnected).toBe(true))

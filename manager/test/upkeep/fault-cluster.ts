@@ -122,9 +122,9 @@ export class FaultCluster implements AsyncDisposable {
   async read(name: string, by: ManagerParts = this.first): Promise<Buffer | null> {
     const record = await by.records.findLive(name as FileName)
     if (record === null) return null
-    const context = { isAhead: false, requestId: 'test', signal: never(), log: quiet }
+    const context = { requestId: 'test', signal: never(), log: quiet }
     const parts: Buffer[] = []
-    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context)) parts.push(part)
+    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context, false)) parts.push(part)
     return Buffer.concat(parts)
   }
 

@@ -33,6 +33,13 @@ export const errorTable = {
     message: 'The slot holds another copy',
     shownAs: 'FILE_UNAVAILABLE',
   },
+  RECORD_NOT_SENT: {
+    code: 112,
+    status: 503,
+    isRetryable: true,
+    message: 'The record had no turn at the database in time, and will not come',
+    shownAs: 'DATABASE_UNAVAILABLE',
+  },
   COPY_DISCARDED: {
     code: 102,
     status: 503,

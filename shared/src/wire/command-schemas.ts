@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ErrorName } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 import { isClusterId, isCopyId, isDigest, isServerId, isSlot } from '../ids.ts'
-import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
+import { INLINE_MAX_BYTES, INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
 import type * as wire from './events.ts'
 
 /** Parsers of everything that arrives over the wire: strict, so that a peer's mistake is an error and never a surprise. */
@@ -19,8 +19,10 @@ const bytes = z.custom<Uint8Array>(
   (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,
   'not bytes',
 )
-const storedCopy = z.strictObject({ copyId, slot, sizeBytes, sha256: digest, partDigests: bytes })
+const placedCopy = z.strictObject({ copyId, slot, sizeBytes, sha256: digest })
+const storedCopy = placedCopy.extend({ partDigests: bytes })
 const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
+const spanOfCopy = namedCopy.extend({ sizeBytes: sizeBytes.nullable(), offset: sizeBytes })
 const cursor = z.strictObject({ where: z.enum(['tree', 'quarantine']), slot })
 
 const schemas = {
@@ -33,7 +35,10 @@ const schemas = {
     name: z.string().max(100),
   }),
   challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
-  welcome: z.strictObject({ managers: z.array(z.url({ protocol: /^https?$/ })).max(100) }),
+  welcome: z.strictObject({
+    managers: z.array(z.url({ protocol: /^https?$/ })).max(100),
+    isReferral: z.boolean().default(false),
+  }),
   heartbeat: z.strictObject({
     fileCount: count,
     sizeBytes: count,
@@ -51,7 +56,8 @@ const schemas = {
   }),
   uploadFrame: z.strictObject({ copyId, seq: count }),
   uploadEnd: z.strictObject({ copyId, frameCount: count }),
-  downloadFile: namedCopy.extend({ offset: sizeBytes, length: sizeBytes, streamId: hex(16), requestId }),
+  readFile: spanOfCopy.extend({ length: count.max(INLINE_MAX_BYTES) }),
+  downloadFile: spanOfCopy.extend({ length: sizeBytes, streamId: hex(16), requestId }),
   transferFile: namedCopy.extend({ streamId: hex(16) }),
   deleteFile: z.strictObject({ copyId, slot: slot.nullable(), requestId }),
   listCopies: z.strictObject({ cursor, limit: count.min(1).max(INVENTORY_PAGE) }),
@@ -59,15 +65,8 @@ const schemas = {
   namedCopy,
   streamFrame: z.strictObject({ streamId: hex(16), seq: count, isLast: z.boolean() }),
   streamError: z.strictObject({ streamId: hex(16), error: z.unknown() }),
-  uploadAck: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('stored'), copy: storedCopy, workMs: z.number().min(0) }),
-    z.object({ kind: z.literal('go-on') }),
-  ]),
+  uploadAck: z.object({ copy: placedCopy, workMs: z.number().min(0) }),
   uploadEndAck: z.object({ copy: storedCopy }),
-  downloadAck: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('inline'), bytes }),
-    z.object({ kind: z.literal('stream') }),
-  ]),
   transferAck: z.object({ sizeBytes }),
   deleteAck: z.object({ existed: z.boolean() }),
   suspectAck: z.object({ agesMs: z.array(z.number().min(0)).max(INVENTORY_PAGE) }),
@@ -86,6 +85,7 @@ export const wireSchemas: {
   readonly uploadFile: z.ZodType<wire.UploadFile>
   readonly uploadFrame: z.ZodType<wire.UploadFrame>
   readonly uploadEnd: z.ZodType<wire.UploadEnd>
+  readonly readFile: z.ZodType<wire.ReadFile>
   readonly downloadFile: z.ZodType<wire.DownloadFile>
   readonly transferFile: z.ZodType<wire.TransferFile>
   readonly deleteFile: z.ZodType<wire.DeleteFile>
@@ -96,7 +96,6 @@ export const wireSchemas: {
   readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
   readonly uploadAck: z.ZodType<wire.UploadAck>
   readonly uploadEndAck: z.ZodType<{ copy: wire.StoredCopy }>
-  readonly downloadAck: z.ZodType<wire.DownloadAck>
   readonly transferAck: z.ZodType<{ sizeBytes: number }>
   readonly deleteAck: z.ZodType<{ existed: boolean }>
   readonly suspectAck: z.ZodType<{ agesMs: number[] }>

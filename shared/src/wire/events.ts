@@ -11,18 +11,23 @@ export interface ManagerToFileServerEvents {
   /** The handshake is done; `managers` are the addresses of all managers, to dial them too. */
   welcome: (welcome: Welcome, ack: Ack<object>) => void
 
-  /** Stores a new copy. Inline: the bytes come along and the ack says where they are. Stream: the ack says "go on". */
-  'upload-file': (command: UploadFile, bytes: Uint8Array | null, ack: Ack<UploadAck>) => void
+  /**
+   * Commands on small bodies, several in one message (`group.ts`), each `[id, command, argument]` with its bytes:
+   * `upload-file` (UploadFile with the whole body; UploadAck with its part digests), `download-file` (ReadFile; an ack with
+   * the bytes), `delete-file` (DeleteFile; DeleteAck): removes that one copy, ends an upload of it, running or yet to come;
+   * unknown, or not there any more, is success.
+   */
+  commands: (group: Uint8Array) => void
+
+  /** Opens a stream that stores a new copy; its frames may come after the ack. */
+  'upload-file': (command: UploadFile, ack: Ack<object>) => void
   'upload-frame': (frame: UploadFrame, bytes: Uint8Array, ack: Ack<object>) => void
   'upload-end': (end: UploadEnd, ack: Ack<{ readonly copy: StoredCopy }>) => void
 
-  /** Bytes `offset` to `offset + length` of a copy: in the ack when they are few, else as stream frames. */
-  'download-file': (command: DownloadFile, ack: Ack<DownloadAck>) => void
+  /** Bytes `offset` to `offset + length` of a copy, as stream frames. */
+  'download-file': (command: DownloadFile, ack: Ack<object>) => void
   /** The whole copy as stream frames, for the manager to relay to another file-server. */
   'transfer-file': (command: TransferFile, ack: Ack<{ readonly sizeBytes: number }>) => void
-  /** Removes that one copy. Unknown, or not there any more, is success. Also ends an upload of it, running or yet to come. */
-  'delete-file': (command: DeleteFile, ack: Ack<{ readonly existed: boolean }>) => void
-
   /** A page of the inventory, in slot order, the quarantine after the tree. */
   'list-copies': (command: ListCopies, ack: Ack<CopyPage>) => void
   /** Starts (or reads) the clock of copies that no record names. */
@@ -35,10 +40,15 @@ export interface ManagerToFileServerEvents {
 }
 
 export interface FileServerToManagerEvents {
+  /** The acks of `commands` that became ready together, each `[id, error or null, result]` with its bytes. */
+  acks: (group: Uint8Array) => void
   heartbeat: (heartbeat: Heartbeat) => void
   'stream-frame': (frame: StreamFrame, bytes: Uint8Array, ack: Ack<object>) => void
   'stream-error': (failure: { readonly streamId: string; readonly error: WireError }, ack: Ack<object>) => void
 }
+
+/** The commands that travel in groups. */
+export type GroupedCommand = 'upload-file' | 'download-file' | 'delete-file'
 
 export type Ack<T> = (result: WireResult<T>) => void
 
@@ -71,6 +81,8 @@ export interface ChallengeAnswer {
 
 export interface Welcome {
   readonly managers: readonly string[]
+  /** Several managers share this address: it only tells theirs, and the connection ends. */
+  readonly isReferral: boolean
 }
 
 export interface Heartbeat {
@@ -97,9 +109,12 @@ export interface UploadFile {
   readonly requestId: string
 }
 
-export type UploadAck =
-  /** `workMs`: the part of the ack's delay that was the file-server's work, not the link's. */
-  { readonly kind: 'stored'; readonly copy: StoredCopy; readonly workMs: number } | { readonly kind: 'go-on' }
+export interface UploadAck {
+  /** Its part digests are the bytes of the ack. */
+  readonly copy: Omit<StoredCopy, 'partDigests'>
+  /** The part of the ack's delay that was the file-server's work, not the link's. */
+  readonly workMs: number
+}
 
 export interface UploadFrame {
   readonly copyId: CopyId
@@ -127,15 +142,19 @@ export interface NamedCopy {
   readonly sha256: Digest
 }
 
-export interface DownloadFile extends NamedCopy {
+/** A span that fits into an ack. */
+export interface ReadFile extends NamedCopy {
+  /** Of the copy, by its record: one of another size is refused. null where it is not known. */
+  readonly sizeBytes: number | null
   readonly offset: number
   readonly length: number
-  /** 16 hex digits; names the stream should one be needed. */
+}
+
+export interface DownloadFile extends ReadFile {
+  /** 16 hex digits. */
   readonly streamId: string
   readonly requestId: string
 }
-
-export type DownloadAck = { readonly kind: 'inline'; readonly bytes: Uint8Array } | { readonly kind: 'stream' }
 
 export interface TransferFile extends NamedCopy {
   readonly streamId: string

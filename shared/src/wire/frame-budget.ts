@@ -27,13 +27,17 @@ export class FrameBudget {
     return this.#usedBytes
   }
 
+  /** Takes the room if it is there and nobody waits for it. Give the bytes back with `release`. */
+  tryAcquire(bytes: number): boolean {
+    const isThere = this.#waiters.length === 0 && this.#hasRoom(bytes)
+    if (isThere) this.#usedBytes += bytes
+    return isThere
+  }
+
   /** Waits for room; a message larger than the whole budget goes alone. Give the bytes back with `release`. */
   async acquire(bytes: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
-    if (this.#waiters.length === 0 && this.#hasRoom(bytes)) {
-      this.#usedBytes += bytes
-      return
-    }
+    if (this.tryAcquire(bytes)) return
     await new Promise<void>((resolve, reject) => {
       const cancel = (): void => {
         const index = this.#waiters.indexOf(waiter)

@@ -68,8 +68,8 @@ export class Peer {
   }
 }
 
-/** INTERNAL would say that the failure is on this side. */
-function failureOf(wire: unknown): StoreError {
+/** The failure that an ack names. INTERNAL would say that it is on this side. */
+export function failureOf(wire: unknown): StoreError {
   const error = fromWireError(wire)
   return error.name === 'INTERNAL' ? new StoreError('BAD_ANSWER', error.detail) : error
 }

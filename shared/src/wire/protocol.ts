@@ -1,5 +1,5 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** The Socket.IO namespace that file-servers dial. Every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'
@@ -10,6 +10,8 @@ export const PING_INTERVAL_MS = 10_000
 /** A frame of 256 KiB at 50 KB/s takes 5 s. */
 export const PING_TIMEOUT_MS = 20_000
 export const HEARTBEAT_INTERVAL_MS = 3_000
+/** What changes on a file-server is told within this. */
+export const HEARTBEAT_CHANGE_MS = 200
 
 /**
  * An upload from which no frame came for this long is given up by the file-server. A frame waits for its 256 KiB to come

@@ -9,7 +9,8 @@ const namedCopy = { copyId, slot: 0, sha256 }
 const good = {
   uploadFile: { copyId, encoding: 'base64', sizeBytes: null, sha256: null, requestId: 'r' },
   uploadFrame: { copyId, seq: 0 },
-  downloadFile: { ...namedCopy, offset: 0, length: 1, streamId: 'ef'.repeat(8), requestId: 'r' },
+  readFile: { ...namedCopy, sizeBytes: 1, offset: 0, length: 1 },
+  downloadFile: { ...namedCopy, sizeBytes: null, offset: 0, length: 1, streamId: 'ef'.repeat(8), requestId: 'r' },
   transferFile: { ...namedCopy, streamId: 'ef'.repeat(8) },
   deleteFile: { copyId, slot: null, requestId: 'r' },
   namedCopy,

@@ -1,0 +1,24 @@
+/**
+ * Remembers the newest entries, `limit` of them at least and twice as many at most. In two generations: taking the oldest
+ * entries out of one map one by one leaves holes that every look at its beginning has to pass.
+ */
+export class RecentMap<K, V> {
+  readonly #limit: number
+  #young = new Map<K, V>()
+  #old = new Map<K, V>()
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  get(key: K): V | undefined {
+    return this.#young.get(key) ?? this.#old.get(key)
+  }
+
+  set(key: K, value: V): void {
+    this.#young.set(key, value)
+    if (this.#young.size < this.#limit) return
+    this.#old = this.#young
+    this.#young = new Map()
+  }
+}

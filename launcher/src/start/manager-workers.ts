@@ -1,0 +1,30 @@
+import { availableParallelism, totalmem } from 'node:os'
+
+const GIB = 1024 ** 3
+/** Beyond this the file-servers and mongod of one machine are what is waited for. */
+const MAX_WORKERS = 8
+
+export interface MachineSize {
+  readonly coreCount: number
+  readonly memoryBytes: number
+}
+
+/** Of the container, where it bounds the memory. */
+export function measureMachine(): MachineSize {
+  const bound = process.constrainedMemory()
+  const memoryBytes = bound > 0 ? Math.min(bound, totalmem()) : totalmem()
+  return { coreCount: availableParallelism(), memoryBytes }
+}
+
+/**
+ * One manager process for every two cores and every GiB: of an upload's CPU the manager takes half, file-servers and mongod
+ * the rest. A manager that listens on every address without a MANAGER_URL stays one process: nobody could tell
+ * file-servers elsewhere where its workers are.
+ */
+export function chooseWorkerCount(
+  { coreCount, memoryBytes }: MachineSize,
+  { host, managerUrl }: { readonly host: string; readonly managerUrl: string | undefined },
+): number {
+  if (['0.0.0.0', '::'].includes(host) && managerUrl === undefined) return 1
+  return Math.max(1, Math.min(MAX_WORKERS, Math.floor(coreCount / 2), Math.floor(memoryBytes / GIB)))
+}

@@ -1,0 +1,85 @@
+import type { IncomingMessage } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileName } from '@holdfast/shared/file-name'
+import type { Encoding } from '@holdfast/shared/wire/events'
+import type { BodyEvent, BodyScanner } from './body-scanner.ts'
+import type { IncomingFile } from './incoming-file.ts'
+import { type RequestBytesOptions, readRequestBytes } from './request-bytes.ts'
+
+/** Reads a body that announced `length` bytes, and scans it in one go. @throws StoreError, as `IncomingFile` does */
+export async function openWholeFile(
+  request: IncomingMessage,
+  length: number,
+  scanner: BodyScanner,
+  options: RequestBytesOptions,
+): Promise<IncomingFile> {
+  try {
+    const body = await readBody(request, length, options)
+    const events = scanner.push(body)
+    const scan = new WholeScan(Array.isArray(events) ? events : await events)
+    const last = scanner.end()
+    scan.take(Array.isArray(last) ? last : await last)
+    return scan.file()
+  } catch (error) {
+    scanner.close?.()
+    throw error
+  }
+}
+
+async function readBody(request: IncomingMessage, length: number, options: RequestBytesOptions): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let readBytes = 0
+  for await (const chunk of readRequestBytes(request, options)) {
+    chunks.push(chunk)
+    readBytes += chunk.length
+    if (readBytes >= length) break
+  }
+  const [first] = chunks
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, readBytes)
+}
+
+/** What a scanner says of a whole body. */
+class WholeScan {
+  #encoding: Encoding | null = null
+  #name: FileName | null = null
+  #earlyName: FileName | null = null
+  readonly #bytes: Buffer[] = []
+
+  constructor(events: readonly BodyEvent[]) {
+    this.take(events)
+  }
+
+  take(events: readonly BodyEvent[]): void {
+    for (const event of events) {
+      switch (event.kind) {
+        case 'name':
+          this.#name = event.name
+          break
+        case 'file':
+          this.#encoding = event.encoding
+          this.#earlyName = this.#name
+          break
+        case 'bytes':
+          this.#bytes.push(event.bytes)
+          break
+        case 'file-end':
+          break
+        default:
+          event satisfies never
+      }
+    }
+  }
+
+  file(): IncomingFile {
+    const [encoding, name, earlyName] = [this.#encoding, this.#name, this.#earlyName]
+    if (encoding === null || name === null)
+      throw new StoreError('INTERNAL', 'a scanner found no file and did not say so')
+    const [first] = this.#bytes
+    const bytes = this.#bytes.length === 1 && first !== undefined ? first : Buffer.concat(this.#bytes)
+    return { encoding, earlyName, whole: { name, bytes }, bytes: once(bytes), finish: () => Promise.resolve(name) }
+  }
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
+  if (bytes.length > 0) yield bytes
+}

@@ -1,0 +1,101 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { ASK_DEADLINE_MS } from './database.ts'
+
+/** Items that go together. */
+const MAX_GROUP = 128
+/** Groups in flight. A second one is prepared and carried out while the first waits for the disk. */
+const MAX_IN_FLIGHT = 2
+/** Items that wait. Requests are bounded, so this is never met in earnest. */
+const MAX_WAITING = 20_000
+
+/** What became of one item. */
+export type GroupOutcome<R> =
+  | { readonly kind: 'done'; readonly result: R }
+  /** The time ran out while it waited for its turn: it was not asked for and will not be. */
+  | { readonly kind: 'unsent' }
+  /** The connection or the time ran out: it may have been carried out, or may be yet. */
+  | { readonly kind: 'unknown'; readonly cause: unknown }
+
+interface Waiting<T, R> {
+  readonly item: T
+  readonly settle: (outcome: GroupOutcome<R>) => void
+}
+
+/**
+ * Work on the database that is cheaper for many than for each: what becomes ready while groups are in flight goes together
+ * in the next one. Each caller has an outcome and a deadline of its own. An item is part of a group that begins after it
+ * was handed in, so a read sees all that was written before.
+ */
+export class GroupedWork<T, R> {
+  readonly #run: (items: readonly T[]) => Promise<readonly R[]>
+  #waiting: Waiting<T, R>[] = []
+  #inFlightCount = 0
+  #isScheduled = false
+
+  /** @param run carries a group out; its results in the order of the items. */
+  constructor(run: (items: readonly T[]) => Promise<readonly R[]>) {
+    this.#run = run
+  }
+
+  /** @throws OVERLOADED at once where too many wait */
+  add(item: T): Promise<GroupOutcome<R>> {
+    if (this.#waiting.length >= MAX_WAITING) throw new StoreError('OVERLOADED')
+    return new Promise((resolve) => {
+      const waiting: Waiting<T, R> = {
+        item,
+        settle: (outcome) => {
+          clearTimeout(timer)
+          resolve(outcome)
+        },
+      }
+      const timer = setTimeout(() => this.#giveUp(waiting), ASK_DEADLINE_MS)
+      this.#waiting.push(waiting)
+      this.#schedule()
+    })
+  }
+
+  /** At the end of this turn of the event loop: requests that came together go together. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#inFlightCount === MAX_IN_FLIGHT) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      while (this.#waiting.length > 0 && this.#inFlightCount < MAX_IN_FLIGHT) {
+        this.#inFlightCount++
+        void this.#carryOut(this.#waiting.splice(0, MAX_GROUP))
+      }
+    })
+  }
+
+  #giveUp(waiting: Waiting<T, R>): void {
+    const index = this.#waiting.indexOf(waiting)
+    if (index >= 0) this.#waiting.splice(index, 1)
+    waiting.settle(index >= 0 ? { kind: 'unsent' } : { kind: 'unknown', cause: undefined })
+  }
+
+  async #carryOut(group: readonly Waiting<T, R>[]): Promise<void> {
+    try {
+      const results = await this.#run(group.map(({ item }) => item))
+      for (const [index, { settle }] of group.entries()) settle({ kind: 'done', result: results[index] as R })
+    } catch (cause) {
+      for (const { settle } of group) settle({ kind: 'unknown', cause })
+    }
+    this.#inFlightCount--
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+}
+
+/** For work whose caller need not know whether it was carried out. @throws DATABASE_UNAVAILABLE */
+export function resultOf<R>(outcome: GroupOutcome<R>): R {
+  switch (outcome.kind) {
+    case 'done':
+      return outcome.result
+    case 'unsent':
+      throw new StoreError('DATABASE_UNAVAILABLE', 'no turn in time')
+    case 'unknown':
+      if (outcome.cause instanceof StoreError) throw outcome.cause
+      throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause: outcome.cause })
+    default:
+      return outcome satisfies never
+  }
+}

@@ -1,0 +1,30 @@
+import type { AddressInfo, Server } from 'node:net'
+import { StartError } from '@holdfast/shared/node/run-service'
+
+export interface ListenOptions {
+  readonly host: string
+  readonly port: number
+}
+
+/** An address to listen on that is none to dial. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
+/** @returns its URL. @throws StartError where the port is taken */
+export async function listen(server: Server, { host, port }: ListenOptions): Promise<URL> {
+  await new Promise<void>((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException): void => {
+      reject(
+        error.code === 'EADDRINUSE' ? new StartError(`Port ${port} on ${host} is taken by another process.`) : error,
+      )
+    }
+    server.once('error', refuse)
+    server.listen(port, host, () => {
+      server.off('error', refuse)
+      resolve()
+    })
+  })
+  const { address, port: actualPort, family } = server.address() as AddressInfo
+  return new URL(`http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`)
+}

@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { Service } from '@holdfast/shared/node/run-service'
+import { ConnectionDealer } from './connection-dealer.ts'
+import { listen } from './listen.ts'
+import { planRestart } from './restart-delay.ts'
+import { CONNECTION, isWorkerState, siblingsOf, TAKEN, type WorkerState } from './worker-messages.ts'
+import { ownPortOf } from './worker-settings.ts'
+
+export interface PrimaryOptions {
+  /** What a worker runs. */
+  readonly script: string
+  readonly workerCount: number
+  readonly host: string
+  /** 0: a free one. */
+  readonly port: number
+  /** The first of the workers' own ports; 0: free ones. */
+  readonly firstWorkerPort: number
+}
+
+/** Where one worker after the other runs. */
+interface Place {
+  readonly number: number
+  worker: RunningWorker | null
+  failureCount: number
+  ownPort: number
+  timer: NodeJS.Timeout | undefined
+}
+
+interface RunningWorker {
+  readonly child: ChildProcess
+  readonly startedAt: number
+  readonly give: (connection: Socket) => void
+  state: WorkerState | null
+}
+
+/**
+ * Several manager processes behind one port: the primary owns the port, deals the connections to the workers, and starts
+ * again what dies. It serves nothing itself and keeps nothing; workers end with it, for their channel closes.
+ */
+export class Primary implements Service {
+  readonly #options: PrimaryOptions
+  readonly #log: Logger
+  readonly #places: readonly Place[]
+  readonly #dealer = new ConnectionDealer()
+  readonly #server: Server
+  #port = 0
+  #isClosing = false
+
+  private constructor(options: PrimaryOptions, log: Logger) {
+    this.#options = options
+    this.#log = log
+    this.#server = createServer({ pauseOnConnect: true }, (connection) => this.#dealer.deal(connection))
+    this.#places = Array.from({ length: options.workerCount }, (_, number) => ({
+      number,
+      worker: null,
+      failureCount: 0,
+      ownPort: 0,
+      timer: undefined,
+    }))
+  }
+
+  static async start(options: PrimaryOptions, log: Logger): Promise<Primary> {
+    const primary = new Primary(options, log)
+    const { port } = await listen(primary.#server, options)
+    primary.#port = Number(port)
+    for (const place of primary.#places) primary.#fork(place)
+    return primary
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true
+    this.#server.close()
+    const running = this.#places.flatMap(({ worker, timer }) => {
+      clearTimeout(timer)
+      return worker === null ? [] : [worker]
+    })
+    // Each bounds its own shutdown, as this process does.
+    await Promise.all(
+      running.map(async (worker) => {
+        this.#dealer.remove(worker)
+        const exited = once(worker.child, 'exit')
+        worker.child.kill('SIGTERM')
+        await exited
+      }),
+    )
+    this.#dealer.close()
+  }
+
+  #fork(place: Place): void {
+    const { script, firstWorkerPort } = this.#options
+    place.ownPort = ownPortOf(firstWorkerPort, place.number, place.ownPort)
+    const child = fork(script, [], {
+      env: {
+        ...process.env,
+        PORT: String(this.#port),
+        MANAGER_WORKER_PORT: String(place.ownPort),
+        MANAGER_IS_WORKER: 'true',
+      },
+    })
+    const worker: RunningWorker = {
+      child,
+      startedAt: performance.now(),
+      state: null,
+      give: (connection) => child.send(CONNECTION, connection, { keepOpen: true }, ignoreEnded),
+    }
+    place.worker = worker
+    child.on('message', (message: unknown) => {
+      if (message === TAKEN) this.#dealer.took(worker)
+      else if (isWorkerState(message)) this.#note(place, worker, message)
+    })
+    child.on('error', (error) => this.#log.warn({ worker: place.number + 1, err: error }, 'worker not reached'))
+    child.once('exit', (code, signal) => this.#restart(place, worker, signal ?? `exit code ${code}`))
+  }
+
+  #note(place: Place, worker: RunningWorker, state: WorkerState): void {
+    const hasServed = worker.state?.isServing === true
+    worker.state = state
+    place.ownPort = state.ownPort
+    if (state.isServing && !hasServed && !this.#isClosing) this.#dealer.add(worker)
+    this.#tellSiblings()
+  }
+
+  #restart(place: Place, worker: RunningWorker, how: string): void {
+    place.worker = null
+    this.#dealer.remove(worker)
+    if (this.#isClosing) return
+    // Perhaps its port was taken.
+    if (worker.state === null) place.ownPort = 0
+    const livedMs = performance.now() - worker.startedAt
+    const hasServed = worker.state?.isServing === true
+    const { delayMs, failureCount } = planRestart(
+      { livedMs, hasServed, failureCount: place.failureCount },
+      Math.random(),
+    )
+    place.failureCount = failureCount
+    this.#log.warn({ worker: place.number + 1, how, delayMs: Math.round(delayMs) }, 'worker ended, started again')
+    this.#tellSiblings()
+    place.timer = setTimeout(() => this.#fork(place), delayMs)
+  }
+
+  #tellSiblings(): void {
+    const running = this.#places.flatMap(({ worker }) => (worker === null ? [] : [worker]))
+    const siblings = siblingsOf(running.flatMap(({ state }) => (state === null ? [] : [state])))
+    for (const { child } of running) if (child.connected) child.send(siblings, ignoreEnded)
+  }
+}
+
+/** A worker that ends while it is told something shows in its exit. */
+function ignoreEnded(): void {}

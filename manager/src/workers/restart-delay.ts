@@ -1,0 +1,25 @@
+import { retryDelayMs } from '@holdfast/shared/retry-delay'
+
+/** A worker that served for this long had started well. */
+const GOOD_AFTER_MS = 10_000
+const BACK_OFF = { baseMs: 500, maxMs: 30_000 }
+
+export interface WorkerEnd {
+  /** From its start. */
+  readonly livedMs: number
+  readonly hasServed: boolean
+  /** How many in this place did not last before it. */
+  readonly failureCount: number
+}
+
+export interface Restart {
+  readonly delayMs: number
+  readonly failureCount: number
+}
+
+/** At once where it had started well or failed for the first time; those that keep failing wait longer each time. */
+export function planRestart({ livedMs, hasServed, failureCount }: WorkerEnd, random: number): Restart {
+  if (hasServed && livedMs >= GOOD_AFTER_MS) return { delayMs: 0, failureCount: 0 }
+  const isFirst = failureCount === 0 && hasServed
+  return { delayMs: isFirst ? 0 : retryDelayMs(failureCount, random, BACK_OFF), failureCount: failureCount + 1 }
+}

@@ -1,0 +1,61 @@
+import type { FileName } from '@holdfast/shared/file-name'
+import type { mongo } from 'mongoose'
+import { beforeAll, expect, test } from 'vitest'
+import type { FileRecord } from '../../src/files/file.model.ts'
+import { deleteAll, forgetAll, lookUpAll } from '../../src/files/record-groups.ts'
+import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
+
+const used = useDatabase()
+let collection: mongo.Collection<FileRecord>
+beforeAll(() => {
+  collection = used.model.collection as unknown as mongo.Collection<FileRecord>
+})
+
+async function insert(...names: string[]): Promise<FileRecord[]> {
+  const records = names.map((name) => newRecord(name))
+  await collection.insertMany(records)
+  return records
+}
+const named = (name: string): FileName => name as FileName
+
+test('looks up many names at once: each its own record, or none', async () => {
+  const [a, b] = [newName(), newName()]
+  const [first, second] = await insert(a, b)
+  const found = await lookUpAll(collection, [b, 'nobody', a, b].map(named))
+  expect(found.map((record) => record?._id)).toEqual([second?._id, undefined, first?._id, second?._id])
+})
+
+test('records too large for one reply are all found', async () => {
+  const names = Array.from({ length: 70 }, newName)
+  await collection.insertMany(names.map((name) => newRecord(name, { partDigests: Buffer.alloc(256 * 1024, 1) })))
+  const found = await lookUpAll(collection, names.map(named))
+  expect(found.map((record) => record?.name)).toEqual(names)
+})
+
+test('deletes many at once, and tells each caller whether it was its delete', async () => {
+  const [a, b] = [newName(), newName()]
+  const [first, second] = await insert(a, b)
+  const deleted = await deleteAll(collection, [a, 'nobody', b, a].map(named))
+  expect(deleted.map((record) => record?._id)).toEqual([first?._id, undefined, second?._id, undefined])
+  expect(deleted[0]).toMatchObject({ state: 'deleted', chunks: first?.chunks })
+  expect(await deleteAll(collection, [a, b].map(named))).toEqual([null, null])
+})
+
+test('of groups that delete the same files at the same time each file goes to one of them', async () => {
+  const names = Array.from({ length: 40 }, newName)
+  await insert(...names)
+  const groups = await Promise.all(Array.from({ length: 5 }, () => deleteAll(collection, names.map(named))))
+  const taken = groups.flat().filter((record) => record !== null)
+  expect(taken.map((record) => record.name).sort()).toEqual([...names].sort())
+})
+
+test('forgets deleted records, and no live one', async () => {
+  const [a, b] = [newName(), newName()]
+  const [first, second] = await insert(a, b)
+  await deleteAll(collection, [named(a)])
+  await forgetAll(
+    collection,
+    [first, second].flatMap((record) => (record === undefined ? [] : [record._id])),
+  )
+  expect(await collection.find({ name: { $in: [named(a), named(b)] } }).toArray()).toMatchObject([{ name: b }])
+})

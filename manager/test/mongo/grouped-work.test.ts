@@ -1,0 +1,86 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { afterEach, expect, test, vi } from 'vitest'
+import { ASK_DEADLINE_MS } from '../../src/mongo/database.ts'
+import { GroupedWork, resultOf } from '../../src/mongo/grouped-work.ts'
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Work whose groups end when the test says so. */
+function heldWork() {
+  const groups: { items: readonly number[]; finish: (results: number[]) => void; fail: (error: Error) => void }[] = []
+  const work = new GroupedWork<number, number>(
+    (items) => new Promise((finish, fail) => groups.push({ items, finish, fail })),
+  )
+  return { groups, work }
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('what comes in one turn goes together, at most two groups of at most 128 at once', async () => {
+  const { groups, work } = heldWork()
+  const outcomes = Array.from({ length: 300 }, (_, index) => work.add(index))
+  await turn()
+  expect(groups.map(({ items }) => items.length)).toEqual([128, 128])
+  groups[0]?.finish([...(groups[0]?.items ?? [])])
+  expect(await outcomes[127]).toEqual({ kind: 'done', result: 127 })
+  await turn()
+  expect(groups.map(({ items }) => items.length)).toEqual([128, 128, 44])
+  for (const { items, finish } of groups) finish([...items])
+  expect(await Promise.all(outcomes)).toEqual(outcomes.map((_, index) => ({ kind: 'done', result: index })))
+})
+
+test('an item is never part of a group that began before it came', async () => {
+  const { groups, work } = heldWork()
+  void work.add(1)
+  await turn()
+  void work.add(2)
+  await turn()
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2]])
+})
+
+test('a group that fails is unknown to each of its callers, and the next one is carried out', async () => {
+  const { groups, work } = heldWork()
+  const failing = [work.add(1), work.add(2)]
+  await turn()
+  const cause = new Error('connection closed')
+  groups[0]?.fail(cause)
+  expect(await Promise.all(failing)).toEqual([
+    { kind: 'unknown', cause },
+    { kind: 'unknown', cause },
+  ])
+  const next = work.add(3)
+  await turn()
+  groups[1]?.finish([30])
+  expect(resultOf(await next)).toBe(30)
+})
+
+test('at its deadline an item that still waits is unsent for good, one in flight is unknown', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { groups, work } = heldWork()
+  const first = work.add(1)
+  await turn()
+  const second = work.add(2)
+  await turn()
+  const third = work.add(3)
+  await turn()
+  vi.advanceTimersByTime(ASK_DEADLINE_MS)
+  expect(await Promise.all([first, second, third])).toEqual([
+    { kind: 'unknown', cause: undefined },
+    { kind: 'unknown', cause: undefined },
+    { kind: 'unsent' },
+  ])
+  for (const { items, finish } of groups) finish([...items])
+  await turn()
+  expect(groups).toHaveLength(2)
+})
+
+test('what its caller is told of each outcome', () => {
+  expect(resultOf({ kind: 'done', result: null })).toBeNull()
+  expect(() => resultOf({ kind: 'unsent' })).toThrow(expect.objectContaining({ name: 'DATABASE_UNAVAILABLE' }))
+  expect(() => resultOf({ kind: 'unknown', cause: new Error('x') })).toThrow(
+    expect.objectContaining({ name: 'DATABASE_UNAVAILABLE' }),
+  )
+  const known = new StoreError('FILE_NOT_FOUND')
+  expect(() => resultOf({ kind: 'unknown', cause: known })).toThrow(known)
+})
