@@ -1,4 +1,4 @@
-import { createCipheriv, createHash } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 
 /** What large files repeat; a multiple of 3, so that base64 of the whole is the repeated base64 of it. Bytes. */
 export const BLOCK_BYTES = 768 * 1024
@@ -6,9 +6,8 @@ export const BLOCK_BYTES = 768 * 1024
 const SEED_COUNT = 64
 
 const block = makeBlock()
-const digests = new Map<string, string>()
 
-/** A file of the benchmark: its name says what is in it, so that any process can make or check the bytes. */
+/** A file of the benchmark: its number says what is in it, so that the bytes can be made and compared anywhere. */
 export interface BenchFile {
   readonly name: string
   readonly sizeBytes: number
@@ -20,11 +19,6 @@ export function nameFile(run: string, sizeBytes: number, count: number): BenchFi
   return { name: `bench-${run}-${sizeBytes}-${seed}-${count}`, sizeBytes, seed }
 }
 
-export function parseFileName(name: string): BenchFile | null {
-  const match = /^bench-\w+-(\d+)-(\d+)-\d+$/.exec(name)
-  return match === null ? null : { name, sizeBytes: Number(match[1]), seed: Number(match[2]) }
-}
-
 /** The bytes of a file, in pieces of at most a block: random, hence not to be compressed by anyone. */
 export function* contentOf({ sizeBytes, seed }: BenchFile): Generator<Buffer> {
   const start = sizeBytes > BLOCK_BYTES / 2 ? 0 : seed * 1024
@@ -32,15 +26,11 @@ export function* contentOf({ sizeBytes, seed }: BenchFile): Generator<Buffer> {
     yield block.subarray(start, start + Math.min(left, BLOCK_BYTES))
 }
 
-export function digestOf(file: BenchFile): string {
-  const key = `${file.sizeBytes} ${file.seed}`
-  const known = digests.get(key)
-  if (known !== undefined) return known
-  const hash = createHash('sha256')
-  for (const piece of contentOf(file)) hash.update(piece)
-  const digest = hash.digest('hex')
-  digests.set(key, digest)
-  return digest
+/** What stands at an offset of a file, up to the end of its piece. */
+export function contentAt({ sizeBytes, seed }: BenchFile, offset: number): Buffer {
+  const start = sizeBytes > BLOCK_BYTES / 2 ? 0 : seed * 1024
+  const at = offset % BLOCK_BYTES
+  return block.subarray(start + at, start + Math.min(BLOCK_BYTES, at + sizeBytes - offset))
 }
 
 /** The same bytes in every process and every run. */

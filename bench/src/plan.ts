@@ -1,34 +1,71 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
+export const partNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
+export type PartName = (typeof partNames)[number]
+
 export interface Plan {
-  readonly smallSizes: readonly number[]
-  readonly clients: readonly number[]
+  readonly mode: 'quick' | 'full' | 'long'
+  readonly small: readonly { readonly sizeBytes: number; readonly clients: number }[]
+  readonly clients: number
+  readonly smallBytes: number
   readonly rounds: number
   readonly sliceMs: number
+  /** Unmeasured load of each kind before anything is measured: code gets compiled. */
+  readonly warmMs: number
   /** How many files of each size are there to be downloaded. */
   readonly storedCount: number
   readonly largeBytes: number
   readonly largeRounds: number
+  readonly fileServerCounts: readonly number[]
+  readonly fileCounts: readonly number[]
+  /** How many files each system deletes in a round. */
+  readonly deleteCount: number
 }
 
-/** About 3 minutes. */
+/** About 5 minutes. */
 export const fullPlan: Plan = {
-  smallSizes: [4 * KIB, 64 * KIB],
-  clients: [1, 16, 64],
+  mode: 'full',
+  small: [
+    { sizeBytes: 4 * KIB, clients: 1 },
+    { sizeBytes: 4 * KIB, clients: 16 },
+    { sizeBytes: 4 * KIB, clients: 64 },
+    { sizeBytes: 64 * KIB, clients: 64 },
+  ],
+  clients: 64,
+  smallBytes: 4 * KIB,
   rounds: 3,
-  sliceMs: 1_000,
-  storedCount: 256,
+  sliceMs: 2_000,
+  warmMs: 10_000,
+  storedCount: 1_000,
   largeBytes: 256 * MIB,
   largeRounds: 2,
+  fileServerCounts: [1, 3, 9],
+  fileCounts: [1_000, 100_000],
+  deleteCount: 1_500,
 }
 
-/** About half a minute: to see that it works, not to compare. */
+/** Under a minute: to see that it works, not to compare. */
 export const quickPlan: Plan = {
   ...fullPlan,
-  rounds: 2,
-  sliceMs: 200,
-  storedCount: 64,
+  mode: 'quick',
+  rounds: 1,
+  sliceMs: 300,
+  warmMs: 300,
+  storedCount: 200,
   largeBytes: 64 * MIB,
   largeRounds: 1,
+  fileServerCounts: [1, 3],
+  fileCounts: [500, 2_000],
+  deleteCount: 300,
+}
+
+/** Quieter numbers, and a million files. */
+export const longPlan: Plan = {
+  ...fullPlan,
+  mode: 'long',
+  rounds: 7,
+  sliceMs: 2_000,
+  largeRounds: 5,
+  fileCounts: [1_000, 100_000, 1_000_000],
 }

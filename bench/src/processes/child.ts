@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
+const START_LIMIT_MS = 30_000
 const STOP_LIMIT_MS = 30_000
 const KEPT_BYTES = 8_000
 
@@ -10,7 +11,7 @@ export class Child implements AsyncDisposable {
   readonly #exited: Promise<unknown>
   #output = ''
 
-  constructor(script: URL, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(script: URL, args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}) {
     this.#process = spawn(process.execPath, [script.pathname, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -21,6 +22,10 @@ export class Child implements AsyncDisposable {
         this.#output = (this.#output + chunk.toString()).slice(-KEPT_BYTES)
       })
     }
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? -1
   }
 
   /** The end of what it printed, for when something goes wrong. */
@@ -34,12 +39,14 @@ export class Child implements AsyncDisposable {
 
   /** @returns the first message that it sends: its address. */
   async address(): Promise<string> {
-    const signal = AbortSignal.timeout(STOP_LIMIT_MS)
-    const message = once(this.#process, 'message', { signal }).then(([url]) => String(url))
-    const exited = this.#exited.then(() => {
-      throw new Error(`a server of the benchmark ended at its start:\n${this.#output}`)
-    })
-    return Promise.race([message, exited])
+    return String(await this.#message(START_LIMIT_MS))
+  }
+
+  /** @returns what it answers. */
+  async ask(message: object, limitMs: number): Promise<unknown> {
+    const answer = this.#message(limitMs)
+    this.#process.send(message)
+    return answer
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -48,5 +55,20 @@ export class Child implements AsyncDisposable {
     const timer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_LIMIT_MS)
     await this.#exited
     clearTimeout(timer)
+  }
+
+  async #message(limitMs: number): Promise<unknown> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(limitMs)])
+    const exited = once(this.#process, 'exit', { signal }).then(() => {
+      throw new Error(`a process of the benchmark ended:\n${this.#output}`)
+    })
+    try {
+      const [message] = await Promise.race([once(this.#process, 'message', { signal }), exited])
+      return message
+    } finally {
+      exited.catch(() => undefined)
+      over.abort()
+    }
   }
 }

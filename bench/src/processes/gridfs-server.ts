@@ -43,6 +43,13 @@ router.get('/file/:filename', async (ctx) => {
   ctx.type = 'application/octet-stream'
   ctx.body = download.pipe(new PassThrough())
 })
+router.delete('/file/:filename', async (ctx) => {
+  const filename = ctx.params.filename ?? ''
+  const [file] = await bucket.find({ filename }).limit(1).toArray()
+  if (file === undefined) return
+  await bucket.delete(file._id)
+  ctx.body = { filename, id: file._id.toHexString() }
+})
 
 const app = new Koa()
 app.use(router.routes())

@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { statfs } from 'node:fs/promises'
+import { cpus, platform, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Machine } from './result.ts'
+
+/** statfs(2): the magic numbers of file systems. */
+const fileSystems: Readonly<Record<number, string>> = {
+  61267: 'ext4',
+  16914836: 'tmpfs',
+  1481003842: 'xfs',
+  2435016766: 'btrfs',
+  2035054128: 'overlay',
+  801189825: 'zfs',
+}
+
+export async function describeMachine(directory: string): Promise<Machine> {
+  const { type } = await statfs(directory)
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    system: `${platform()} ${release()}`,
+    node: process.version,
+    fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`,
+  }
+}
+
+/** @returns the commit that is measured, and whether files differ from it. */
+export async function readCommit(): Promise<string> {
+  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+  const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd })).stdout.trim()
+  try {
+    const commit = await git('rev-parse', '--short=10', 'HEAD')
+    return (await git('status', '--porcelain')) === '' ? commit : `${commit} with changes`
+  } catch (error) {
+    return `unknown (${error instanceof Error ? (error.message.split('\n')[0] ?? '') : error})`
+  }
+}

@@ -1,0 +1,72 @@
+import type { PartName, Plan } from '../plan.ts'
+import type { Cell } from '../result.ts'
+import type { System } from '../system.ts'
+import { measureCell } from './measure-cell.ts'
+
+const LARGE_LIMIT_MS = 120_000
+
+/** @param report is told what begins. */
+export type Part = (systems: readonly System[], plan: Plan, report: (line: string) => void) => Promise<Cell[]>
+
+/** What Holdfast is compared with others in. */
+export const sideBySideParts = {
+  async small(systems, plan, report) {
+    const cells: Cell[] = []
+    const sizes = new Set(plan.small.map(({ sizeBytes }) => sizeBytes))
+    for (const sizeBytes of sizes) {
+      await storeFiles(systems, sizeBytes, plan.storedCount)
+      for (const operation of ['upload', 'download'] as const) {
+        for (const { clients } of plan.small.filter((cell) => cell.sizeBytes === sizeBytes)) {
+          report(`${operation} ${sizeBytes / 1024} KiB, ${clients} ${clients === 1 ? 'client' : 'clients'}`)
+          const slice = { operation, sizeBytes, clients, maxMs: plan.sliceMs }
+          cells.push(await measureCell('small', systems, plan.rounds, slice))
+        }
+      }
+    }
+    return cells
+  },
+
+  async large(systems, plan, report) {
+    const slice = { sizeBytes: plan.largeBytes, clients: 1, maxMs: LARGE_LIMIT_MS, maxCount: 1 }
+    report(`upload ${plan.largeBytes / 1024 ** 2} MiB`)
+    const upload = await measureCell('large', systems, plan.largeRounds, { ...slice, operation: 'upload' })
+    await storeFiles(systems, plan.largeBytes, 1)
+    report(`download ${plan.largeBytes / 1024 ** 2} MiB`)
+    return [upload, await measureCell('large', systems, plan.largeRounds, { ...slice, operation: 'download' })]
+  },
+
+  async mixed(systems, plan, report) {
+    await storeFiles(systems, plan.smallBytes, plan.storedCount)
+    report('mixed: 60 % downloads, 30 % uploads, 10 % deletes')
+    const slice = {
+      operation: 'mixed',
+      sizeBytes: plan.smallBytes,
+      clients: plan.clients,
+      maxMs: plan.sliceMs,
+    } as const
+    return [await measureCell('mixed', systems, plan.rounds, slice)]
+  },
+
+  /** The last part: for a while after thousands of deletes, ext4 makes new files at a tenth of its rate. */
+  async delete(systems, plan, report) {
+    report(`${plan.rounds * plan.deleteCount} files to be deleted`)
+    await storeFiles(systems, plan.smallBytes, plan.rounds * plan.deleteCount)
+    report('delete')
+    const slice = {
+      operation: 'delete',
+      sizeBytes: plan.smallBytes,
+      clients: plan.clients,
+      maxMs: LARGE_LIMIT_MS,
+      maxCount: plan.deleteCount,
+    } as const
+    return [await measureCell('delete', systems, plan.rounds, slice)]
+  },
+} as const satisfies Partial<Record<PartName, Part>>
+
+/** Every part has files of its own. */
+async function storeFiles(systems: readonly System[], sizeBytes: number, count: number): Promise<void> {
+  for (const system of systems) {
+    system.forgetStored(sizeBytes)
+    await system.fill(sizeBytes, count)
+  }
+}

@@ -1,0 +1,81 @@
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { decodeUpload } from './decode-upload.ts'
+import { serve } from './serve.ts'
+
+/**
+ * What one writes by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
+ * Every file is written, fsynced, renamed to its name, and its directory fsynced before the answer.
+ */
+const directory = process.env.DIRECTORY ?? ''
+/** Up to this size a file is read whole, which is cheaper than a stream. Bytes. */
+const WHOLE_MAX_BYTES = 1024 * 1024
+let partCount = 0
+
+async function upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { filename, bytes } = await decodeUpload(request, Number(request.headers['content-length']))
+  const part = join(directory, `${partCount++}.part`)
+  const file = await open(part, 'wx')
+  try {
+    if (Buffer.isBuffer(bytes)) await file.writeFile(bytes)
+    else for await (const piece of bytes) await file.write(piece)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(part, pathOf(filename))
+  await syncDirectory()
+  send(response, 201, filename)
+}
+
+async function download(filename: string, response: ServerResponse): Promise<void> {
+  const path = pathOf(filename)
+  const { size } = await stat(path)
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size })
+  if (size <= WHOLE_MAX_BYTES) response.end(await readFile(path))
+  else await pipeline(createReadStream(path, { highWaterMark: 256 * 1024 }), response)
+}
+
+async function remove(filename: string, response: ServerResponse): Promise<void> {
+  await unlink(pathOf(filename))
+  await syncDirectory()
+  send(response, 200, filename)
+}
+
+async function syncDirectory(): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function send(response: ServerResponse, status: number, filename: string): void {
+  const body = JSON.stringify({ filename })
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
+}
+
+function pathOf(filename: string): string {
+  if (!/^[\w-]+$/.test(filename)) throw new Error(`not a name of the benchmark: ${filename}`)
+  return join(directory, filename)
+}
+
+function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method === 'POST') return upload(request, response)
+  const filename = (request.url ?? '').slice('/file/'.length)
+  return request.method === 'DELETE' ? remove(filename, response) : download(filename, response)
+}
+
+await mkdir(directory, { recursive: true })
+serve(
+  createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      console.error(error)
+      response.destroy()
+    })
+  }),
+)

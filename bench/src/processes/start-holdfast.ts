@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RunFile } from '@holdfast/shared/run-file'
+import { Child } from './child.ts'
+
+/** The first start may have to fetch a mongod. */
+const START_LIMIT_MS = 180_000
+
+export interface RunningHoldfast extends AsyncDisposable {
+  readonly url: string
+  readonly mongoUrl: string
+  /** The launcher's. */
+  readonly pid: number
+}
+
+/** One of our own on free ports, as `npm start` runs it. */
+export async function startHoldfast(directory: string, fileServerCount: number): Promise<RunningHoldfast> {
+  const launcher = new URL('../../../launcher/dist/main.js', import.meta.url)
+  const args = ['--port', '0', '--data', directory, '--file-servers', String(fileServerCount)]
+  // A database and a secret of its own, whatever is set for others.
+  const child = new Child(launcher, args, { MONGO_URL: undefined, CLUSTER_SECRET: undefined })
+  try {
+    const { managerUrl, mongoUrl } = await waitUntilReady(directory, child)
+    return { url: managerUrl, mongoUrl, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() }
+  } catch (error) {
+    await child[Symbol.asyncDispose]()
+    throw new Error(`Holdfast did not start:\n${child.output}`, { cause: error })
+  }
+}
+
+/** run.json is written when everything is ready. */
+async function waitUntilReady(directory: string, child: Child): Promise<RunFile> {
+  const deadline = performance.now() + START_LIMIT_MS
+  while (performance.now() < deadline) {
+    if (child.hasExited) throw new Error('it ended')
+    const run = await readRunFile(join(directory, 'run.json'))
+    if (run !== null) return run
+    await delay(100)
+  }
+  throw new Error('it was not ready in time')
+}
+
+async function readRunFile(path: string): Promise<RunFile | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as RunFile
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}

@@ -1,0 +1,55 @@
+import type { BenchResult, Cell } from '../result.ts'
+import { renderCosts, renderFills, renderRates } from './render-tables.ts'
+
+/** docs/performance.md of one run. */
+export function renderPage(result: BenchResult): string {
+  const { machine, cells, fills } = result
+  const partOf = (...parts: string[]) => cells.filter(({ part }) => parts.includes(part))
+  const rates = (...parts: string[]) => renderRates(partOf(...parts))
+  const sideBySide = ['small', 'large', 'mixed', 'delete']
+  const sections = [
+    section('Side by side', sideBySideText, rates(...sideBySide)),
+    section('More file-servers', 'The same load on systems of their own, all on this one machine.', rates('servers')),
+    section('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
+    section('What it costs', costsText, renderCosts(cells as readonly Cell[])),
+  ].filter(isText)
+  return `# Performance
+
+![Rates side by side](performance.svg)
+
+Measured with \`npm run bench -- ${result.mode === 'long' ? '--long ' : ''}--publish\`, which writes this page. Numbers of another
+machine differ; ratios within one run say more than rates.
+
+| | |
+|---|---|
+| date | ${result.at.slice(0, 10)} |
+| commit | ${result.commit} |
+| processor | ${machine.processor}, ${machine.cores} cores, shared by all processes and the load |
+| memory | ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB |
+| system | ${machine.system}, ${machine.fileSystem}, Node ${machine.node} |
+| took | ${Math.round(result.seconds)} s |
+
+${sections.join('\n\n')}
+`
+}
+
+const sideBySideText = `All in one run, in interleaved rounds, on one machine and disk, under the same load generator: bare keep-alive sockets in a
+process of its own that checks every answer and every byte. Rates, p50 and p99 are medians of the rounds; "first row is" tells how
+many times as fast as this system the first one is. Uploads are JSON with base64, as \`POST /file\` takes them.
+
+- **holdfast**: as \`npm start\` runs it, three file-servers; every answer waits until bytes and record are durable.
+- **gridfs**: the same API on GridFS behind Koa, on the same MongoDB, majority and journaled.
+- **node**: a bare Node server with default settings that decodes the same JSON, writes, fsyncs, renames, and fsyncs the directory.`
+
+const growthText = 'Downloads take from all files of the last fill, neighbours far apart.'
+
+const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
+rounds. The CPU is more reliable than a rate where a machine is busy with something else.`
+
+function section(title: string, text: string, table: string): string {
+  return table === '' ? '' : `## ${title}\n\n${text}\n\n${table}`
+}
+
+function isText(text: string): boolean {
+  return text !== ''
+}

@@ -1,0 +1,89 @@
+import { type Cell, costsOf, type Fill, isLarge, medianOf, rateOf, ratioOf } from '../result.ts'
+
+const MIB = 1024 * 1024
+/** The order in which a request meets them. */
+const roles = ['manager', 'file-server', 'server', 'mongod', 'launcher', 'client']
+
+/** Rates and latencies, a row for every cell and system; ratios to the first system of the cell. */
+export function renderRates(cells: readonly Cell[]): string {
+  const rows = cells.flatMap((cell) => {
+    const [first = ''] = Object.keys(cell.samples)
+    return Object.entries(cell.samples).map(([system, samples]) => [
+      ...describe(cell),
+      system,
+      formatNumber(rateOf(cell, system)),
+      isLarge(cell) ? 'MB/s' : 'files/s',
+      system === first ? '' : `${formatRatio(ratioOf(cell, first, system))}`,
+      formatMs(medianOf(samples, ({ p50Ms }) => p50Ms)),
+      formatMs(medianOf(samples, ({ p99Ms }) => p99Ms)),
+    ])
+  })
+  const header = ['operation', 'size', 'clients', 'system', 'rate', 'unit', 'first row is', 'p50 ms', 'p99 ms']
+  return renderTable(header, rows)
+}
+
+/** CPU per operation and peak memory of every role. */
+export function renderCosts(cells: readonly Cell[]): string {
+  const rows = cells.flatMap((cell) =>
+    Object.entries(cell.samples).flatMap(([system, samples]) => {
+      const costs = costsOf(samples).filter(({ role }) => roles.includes(role))
+      if (costs.length === 0) return []
+      const perRole = roles.map((role) => {
+        const cost = costs.find((candidate) => candidate.role === role)
+        return cost === undefined ? '' : `${formatCpu(cost.cpuUsPerOperation)} / ${formatMib(cost.peakRssBytes)}`
+      })
+      const total = costs.reduce((sum, { cpuUsPerOperation }) => sum + cpuUsPerOperation, 0)
+      return [[...describe(cell), system, ...perRole, formatCpu(total)]]
+    }),
+  )
+  const header = ['operation', 'size', 'clients', 'system', ...roles, 'sum']
+  return renderTable(header, rows)
+}
+
+export function renderFills(fills: readonly Fill[]): string {
+  const rows = fills.map(({ fileCount, addedCount, seconds }) => [
+    formatNumber(fileCount),
+    formatNumber(addedCount),
+    seconds.toFixed(1),
+    formatNumber(addedCount / Math.max(seconds, 0.001)),
+  ])
+  return renderTable(['files', 'of them made in this step', 'seconds', 'files/s'], rows)
+}
+
+/** @returns a Markdown table that can be read as it is; nothing without rows. */
+function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return ''
+  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  const line = (texts: readonly string[]) =>
+    `| ${texts.map((text, column) => text.padStart(widths[column] ?? 0)).join(' | ')} |`
+  const rule = `|${widths.map((width) => `${'-'.repeat(width + 1)}:`).join('|')}|`
+  return [line(header), rule, ...rows.map(line)].join('\n')
+}
+
+function describe({ operation, sizeBytes, clients }: Cell): string[] {
+  return [operation, formatSize(sizeBytes), String(clients)]
+}
+
+export function formatSize(bytes: number): string {
+  return bytes < MIB ? `${bytes / 1024} KiB` : `${bytes / MIB} MiB`
+}
+
+export function formatNumber(value: number | null): string {
+  return value === null ? '-' : Math.round(value).toLocaleString('en')
+}
+
+function formatRatio(value: number | null): string {
+  return value === null ? '' : `${value.toFixed(2)} x`
+}
+
+function formatMs(value: number | null): string {
+  return value === null ? '-' : value.toFixed(value < 10 ? 2 : 0)
+}
+
+function formatCpu(us: number): string {
+  return us < 10_000 ? `${us.toFixed(0)} us` : `${(us / 1000).toFixed(0)} ms`
+}
+
+function formatMib(bytes: number): string {
+  return `${(bytes / MIB).toFixed(0)} MiB`
+}

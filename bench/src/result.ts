@@ -1,0 +1,91 @@
+import type { LoadResult, Operation } from './load/run-load.ts'
+import type { RoleUsage } from './processes/usage.ts'
+
+export interface Sample extends LoadResult {
+  readonly usage: readonly RoleUsage[]
+}
+
+/** One line of the table: an operation, measured on every system in turn, round after round. */
+export interface Cell {
+  readonly part: string
+  readonly operation: Operation
+  readonly sizeBytes: number
+  readonly clients: number
+  /** By the name of the system. */
+  readonly samples: Readonly<Record<string, readonly Sample[]>>
+}
+
+/** How long it took to come to so many files. */
+export interface Fill {
+  readonly fileCount: number
+  readonly addedCount: number
+  readonly seconds: number
+}
+
+export interface Machine {
+  readonly processor: string
+  readonly cores: number
+  readonly memoryBytes: number
+  readonly system: string
+  readonly node: string
+  readonly fileSystem: string
+}
+
+export interface BenchResult {
+  readonly at: string
+  readonly commit: string
+  readonly mode: 'quick' | 'full' | 'long'
+  readonly seconds: number
+  readonly machine: Machine
+  readonly cells: readonly Cell[]
+  readonly fills: readonly Fill[]
+}
+
+/** The median of the rounds; null where nothing was measured. */
+export function medianOf<T>(samples: readonly T[] | undefined, value: (sample: T) => number): number | null {
+  const sorted = (samples ?? []).map(value).sort((a, b) => a - b)
+  const upper = sorted[Math.floor(sorted.length / 2)]
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)]
+  return upper === undefined || lower === undefined ? null : (upper + lower) / 2
+}
+
+/** From this size on MB/s say more than files per second. */
+const LARGE_BYTES = 16 * 1024 * 1024
+
+export function isLarge({ sizeBytes }: Cell): boolean {
+  return sizeBytes >= LARGE_BYTES
+}
+
+/** @returns operations per second, or MB/s for large files. */
+export function rateOf(cell: Cell, system: string): number | null {
+  const unit = isLarge(cell) ? cell.sizeBytes / 1e6 : 1
+  return medianOf(cell.samples[system], ({ doneCount, seconds }) => (doneCount * unit) / seconds)
+}
+
+/** How many times as fast one system is as another, in the same run. */
+export function ratioOf(cell: Cell, system: string, other: string): number | null {
+  const [own, theirs] = [rateOf(cell, system), rateOf(cell, other)]
+  return own === null || theirs === null ? null : own / theirs
+}
+
+export interface RoleCost {
+  readonly role: string
+  readonly processCount: number
+  readonly cpuUsPerOperation: number
+  readonly peakRssBytes: number
+}
+
+/** CPU of all rounds together, for the counter is coarse; the highest of the peaks. */
+export function costsOf(samples: readonly Sample[] | undefined = []): RoleCost[] {
+  const doneCount = samples.reduce((sum, sample) => sum + sample.doneCount, 0)
+  const roles = new Set(samples.flatMap(({ usage }) => usage.map(({ role }) => role)))
+  return [...roles].map((role) => {
+    const rows = samples.flatMap(({ usage }) => usage.filter((row) => row.role === role))
+    return {
+      role,
+      processCount: Math.max(...rows.map(({ processCount }) => processCount)),
+      cpuUsPerOperation: rows.reduce((sum, { cpuUs }) => sum + cpuUs, 0) / Math.max(1, doneCount),
+      peakRssBytes: Math.max(...rows.map(({ peakRssBytes }) => peakRssBytes)),
+    }
+  })
+}

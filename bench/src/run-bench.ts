@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { BenchOptions } from './arguments.ts'
+import { describeMachine, readCommit } from './machine.ts'
+import { measureGrowth, measureServers, type StartSystem } from './parts/holdfast-alone.ts'
+import { sideBySideParts } from './parts/side-by-side.ts'
+import { warmUp } from './parts/warm-up.ts'
+import type { PartName } from './plan.ts'
+import { Child } from './processes/child.ts'
+import { Held } from './processes/held.ts'
+import { startHoldfast } from './processes/start-holdfast.ts'
+import { findDescendants, type WatchedProcess } from './processes/usage.ts'
+import type { BenchResult, Cell, Fill } from './result.ts'
+import { System } from './system.ts'
+
+export type Report = (line: string) => void
+
+/** What Node gives to everybody who sets nothing. */
+const usualNode = { UV_THREADPOOL_SIZE: undefined, NODE_OPTIONS: undefined }
+const scriptOf = (file: string) => new URL(file, import.meta.url)
+
+/** @param directory an empty one, removed by the caller at the end of everything. */
+export async function runBench(options: BenchOptions, directory: string, report: Report): Promise<BenchResult> {
+  const { plan, parts } = options
+  const startedAt = performance.now()
+  const machine = await describeMachine(directory)
+  if (machine.fileSystem === 'tmpfs')
+    throw new Error(`${directory} is memory, where fsync costs nothing: give a --directory on a disk`)
+  const cells: Cell[] = []
+  const fills: Fill[] = []
+  const run = randomBytes(4).toString('hex')
+  await using load = new Child(scriptOf('./load/load-process.js'), [], usualNode)
+  const context: Context = { options, directory, report, run, load }
+
+  const sideBySide = parts.filter((part) => part !== 'servers' && part !== 'growth' && part !== 'delete')
+  const needsOthers = sideBySide.length > 0 || parts.includes('delete')
+  await using held = new Held()
+  const systems = needsOthers ? await startOthers(context, held) : []
+  if (needsOthers) await warmUp(systems, plan)
+  const measureSideBySide = async (part: Exclude<PartName, 'servers' | 'growth'>) =>
+    cells.push(...(await sideBySideParts[part](systems, plan, report)))
+  for (const part of sideBySide) await measureSideBySide(part)
+  if (parts.includes('servers'))
+    await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
+  if (parts.includes('growth')) {
+    await withSystems(context, async (start) => {
+      const growth = await measureGrowth(start, plan, report)
+      cells.push(...growth.cells)
+      fills.push(...growth.fills)
+    })
+  }
+  if (parts.includes('delete')) await measureSideBySide('delete')
+  const seconds = (performance.now() - startedAt) / 1000
+  return { at: new Date().toISOString(), commit: await readCommit(), mode: plan.mode, seconds, machine, cells, fills }
+}
+
+interface Context {
+  readonly options: BenchOptions
+  readonly directory: string
+  readonly report: Report
+  readonly run: string
+  readonly load: Child
+}
+
+/** Holdfast, GridFS on its MongoDB, and a bare Node server on the same disk. */
+async function startOthers({ directory, report, run, load }: Context, held: Held): Promise<System[]> {
+  report('starting Holdfast, GridFS and a bare Node server')
+  const holdfast = held.use(await startHoldfast(join(directory, 'data'), 3))
+  const gridfs = held.use(
+    new Child(scriptOf('./processes/gridfs-server.js'), [], {
+      ...usualNode,
+      MONGO_URL: holdfast.mongoUrl,
+      DATABASE: `holdfast-bench-${run}`,
+    }),
+  )
+  const node = held.use(
+    new Child(scriptOf('./processes/bare-node-server.js'), [], { ...usualNode, DIRECTORY: join(directory, 'bare') }),
+  )
+  const findMongod = async (): Promise<WatchedProcess[]> =>
+    (await findDescendants(holdfast.pid)).filter(({ role }) => role === 'mongod')
+  const server = ({ pid }: Child): WatchedProcess => ({ role: 'server', pid })
+  const common = { run, load }
+  return [
+    new System({ ...common, name: 'holdfast', url: holdfast.url, findProcesses: () => findDescendants(holdfast.pid) }),
+    new System({
+      ...common,
+      name: 'gridfs',
+      url: await gridfs.address(),
+      findProcesses: async () => [server(gridfs), ...(await findMongod())],
+    }),
+    new System({ ...common, name: 'node', url: await node.address(), findProcesses: async () => [server(node)] }),
+  ]
+}
+
+/** Systems that end with their part; their files stay until the end, for deleting them would slow down the next one. */
+async function withSystems(
+  { directory, run, load }: Context,
+  work: (start: StartSystem) => Promise<unknown>,
+): Promise<void> {
+  await using held = new Held()
+  await work(async (name, fileServerCount) => {
+    const holdfast = held.use(await startHoldfast(join(directory, name.replaceAll(' ', '-')), fileServerCount))
+    return new System({ name, url: holdfast.url, run, load, findProcesses: () => findDescendants(holdfast.pid) })
+  })
+}

@@ -1,0 +1,100 @@
+import type { LoadAnswer } from './load/load-process.ts'
+import type { LoadOrder, LoadResult, Operation } from './load/run-load.ts'
+import type { Child } from './processes/child.ts'
+import { type WatchedProcess, watchUsage } from './processes/usage.ts'
+import type { Fill, Sample } from './result.ts'
+
+/** Beyond the slice itself: the last requests. */
+const ANSWER_LIMIT_MS = 90_000
+const FILL_LIMIT_MS = 3_600_000
+const FILL_CLIENTS = 64
+
+export interface Slice {
+  readonly operation: Operation
+  readonly sizeBytes: number
+  readonly clients: number
+  readonly maxMs: number
+  readonly maxCount?: number
+}
+
+export interface SystemParts {
+  readonly name: string
+  readonly url: string
+  /** Makes names that nobody has used. */
+  readonly run: string
+  readonly load: Child
+  readonly findProcesses: () => Promise<readonly WatchedProcess[]>
+}
+
+/** One of what is measured side by side, and which files it holds. */
+export class System {
+  readonly name: string
+  readonly #parts: SystemParts
+  readonly #stored = new Map<number, { first: number; count: number }>()
+  #nextNumber = 0
+  #fileCount = 0
+
+  constructor(parts: SystemParts) {
+    this.name = parts.name
+    this.#parts = parts
+  }
+
+  /** How many files it holds. */
+  get fileCount(): number {
+    return this.#fileCount
+  }
+
+  /** Makes files until there are so many of a size, without gaps in their numbers, to be downloaded or deleted. */
+  async fill(sizeBytes: number, wantedCount: number): Promise<Fill> {
+    const stored = this.#stored.get(sizeBytes) ?? { first: this.#nextNumber, count: 0 }
+    if (stored.first + stored.count !== this.#nextNumber) throw new Error('other files were made in between')
+    const addedCount = Math.max(0, wantedCount - stored.count)
+    const result = await this.#order({
+      operation: 'upload',
+      sizeBytes,
+      clients: FILL_CLIENTS,
+      maxMs: FILL_LIMIT_MS,
+      maxCount: addedCount,
+    })
+    this.#stored.set(sizeBytes, { first: stored.first, count: stored.count + addedCount })
+    return { fileCount: this.#fileCount, addedCount, seconds: result.seconds }
+  }
+
+  /** Files that are filled in from here on are others. */
+  forgetStored(sizeBytes: number): void {
+    this.#stored.delete(sizeBytes)
+  }
+
+  async measure(slice: Slice): Promise<Sample> {
+    const { pid } = this.#parts.load
+    const watch = await watchUsage([...(await this.#parts.findProcesses()), { role: 'client', pid }])
+    const result = await this.#order(slice)
+    return { ...result, usage: await watch.end() }
+  }
+
+  async #order({ operation, sizeBytes, clients, maxMs, maxCount }: Slice): Promise<LoadResult> {
+    const { load, url, run, name } = this.#parts
+    const stored = this.#stored.get(sizeBytes) ?? { first: 0, count: 0 }
+    const order: LoadOrder = {
+      url,
+      operation,
+      sizeBytes,
+      clients,
+      maxMs,
+      maxCount: maxCount ?? Number.MAX_SAFE_INTEGER,
+      run,
+      nextNumber: this.#nextNumber,
+      stored,
+    }
+    const answer = (await load.ask(order, maxMs + ANSWER_LIMIT_MS)) as LoadAnswer
+    if (answer.kind === 'failed') throw new Error(`${name}: ${operation}: ${answer.reason}`)
+    this.#nextNumber += answer.result.uploadCount
+    this.#fileCount += answer.result.uploadCount - answer.result.deleteCount
+    if (operation === 'delete')
+      this.#stored.set(sizeBytes, {
+        first: stored.first + answer.result.doneCount,
+        count: stored.count - answer.result.doneCount,
+      })
+    return answer.result
+  }
+}

@@ -1,0 +1,52 @@
+import type { BenchResult, Cell, Sample } from '../../src/result.ts'
+
+const sample = (rate: number, cpuUs: number, role = 'server'): Sample => ({
+  doneCount: rate,
+  uploadCount: rate,
+  deleteCount: 0,
+  seconds: 1,
+  p50Ms: 12.3,
+  p99Ms: 45.6,
+  clientUs: 1,
+  usage: [{ role, processCount: 1, cpuUs, peakRssBytes: 64 * 1024 ** 2 }],
+})
+
+const cell = (changes: Partial<Cell>): Cell => ({
+  part: 'small',
+  operation: 'upload',
+  sizeBytes: 4096,
+  clients: 64,
+  samples: {
+    holdfast: [sample(4_000, 800_000, 'manager'), sample(3_000, 600_000, 'manager'), sample(3_900, 780_000, 'manager')],
+    gridfs: [sample(1_300, 1_300_000)],
+    node: [sample(1_950, 390_000)],
+  },
+  ...changes,
+})
+
+export const exampleResult: BenchResult = {
+  at: '2026-11-21T08:00:00.000Z',
+  commit: '0123456789',
+  mode: 'full',
+  seconds: 299.6,
+  machine: {
+    processor: 'A <fast> & quiet one',
+    cores: 2,
+    memoryBytes: 8 * 1024 ** 3,
+    system: 'linux 6.1',
+    node: 'v20.20.2',
+    fileSystem: 'ext4',
+  },
+  cells: [
+    cell({}),
+    cell({ clients: 1 }),
+    cell({
+      part: 'large',
+      sizeBytes: 256 * 1024 ** 2,
+      clients: 1,
+      samples: { holdfast: [sample(1, 500_000)], node: [] },
+    }),
+    cell({ part: 'growth', samples: { '1,000 files': [sample(4_000, 1)], '100,000 files': [sample(3_990, 1)] } }),
+  ],
+  fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { renderCosts, renderFills, renderRates } from '../../src/publish/render-tables.ts'
+import { exampleResult } from './example-result.ts'
+
+const { cells, fills } = exampleResult
+const linesWith = (table: string, ...texts: string[]) =>
+  table
+    .split('\n')
+    .filter((line) => texts.every((text) => line.includes(text)))
+    .map((line) => line.replace(/ +/g, ' '))
+
+describe('tables of a run', () => {
+  it('show the median of the rounds and how many times as fast the first system is', () => {
+    const table = renderRates(cells.slice(0, 1))
+    expect(linesWith(table, 'holdfast')).toEqual(['| upload | 4 KiB | 64 | holdfast | 3,900 | files/s | | 12 | 46 |'])
+    expect(linesWith(table, 'gridfs')).toEqual([
+      '| upload | 4 KiB | 64 | gridfs | 1,300 | files/s | 3.00 x | 12 | 46 |',
+    ])
+    expect(linesWith(table, ' node ')).toEqual(['| upload | 4 KiB | 64 | node | 1,950 | files/s | 2.00 x | 12 | 46 |'])
+  })
+
+  it('count large files in MB/s, and leave a dash where nothing was measured', () => {
+    const table = renderRates(cells.slice(2, 3))
+    expect(linesWith(table, 'holdfast')).toEqual(['| upload | 256 MiB | 1 | holdfast | 268 | MB/s | | 12 | 46 |'])
+    expect(linesWith(table, ' node ')).toEqual(['| upload | 256 MiB | 1 | node | - | MB/s | | - | - |'])
+  })
+
+  it('show CPU per operation over all rounds and the highest peak of each role', () => {
+    const [row] = linesWith(renderCosts(cells.slice(0, 1)), 'holdfast')
+    expect(row).toContain('| 200 us / 64 MiB |')
+    expect(row).toMatch(/ 200 us \|$/)
+  })
+
+  it('show how long filling took', () => {
+    expect(linesWith(renderFills(fills), '100,000')).toEqual(['| 100,000 | 98,000 | 24.5 | 4,000 |'])
+  })
+
+  it('are nothing without rows', () => {
+    expect([renderRates([]), renderCosts([]), renderFills([])]).toEqual(['', '', ''])
+  })
+})
