@@ -13,6 +13,8 @@ export interface TestClusterOptions {
   readonly managers?: number
   readonly managerEnvironment?: Record<string, string>
   readonly fileServerEnvironment?: Record<string, string>
+  /** Where the data directories are made: on a disk of the test's own, for one. */
+  readonly parent?: string
 }
 
 interface Member {
@@ -39,7 +41,7 @@ export class TestCluster implements AsyncDisposable {
 
   static async start(options: TestClusterOptions): Promise<TestCluster> {
     const { fileServers = 3, managers = 1 } = options
-    const cluster = new TestCluster(options, await mkdtemp(join(tmpdir(), 'holdfast-test-')))
+    const cluster = new TestCluster(options, await mkdtemp(join(options.parent ?? tmpdir(), 'holdfast-test-')))
     try {
       for (let number = 1; number <= managers; number++) await cluster.addManager()
       for (let number = 1; number <= fileServers; number++) cluster.addFileServer()
@@ -89,18 +91,20 @@ export class TestCluster implements AsyncDisposable {
     this.fileServers.push({ process: new TestProcess('file-server', full), environment: full, directory })
   }
 
-  async restartFileServer(index: number): Promise<void> {
+  /** @param environment what this one run of it has besides. */
+  async restartFileServer(index: number, environment: Record<string, string> = {}): Promise<void> {
     const member = this.fileServers[index]
     if (member === undefined) throw new Error(`no file-server ${index}`)
     await member.process.stop()
-    member.process = new TestProcess('file-server', member.environment)
+    member.process = new TestProcess('file-server', { ...member.environment, ...environment })
   }
 
-  async restartManager(index = 0): Promise<void> {
+  /** @param environment what this one run of it has besides. */
+  async restartManager(index = 0, environment: Record<string, string> = {}): Promise<void> {
     const member = this.managers[index]
     if (member === undefined) throw new Error(`no manager ${index}`)
     await member.process.stop()
-    member.process = new TestProcess('manager', member.environment)
+    member.process = new TestProcess('manager', { ...member.environment, ...environment })
     await member.process.line((line) => line.message === 'manager started')
   }
 

@@ -3,13 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises'
 import mongoose from 'mongoose'
 import { expect, inject, test } from 'vitest'
 import { copiesIn } from './disk.ts'
+import { ChaosProxy } from './faults/chaos-proxy.ts'
+import { hooked } from './faults/rows/hooked.ts'
 import { type Answer, download, request, upload } from './http.ts'
-import { TcpProxy } from './tcp-proxy.ts'
 import { TestCluster } from './test-cluster.ts'
 import { waitUntil } from './wait-until.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
+/** Longer than ping interval and timeout together. */
+const BLOCKED_MS = 38_000
 const collecting = { ORPHAN_GRACE_MS: '500', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
 
 const copiesOf = async (cluster: TestCluster, index: number): Promise<string[]> =>
@@ -36,12 +39,13 @@ test('invariant 10: a file-server without the cluster’s secret gets no command
   expect(stranger?.isRunning).toBe(true)
 })
 
-test.concurrent('at 50 KB/s an upload completes, without a ping timeout and with heartbeats all the time', async () => {
+test.concurrent('row 21: at 50 KB/s and 500 ms of latency an upload completes, without a ping timeout and with heartbeats all the time', async () => {
   await using cluster = await start(0)
-  await using proxy = await TcpProxy.start(cluster.url)
+  await using proxy = await ChaosProxy.start(cluster.url)
   cluster.addFileServer({ MANAGERS: proxy.url })
   await cluster.settled()
   proxy.bytesPerSecond = 50_000
+  proxy.delayMs = 500
   const bytes = randomBytes(1_200_000) // 1.6 MB as it travels: longer than ping interval and timeout together
   let isDone = false
   let longestSilenceMs = 0
@@ -61,16 +65,17 @@ test.concurrent('at 50 KB/s an upload completes, without a ping timeout and with
   expect(managerLines(cluster, 'file-server disconnected')).toEqual([])
   expect(managerLines(cluster, 'file-server connected')).toHaveLength(1)
   proxy.bytesPerSecond = Number.POSITIVE_INFINITY
+  proxy.delayMs = 0
   expect((await download(cluster.url, 'slow')).body.equals(bytes)).toBe(true)
 }, 120_000)
 
-test.concurrent('behind a link that went dead without a word: uploads go to the others, those that wait are released', async () => {
+test.concurrent('row 23: behind a link that went dead without a word: uploads go to the others, those that wait are released', async () => {
   await using cluster = await start(1, { ACTIVE_WITHIN_MS: '5000' })
-  await using proxy = await TcpProxy.start(cluster.url)
+  await using proxy = await ChaosProxy.start(cluster.url)
   cluster.addFileServer({ MANAGERS: proxy.url })
   await cluster.settled()
   const files = Array.from({ length: 8 }, (_, index) => ({ name: `file-${index}`, bytes: randomBytes(1_000) }))
-  proxy.hold('toManager', 'toFileServer')
+  proxy.hold('toTarget', 'toClient')
   const startedAt = performance.now()
   const waiting = files.map(({ name, bytes }) => slowUpload(cluster.url, name, bytes))
 
@@ -90,14 +95,35 @@ test.concurrent('behind a link that went dead without a word: uploads go to the 
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
 }, 120_000)
 
+test.concurrent('row 20: a file-server whose event loop stands still for longer than a ping waits is passed over, its commands released, and comes back with all its files', async () => {
+  await using cluster = await start(1, { ACTIVE_WITHIN_MS: '5000' })
+  cluster.addFileServer(hooked(`block:${BLOCKED_MS}`))
+  await cluster.settled()
+  const files = Array.from({ length: 20 }, (_, index) => ({ name: `file-${index}`, bytes: randomBytes(1_000) }))
+  for (const { name, bytes } of files) expect((await upload(cluster.url, name, bytes)).status).toBe(201)
+  const before = await copiesOf(cluster, 1)
+  cluster.fileServers[1]?.process.signal('SIGUSR2')
+  const waiting = Array.from({ length: 8 }, (_, index) => slowUpload(cluster.url, `waits-${index}`, randomBytes(1_000)))
+  await waitUntil('it is in no list', async () => (await cluster.activeNodes()).length === 1)
+  const askedAt = performance.now()
+  expect((await upload(cluster.url, 'meanwhile', randomBytes(1_000))).status).toBe(201)
+  expect(performance.now() - askedAt).toBeLessThan(3_000)
+  expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(waiting.map(() => 201))
+  await waitUntil('its link was given up', () => managerLines(cluster, 'file-server disconnected').length === 1, 45_000)
+  await waitUntil('it is back', async () => (await cluster.activeNodes()).length === 2, 30_000)
+  await cluster.settled()
+  expect(await copiesOf(cluster, 1)).toEqual(expect.arrayContaining(before))
+  for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
+}, 150_000)
+
 test('invariant 5: an upload whose ack was lost with its link leaves one copy after upkeep', async () => {
   await using cluster = await start(1, collecting)
   for (let index = 0; index < 3; index++) await upload(cluster.url, `before-${index}`, randomBytes(500))
-  await using proxy = await TcpProxy.start(cluster.url)
+  await using proxy = await ChaosProxy.start(cluster.url)
   cluster.addFileServer({ MANAGERS: proxy.url })
   await cluster.settled()
   const bytes = randomBytes(20_000)
-  proxy.hold('toManager')
+  proxy.hold('toTarget')
   const uploading = upload(cluster.url, 'acked into the void', bytes)
   await waitUntil('the copy is stored', async () => (await copiesOf(cluster, 1)).length === 1)
   proxy.cut()

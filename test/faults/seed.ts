@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process'
+import { createHash, randomInt } from 'node:crypto'
+
+/** Where all randomness of a run comes from. The same seed gives the same choices; the machine's timing is its own. */
+export class Seed {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  /** Another seed, told by this one and the label alone: who draws first changes nothing for the others. */
+  fork(label: string | number): Seed {
+    return new Seed(`${this.text}/${label}`)
+  }
+
+  random(): Random {
+    return new Random(this.text)
+  }
+}
+
+/** A sequence of choices (mulberry32, https://github.com/bryc/code/blob/master/jshash/PRNGs.md). */
+export class Random {
+  #state: number
+
+  constructor(text: string) {
+    this.#state = createHash('sha256').update(text).digest().readUInt32LE(0)
+  }
+
+  /** In [0, 1). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** From `min` to `max`, both included. */
+  integer(min: number, max: number): number {
+    return min + Math.floor(this.next() * (max - min + 1))
+  }
+
+  isTrue(probability: number): boolean {
+    return this.next() < probability
+  }
+
+  /** `count` of them, or all there are, in a random order. */
+  sample<T>(items: readonly T[], count: number): T[] {
+    const rest = [...items]
+    return Array.from({ length: Math.min(count, rest.length) }, () => {
+      const [item] = rest.splice(this.integer(0, rest.length - 1), 1)
+      return item as T
+    })
+  }
+
+  pick<T>(items: readonly T[]): T {
+    const item = items[this.integer(0, items.length - 1)]
+    if (item === undefined) throw new Error('nothing to pick from')
+    return item
+  }
+}
+
+/** The seed of this run: FAULT_SEED, or a new one. */
+export const runSeed = new Seed(process.env.FAULT_SEED ?? String(randomInt(1_000_000_000)))
+
+/** The commit under test, with a mark where the tree differs from it. */
+export const runCommit = readCommit()
+
+/** The line that a run begins with: what it takes to run it again. */
+export function announceRun(): void {
+  console.log(`faults: FAULT_SEED=${runSeed.text} commit ${runCommit}`)
+}
+
+function readCommit(): string {
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    return git('rev-parse', '--short=10', 'HEAD').trim() + (git('status', '--porcelain') === '' ? '' : '+changes')
+  } catch {
+    return 'unknown'
+  }
+}
