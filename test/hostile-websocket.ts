@@ -53,9 +53,10 @@ export function upgradeRequest(path = ENGINE_PATH, headers: readonly string[] = 
 export interface RawWebSocketEvents {
   readonly onOpen?: (socket: RawWebSocket) => void
   readonly onText?: (text: string, socket: RawWebSocket) => void
+  readonly onBinary?: (bytes: Buffer, socket: RawWebSocket) => void
 }
 
-/** A WebSocket made by hand: it sends whatever it is told to. Binary frames that arrive are dropped. */
+/** A WebSocket made by hand: it sends whatever it is told to. */
 export class RawWebSocket {
   /** The status of an answer that is no upgrade, or 101 when the connection is over. */
   readonly closed: Promise<number | null>
@@ -122,6 +123,7 @@ export class RawWebSocket {
     if ((first & 0x0f) === OPCODE.close) this.#socket.end()
     if ((first & 0x0f) === OPCODE.pong) this.#pongWaiters.shift()?.()
     if ((first & 0x0f) === OPCODE.text) this.#events.onText?.(payload.toString(), this)
+    if ((first & 0x0f) === OPCODE.binary) this.#events.onBinary?.(payload, this)
     return true
   }
 }

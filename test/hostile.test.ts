@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { copiesIn } from './disk.ts'
-import { answerBadly, badMessage } from './hostile-answers.ts'
+import { BadAnswers, badMessage } from './hostile-answers.ts'
 import { hostileBase64 } from './hostile-base64.ts'
 import { exchange, type HostileInput, isExpected } from './hostile-client.ts'
 import { HOSTILE_ID, HostileFileServer } from './hostile-file-server.ts'
@@ -20,6 +20,16 @@ import { waitUntil } from './wait-until.ts'
 const MAX_PEAK_BYTES = 400 * 1024 * 1024
 const SOCKET_COUNT = 1_400
 const MESSAGE_COUNT = 250
+/** What the hostile file-server is asked for: fewer, and its bad answers would not be met. */
+const LEAST_COMMANDS: Record<string, number> = {
+  'grouped upload-file': 100,
+  'grouped download-file': 10,
+  'grouped delete-file': 50,
+  'upload-file': 10,
+  'upload-frame': 10,
+  'upload-end': 5,
+  'download-file': 1,
+}
 /** The same inputs every time; `HOSTILE_SEED=…` tries others. */
 const seed = Number(process.env.HOSTILE_SEED ?? 1)
 
@@ -109,17 +119,20 @@ async function trySockets(): Promise<string[]> {
 async function tryFileServer(): Promise<string[]> {
   const problems: string[] = []
   const random = new Random(seed)
-  let answerCount = 0
-  await using hostile = new HostileFileServer(port, cluster.secret, (command) =>
-    answerBadly(random, answerCount++, command),
-  )
+  const answers = new BadAnswers(random)
+  await using hostile = new HostileFileServer(port, cluster.secret, answers)
   await hostile.welcome()
-  const small = Array.from({ length: 250 }, (_, number) => ({ name: `lied/${number}`, bytes: Buffer.from('hi') }))
+  const small = Array.from({ length: 400 }, (_, number) => ({ name: `lied/${number}`, bytes: Buffer.from('hi') }))
   const large = Array.from({ length: 12 }, (_, number) => ({
     name: `lied/large/${number}`,
     bytes: randomBytes(200_000),
   }))
-  await inParallel([...small, ...large], 6, async ({ name, bytes }) => {
+  // Their bytes come as streams, too.
+  const larger = Array.from({ length: 40 }, (_, number) => ({
+    name: `lied/larger/${number}`,
+    bytes: randomBytes(300_000),
+  }))
+  await inParallel([...small, ...large, ...larger], 6, async ({ name, bytes }) => {
     const { status, body } = await upload(cluster.url, name, bytes)
     // Of a stream nothing is left to try another file-server with, and what the chosen one says is its word.
     const isPassedOn = bytes.length > 2 && (status === 507 || (status >= 400 && status < 500))
@@ -139,7 +152,13 @@ async function tryFileServer(): Promise<string[]> {
     socket.sendText(badMessage(random, number))
     await socket.isRead()
   }
+  for (const [command, least] of Object.entries(LEAST_COMMANDS)) {
+    const count = answers.counts[command] ?? 0
+    if (count < least) problems.push(`file-server: asked for ${command} ${count} times, less than ${least}`)
+  }
+  const answerCount = Object.values(answers.counts).reduce((sum, count) => sum + count)
   counts['file-server'] = answerCount + MESSAGE_COUNT
+  console.log(JSON.stringify(answers.counts))
   return problems
 }
 
