@@ -37,7 +37,7 @@ function readCounts(file) {
  */
 function faultArguments(given) {
   const paths = given.some((argument) => argument.startsWith('test/')) ? [] : ['test/faults/']
-  return [...paths, '--no-file-parallelism', '--disable-console-intercept', ...given]
+  return [...paths, '--no-file-parallelism', '--disable-console-intercept=true', ...given]
 }
 
 /** @param {string[]} given what else vitest is told, after `--faults` where the fault bench is meant @returns {Promise<number>} the exit code */

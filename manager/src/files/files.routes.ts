@@ -116,6 +116,7 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
   const bytes = downloadFile(parts, record, range, ctx.state, share.isAhead)
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()
+  if (ctx.state.isGone) throw new StoreError('CANCELLED')
   if (first.done === true) {
     ctx.body = Buffer.alloc(0)
     return

@@ -28,26 +28,28 @@ export async function deleteAll(
   collection: mongo.Collection<FileRecord>,
   names: readonly FileName[],
 ): Promise<(FileRecord | null)[]> {
-  const found = await collection
-    .find({ name: { $in: namesIn(names) }, state: 'live' }, { projection: { _id: 1 } })
-    .toArray()
-  const mine = new Map<FileName, FileRecord>()
-  if (found.length > 0) {
-    const _id = { $in: found.map((record) => record._id) }
-    const deletedBy = randomBytes(12).toString('hex')
-    await collection.updateMany(
-      { _id, state: 'live' },
-      { $set: { state: 'deleted', deletedAt: new Date(), deletedBy } },
-      DURABLE,
-    )
-    for (const record of await collection.find({ _id, deletedBy }).toArray()) mine.set(record.name, record)
-  }
+  const found = await collection.find({ name: { $in: namesIn(names) }, state: 'live' }).toArray()
+  const mine = found.length === 0 ? new Map<FileName, FileRecord>() : await deleteFound(collection, found)
   return names.map((name) => {
     const record = mine.get(name) ?? null
     // Of several callers in the group the first has deleted it.
     mine.delete(name)
     return record
   })
+}
+
+/** @returns by their names those that this update deleted. */
+async function deleteFound(
+  collection: mongo.Collection<FileRecord>,
+  found: readonly FileRecord[],
+): Promise<Map<FileName, FileRecord>> {
+  const _id = { $in: found.map((record) => record._id) }
+  const deletion = { state: 'deleted' as const, deletedAt: new Date(), deletedBy: randomBytes(12).toString('hex') }
+  const { modifiedCount } = await collection.updateMany({ _id, state: 'live' }, { $set: deletion }, DURABLE)
+  const stamped = await collection.find({ _id, deletedBy: deletion.deletedBy }).toArray()
+  // Upkeep may have collected one of them already: where all were this group's, it was too.
+  const gone = modifiedCount === found.length ? found.map((record) => ({ ...record, ...deletion })) : []
+  return new Map([...gone, ...stamped].map((record) => [record.name, record]))
 }
 
 /** One removal for many deleted records whose copies are gone. */

@@ -32,7 +32,7 @@ export async function readPart(
 /** Once sent, it does not end with its client's connection: it is over soon. */
 async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller | undefined): Promise<Buffer> {
   const { length } = command
-  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal)
+  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, ACK_DEADLINE_MS)
   const askedAt = performance.now()
   let ackDelayMs: number | null = null
   try {

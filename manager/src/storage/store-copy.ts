@@ -11,6 +11,8 @@ import type { FileServerLink } from './file-server-link.ts'
 
 /** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
 const STORE_DEADLINE_MS = 30_000
+/** A small body that has no turn on the link by then is better off with another file-server. */
+const TURN_DEADLINE_MS = 10_000
 /** A sha-256. */
 const DIGEST_BYTES = 32
 const NO_DIGESTS = new Uint8Array(0)
@@ -73,7 +75,8 @@ async function storeInline(
   bytes: Uint8Array,
   caller: Caller | undefined,
 ): Promise<StoredCopy> {
-  if (!link.outbound.tryAcquire(bytes.length)) await link.outbound.acquire(bytes.length, caller?.signal)
+  if (!link.outbound.tryAcquire(bytes.length))
+    await link.outbound.acquire(bytes.length, caller?.signal, TURN_DEADLINE_MS)
   const sentAt = performance.now()
   let linkDelayMs: number | null = null
   try {

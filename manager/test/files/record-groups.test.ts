@@ -1,6 +1,6 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { mongo } from 'mongoose'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { deleteAll, forgetAll, lookUpAll } from '../../src/files/record-groups.ts'
 import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
@@ -47,6 +47,20 @@ test('of groups that delete the same files at the same time each file goes to on
   const groups = await Promise.all(Array.from({ length: 5 }, () => deleteAll(collection, names.map(named))))
   const taken = groups.flat().filter((record) => record !== null)
   expect(taken.map((record) => record.name).sort()).toEqual([...names].sort())
+})
+
+test('a delete is its caller’s also where upkeep has removed the record before it was read back', async () => {
+  const [a, b] = [newName(), newName()]
+  const [first] = await insert(a, b)
+  const updateMany = collection.updateMany.bind(collection)
+  vi.spyOn(collection, 'updateMany').mockImplementationOnce(async (...args) => {
+    const result = await updateMany(...args)
+    await forgetAll(collection, first === undefined ? [] : [first._id])
+    return result
+  })
+  const deleted = await deleteAll(collection, [a, b].map(named))
+  expect(deleted.map((record) => record?.name)).toEqual([a, b])
+  expect(deleted.map((record) => record?.state)).toEqual(['deleted', 'deleted'])
 })
 
 test('forgets deleted records, and no live one', async () => {

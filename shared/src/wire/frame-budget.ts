@@ -5,6 +5,9 @@ import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
 export const FAST_ACK_MS = 500
 export const SLOW_ACK_MS = 2_000
 
+/** Of a stream, whose frames wait behind those of others. */
+const DEFAULT_DEADLINE_MS = 60_000
+
 interface Waiter {
   readonly bytes: number
   readonly grant: () => void
@@ -34,21 +37,31 @@ export class FrameBudget {
     return isThere
   }
 
-  /** Waits for room; a message larger than the whole budget goes alone. Give the bytes back with `release`. */
-  async acquire(bytes: number, signal?: AbortSignal): Promise<void> {
+  /**
+   * Waits for room; a message larger than the whole budget goes alone. Give the bytes back with `release`.
+   * @throws OVERLOADED at the deadline: those before it hold their share, on a link that does not move, until theirs
+   */
+  async acquire(bytes: number, signal?: AbortSignal, deadlineMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
     if (this.tryAcquire(bytes)) return
     await new Promise<void>((resolve, reject) => {
-      const cancel = (): void => {
+      const end = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', cancel)
+      }
+      const giveUp = (error: StoreError): void => {
+        end()
         const index = this.#waiters.indexOf(waiter)
         if (index >= 0) this.#waiters.splice(index, 1)
-        reject(new StoreError('CANCELLED', undefined, { cause: signal?.reason }))
+        reject(error)
         this.#wake()
       }
+      const cancel = (): void => giveUp(new StoreError('CANCELLED', undefined, { cause: signal?.reason }))
+      const timer = setTimeout(() => giveUp(new StoreError('OVERLOADED', 'the link is busy')), deadlineMs)
       const waiter: Waiter = {
         bytes,
         grant: () => {
-          signal?.removeEventListener('abort', cancel)
+          end()
           resolve()
         },
       }

@@ -157,3 +157,14 @@ test('in any order of events: never over capacity but for one alone, first come 
   })
   await fc.assert(property, { numRuns: 300 })
 })
+
+test('one that has no turn by its deadline is refused, and those behind it are served', async () => {
+  const budget = new FrameBudget()
+  await budget.acquire(FRAME_BYTES)
+  const late = budget.acquire(FRAME_BYTES, undefined, 20).catch((error: { name: string }) => error.name)
+  const next = budget.acquire(FRAME_BYTES, undefined, 10_000)
+  expect(await late).toBe('OVERLOADED')
+  budget.release(FRAME_BYTES, null)
+  await next
+  expect(budget.usedBytes).toBe(FRAME_BYTES)
+})
