@@ -10,7 +10,7 @@ import { filesRoutes } from './files/files.routes.ts'
 import { ReplicaRecords } from './files/replica-records.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
-import { createHttpServer } from './http/http-server.ts'
+import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { openApiDocument } from './http/openapi.ts'
 import { readClusterId } from './mongo/cluster-identity.ts'
 import { connectDatabase } from './mongo/database.ts'
@@ -118,6 +118,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
       { url: ownUrl, ownPort: Number(own.port) },
       {
         onConnection: (connection) => httpServer.emit('connection', connection),
+        maxConnections: shareOf(MAX_CONNECTIONS, workerCount),
         countFileServers: () => registry.links.length,
         onSiblings: () => directory.lookAgain(),
       },

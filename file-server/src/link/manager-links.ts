@@ -1,7 +1,7 @@
 import { type LinkParts, ManagerLink } from './manager-link.ts'
 
-/** A bound on the addresses a manager may make this file-server dial. */
-const MAX_MANAGERS = 32
+/** A bound on the addresses a manager may make this file-server dial. Each worker of a manager has one. */
+const MAX_MANAGERS = 256
 
 type CommonParts = Omit<LinkParts, 'onManagers' | 'isConnectedTo'>
 
@@ -10,6 +10,7 @@ export class ManagerLinks {
   readonly #given: readonly string[]
   readonly #parts: CommonParts
   readonly #links = new Map<string, ManagerLink>()
+  #hasRefused = false
 
   constructor(given: readonly string[], parts: CommonParts) {
     this.#given = given
@@ -27,7 +28,13 @@ export class ManagerLinks {
   }
 
   #dial(url: string): void {
-    if (this.#links.has(url) || this.#links.size >= MAX_MANAGERS) return
+    if (this.#links.has(url)) return
+    if (this.#links.size >= MAX_MANAGERS) {
+      if (!this.#hasRefused)
+        this.#parts.log.warn({ url, linkCount: MAX_MANAGERS }, 'too many managers, one not dialled')
+      this.#hasRefused = true
+      return
+    }
     const link = new ManagerLink(url, {
       ...this.#parts,
       onManagers: (urls) => this.#learn(urls),

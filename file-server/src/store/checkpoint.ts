@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
-import type { DiskCalls } from './disk-calls.ts'
-import { isErrno } from './disk-health.ts'
+import { type DiskCalls, DiskHangsError } from './disk-calls.ts'
+import { isErrno, isUntried } from './disk-health.ts'
 import { copyPath, directoryPath, LEAF_DEPTH, leafOf, prefixOf } from './slot.ts'
 
 /** Up to so many copies, a sync of each costs less than one of the whole file system, which others write to as well. */
@@ -31,7 +31,7 @@ export class Checkpoint {
         this.#syncOfAll = 'works'
         return
       } catch (error) {
-        if (this.#syncOfAll === 'works') throw error
+        if (this.#syncOfAll === 'works' || isUntried(error) || error instanceof DiskHangsError) throw error
         this.#syncOfAll = 'missing'
         this.#log.warn({ err: error }, 'sync -f cannot be used: checkpoints sync each file')
       }
@@ -51,17 +51,23 @@ export class Checkpoint {
   }
 }
 
+/**
+ * @throws the disk's own error rather than one of a sync that could not be tried: a kernel tells of a failed write once, and
+ * a second try would find nothing wrong.
+ */
 async function syncAll(paths: Iterable<string>, sync: (path: string) => Promise<void>): Promise<void> {
   const rest = paths[Symbol.iterator]()
+  const errors: unknown[] = []
   const work = async (): Promise<void> => {
-    for (let next = rest.next(); !next.done; next = rest.next()) {
+    for (let next = rest.next(); !next.done && errors.length === 0; next = rest.next()) {
       try {
         await sync(next.value)
       } catch (error) {
         // Deleted since, which the sync of a directory above makes durable.
-        if (!isErrno(error, 'ENOENT')) throw error
+        if (!isErrno(error, 'ENOENT')) errors.push(error)
       }
     }
   }
   await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, work))
+  if (errors.length > 0) throw errors.find((error) => !isUntried(error)) ?? errors[0]
 }

@@ -53,7 +53,8 @@ export const realDisk: DiskCalls = {
       await file.close()
     }
   },
-  syncFileSystem: runSync,
+  // Node has no syncfs; `sync -f` of coreutils is one.
+  syncFileSystem: (directory) => runSync('sync', ['-f', directory], SYNC_LIMIT_MS),
   async readRoom(directory) {
     const { bavail, blocks, bsize, ffree, files } = await statfs(directory)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: files === 0 ? null : ffree }
@@ -63,14 +64,26 @@ export const realDisk: DiskCalls = {
 /** A disk that takes longer than this to write everything back has failed. */
 const SYNC_LIMIT_MS = 120_000
 
-/** Node has no syncfs; `sync -f` of coreutils is one. */
-function runSync(directory: string): Promise<void> {
+/** A call that the disk does not answer. */
+export class DiskHangsError extends Error {}
+
+/** @throws DiskHangsError at the limit even where the process does not end: one that waits for a disk cannot be killed. */
+export function runSync(command: string, args: readonly string[], limitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('sync', ['-f', directory], { stdio: 'ignore', timeout: SYNC_LIMIT_MS })
-    child.once('error', reject)
+    const child = spawn(command, args, { stdio: 'ignore' })
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      child.unref()
+      reject(new DiskHangsError(`${command} did not end in ${limitMs} ms`))
+    }, limitMs)
+    child.once('error', (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
     child.once('exit', (code, signal) => {
+      clearTimeout(timer)
       if (code === 0) resolve()
-      else reject(new Error(`sync -f ended with ${code ?? signal}`))
+      else reject(new Error(`${command} ended with ${code ?? signal}`))
     })
   })
 }

@@ -18,6 +18,13 @@ export function isTooManyOpen(error: unknown): boolean {
   return isErrno(error, ...TOO_MANY_OPEN)
 }
 
+/** Descriptors or processes were wanting, so the disk was not asked. */
+export function isUntried(error: unknown): boolean {
+  if (isTooManyOpen(error)) return true
+  const isSpawn = error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn')
+  return isSpawn && isErrno(error, 'EAGAIN', 'ENOMEM')
+}
+
 export function toDiskError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   if (isErrno(error, ...FULL)) return new StoreError('DISK_FULL', undefined, { cause: error })

@@ -140,6 +140,15 @@ export class Segment {
     await this.#file.close()
   }
 
+  /** Under another name, which no start reads. @returns its path */
+  async setAside(): Promise<string> {
+    const path = `${this.path}.damaged-${this.#header.generation}`
+    await this.close()
+    await this.#disk.rename(this.path, path)
+    await this.#disk.syncDirectory(dirname(this.path))
+    return path
+  }
+
   async remove(): Promise<void> {
     await this.close()
     await this.#disk.unlink(this.path)

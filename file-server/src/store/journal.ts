@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
-import { type DiskHealth, toDiskError } from './disk-health.ts'
+import { DiskHangsError } from './disk-calls.ts'
+import { type DiskHealth, isUntried, toDiskError } from './disk-health.ts'
 import { encodeFrame, type FrameKind, frameBytes } from './journal-frame.ts'
 import { Entry, JournalQueue } from './journal-queue.ts'
 import type { Segment } from './journal-segment.ts'
@@ -15,6 +17,8 @@ const MAX_FRAMES = 65_536
 const GROW_BYTES = 4 * 1024 ** 2
 /** A segment with frames is checkpointed after this time, so that a restart has little to replay. */
 const CHECKPOINT_AFTER_MS = 10_000
+/** A checkpoint that could not be tried is tried again after this time. */
+const RETRY_MS = 1_000
 const QUEUE_LIMITS = { maxCount: 8_192, maxBytes: 64 * 1024 ** 2, maxWaitMs: 10_000 }
 const EXPIRE_EVERY_MS = 250
 const NO_BYTES = Buffer.alloc(0)
@@ -57,6 +61,7 @@ export class Journal {
   #isOld = false
   #ageTimer: NodeJS.Timeout | undefined
   #isStuck = false
+  #isClosing = false
   #failure: StoreError | null = null
   #lose: (error: Error) => void = () => undefined
 
@@ -107,6 +112,7 @@ export class Journal {
 
   /** Checkpoints everything, so that the next start replays nothing. Nothing may be on its way. */
   async close(): Promise<void> {
+    this.#isClosing = true
     clearTimeout(this.#ageTimer)
     await this.#running
     await this.#checkpointing
@@ -237,13 +243,28 @@ export class Journal {
     try {
       await segment.allWritten()
       await failpoint?.('file-server.before-checkpoint')
-      await this.#parts.makeDurable(segment.copies)
+      await this.#makeDurable(segment.copies)
+      // A sync that failed elsewhere may have used up the error of a copy whose bytes only this segment holds.
+      if (this.#parts.health.isSuspect) throw new Error('the disk had failed before')
       await failpoint?.('file-server.before-segment-reset')
       for (const { slot } of await segment.reset(++this.#generation)) this.#mentions.forget(slot)
       await failpoint?.('file-server.after-segment-reset')
     } catch (error) {
       this.#isStuck = true
       this.#parts.health.distrust(new Error('the checkpoint of the journal failed', { cause: error }))
+      if (error instanceof DiskHangsError) this.#fail(error)
+    }
+  }
+
+  /** Again and again while it cannot be tried, which says nothing of the disk; a close leaves it to the next start. */
+  async #makeDurable(copies: readonly NamedCopy[]): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#parts.makeDurable(copies)
+      } catch (error) {
+        if (this.#isClosing || !isUntried(error)) throw error
+        await delay(RETRY_MS)
+      }
     }
   }
 

@@ -156,7 +156,7 @@ export class LocalStore implements Store {
   deleteCopy(copyId: CopyId, slot: Slot): Promise<boolean> {
     const { tree, journal, disk } = this.#parts
     return this.#run(async () => {
-      let noted = journal?.notesSynced()
+      let noted: Promise<void> | undefined
       const existed = await tree.change(slot, async () => {
         const found = await tree.findIn(slot)
         if (found?.copyId !== copyId) return false
@@ -164,16 +164,25 @@ export class LocalStore implements Store {
         const path = tree.pathTo(copyPath(found))
         const sizeBytes = (await lookAt(path))?.size ?? 0
         await failpoint?.('file-server.before-unlink')
-        await disk.unlink(path)
+        tree.slots.leaving.add(slot)
+        try {
+          await disk.unlink(path)
+        } catch (error) {
+          tree.slots.leaving.delete(slot)
+          throw error
+        }
         await failpoint?.('file-server.after-unlink')
         if (journal?.mentions(slot)) noted = journal.note('gone', found)
         tree.count(-1, sizeBytes)
         return true
       })
-      await noted
+      // One that comes twice waits for what the first one noted.
+      await (noted ?? journal?.notesSynced())
+      if (existed !== true) return false
       // Not before: a replay that knows nothing of the end would put the copy beside what came into its slot.
-      if (existed === true) await tree.slots.vacate(slot)
-      return existed ?? false
+      tree.slots.leaving.delete(slot)
+      await tree.slots.vacate(slot)
+      return true
     })
   }
 

@@ -56,9 +56,13 @@ export async function openJournal(options: Options): Promise<Journal | null> {
   const checkpoint = new Checkpoint(options.tree.slots.root, disk, options.log)
   const segments: Segment[] = []
   try {
-    await replayAll(await openSegments(directory, disk, segments), checkpoint, options)
+    const found = await openSegments(directory, disk, segments)
+    // Also of those that are set aside: no two files may get the same name.
+    const generation = Math.max(0, ...found.map(({ segment }) => segment.header.generation))
+    if (await replayAll(found, checkpoint, options)) segments.length = 0
     const maxSegmentBytes = limitSegmentBytes(options)
-    const pair = maxSegmentBytes === 0 ? null : await completeSegments(segments, directory, maxSegmentBytes, options)
+    const pair =
+      maxSegmentBytes === 0 ? null : await completeSegments(segments, directory, generation, maxSegmentBytes, options)
     if (pair === null) {
       for (const segment of segments) await segment.remove()
       return null
@@ -102,21 +106,31 @@ async function readSegment(path: string): Promise<Buffer | null> {
   }
 }
 
-async function replayAll(found: readonly Found[], checkpoint: Checkpoint, options: Options): Promise<void> {
+/** @returns whether the segments were damaged, and so set aside. */
+async function replayAll(found: readonly Found[], checkpoint: Checkpoint, options: Options): Promise<boolean> {
   const startedAtMs = performance.now()
   const read = found.map(({ segment, bytes }) => readFrames(bytes, segment.header, SEGMENT_START))
   const frames = read.flatMap((segment) => segment.frames)
-  if (frames.length === 0) return
+  if (frames.length === 0) return false
   const isDamaged = read.some((segment) => segment.isDamaged)
-  if (isDamaged) options.log.error('the journal is damaged: frames are missing from the middle of it')
   try {
     const counts = await replay(planReplay(frames), { ...options, isDamaged })
     await checkpoint.makeDurable(frames.map(({ copy }) => copy))
-    let generation = Math.max(...found.map(({ segment }) => segment.header.generation))
     // The oldest first: it must not speak without those that came after it.
-    for (const { segment } of found) await segment.reset(++generation)
+    if (isDamaged) {
+      const kept: string[] = []
+      for (const { segment } of found) kept.push(await segment.setAside())
+      options.log.error(
+        { kept },
+        'the journal is damaged, frames are missing from the middle of it: its files are kept',
+      )
+    } else {
+      let generation = Math.max(...found.map(({ segment }) => segment.header.generation))
+      for (const { segment } of found) await segment.reset(++generation)
+    }
     const durationMs = Math.round(performance.now() - startedAtMs)
     options.log.info({ frameCount: frames.length, ...counts, durationMs }, 'journal replayed')
+    return isDamaged
   } catch (error) {
     if (toDiskError(error).name !== 'DISK_FULL') throw error
     throw new StartError(
@@ -135,10 +149,11 @@ function limitSegmentBytes({ maxCopyBytes, segmentBytes, room }: Options): numbe
 async function completeSegments(
   segments: Segment[],
   directory: string,
+  knownGeneration: number,
   maxBytes: number,
   { disk, log, dataDirectory }: Options,
 ): Promise<readonly [Segment, Segment] | null> {
-  let generation = Math.max(0, ...segments.map(({ header }) => header.generation))
+  let generation = Math.max(knownGeneration, ...segments.map(({ header }) => header.generation))
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     await disk.syncDirectory(dataDirectory)

@@ -3,6 +3,7 @@ import type { CopyId } from '@holdfast/shared/ids'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import type { CopyTree } from './copy-tree.ts'
 import type { DiskCalls } from './disk-calls.ts'
+import type { DiskHealth } from './disk-health.ts'
 import { hashFile } from './file-digest.ts'
 import type { Journal } from './journal.ts'
 import { KeyedLock } from './keyed-lock.ts'
@@ -15,6 +16,7 @@ interface Parts {
   readonly quarantine: Quarantine
   readonly journal: Journal | null
   readonly disk: DiskCalls
+  readonly health: DiskHealth
 }
 
 /** Copies between the tree and the quarantine. Each command may come twice: the second finds its work done. */
@@ -23,13 +25,15 @@ export class QuarantineCommands {
   readonly #quarantine: Quarantine
   readonly #journal: Journal | null
   readonly #disk: DiskCalls
+  readonly #health: DiskHealth
   readonly #locks = new KeyedLock<CopyId>()
 
-  constructor({ tree, quarantine, journal, disk }: Parts) {
+  constructor({ tree, quarantine, journal, disk, health }: Parts) {
     this.#tree = tree
     this.#quarantine = quarantine
     this.#journal = journal
     this.#disk = disk
+    this.#health = health
   }
 
   /** @throws COPY_NOT_FOUND, COPY_MISMATCH */
@@ -41,7 +45,11 @@ export class QuarantineCommands {
         if (found === null) return false
         const isJournaled = this.#journal?.mentions(copy.slot) === true
         // Its bytes may be durable in the journal alone, which knows nothing of the quarantine.
-        if (isJournaled) await this.#disk.syncPath(path)
+        if (isJournaled) {
+          // After a failed write a sync may pass although the bytes are lost.
+          this.#health.requireTrusted()
+          await this.#disk.syncPath(path)
+        }
         await this.#quarantine.accept(path, copy)
         if (isJournaled) await this.#journal?.note('settled', copy)
         this.#tree.count(-1, found.size)
@@ -88,7 +96,7 @@ export class QuarantineCommands {
   /** Within a change of the slot's leaf. @returns false where the slot holds another copy */
   async #putBack(copy: NamedCopy, sizeBytes: number): Promise<boolean> {
     const { slots } = this.#tree
-    if ((await this.#tree.findIn(copy.slot)) !== undefined) return false
+    if (slots.leaving.has(copy.slot) || (await this.#tree.findIn(copy.slot)) !== undefined) return false
     await slots.reopen(copy.slot)
     try {
       // Durable before the name is: the journal may know the slot as empty.

@@ -30,46 +30,65 @@ export async function replay(plan: readonly LeafReplay[], needs: ReplayNeeds): P
   const counts = { writtenCount: 0, removedCount: 0 }
   const { directories } = needs.tree.slots
   for (const { leaf, slots } of plan) {
-    const isPutInto = slots.some(({ put }) => put !== null)
+    const isPutInto = slots.some(({ put, displaced }) => put !== null || displaced.length > 0)
     if (!isPutInto && !(await directories.exists(leaf))) continue
     if (isPutInto) await directories.hold(leaf, 'made')
     const names = await readNames(needs.tree.pathTo(leafPath(leaf)))
-    for (const { put, gone } of slots) {
+    for (const { put, gone, displaced } of slots) {
       for (const copy of gone) if (await removeCopy(copy, needs)) counts.removedCount++
-      if (put !== null && (await putCopy(put, names, gone, needs))) counts.writtenCount++
+      for (const frame of displaced) await keepDisplaced(frame, needs)
+      const ended = [...gone, ...displaced.map(({ copy }) => copy)]
+      if (put !== null && (await putCopy(put, names, ended, needs))) counts.writtenCount++
     }
     if (isPutInto) directories.release(leaf)
   }
   return counts
 }
 
-/** @returns whether it had to be written. */
+/** @returns whether it was missing or different. */
 async function putCopy(
   { copy, bytes }: Frame,
   names: readonly string[],
-  gone: readonly NamedCopy[],
+  ended: readonly NamedCopy[],
   needs: ReplayNeeds,
 ): Promise<boolean> {
-  const { tree, disk, log } = needs
+  const { tree, log } = needs
   const path = tree.pathTo(copyPath(copy))
+  const isWhole = await holds(path, bytes)
   // Also where the copy is there: the next start would have to tell which of two is the slot's own.
-  const isCleared = await clearSlot(copy, names, gone, needs)
-  if (await holds(path, bytes)) return false
-  if (!isCleared) {
+  const isCleared = await clearSlot(copy, names, ended, needs)
+  if (!isCleared && !isWhole) {
     log.error({ ...copy }, 'the journal is damaged and the slot holds another copy: it was left alone')
     return false
   }
-  // Removed rather than written over: what stands there need not be a file of ours.
+  await writeAnew({ copy, bytes }, needs)
+  return !isWhole
+}
+
+/** A put that another frame displaced without saying what became of it: only a damaged journal leaves one. */
+async function keepDisplaced(frame: Frame, needs: ReplayNeeds): Promise<void> {
+  const { tree, quarantine, disk, log } = needs
+  const path = tree.pathTo(copyPath(frame.copy))
+  log.error({ ...frame.copy }, 'the journal does not say what became of a copy: it goes to quarantine')
+  await writeAnew(frame, needs)
+  await disk.syncPath(path)
+  await quarantine.accept(path, frame.copy)
+}
+
+/**
+ * Also where the right bytes are read: after a write-back that failed the page cache shows what the disk has not got, and
+ * counts it as clean. A new file is written to the disk whatever became of the old one.
+ */
+async function writeAnew({ copy, bytes }: Pick<Frame, 'copy' | 'bytes'>, needs: ReplayNeeds): Promise<void> {
   await removeCopy(copy, needs)
-  await disk.createFile(path, bytes)
-  return true
+  await needs.disk.createFile(needs.tree.pathTo(copyPath(copy)), bytes)
 }
 
 /** What else is in the slot was deleted before the copy got it, or is an upload that was cut off. */
 async function clearSlot(
   copy: NamedCopy,
   names: readonly string[],
-  gone: readonly NamedCopy[],
+  ended: readonly NamedCopy[],
   { tree, quarantine, disk, isDamaged }: ReplayNeeds,
 ): Promise<boolean> {
   const directory = tree.pathTo(leafPath(leafOf(copy.slot)))
@@ -77,7 +96,7 @@ async function clearSlot(
     const found = parseLeafName(name)
     if (found.kind === 'foreign' || found.digit !== digitOf(copy.slot) || found.copyId === copy.copyId) continue
     if (found.kind === 'part') await disk.unlink(join(directory, name))
-    else if (!gone.some(({ copyId }) => copyId === found.copyId)) {
+    else if (!ended.some(({ copyId }) => copyId === found.copyId)) {
       if (isDamaged) return false
       const { copyId, sha256 } = found
       await quarantine.accept(join(directory, name), { copyId, sha256, slot: copy.slot })

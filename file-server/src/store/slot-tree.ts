@@ -23,6 +23,8 @@ interface Options {
 export class SlotTree {
   readonly root: string
   readonly free = new FreeSlots()
+  /** Slots whose copy is being deleted: each is freed by its delete and by nothing else. */
+  readonly leaving = new Set<Slot>()
   readonly directories: Directories
   readonly #log: Logger
   readonly #load: (leaf: Leaf) => Promise<void>
@@ -95,15 +97,15 @@ export class SlotTree {
     await this.pruneIfFree(leafOf(slot))
   }
 
-  /** An empty slot: free, unless it is withheld. */
+  /** An empty slot: free, unless it is withheld or its delete has not ended. */
   addFree(slot: Slot): void {
-    if (!this.#isWithheld(slot)) this.free.add(slot)
+    if (!this.#isWithheld(slot) && !this.leaving.has(slot)) this.free.add(slot)
   }
 
   async pruneIfFree(leaf: Leaf): Promise<void> {
     const isEmpty = (digit: number): boolean => {
       const slot = slotAt(leaf, digit)
-      return this.free.has(slot) || this.#isWithheld(slot)
+      return this.free.has(slot) || (this.#isWithheld(slot) && !this.leaving.has(slot))
     }
     if (ALL_DIGITS.every(isEmpty)) await this.directories.prune(LEAF_DEPTH, leaf)
   }

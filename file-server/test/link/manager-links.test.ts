@@ -53,11 +53,12 @@ test('a manager with two addresses has one connection, and the other address is 
   await vi.waitFor(() => expect(links.connectedCount).toBe(1))
 })
 
-test('dials no more managers than its bound', async () => {
-  const managers = Array.from({ length: 100 }, (_, index) => `http://127.0.0.1:${index + 1}`)
+test('dials no more managers than its bound, and says so once', async () => {
+  const managers = Array.from({ length: 300 }, (_, index) => `http://127.0.0.1:${index + 1}`)
   const first = await startManager({ managers })
   const { log } = await link([first.url])
   await first.connection(1, first.admitted)
   const dialled = (): number => log.find('manager not reached').length
-  await vi.waitFor(() => expect(dialled()).toBe(31), 10_000)
+  await vi.waitFor(() => expect(dialled()).toBe(255), 10_000)
+  expect(log.find('too many managers, one not dialled')).toHaveLength(1)
 })

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { describe, expect, it, vi } from 'vitest'
-import { type DiskCalls, realDisk } from '../../src/store/disk-calls.ts'
+import { type DiskCalls, DiskHangsError, realDisk, runSync } from '../../src/store/disk-calls.ts'
 import { copyPath } from '../../src/store/slot.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, get, named, newCopyId } from './new-copies.ts'
 import { errno, recordingDisk } from './recording-disk.ts'
-import { filesUnder, listAll, useDataDirectory } from './store-fixture.ts'
+import { filesUnder, inventoryDone, listAll, useDataDirectory } from './store-fixture.ts'
 
 const data = useDataDirectory()
 const KIB = 1024
@@ -25,6 +25,18 @@ function gate() {
     open = resolve
   })
   return { opened, open }
+}
+
+/** Holds the syncs of the journal back until `open`; `held` resolves when one waits. */
+function holdSyncs(disk: DiskCalls) {
+  const { opened, open } = gate()
+  let isHeld = false
+  disk.syncJournal = async (fd) => {
+    isHeld = true
+    await opened
+    await realDisk.syncJournal(fd)
+  }
+  return { open, held: () => vi.waitFor(() => expect(isHeld).toBe(true)) }
 }
 
 describe('the order of a journaled write', () => {
@@ -187,6 +199,96 @@ describe('the journal', () => {
     await unlink(pathOf(copy))
     const again = await data.open()
     for (const one of copies) expect(digestOf(await get(again, one))).toBe(one.sha256)
+  })
+
+  it('tries a checkpoint again that wanted descriptors, and the disk is not suspect', async () => {
+    const disk: DiskCalls = { ...realDisk }
+    let failedCount = 0
+    disk.syncPath = disk.syncFileSystem = async () => {
+      disk.syncPath = realDisk.syncPath
+      disk.syncFileSystem = realDisk.syncFileSystem
+      failedCount++
+      throw errno('EMFILE')
+    }
+    const store = await data.open({ disk, journal: small })
+    for (let round = 0; round < 20; round++)
+      await Promise.all(Array.from({ length: 20 }, () => store1(store, randomBytes(4 * KIB))))
+    expect(failedCount).toBe(1)
+    expect(store.status().isWritable).toBe(true)
+  })
+
+  it('fails where a checkpoint is not answered: the process is to end, and the next start replays', async () => {
+    const disk: DiskCalls = { ...realDisk }
+    disk.syncPath = disk.syncFileSystem = async () => {
+      throw new DiskHangsError('sync did not end')
+    }
+    const store = await data.open({ disk, journal: small })
+    await Promise.allSettled(Array.from({ length: 100 }, () => store1(store, randomBytes(4 * KIB))))
+    await expect(store.failed).rejects.toThrow('the journal failed')
+  })
+
+  it('does not wait for a sync that does not end', async () => {
+    await expect(runSync('sleep', ['30'], 50)).rejects.toBeInstanceOf(DiskHangsError)
+    await expect(runSync('false', [], 10_000)).rejects.toThrow('false ended with 1')
+    await runSync('true', [], 10_000)
+  })
+
+  it('frees a slot once, by its delete: no discard frees it before, and nothing is put back into it', async () => {
+    const disk: DiskCalls = { ...realDisk }
+    const first = await data.open({ disk })
+    const copy = await store1(first, bytesOf('copy'))
+    await first.close()
+    // Two copies in one slot: one of them goes to the quarantine, and the slot is its origin.
+    const extra = { ...named(copy), copyId: newCopyId(), sha256: digestOf(bytesOf('extra')) }
+    await writeFile(pathOf(extra), 'extra')
+    const store = await data.open({ disk })
+    await inventoryDone(store)
+    const [inTree] = (await listAll(store)).tree
+    const [kept] = (await listAll(store)).quarantine
+    if (inTree === undefined || kept === undefined) throw new Error('nothing went to the quarantine')
+    const other = await store1(store, bytesOf('other'))
+    const { open, held } = holdSyncs(disk)
+    const deletes = [store.deleteCopy(other.copyId, other.slot)]
+    await held()
+    deletes.push(store.deleteCopy(inTree.copyId, inTree.slot))
+    await vi.waitFor(async () => expect(await filesUnder(data.path('tree'))).toEqual([]))
+    await expect(store.restoreCopy(kept)).rejects.toMatchObject({ name: 'COPY_MISMATCH' })
+    await store.discardCopy(kept)
+    const uploads = [store1(store, bytesOf('while it is deleted'))]
+    await vi.waitFor(async () => expect(await filesUnder(data.path('tree'))).toHaveLength(1))
+    open()
+    expect(await Promise.all(deletes)).toEqual([true, true])
+    uploads.push(store1(store, bytesOf('after it')), store1(store, bytesOf('and again')))
+    expect((await Promise.all(uploads)).map(({ slot }) => slot).sort()).toEqual([0, 1, 2])
+  })
+
+  it('moves no copy to the quarantine after a sync of it has failed: a second sync that passes proves nothing', async () => {
+    const disk: DiskCalls = { ...realDisk }
+    const store = await data.open({ disk })
+    const copy = await store1(store, bytesOf('copy'))
+    disk.syncPath = async () => {
+      throw errno('EIO')
+    }
+    await expect(store.quarantineCopy(named(copy))).rejects.toMatchObject({ name: 'DISK_FAILED' })
+    disk.syncPath = realDisk.syncPath
+    await expect(store.quarantineCopy(named(copy))).rejects.toMatchObject({ name: 'DISK_FAILED' })
+    expect(await listAll(store)).toEqual({ tree: [named(copy)], quarantine: [] })
+  })
+
+  it('answers a repeated delete only when the first one is durable', async () => {
+    const disk: DiskCalls = { ...realDisk }
+    const store = await data.open({ disk })
+    const copy = await store1(store, bytesOf('copy'))
+    const { open, held } = holdSyncs(disk)
+    // Asked at the same time, so that the second waits for the leaf before the first has noted anything.
+    const deletes = [1, 2].map(() => store.deleteCopy(copy.copyId, copy.slot))
+    let answeredCount = 0
+    for (const one of deletes) one.then(() => answeredCount++)
+    await held()
+    for (let turn = 0; turn < 10; turn++) await listAll(store)
+    expect(answeredCount).toBe(0)
+    open()
+    expect(await Promise.all(deletes)).toEqual([true, false])
   })
 
   it('refuses a copy that the tree has no room for, leaves nothing, and does not bring it back', async () => {

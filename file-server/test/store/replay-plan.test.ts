@@ -38,6 +38,17 @@ describe('planReplay', () => {
     expect(decide(['put', one], ['gone', one], ['settled', two])).toEqual([[0, [[null, [one]]]]])
   })
 
+  it('remembers no delete of a copy that came again, and keeps a copy that was displaced with no word of its end', () => {
+    expect(decide(['gone', one], ['settled', one])).toEqual([])
+    expect(decide(['put', one], ['gone', one], ['put', one])).toEqual([[0, [[one, []]]]])
+    const displacedOf = (...list: [FrameKind, typeof one][]) =>
+      planReplay(framesOf(...list)).flatMap(({ slots }) => slots.flatMap(({ displaced }) => displaced))
+    for (const kind of ['put', 'settled'] as const)
+      expect(displacedOf(['put', one], [kind, two]).map(({ copy }) => copy)).toEqual([one])
+    for (const kind of ['gone', 'settled'] as const)
+      expect(displacedOf(['put', one], [kind, one], ['put', two])).toEqual([])
+  })
+
   it('goes by the sequence of frames, not by the order of segments', () => {
     const frames = framesOf(['put', one], ['gone', one], ['put', two])
     expect(planReplay([...frames].reverse())).toEqual(planReplay(frames))

@@ -1,4 +1,16 @@
-import { mkdir, readFile, rename, rm, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Slot } from '@holdfast/shared/ids'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
@@ -130,6 +142,30 @@ describe('a replay', () => {
     await writeFile(`${directory}/tree/${copyPath(other)}`, 'other')
     const again = await data.open({ dataDirectory: directory })
     expect(await listAll(again)).toEqual({ tree: [other, ...copies.slice(1).map(named)], quarantine: [] })
+    const names = await readdir(`${directory}/journal`)
+    expect(names.filter((name) => name.endsWith('.segment')).sort()).toEqual(['a.segment', 'b.segment'])
+    const kept = names.filter((name) => name.includes('.segment.damaged-'))
+    expect(kept).toHaveLength(2)
+    const keptFirst = kept.find((name) => name.startsWith('a.'))
+    expect(await readFile(`${directory}/journal/${keptFirst}`)).toEqual(segment)
+  })
+
+  it('keeps the bytes of a copy whose end a damaged journal has lost, in the quarantine', async () => {
+    const store = await data.open()
+    const lost = await store.storeCopy(newCopyId(), bytesOf('lost end'), null)
+    await store.deleteCopy(lost.copyId, lost.slot)
+    const next = await store.storeCopy(newCopyId(), bytesOf('next'), null)
+    expect(next.slot).toBe(lost.slot)
+    const directory = await data.copyTo('crashed')
+    const path = `${directory}/journal/a.segment`
+    const segment = await readFile(path)
+    const end = segment.indexOf('lost end') + 8
+    await writeFile(path, segment.fill(0, end, end + 96))
+    const again = await data.open({ dataDirectory: directory })
+    expect(await listAll(again)).toEqual({ tree: [named(next)], quarantine: [named(lost)] })
+    expect((await get(again, next)).toString()).toBe('next')
+    const [kept = ''] = await filesUnder(`${directory}/quarantine`)
+    expect((await readFile(kept)).toString()).toBe('lost end')
   })
 
   it('with a full disk ends the start in a sentence, and loses nothing', async () => {
@@ -150,6 +186,35 @@ describe('a replay', () => {
     )
     const again = await data.open({ dataDirectory: directory })
     for (const [index, copy] of copies.entries()) expect((await get(again, copy)).toString()).toBe(`${index}`)
+  })
+
+  it('after a write-back that failed does not trust what is read: each copy is in a new file', async () => {
+    const lost = new Map<string, number>()
+    const failing: DiskCalls = {
+      ...realDisk,
+      syncPath: async (path) => {
+        lost.set(path, (await stat(path)).size)
+        throw errno('EIO')
+      },
+    }
+    const store = await data.open({ disk: failing })
+    const copies = await Promise.all(
+      ['one', 'two', 'three'].map((text) => store.storeCopy(newCopyId(), bytesOf(text), null)),
+    )
+    await store.close()
+    expect(lost.size).toBeGreaterThan(0)
+    const disk: DiskCalls = {
+      ...realDisk,
+      createFile: async (path, bytes) => {
+        await realDisk.createFile(path, bytes)
+        lost.delete(path)
+      },
+    }
+    await (await data.open({ disk })).close()
+    // The power goes, and with it the page cache.
+    for (const path of lost.keys()) await truncate(path, 0)
+    const again = await data.open()
+    for (const copy of copies) expect(digestOf(await get(again, copy))).toBe(copy.sha256)
   })
 
   it('that was cut off is done again', async () => {

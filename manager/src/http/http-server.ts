@@ -14,7 +14,7 @@ const HEADERS_TIMEOUT_MS = 10_000
 const HEADERS_CHECK_MS = 1_000
 /** Between two requests. Longer than a proxy's own, so that it is the proxy that lets go. */
 const KEEP_ALIVE_MS = 75_000
-const MAX_CONNECTIONS = 10_000
+export const MAX_CONNECTIONS = 10_000
 const MAX_HEADER_BYTES = 16 * 1024
 
 /** Requests that came with `Expect: 100-continue` and whose body nobody has asked for yet. */

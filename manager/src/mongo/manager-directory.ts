@@ -3,6 +3,8 @@ import type { Database } from './database.ts'
 const SEEN_EVERY_MS = 5_000
 /** A manager not seen for this long is not offered to file-servers. */
 const FORGOTTEN_AFTER_MS = 60_000
+/** As many as a file-server dials. Each worker counts. */
+const MAX_MANAGERS = 256
 
 interface ManagerDocument {
   readonly _id: string
@@ -64,7 +66,7 @@ export class ManagerDirectory {
       await this.#collection.updateOne({ _id: managerId }, [{ $set: { url, seenAt: '$$NOW' } }], { upsert: true })
     }
     const isFresh = { $expr: { $gt: ['$seenAt', { $subtract: ['$$NOW', FORGOTTEN_AFTER_MS] }] } }
-    const found = await this.#collection.find(isFresh).sort({ seenAt: -1 }).limit(32).toArray()
+    const found = await this.#collection.find(isFresh).sort({ url: 1 }).limit(MAX_MANAGERS).toArray()
     const urls = [...new Set(found.map((manager) => manager.url))].sort()
     const isChanged = urls.join() !== this.#urls.join()
     this.#urls = urls

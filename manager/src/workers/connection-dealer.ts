@@ -5,9 +5,17 @@ const MAX_WAITING = 1_024
 /** A connection that no worker has taken by then is closed: its client tries again or tells. */
 const TAKEN_WITHIN_MS = 5_000
 
-/** Where connections go. `give` answers by `took` of the dealer. */
+/** Where connections go. Both answer by `took` of the dealer, with the number that they were told. */
 export interface Taker {
-  give(connection: Socket): void
+  give(connection: Socket, number: number): void
+  /** Asks again without a connection, for one can be lost on its way: then the taker never hears of it. */
+  ask(number: number): void
+}
+
+interface Given {
+  readonly connection: Socket
+  readonly number: number
+  readonly timer: NodeJS.Timeout
 }
 
 /**
@@ -18,7 +26,8 @@ export interface Taker {
 export class ConnectionDealer {
   readonly #waiting: Socket[] = []
   readonly #free: Taker[] = []
-  readonly #given = new Map<Taker, Socket>()
+  readonly #given = new Map<Taker, Given>()
+  #lastNumber = 0
 
   deal(connection: Socket): void {
     // Reset by its client; nothing is lost.
@@ -38,38 +47,56 @@ export class ConnectionDealer {
     this.#next()
   }
 
-  /** A worker has taken what it was given, or refuses it. */
-  took(taker: Taker): void {
-    const connection = this.#given.get(taker)
-    if (connection === undefined) return
-    this.#given.delete(taker)
-    connection.destroy()
+  /** A worker has taken what it was given under this number, or refuses it, or never gets it. */
+  took(taker: Taker, number: number): void {
+    // A late answer does not speak for the connection that came next.
+    if (this.#given.get(taker)?.number !== number) return
+    this.#takeBack(taker)?.destroy()
     this.add(taker)
   }
 
-  /** A worker has died or stops. What it may have begun to read is closed. */
+  /** A worker stops. It tells so after all that it took, and refuses unread what comes later: that goes to another. */
+  retire(taker: Taker): void {
+    const untaken = this.#takeBack(taker)
+    this.remove(taker)
+    if (untaken === undefined) return
+    this.#waiting.unshift(untaken)
+    this.#next()
+  }
+
+  /** A worker has died. What it may have begun to read is closed. */
   remove(taker: Taker): void {
     const index = this.#free.indexOf(taker)
     if (index >= 0) this.#free.splice(index, 1)
-    const connection = this.#given.get(taker)
-    this.#given.delete(taker)
+    const connection = this.#takeBack(taker)
     if (connection !== undefined) this.#giveUp(connection)
   }
 
   /** Closes what still waits. */
   close(): void {
-    for (const connection of [...this.#waiting, ...this.#given.values()]) this.#giveUp(connection)
+    for (const connection of [...this.#waiting]) this.#giveUp(connection)
+    for (const taker of [...this.#given.keys()]) this.remove(taker)
   }
 
   #next(): void {
     while (this.#waiting.length > 0 && this.#free.length > 0) {
       const connection = this.#waiting.shift()
-      if (connection === undefined || connection.destroyed) continue
+      if (connection === undefined || connection.destroyed || connection.writableEnded) continue
       const taker = this.#free.shift()
       if (taker === undefined) return
-      this.#given.set(taker, connection)
-      taker.give(connection)
+      this.#lastNumber += 1
+      const number = this.#lastNumber
+      const timer = setTimeout(() => taker.ask(number), TAKEN_WITHIN_MS)
+      this.#given.set(taker, { connection, number, timer })
+      taker.give(connection, number)
     }
+  }
+
+  #takeBack(taker: Taker): Socket | undefined {
+    const given = this.#given.get(taker)
+    clearTimeout(given?.timer)
+    this.#given.delete(taker)
+    return given?.connection
   }
 
   /** Its end is sent also where a worker's channel still holds the connection open. */

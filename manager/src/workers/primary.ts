@@ -1,12 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Service } from '@holdfast/shared/node/run-service'
-import { ConnectionDealer } from './connection-dealer.ts'
+import { ConnectionDealer, type Taker } from './connection-dealer.ts'
 import { listen } from './listen.ts'
-import { planRestart } from './restart-delay.ts'
-import { CONNECTION, isWorkerState, siblingsOf, TAKEN, type WorkerState } from './worker-messages.ts'
+import { planRestart, type WorkerEnd } from './restart-delay.ts'
+import { type ConnectionMessage, isAbout, isWorkerState, siblingsOf, type WorkerState } from './worker-messages.ts'
 import { ownPortOf } from './worker-settings.ts'
 
 export interface PrimaryOptions {
@@ -29,11 +28,11 @@ interface Place {
   timer: NodeJS.Timeout | undefined
 }
 
-interface RunningWorker {
+interface RunningWorker extends Taker {
   readonly child: ChildProcess
   readonly startedAt: number
-  readonly give: (connection: Socket) => void
   state: WorkerState | null
+  hasServed: boolean
 }
 
 /**
@@ -66,7 +65,7 @@ export class Primary implements Service {
     const primary = new Primary(options, log)
     const { port } = await listen(primary.#server, options)
     primary.#port = Number(port)
-    for (const place of primary.#places) primary.#fork(place)
+    for (const place of primary.#places) primary.#tryFork(place)
     return primary
   }
 
@@ -81,12 +80,24 @@ export class Primary implements Service {
     await Promise.all(
       running.map(async (worker) => {
         this.#dealer.remove(worker)
-        const exited = once(worker.child, 'exit')
-        worker.child.kill('SIGTERM')
+        const { child } = worker
+        // One that could not be started, or has ended a moment ago, does not exit.
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+        const exited = new Promise((resolve) => child.once('exit', resolve))
+        child.kill('SIGTERM')
         await exited
       }),
     )
     this.#dealer.close()
+  }
+
+  /** Some failures are thrown, others told by the child that is none. */
+  #tryFork(place: Place): void {
+    try {
+      this.#fork(place)
+    } catch (error) {
+      this.#planNext(place, { livedMs: 0, hasServed: false }, String(error))
+    }
   }
 
   #fork(place: Place): void {
@@ -104,41 +115,56 @@ export class Primary implements Service {
       child,
       startedAt: performance.now(),
       state: null,
-      give: (connection) => child.send(CONNECTION, connection, { keepOpen: true }, ignoreEnded),
+      hasServed: false,
+      give: (connection, number) => {
+        const message: ConnectionMessage = { kind: 'connection', number }
+        child.send(message, connection, { keepOpen: true }, (error) => {
+          // Not within this tick: a channel that is broken would eat up all that waits before its end is heard of.
+          if (error !== null) setImmediate(() => this.#dealer.took(worker, number))
+        })
+      },
+      ask: (number) => child.send({ kind: 'ask', number } satisfies ConnectionMessage, ignoreEnded),
     }
     place.worker = worker
     child.on('message', (message: unknown) => {
-      if (message === TAKEN) this.#dealer.took(worker)
+      if (isAbout(message, 'taken')) this.#dealer.took(worker, message.number)
       else if (isWorkerState(message)) this.#note(place, worker, message)
     })
-    child.on('error', (error) => this.#log.warn({ worker: place.number + 1, err: error }, 'worker not reached'))
+    child.on('error', (error) => {
+      this.#log.warn({ worker: place.number + 1, err: error }, 'worker not reached')
+      // It could not be started: there is no exit.
+      if (child.pid === undefined) this.#restart(place, worker, error.message)
+    })
+    child.once('disconnect', () => this.#dealer.remove(worker))
     child.once('exit', (code, signal) => this.#restart(place, worker, signal ?? `exit code ${code}`))
   }
 
   #note(place: Place, worker: RunningWorker, state: WorkerState): void {
-    const hasServed = worker.state?.isServing === true
+    const wasServing = worker.state?.isServing === true
     worker.state = state
     place.ownPort = state.ownPort
-    if (state.isServing && !hasServed && !this.#isClosing) this.#dealer.add(worker)
+    if (state.isServing) worker.hasServed = true
+    if (wasServing && !state.isServing) this.#dealer.retire(worker)
+    if (state.isServing && !wasServing && !this.#isClosing) this.#dealer.add(worker)
     this.#tellSiblings()
   }
 
   #restart(place: Place, worker: RunningWorker, how: string): void {
+    if (place.worker !== worker) return
     place.worker = null
     this.#dealer.remove(worker)
     if (this.#isClosing) return
     // Perhaps its port was taken.
     if (worker.state === null) place.ownPort = 0
-    const livedMs = performance.now() - worker.startedAt
-    const hasServed = worker.state?.isServing === true
-    const { delayMs, failureCount } = planRestart(
-      { livedMs, hasServed, failureCount: place.failureCount },
-      Math.random(),
-    )
+    this.#planNext(place, { livedMs: performance.now() - worker.startedAt, hasServed: worker.hasServed }, how)
+    this.#tellSiblings()
+  }
+
+  #planNext(place: Place, end: Pick<WorkerEnd, 'livedMs' | 'hasServed'>, how: string): void {
+    const { delayMs, failureCount } = planRestart({ ...end, failureCount: place.failureCount }, Math.random())
     place.failureCount = failureCount
     this.#log.warn({ worker: place.number + 1, how, delayMs: Math.round(delayMs) }, 'worker ended, started again')
-    this.#tellSiblings()
-    place.timer = setTimeout(() => this.#fork(place), delayMs)
+    place.timer = setTimeout(() => this.#tryFork(place), delayMs)
   }
 
   #tellSiblings(): void {

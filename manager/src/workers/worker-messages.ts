@@ -1,7 +1,8 @@
-/** A connection comes along. */
-export const CONNECTION = 'connection'
-/** The worker has it. */
-export const TAKEN = 'taken'
+/** Of one connection: it comes along; does the worker have it; the worker has it, or never will. */
+export interface ConnectionMessage {
+  readonly kind: 'connection' | 'ask' | 'taken'
+  readonly number: number
+}
 
 /** What a worker tells the primary, as often as it changes. */
 export interface WorkerState {
@@ -28,6 +29,10 @@ export function isWorkerState(message: unknown): message is WorkerState {
 
 export function isSiblings(message: unknown): message is Siblings {
   return isKind(message, 'siblings')
+}
+
+export function isAbout(message: unknown, kind: ConnectionMessage['kind']): message is ConnectionMessage {
+  return isKind(message, kind)
 }
 
 function isKind(message: unknown, kind: string): boolean {

@@ -1,11 +1,13 @@
 import { Socket } from 'node:net'
-import { CONNECTION, isSiblings, type Siblings, TAKEN, type WorkerState } from './worker-messages.ts'
+import { type ConnectionMessage, isAbout, isSiblings, type Siblings, type WorkerState } from './worker-messages.ts'
 
 /** A worker that cannot get as many file-servers as its siblings serves with those it has. */
 const IN_STEP_MS = 3_000
 
 export interface WorkerPlaceParts {
   readonly onConnection: (connection: Socket) => void
+  /** A server asks its own bound only of connections that it accepted itself. */
+  readonly maxConnections: number
   readonly countFileServers: () => number
   /** Others have come: they are to be found in the database. */
   readonly onSiblings: () => void
@@ -19,13 +21,15 @@ export class WorkerPlace {
   #siblings: Siblings | null = null
   #onStep = (): void => {}
   #isClosed = false
+  #openCount = 0
   readonly #take: (message: unknown, connection?: unknown) => void
 
   constructor(address: { url: string; ownPort: number }, parts: WorkerPlaceParts) {
     this.#parts = parts
     this.#state = { kind: 'state', ...address, isServing: false, fileServerCount: parts.countFileServers() }
     this.#take = (message, connection) => {
-      if (message === CONNECTION) this.#accept(connection)
+      if (isAbout(message, 'connection')) this.#accept(connection, message.number)
+      else if (isAbout(message, 'ask')) this.#say({ kind: 'taken', number: message.number })
       else if (isSiblings(message)) this.#note(message)
     }
     process.on('message', this.#take)
@@ -62,16 +66,22 @@ export class WorkerPlace {
   /** Takes no more connections. */
   close(): void {
     this.#isClosed = true
+    this.#state = { ...this.#state, isServing: false }
+    this.#tell()
   }
 
-  #accept(connection: unknown): void {
-    if (process.connected) process.send?.(TAKEN)
+  #accept(connection: unknown, number: number): void {
+    this.#say({ kind: 'taken', number })
     // One whose client is gone does not come along.
     if (!(connection instanceof Socket)) return
-    if (this.#isClosed) {
+    if (this.#isClosed || this.#openCount >= this.#parts.maxConnections) {
       connection.destroy()
       return
     }
+    this.#openCount += 1
+    connection.once('close', () => {
+      this.#openCount -= 1
+    })
     connection.setNoDelay(true)
     this.#parts.onConnection(connection)
     connection.resume()
@@ -85,6 +95,13 @@ export class WorkerPlace {
   }
 
   #tell(): void {
-    if (process.connected) process.send?.(this.#state)
+    this.#say(this.#state)
+  }
+
+  #say(message: WorkerState | ConnectionMessage): void {
+    process.send?.(message, undefined, undefined, ignoreGone)
   }
 }
+
+/** A primary that is gone shows in the end of its channel. */
+function ignoreGone(): void {}

@@ -47,3 +47,21 @@ test('one without an address to dial is offered to nobody', async () => {
   const hidden = await start(null)
   expect(hidden.urls).toEqual([])
 })
+
+test('many workers are all offered, and beyond the bound the same ones each time', async () => {
+  const url = (number: number): string => `http://127.0.0.1:${20_000 + number}`
+  const seenAt = new Date(Date.now() + 30_000)
+  const managers = Array.from({ length: 300 }, (_, number) => ({ _id: `many-${number}`, url: url(number), seenAt }))
+  const collection = used.database.connection.collection<{ _id: string; url: string; seenAt: Date }>('managers')
+  await collection.insertMany(managers)
+  const directory = await start(url(299))
+  const offered = managers.slice(0, 256).map((manager) => manager.url)
+  expect(directory.urls).toEqual(offered)
+  // Who was seen last makes no difference.
+  const later = new Date(Date.now() + 40_000)
+  await collection.updateMany({ url: { $gt: url(250) } }, { $set: { seenAt: later } })
+  await collection.insertOne({ _id: 'first', url: addressOf(1), seenAt })
+  directory.lookAgain()
+  await vi.waitFor(() => expect(directory.urls[0]).toBe(addressOf(1)))
+  expect(directory.urls).toEqual([addressOf(1), ...offered.slice(0, 255)])
+})

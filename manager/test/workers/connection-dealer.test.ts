@@ -11,8 +11,17 @@ afterEach(() => {
 
 class RecordedTaker implements Taker {
   readonly given: Socket[] = []
-  give(connection: Socket): void {
+  readonly numbers: number[] = []
+  readonly asked: number[] = []
+  give(connection: Socket, number: number): void {
     this.given.push(connection)
+    this.numbers.push(number)
+  }
+  ask(number: number): void {
+    this.asked.push(number)
+  }
+  get lastNumber(): number {
+    return this.numbers.at(-1) ?? 0
   }
 }
 
@@ -46,7 +55,7 @@ test('deals in turn, one connection at a time to each worker until it has taken 
   for (let count = 0; count < 5; count += 1) await dial()
   await vi.waitFor(() => expect([quick.given.length, stuck.given.length]).toEqual([1, 1]))
   for (let count = 2; count <= 4; count += 1) {
-    dealer.took(quick)
+    dealer.took(quick, quick.lastNumber)
     await vi.waitFor(() => expect(quick.given).toHaveLength(count))
   }
   expect(stuck.given).toHaveLength(1)
@@ -70,7 +79,7 @@ test('closes the connection that a dying worker was given, and gives it no more'
   dealer.remove(dying)
   await vi.waitFor(() => expect(lost.isEnded).toBe(true))
   // What it says too late changes nothing.
-  dealer.took(dying)
+  dealer.took(dying, dying.lastNumber)
   dealer.add(other)
   const next = await dial()
   await vi.waitFor(() => expect(other.given).toHaveLength(1))
@@ -93,7 +102,7 @@ test('leaves out connections whose client has gone meanwhile', async () => {
   const taker = new RecordedTaker()
   dealer.add(taker)
   await vi.waitFor(() => {
-    dealer.took(taker)
+    dealer.took(taker, taker.lastNumber)
     expect(taker.given.at(-1)?.remotePort).toBe(there.socket.localPort)
   })
 })
@@ -105,4 +114,47 @@ test('closes what waits when it is closed', async () => {
     dealer.close()
     expect(client.isEnded).toBe(true)
   })
+})
+
+test('a connection that is lost on its way to a worker holds the worker up for five seconds, not for ever', async () => {
+  const { dealer, dial } = await startDealer()
+  const worker = new RecordedTaker()
+  dealer.add(worker)
+  const lost = await dial()
+  await vi.waitFor(() => expect(worker.asked).toEqual(worker.numbers), 8_000)
+  await vi.waitFor(() => expect(lost.isEnded).toBe(true))
+  dealer.took(worker, worker.lastNumber)
+  const next = await dial()
+  await vi.waitFor(() => expect(worker.given).toHaveLength(2))
+  expect(next.isEnded).toBe(false)
+})
+
+test('an answer that comes twice does not free the worker from the connection that it was given next', async () => {
+  const { dealer, dial } = await startDealer()
+  const worker = new RecordedTaker()
+  dealer.add(worker)
+  for (let count = 0; count < 3; count += 1) await dial()
+  await vi.waitFor(() => expect(worker.given).toHaveLength(1))
+  const first = worker.lastNumber
+  dealer.took(worker, first)
+  await vi.waitFor(() => expect(worker.given).toHaveLength(2))
+  dealer.took(worker, first)
+  expect([worker.given.length, worker.given[1]?.destroyed]).toEqual([2, false])
+  dealer.took(worker, worker.lastNumber)
+  expect(worker.given).toHaveLength(3)
+})
+
+test('what a stopping worker has not taken goes to another', async () => {
+  const { dealer, dial } = await startDealer()
+  const [stopping, other] = [new RecordedTaker(), new RecordedTaker()]
+  dealer.add(stopping)
+  const client = await dial()
+  await vi.waitFor(() => expect(stopping.given).toHaveLength(1))
+  dealer.add(other)
+  dealer.retire(stopping)
+  expect([other.given[0] === stopping.given[0], client.isEnded]).toEqual([true, false])
+  dealer.took(other, other.lastNumber)
+  await dial()
+  await vi.waitFor(() => expect(other.given).toHaveLength(2))
+  expect(stopping.given).toHaveLength(1)
 })

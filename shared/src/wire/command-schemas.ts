@@ -36,7 +36,7 @@ const schemas = {
   }),
   challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
   welcome: z.strictObject({
-    managers: z.array(z.url({ protocol: /^https?$/ })).max(100),
+    managers: z.array(z.url({ protocol: /^https?$/ })).max(300),
     isReferral: z.boolean().default(false),
   }),
   heartbeat: z.strictObject({
