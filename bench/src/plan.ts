@@ -23,7 +23,7 @@ export interface Plan {
   readonly deleteCount: number
 }
 
-/** About 5 minutes. */
+/** About 8 minutes. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -36,7 +36,7 @@ export const fullPlan: Plan = {
   smallBytes: 4 * KIB,
   rounds: 3,
   sliceMs: 2_000,
-  warmMs: 10_000,
+  warmMs: 8_000,
   storedCount: 1_000,
   largeBytes: 256 * MIB,
   largeRounds: 2,
