@@ -4,10 +4,12 @@ import { runChild } from './run-child.mjs'
 
 /** @param {string} path */
 const built = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
+/** @param {string} path */
+const load = (path) => import(new URL(`../${path}`, import.meta.url).href)
 
-/** The IPC channel ends the child when this process is killed. @param {string} script @param {string[]} args @param {NodeJS.ProcessEnv} env */
-function runBuilt(script, args, env) {
-  return runChild(process.execPath, [built(script), ...args], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
+/** The IPC channel ends the child when this process is killed. @param {string[]} args @param {NodeJS.ProcessEnv} env */
+function runNode(args, env) {
+  return runChild(process.execPath, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env })
 }
 
 const [program, ...args] = process.argv.slice(2)
@@ -17,14 +19,18 @@ if (program !== 'manager' && program !== 'file-server' && program !== 'bench') {
 }
 await ensureInstalled()
 await ensureBuilt()
+const { nodeFlags } = await load('launcher/dist/processes/node-flags.js')
 if (program === 'file-server') {
-  const { prepareFileServer } = await import(
-    new URL('../launcher/dist/join/prepare-file-server.js', import.meta.url).href
-  )
+  const { prepareFileServer } = await load('launcher/dist/join/prepare-file-server.js')
   /** @type {{ kind: 'run', env: NodeJS.ProcessEnv } | { kind: 'end', exitCode: number }} */
   const plan = await prepareFileServer(args, process.env)
-  process.exitCode = plan.kind === 'end' ? plan.exitCode : await runBuilt('file-server/dist/main.js', [], plan.env)
+  process.exitCode =
+    plan.kind === 'end'
+      ? plan.exitCode
+      : await runNode([...nodeFlags.fileServer, built('file-server/dist/main.js')], plan.env)
 } else {
   const env = { UV_THREADPOOL_SIZE: '16', ...process.env }
-  process.exitCode = await runBuilt(program === 'bench' ? 'bench/dist/main.js' : 'manager/dist/main.js', args, env)
+  process.exitCode = await (program === 'bench'
+    ? runNode([built('bench/dist/main.js'), ...args], env)
+    : runNode([...nodeFlags.manager, built('manager/dist/main.js'), ...args], env))
 }

@@ -17,6 +17,7 @@ import { commandHandlers, handleGrouped } from './command-handlers.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
+import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
 import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
@@ -63,7 +64,7 @@ export class ManagerLink {
     this.#parts = parts
     this.#log = parts.log.child({ manager: url })
     this.#socket = io(url + FILE_SERVER_NAMESPACE, {
-      transports: ['websocket'],
+      transports: [UnmaskedWebSocket],
       perMessageDeflate: false as never, // the typed option is an object; `false` is what engine.io-client and ws understand
       forceNew: true,
       reconnection: false,

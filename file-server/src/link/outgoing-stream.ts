@@ -2,6 +2,7 @@ import { StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/s
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { Peer } from '@holdfast/shared/wire/peer'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
@@ -15,6 +16,7 @@ export class OutgoingStreams {
   readonly #peer: Peer
   readonly #budget: FrameBudget
   readonly #log: Logger
+  readonly #buffers = new FrameBuffers(FRAME_BYTES)
   #openCount = 0
 
   constructor(peer: Peer, budget: FrameBudget, log: Logger) {
@@ -44,15 +46,17 @@ export class OutgoingStreams {
 
   async #send(streamId: string, reader: CopyReader, offset: number, length: number): Promise<void> {
     await using open = reader
+    const buffers = this.#buffers
     const frameCount = Math.max(1, Math.ceil(length / FRAME_BYTES))
     await sendFrames(
       {
         peer: this.#peer,
         budget: this.#budget,
         deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+        buffers,
         toCall: (seq, bytes) => ['stream-frame', { streamId, seq, isLast: seq === frameCount - 1 }, bytes],
       },
-      readFrames(open, offset, length),
+      readFrames(open, offset, length, buffers),
     )
   }
 
@@ -63,9 +67,16 @@ export class OutgoingStreams {
   }
 }
 
-async function* readFrames(reader: CopyReader, offset: number, length: number): AsyncGenerator<Buffer> {
+async function* readFrames(
+  reader: CopyReader,
+  offset: number,
+  length: number,
+  buffers: FrameBuffers,
+): AsyncGenerator<Buffer> {
   if (length === 0) yield Buffer.alloc(0)
   for (let sent = 0; sent < length; sent += FRAME_BYTES) {
-    yield await reader.read(offset + sent, Math.min(FRAME_BYTES, length - sent))
+    const frame = buffers.take().subarray(0, length - sent)
+    await reader.read(offset + sent, frame)
+    yield frame
   }
 }

@@ -48,9 +48,9 @@ class FileReader implements CopyReader {
     this.sizeBytes = sizeBytes
   }
 
-  async read(offset: number, length: number): Promise<Buffer> {
+  async read(offset: number, bytes: Buffer): Promise<void> {
+    const { length } = bytes
     if (offset + length > this.sizeBytes) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
-    const bytes = Buffer.allocUnsafe(length)
     try {
       for (let done = 0; done < length; ) {
         const { bytesRead } = await this.#file.read(bytes, done, length - done, offset + done)
@@ -60,7 +60,6 @@ class FileReader implements CopyReader {
     } catch (error) {
       throw toDiskError(error)
     }
-    return bytes
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, readdir, rmdir } from 'node:fs/promises'
+import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SLOT_RADIX } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
@@ -7,6 +7,7 @@ import type { DurableWrite } from './durable-write.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { withheldDigits } from './leaf-plan.ts'
 import { digitFrom, directoryPath, LEAF_DEPTH, type Leaf, prefixOf } from './slot.ts'
+import { lookAt, makeNewDirectory } from './small-files.ts'
 
 /** Something foreign stands where a directory of the tree would be, so nothing can be stored under it. */
 export class BlockedDirectoryError extends Error {}
@@ -117,7 +118,7 @@ export class Directories {
       const parent = Math.floor(prefix / SLOT_RADIX)
       const withheld = await this.#withheldIn(depth - 1, parent)
       if (withheld.has(prefix % SLOT_RADIX)) throw new BlockedDirectoryError(this.#path(depth, prefix))
-      await mkdir(this.#path(depth, prefix), { mode: 0o700 })
+      await makeNewDirectory(this.#path(depth, prefix))
       this.#real.add(keyOf(depth, prefix))
     }
     this.#made.add(leaf)
@@ -132,13 +133,9 @@ export class Directories {
   async #isReal(depth: number, prefix: number): Promise<boolean> {
     const key = keyOf(depth, prefix)
     if (this.#real.has(key)) return true
-    try {
-      const found = await lstat(this.#path(depth, prefix))
-      if (!found.isDirectory()) throw new BlockedDirectoryError(this.#path(depth, prefix))
-    } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false
-      throw error
-    }
+    const found = await lookAt(this.#path(depth, prefix))
+    if (found === null) return false
+    if (!found.isDirectory()) throw new BlockedDirectoryError(this.#path(depth, prefix))
     this.#real.add(key)
     return true
   }

@@ -1,4 +1,21 @@
-import { closeSync, constants, fdatasync, open, openSync, read, readSync, unlink, write, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  lstatSync,
+  mkdirSync,
+  open,
+  openSync,
+  read,
+  readSync,
+  type Stats,
+  unlink,
+  write,
+  writeSync,
+} from 'node:fs'
+import { lstat, mkdir } from 'node:fs/promises'
+import { isErrno } from './disk-health.ts'
 import { DiskPace } from './disk-pace.ts'
 
 // Descriptors and callbacks: a FileHandle and its promises cost as much CPU as the system calls for a few KiB.
@@ -13,6 +30,8 @@ const now = (): number => performance.now()
 // Apart, for memory answers the one while the other waits. What only goes to the page cache waits when that is full.
 const creates = new DiskPace({ now, slowMs: 50 })
 const writes = new DiskPace({ now, slowMs: 50 })
+// A sync always waits for the disk; a quick one costs less than waking another thread, and that waking this one.
+const syncs = new DiskPace({ now, slowMs: 5 })
 const reads = new DiskPace({ now, slowMs: 5, hasWaited: hasReadFromDisk() })
 
 /** Whether this process has read from a disk since the last question, by the kernel's count. */
@@ -147,10 +166,45 @@ function writeInPool(fd: number, bytes: Uint8Array, position: number): Promise<n
   })
 }
 
-export function syncData(fd: number): Promise<void> {
+export async function syncData(fd: number): Promise<void> {
+  if (!syncs.begin()) return syncInPool(fd)
+  try {
+    fdatasyncSync(fd)
+  } finally {
+    syncs.end()
+  }
+}
+
+function syncInPool(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))
   })
+}
+
+/** @returns what stands under a name, a link itself and not what it leads to; null: nothing. */
+export async function lookAt(path: string): Promise<Stats | null> {
+  try {
+    if (!reads.begin()) return await lstat(path)
+    try {
+      return lstatSync(path, { throwIfNoEntry: false }) ?? null
+    } finally {
+      reads.end()
+    }
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null
+    throw error
+  }
+}
+
+/** One that is not there yet, in a directory that is; its name is not synced. */
+export async function makeNewDirectory(path: string): Promise<void> {
+  const options = { mode: 0o700 }
+  if (!creates.begin()) return mkdir(path, options)
+  try {
+    mkdirSync(path, options)
+  } finally {
+    creates.end()
+  }
 }
 
 export function removeFile(path: string): Promise<void> {

@@ -59,6 +59,6 @@ export interface CopyWriter extends AsyncDisposable {
 
 export interface CopyReader extends AsyncDisposable {
   readonly sizeBytes: number
-  /** @returns exactly `length` bytes. @throws COPY_NOT_FOUND where the file is shorter. */
-  read(offset: number, length: number): Promise<Buffer>
+  /** Fills `bytes` with what stands at `offset`. @throws COPY_NOT_FOUND where the file is shorter. */
+  read(offset: number, bytes: Buffer): Promise<void>
 }

@@ -3,9 +3,12 @@ import { array, assert, nat, property, string, stringMatching, tuple, uint8Array
 import { describe, expect, it } from 'vitest'
 import { Base64Decoder } from '../../src/decode/base64-decoder.ts'
 
+/** More than the decoder takes as one string. */
+const LONG = 98_304
+
 function decode(pieces: readonly Uint8Array[]): Buffer {
   const decoder = new Base64Decoder()
-  const bytes = Buffer.concat(pieces.map((piece) => decoder.write(piece)))
+  const bytes = Buffer.concat(pieces.map((piece) => Buffer.from(decoder.write(piece))))
   decoder.finish()
   return bytes
 }
@@ -45,14 +48,29 @@ describe('Base64Decoder', () => {
     assert(property(string({ unit: 'binary' }), cuts, expectSameVerdict))
   })
 
+  it('decodes a long text, cut or not', () => {
+    const bytes = Buffer.from(Array.from({ length: 150_001 }, (_, index) => (index * 7 + (index >> 8)) % 256))
+    const text = Buffer.from(bytes.toString('base64'))
+    expect(decode([text])).toEqual(bytes)
+    expect(decode(cut(text, [32_767, 65_538, 100_000]))).toEqual(bytes)
+  })
+
+  it('finds a wrong character at the seams of the strings it decodes', () => {
+    for (const at of [32_764, 32_767, 32_768, 32_771, 65_535, 65_536]) {
+      const text = Buffer.alloc(LONG, 'QUJD')
+      text.write('=', at)
+      expect(() => decode([text])).toThrow('Invalid request')
+    }
+  })
+
   it('finds one wrong character anywhere in a long text', () => {
     const wrong = ['\0', ' ', '\n', '-', '_', '=', '.', '\x7f', '\x80', '\xff']
     assert(
-      property(nat(4_095), nat(wrong.length - 1), (at, index) => {
-        const text = Buffer.alloc(4_096, 'QUJD')
+      property(nat(LONG - 1), nat(wrong.length - 1), (at, index) => {
+        const text = Buffer.alloc(LONG, 'QUJD')
         text.write(wrong[index] ?? '', at, 'latin1')
         // A single '=' in the last place is a legal ending of the group.
-        if (wrong[index] === '=' && at === 4_095) return
+        if (wrong[index] === '=' && at === LONG - 1) return
         expect(() => decode([text])).toThrow('Invalid request')
       }),
     )

@@ -179,7 +179,7 @@ test('streams are bounded, and one that is refused lets its file go', async () =
   const deaf = { connected: true, timeout: () => ({ emit: () => undefined }), on: () => undefined }
   const streams = new OutgoingStreams(new Peer(deaf), new FrameBudget(), quietLog)
   const close = vi.fn(async () => undefined)
-  const reader = { sizeBytes: 1, read: async () => Buffer.alloc(1), [Symbol.asyncDispose]: close }
+  const reader = { sizeBytes: 1, read: async () => undefined, [Symbol.asyncDispose]: close }
   for (let count = 0; count < 2_048; count++) await streams.start(streamId, reader, 0, 1)
   expect(close).not.toHaveBeenCalled()
   await expect(streams.start(streamId, reader, 0, 1)).rejects.toMatchObject({ name: 'OVERLOADED' })

@@ -19,7 +19,9 @@ export async function put(store: Store, bytes: Uint8Array, copyId = newCopyId())
 
 export async function get(store: Store, copy: NamedCopy): Promise<Buffer> {
   await using reader = await store.openCopy(named(copy))
-  return await reader.read(0, reader.sizeBytes)
+  const bytes = Buffer.alloc(reader.sizeBytes)
+  await reader.read(0, bytes)
+  return bytes
 }
 
 export function named({ copyId, slot, sha256 }: NamedCopy): NamedCopy {

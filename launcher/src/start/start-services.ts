@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { DirectoryInUseError, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import { fileServerDirectory } from '../data/file-server-directories.ts'
 import { RotatingLog } from '../files/rotating-log.ts'
+import { nodeFlags } from '../processes/node-flags.ts'
 import { startChild } from '../processes/start-child.ts'
 import { type Supervised, supervise } from '../processes/supervise.ts'
 import type { LaunchContext } from './launch-context.ts'
@@ -19,12 +20,6 @@ interface ServiceOptions {
   readonly execArgv?: readonly string[]
   readonly startup: StartupWatch
 }
-
-/**
- * What lives as long as a request fits into this young generation: at thousands of requests a second it is collected five
- * times less often than the default one of 16 MiB, and a third of what garbage collection costs remains.
- */
-const MANAGER_MEMORY = ['--max-semi-space-size=64']
 
 /** Hashing and the disk share libuv's threads in a file-server. */
 const FILE_SERVER_THREADS = '16'
@@ -57,7 +52,7 @@ export function startManager(context: LaunchContext, { port, secret, mongoUrl, s
     fileName: 'manager',
     script: programs.manager,
     env,
-    execArgv: MANAGER_MEMORY,
+    execArgv: nodeFlags.manager,
     startup,
   })
 }
@@ -91,6 +86,7 @@ export function startFileServer(
     fileName: `file-server-${number}`,
     script: programs.fileServer,
     env,
+    execArgv: nodeFlags.fileServer,
     startup,
   })
 }

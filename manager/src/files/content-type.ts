@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { fileTypeFromBuffer } from 'file-type'
 import { filetypeinfo } from 'magic-bytes.js'
 import { lookup } from 'mime-types'
@@ -5,15 +6,21 @@ import { lookup } from 'mime-types'
 const FALLBACK_TYPE = 'application/octet-stream'
 
 /** How many of a file's first bytes a verdict needs. */
-export const SNIFF_BYTES = 4_100
+const SNIFF_BYTES = 4_100
+/** How many of them show that there is nothing to know: every signature begins in these. */
+const QUICK_BYTES = 512
 
-/** By the name's ending, else by the first bytes, else octet-stream. */
-export async function contentTypeOf(name: string, head: Buffer): Promise<string> {
+/** By the name's ending, else by the first bytes, else octet-stream. @param headOf gives as many of them, or all there are */
+export async function contentTypeOf(name: string, headOf: (length: number) => Buffer): Promise<string> {
   const byName = lookup(name.slice(name.lastIndexOf('/') + 1))
   if (byName !== false) return withCharset(byName)
-  if (head.length === 0) return FALLBACK_TYPE
+  const quick = headOf(QUICK_BYTES)
+  if (quick.length === 0) return FALLBACK_TYPE
   // The quick look says whether there is anything to know; the thorough one, ten times as long, tells containers apart.
-  const byBytes = filetypeinfo(head).length > 0 ? await fileTypeFromBuffer(head) : undefined
+  const mayBeKnown = filetypeinfo(quick).length > 0
+  if (!mayBeKnown && !isText(quick)) return FALLBACK_TYPE
+  const head = headOf(SNIFF_BYTES)
+  const byBytes = mayBeKnown ? await fileTypeFromBuffer(head) : undefined
   if (byBytes !== undefined) return withCharset(byBytes.mime)
   return isText(head) ? 'text/plain; charset=utf-8' : FALLBACK_TYPE
 }
@@ -23,11 +30,17 @@ function withCharset(type: string): string {
 }
 
 function isText(head: Buffer): boolean {
-  if (head.includes(0)) return false
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true })
-    return true
-  } catch {
-    return false
+  return !head.includes(0) && isUtf8(withoutCutCharacter(head))
+}
+
+/** A character of UTF-8 has at most 4 bytes: the first one says how many, and those after it begin with the bits 10. */
+function withoutCutCharacter(head: Buffer): Buffer {
+  for (let back = 1; back <= Math.min(3, head.length); back++) {
+    const byte = head[head.length - back] ?? 0
+    if (byte < 0x80) break
+    if (byte < 0xc0) continue
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
+    return length > back ? head.subarray(0, head.length - back) : head
   }
+  return head
 }

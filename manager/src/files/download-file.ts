@@ -19,6 +19,15 @@ export interface DownloadContext {
   readonly log: Logger
 }
 
+export interface DownloadPace {
+  /** Whether the next part may be fetched while this one is on its way. */
+  readonly isAhead: boolean
+  /** Whether all that was handed out has left this process. */
+  readonly isTaken: () => boolean
+}
+
+type WantedPart = PartSpan & { readonly room: Buffer | undefined }
+
 /**
  * The bytes of a range, part by part. Each part is verified before any of its bytes is handed out; the next one is
  * fetched meanwhile. @throws FILE_UNAVAILABLE where no replica gives a part that is right
@@ -28,25 +37,25 @@ export async function* downloadFile(
   record: FileRecord,
   range: ByteRange,
   context: DownloadContext,
-  /** Whether the next part may be fetched while this one is on its way. */
-  isAhead: boolean,
+  { isAhead, isTaken }: DownloadPace,
 ): AsyncGenerator<Buffer> {
   let current = record
-  const fetch = async (span: PartSpan): Promise<Buffer> => {
-    const whole = await readVerified(parts, current, span, context, (moved) => {
+  /** Parts that the client has: their memory is used for later ones. */
+  const rooms: Buffer[] = []
+  const fetch = (span: PartSpan): Promise<Buffer> =>
+    readVerified(parts, current, { ...span, room: rooms.pop() }, context, (moved) => {
       current = moved
     })
-    return whole.subarray(span.from, span.to)
-  }
   const spans = partsOf(range, record.size, PART_BYTES)
   let next: Promise<Buffer> | undefined
   for (const [index, span] of spans.entries()) {
-    const bytes = await (next ?? fetch(span))
+    const whole = await (next ?? fetch(span))
     const following = isAhead ? spans[index + 1] : undefined
     next = following === undefined ? undefined : fetch(following)
     // Its failure is met when its turn comes, also where nobody asks for it any more.
     next?.catch(() => undefined)
-    yield bytes
+    yield whole.subarray(span.from, span.to)
+    if (whole.length === PART_BYTES && isTaken()) rooms.push(whole)
   }
 }
 
@@ -54,7 +63,7 @@ export async function* downloadFile(
 async function readVerified(
   parts: DownloadParts,
   record: FileRecord,
-  span: PartSpan,
+  span: WantedPart,
   context: DownloadContext,
   onMoved: (record: FileRecord) => void,
 ): Promise<Buffer> {
@@ -72,7 +81,7 @@ async function readVerified(
 async function readFromReplicas(
   registry: FileServerRegistry,
   record: FileRecord,
-  span: PartSpan,
+  span: WantedPart,
   context: DownloadContext,
 ): Promise<Buffer | null> {
   const { requestId } = context
@@ -81,11 +90,11 @@ async function readFromReplicas(
     const link = registry.find(server)
     if (link === undefined || chunk === undefined) continue
     try {
-      const { offset, length } = span
+      const { offset, length, room } = span
       const bytes = await readPart(
         link,
         { copyId, slot, sha256: chunk.sha256 },
-        { sizeBytes: chunk.size, offset, length, requestId },
+        { sizeBytes: chunk.size, offset, length, requestId, room },
         context,
       )
       if (isPart(bytes, record.partDigests, span.index)) return bytes

@@ -64,9 +64,9 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
 /** Everything that can be refused before the body is read is. */
 function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, uploadCount: number): void {
   if (uploadCount >= maxUploads) throw new StoreError('OVERLOADED')
-  const active = registry.views().filter((view) => view.isActive)
-  if (active.length === 0) throw new StoreError('SERVERS_UNAVAILABLE')
-  if (!active.some((view) => view.isWritable)) throw new StoreError('INSUFFICIENT_STORAGE')
+  const { readiness } = registry
+  if (readiness === 'unavailable') throw new StoreError('SERVERS_UNAVAILABLE')
+  if (readiness === 'full') throw new StoreError('INSUFFICIENT_STORAGE')
   if (!isDatabaseAvailable()) throw new StoreError('DATABASE_UNAVAILABLE')
 }
 
@@ -113,7 +113,8 @@ function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange
 
 async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
   using share = parts.memory.take(range.end - range.start)
-  const bytes = downloadFile(parts, record, range, ctx.state, share.isAhead)
+  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0 }
+  const bytes = downloadFile(parts, record, range, ctx.state, pace)
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()
   if (ctx.state.isGone) throw new StoreError('CANCELLED')

@@ -12,7 +12,7 @@ import { deleteCopy } from '../storage/delete-copy.ts'
 import type { FileServerLink } from '../storage/file-server-link.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
 import { type CopyOrder, storeCopy } from '../storage/store-copy.ts'
-import { contentTypeOf, SNIFF_BYTES } from './content-type.ts'
+import { contentTypeOf } from './content-type.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import { SentBytes } from './sent-bytes.ts'
@@ -51,8 +51,8 @@ export async function uploadFile(parts: UploadParts, file: IncomingFile, context
     whole === undefined
       ? await storeBytes(parts, file, context)
       : { ...(await storeHead(parts, { encoding, ...whole }, context)), head: whole.bytes }
-  const sniffed = encoding === 'base64' ? decodeHead(head) : head.subarray(0, SNIFF_BYTES)
-  const record = recordOf(stored, name, await contentTypeOf(name, sniffed))
+  const headOf = (length: number) => (encoding === 'base64' ? decodeHead(head, length) : head.subarray(0, length))
+  const record = recordOf(stored, name, await contentTypeOf(name, headOf))
   await failpoint?.('manager.before-insert')
   try {
     await parts.records.insert(record)
@@ -183,7 +183,6 @@ function paddingOf(bytes: Buffer): number {
   return bytes.at(-2) === 0x3d ? 2 : 1
 }
 
-function decodeHead(head: Buffer): Buffer {
-  const length = Math.ceil(SNIFF_BYTES / 3) * 4
-  return Buffer.from(head.subarray(0, length).toString('latin1'), 'base64')
+function decodeHead(head: Buffer, length: number): Buffer {
+  return Buffer.from(head.toString('latin1', 0, Math.ceil(length / 3) * 4), 'base64').subarray(0, length)
 }

@@ -1,6 +1,9 @@
-/** Cuts a stream of chunks of any size into chunks of exactly `frameBytes`, the last one shorter. Holds one frame at most. */
-export async function* cutFrames(chunks: AsyncIterable<Uint8Array>, frameBytes: number): AsyncGenerator<Buffer> {
-  let frame = Buffer.allocUnsafe(frameBytes)
+import type { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
+
+/** Cuts a stream of chunks of any size into whole frames, the last one shorter. Holds one frame at most. */
+export async function* cutFrames(chunks: AsyncIterable<Uint8Array>, buffers: FrameBuffers): AsyncGenerator<Buffer> {
+  const { frameBytes } = buffers
+  let frame = buffers.take()
   let filled = 0
   for await (const chunk of chunks) {
     for (let offset = 0; offset < chunk.length; ) {
@@ -10,7 +13,7 @@ export async function* cutFrames(chunks: AsyncIterable<Uint8Array>, frameBytes: 
       offset += take
       if (filled === frameBytes) {
         yield frame
-        frame = Buffer.allocUnsafe(frameBytes)
+        frame = buffers.take()
         filled = 0
       }
     }

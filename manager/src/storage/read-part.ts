@@ -18,15 +18,17 @@ export async function readPart(
     readonly offset: number
     readonly length: number
     readonly requestId: string
+    /** At least `length` bytes that nobody reads any more: memory for the part, where it is more than a message. */
+    readonly room?: Buffer | undefined
   },
   caller?: Caller,
 ): Promise<Buffer> {
-  const { sizeBytes, offset, length, requestId } = span
+  const { sizeBytes, offset, length, requestId, room } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, { copyId, slot, sha256, sizeBytes, offset, length }, caller)
-    : readStream(link, { copyId, slot, sha256, sizeBytes, offset, length, requestId }, caller?.signal)
+    : readStream(link, { copyId, slot, sha256, sizeBytes, offset, length, requestId }, room, caller?.signal)
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
@@ -50,9 +52,10 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
 async function readStream(
   link: FileServerLink,
   command: Omit<DownloadFile, 'streamId'>,
-  signal: AbortSignal | undefined,
+  room: Buffer = Buffer.allocUnsafe(command.length),
+  signal?: AbortSignal,
 ): Promise<Buffer> {
-  const part = new PartBuffer(command.length)
+  const part = new PartBuffer(room.subarray(0, command.length))
   const streamId = link.streams.open(part)
   try {
     await link.call('download-file', [{ ...command, streamId }], { deadlineMs: ACK_DEADLINE_MS, signal })
@@ -69,11 +72,13 @@ class PartBuffer {
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor(length: number) {
-    this.#bytes = Buffer.allocUnsafe(length)
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
   }
 
   async frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
+    // The memory may hold the next part by now.
+    if (this.#outcome !== undefined) throw new StoreError('CANCELLED')
     if (this.#filled + bytes.length > this.#bytes.length)
       throw this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))
     this.#bytes.set(bytes, this.#filled)

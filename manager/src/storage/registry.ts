@@ -66,6 +66,17 @@ export class FileServerRegistry {
     return link.isConnected && link.silentMs < this.#activeWithinMs
   }
 
+  /** Whether a copy can be stored now: on none, for no file-server is active or all active ones refuse, or on some. */
+  get readiness(): 'unavailable' | 'full' | 'ready' {
+    let readiness: 'unavailable' | 'full' = 'unavailable'
+    for (const link of this.#links.values()) {
+      if (!this.isActive(link)) continue
+      if (link.heartbeat.isWritable) return 'ready'
+      readiness = 'full'
+    }
+    return readiness
+  }
+
   views(): ServerView[] {
     return this.links.map((link) => {
       const account = this.#accountOf(link.id)

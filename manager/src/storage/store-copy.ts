@@ -3,6 +3,7 @@ import type { CopyId, Digest } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { Encoding, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import { cutFrames } from './cut-frames.ts'
@@ -97,14 +98,16 @@ async function storeStream(
 ): Promise<StoredCopy> {
   await link.call('upload-file', [command], { deadlineMs: STORE_DEADLINE_MS, signal })
   const { copyId } = command
+  const buffers = new FrameBuffers(FRAME_BYTES)
   const frameCount = await sendFrames(
     {
       peer: link.peer,
       budget: link.outbound,
       deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+      buffers,
       toCall: (seq, bytes) => ['upload-frame', { copyId, seq }, bytes],
     },
-    cutFrames(chunks, FRAME_BYTES),
+    cutFrames(chunks, buffers),
     signal,
   )
   const ack = await link.call('upload-end', [{ copyId, frameCount }], { deadlineMs: COMMIT_DEADLINE_MS, signal })

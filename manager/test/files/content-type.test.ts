@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { contentTypeOf, SNIFF_BYTES } from '../../src/files/content-type.ts'
+import { contentTypeOf } from '../../src/files/content-type.ts'
+
+const typeOf = (name: string, bytes: Buffer) => contentTypeOf(name, (length) => bytes.subarray(0, length))
 
 const png = Buffer.from('89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489', 'hex')
 const text = Buffer.from('plain words, ä and €\n')
@@ -17,13 +19,34 @@ test.each<[string, Buffer, string]>([
   ['a.txt', Buffer.alloc(0), 'text/plain; charset=utf-8'],
   ['archive.unknown-ending', text, 'text/plain; charset=utf-8'],
 ])('%j with those bytes is %s', async (name, head, expected) => {
-  expect(await contentTypeOf(name, head)).toBe(expected)
+  expect(await typeOf(name, head)).toBe(expected)
 })
 
-test('a head that was cut within a character is still text', async () => {
-  const head = Buffer.from('€'.repeat(SNIFF_BYTES)).subarray(0, SNIFF_BYTES)
-  expect(SNIFF_BYTES % 3).not.toBe(0)
-  expect(await contentTypeOf('noending', head)).toBe('text/plain; charset=utf-8')
+test.each([0, 1, 2, 3])(
+  'text is text wherever it is cut: %i bytes before its first character of three',
+  async (before) => {
+    const long = Buffer.concat([Buffer.alloc(before, 'a'), Buffer.from('€'.repeat(4_000))])
+    expect(await typeOf('noending', long)).toBe('text/plain; charset=utf-8')
+  },
+)
+
+test('what begins as text and goes on otherwise is not text', async () => {
+  const late = Buffer.concat([Buffer.alloc(1_000, 'a'), Buffer.from([0xff, 0xfe]), Buffer.alloc(1_000, 'a')])
+  expect(await typeOf('noending', late)).toBe('application/octet-stream')
+})
+
+test('a signature that stands far behind the beginning is found', async () => {
+  const tar = Buffer.alloc(10_240)
+  tar.write('hello.txt', 0)
+  tar.write('0000644', 100)
+  tar.write('00000000000', 124)
+  tar.write('        0', 148)
+  tar.write('ustar', 257)
+  tar.write('00', 263)
+  const checksum = tar.subarray(0, 512).reduce((sum, byte) => sum + byte, 0)
+  // The type flag stands behind the checksum and is none of its blanks.
+  tar.write(`${checksum.toString(8).padStart(6, '0')}\0 0`, 148)
+  expect(await typeOf('noending', tar)).toBe('application/x-tar')
 })
 
 test('whatever the name and the bytes, it is a type that a header can carry', async () => {
@@ -31,7 +54,7 @@ test('whatever the name and the bytes, it is a type that a header can carry', as
     fc.string({ unit: 'grapheme', maxLength: 30 }),
     fc.uint8Array({ maxLength: 200 }),
     async (name, bytes) => {
-      expect(await contentTypeOf(name, Buffer.from(bytes))).toMatch(/^[\w.+-]+\/[\w.+-]+(; charset=utf-8)?$/)
+      expect(await typeOf(name, Buffer.from(bytes))).toMatch(/^[\w.+-]+\/[\w.+-]+(; charset=utf-8)?$/)
     },
   )
   await fc.assert(property, { numRuns: 200 })

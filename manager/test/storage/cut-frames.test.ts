@@ -1,3 +1,4 @@
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { cutFrames } from '../../src/storage/cut-frames.ts'
@@ -8,7 +9,8 @@ async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> 
 
 async function cut(sizes: readonly number[], frameBytes: number): Promise<Buffer[]> {
   const frames: Buffer[] = []
-  for await (const frame of cutFrames(from(sizes.map((size) => Buffer.alloc(size))), frameBytes)) frames.push(frame)
+  for await (const frame of cutFrames(from(sizes.map((size) => Buffer.alloc(size))), new FrameBuffers(frameBytes)))
+    frames.push(frame)
   return frames
 }
 
@@ -37,7 +39,7 @@ test('whatever the chunks, the bytes are the same and only the last frame is sho
     fc.integer({ min: 1, max: 17 }),
     async (chunks, frameBytes) => {
       const frames: Buffer[] = []
-      for await (const frame of cutFrames(from(chunks), frameBytes)) frames.push(frame)
+      for await (const frame of cutFrames(from(chunks), new FrameBuffers(frameBytes))) frames.push(frame)
       expect(Buffer.concat(frames).equals(Buffer.concat(chunks))).toBe(true)
       for (const frame of frames.slice(0, -1)) expect(frame.length).toBe(frameBytes)
       if (frames.length > 0) expect(frames.at(-1)?.length).toBeGreaterThan(0)
@@ -47,7 +49,7 @@ test('whatever the chunks, the bytes are the same and only the last frame is sho
 })
 
 test('a frame that was handed out is not written to again', async () => {
-  const frames = cutFrames(from([Buffer.from('aaaa'), Buffer.from('bbbb')]), 4)
+  const frames = cutFrames(from([Buffer.from('aaaa'), Buffer.from('bbbb')]), new FrameBuffers(4))
   const first = (await frames.next()).value
   await frames.next()
   expect(first?.toString()).toBe('aaaa')
@@ -56,6 +58,6 @@ test('a frame that was handed out is not written to again', async () => {
 test('who stops early lets the source go', async () => {
   const source = from([Buffer.alloc(10), Buffer.alloc(10)])
   const end = vi.spyOn(source, 'return')
-  for await (const frame of cutFrames(source, 4)) if (frame.length === 4) break
+  for await (const frame of cutFrames(source, new FrameBuffers(4))) if (frame.length === 4) break
   expect(end).toHaveBeenCalledTimes(1)
 })

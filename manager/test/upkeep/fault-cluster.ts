@@ -124,7 +124,8 @@ export class FaultCluster implements AsyncDisposable {
     if (record === null) return null
     const context = { requestId: 'test', signal: never(), log: quiet }
     const parts: Buffer[] = []
-    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context, false)) parts.push(part)
+    const pace = { isAhead: false, isTaken: () => false }
+    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context, pace)) parts.push(part)
     return Buffer.concat(parts)
   }
 

@@ -1,5 +1,6 @@
 import { StoreError, toStoreError } from '../errors/store-error.ts'
 import type { FrameBudget } from './frame-budget.ts'
+import type { FrameBuffers } from './frame-buffers.ts'
 import type { Peer } from './peer.ts'
 
 export interface FrameSender {
@@ -7,6 +8,8 @@ export interface FrameSender {
   readonly budget: FrameBudget
   /** A frame that is not acknowledged within this time ends the stream. */
   readonly deadlineMs: number
+  /** Gets back each frame that was acknowledged. */
+  readonly buffers?: FrameBuffers
   /** Event and arguments of the frame `seq`. */
   readonly toCall: (seq: number, bytes: Uint8Array) => readonly [event: string, ...args: unknown[]]
 }
@@ -20,7 +23,7 @@ export async function sendFrames(
   frames: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { peer, budget, deadlineMs, toCall } = sender
+  const { peer, budget, deadlineMs, buffers, toCall } = sender
   const stop = new AbortController()
   const forward = (): void => stop.abort(signal?.reason)
   if (signal?.aborted) forward()
@@ -36,6 +39,7 @@ export async function sendFrames(
     try {
       await peer.call(event, args, { deadlineMs, signal: stop.signal })
       budget.release(bytes.length, performance.now() - sentAt)
+      buffers?.giveBack(bytes)
     } catch (error) {
       budget.release(bytes.length, null)
       failure ??= error

@@ -1,0 +1,28 @@
+import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
+
+/** How many buffers wait for their next use at most. */
+const KEPT_FRAMES = MAX_UNACKED_BYTES / FRAME_BYTES
+
+/**
+ * Memory for frames on one connection. A frame that is acknowledged has left this process, and its buffer is used for a
+ * later one: fresh memory for every frame costs more than sending it.
+ */
+export class FrameBuffers {
+  readonly frameBytes: number
+  readonly #free: Buffer[] = []
+
+  constructor(frameBytes: number) {
+    this.frameBytes = frameBytes
+  }
+
+  /** @returns `frameBytes` bytes that hold anything. */
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.from(new ArrayBuffer(this.frameBytes))
+  }
+
+  /** @param frame one that was taken, or its beginning. Nobody may read it any more. */
+  giveBack(frame: Uint8Array): void {
+    if (frame.buffer.byteLength === this.frameBytes && this.#free.length < KEPT_FRAMES)
+      this.#free.push(Buffer.from(frame.buffer as ArrayBuffer))
+  }
+}
