@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileServerSettings } from '@holdfast/file-server/config'
+import { nodeFlags } from '@holdfast/launcher/processes/node-flags'
 import { managerSettings } from '@holdfast/manager/config'
 import { readSettings, type SettingsTable } from '@holdfast/shared/settings/settings'
 import { describe, expect, test } from 'vitest'
@@ -43,6 +44,12 @@ describe('docker-compose.yml', () => {
   test('publishes the manager on the loopback of the host, and nothing else', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? [])
     expect(ports).toEqual([`127.0.0.1:8000:${manager.environment?.PORT}`])
+  })
+
+  test('runs Node as `npm start` does, and lets managers reach the data ports', () => {
+    expect(manager.command).toEqual(['node', ...nodeFlags.manager, 'manager/dist/main.js'])
+    expect(fileServer.command).toEqual(['node', ...nodeFlags.fileServer, 'file-server/dist/main.js'])
+    expect(fileServer.environment?.DATA_HOST).toBe('0.0.0.0')
   })
 
   test('restarts every service, checks its health, and gives it time to end', () => {

@@ -4,10 +4,12 @@ import { pickFreeSubdirectory } from '@holdfast/shared/node/directory-lock'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type Service, StartError } from '@holdfast/shared/node/run-service'
 import type { FileServerSettings } from './config.ts'
+import { DataPort } from './link/data-port.ts'
 import { ManagerLinks } from './link/manager-links.ts'
 import { SuspectClock } from './link/suspect-clock.ts'
 import { Uploads } from './link/uploads.ts'
 import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
 
 /** The composition root: the one file that knows every part of the file-server. */
 export async function startFileServer(settings: FileServerSettings, log: Logger): Promise<Service> {
@@ -22,9 +24,11 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
     ...('lock' in picked ? { lock: picked.lock } : {}),
   })
   const uploads = new Uploads(store)
+  const dataPort = await openDataPort(settings, store, log)
   const links = new ManagerLinks(settings.managers, {
     store,
     uploads,
+    dataPort,
     suspects: new SuspectClock(() => performance.now()),
     secret: settings.clusterSecret,
     bootId: randomBytes(8).toString('hex'),
@@ -39,8 +43,23 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
     failed: store.failed,
     async close() {
       links.close()
+      dataPort?.close()
       await uploads.close()
       await store.close()
     },
+  }
+}
+
+async function openDataPort(
+  { dataHost, dataPort }: FileServerSettings,
+  store: Store,
+  log: Logger,
+): Promise<DataPort | null> {
+  if (dataHost === 'none') return null
+  try {
+    return await DataPort.open(dataHost, dataPort, log)
+  } catch (error) {
+    await store.close()
+    throw error
   }
 }

@@ -1,5 +1,5 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, httpUrls, secret, text } from '@holdfast/shared/settings/parsers'
+import { bytes, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { DEFAULT_JOURNAL } from './store/open-journal.ts'
 
@@ -35,6 +35,18 @@ export const fileServerSettings = {
     parse: text,
     default: '',
     doc: "What people call this file-server in lists; the data directory's name unless given",
+  },
+  dataHost: {
+    env: 'DATA_HOST',
+    parse: text,
+    default: '127.0.0.1',
+    doc: 'Where this file-server listens for managers that fetch large files; for managers on other machines 0.0.0.0 or an address of this one; none: they come as messages, slower',
+  },
+  dataPort: {
+    env: 'DATA_PORT',
+    parse: port,
+    default: 0,
+    doc: 'The port for it; 0: any that is free',
   },
   minFreeBytes: {
     env: 'MIN_FREE_BYTES',

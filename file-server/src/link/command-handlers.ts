@@ -4,6 +4,7 @@ import type { GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
 import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { GroupedCommand, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
 import type { Store } from '../store/store.ts'
+import type { DataPort } from './data-port.ts'
 import type { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
@@ -15,6 +16,8 @@ export interface CommandContext {
   /** Of the connection that the command came on. */
   readonly streams: OutgoingStreams
   readonly owner: object
+  /** null: large downloads travel as stream frames. */
+  readonly dataPort: DataPort | null
 }
 
 type Command = Exclude<keyof ManagerToFileServerEvents, 'challenge' | 'welcome' | 'commands'>
@@ -74,14 +77,20 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
     return { copy: await uploads.end(copyId, frameCount) }
   },
 
+  'open-data-port': async ({ streams, dataPort }) =>
+    dataPort === null ? { port: null } : streams.grantDataConnection(dataPort),
+
   'download-file': async ({ store, streams }, value) => {
-    const { copyId, slot, sha256, sizeBytes, offset, length, streamId } = parseWire(wireSchemas.downloadFile, value)
+    const { copyId, slot, sha256, sizeBytes, offset, length, streamId, isRaw } = parseWire(
+      wireSchemas.downloadFile,
+      value,
+    )
     const reader = await store.openCopy({ copyId, slot, sha256 })
     if (sizeBytes !== null && sizeBytes < reader.sizeBytes) {
       await reader[Symbol.asyncDispose]()
       throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
     }
-    await streams.start(streamId, reader, offset, length)
+    await streams.start(streamId, reader, { offset, length, isRaw })
     return {}
   },
 
@@ -89,7 +98,7 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
     const { copyId, slot, sha256, streamId } = parseWire(wireSchemas.transferFile, value)
     const reader = await store.openCopy({ copyId, slot, sha256 })
     const { sizeBytes } = reader
-    await streams.start(streamId, reader, 0, sizeBytes)
+    await streams.start(streamId, reader, { offset: 0, length: sizeBytes, isRaw: false })
     return { sizeBytes }
   },
 

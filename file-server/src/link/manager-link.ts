@@ -6,7 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
 import { answerGroups } from '@holdfast/shared/wire/answer-groups'
 import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/events'
+import type { Challenge, Hello, Welcome } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
@@ -14,7 +14,9 @@ import { io, type Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
 import { commandHandlers, handleGrouped } from './command-handlers.ts'
+import type { DataPort } from './data-port.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
+import { OnceLog } from './once-log.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
@@ -28,6 +30,7 @@ export interface LinkParts {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
+  readonly dataPort: DataPort | null
   readonly secret: string
   readonly bootId: string
   readonly name: string
@@ -49,7 +52,9 @@ export class ManagerLink {
   readonly url: string
   readonly #parts: LinkParts
   readonly #log: Logger
+  readonly #problems: OnceLog
   readonly #socket: Socket
+  readonly #streams: OutgoingStreams
   #attempt = 0
   #redialTimer: NodeJS.Timeout | undefined
   #welcomeTimer: NodeJS.Timeout | undefined
@@ -57,12 +62,12 @@ export class ManagerLink {
   #session: Session | null = null
   /** The manager found behind this address while another link led to it. */
   #duplicateOf: string | null = null
-  #lastProblem = ''
 
   constructor(url: string, parts: LinkParts) {
     this.url = url
     this.#parts = parts
     this.#log = parts.log.child({ manager: url })
+    this.#problems = new OnceLog(this.#log)
     this.#socket = io(url + FILE_SERVER_NAMESPACE, {
       transports: [UnmaskedWebSocket],
       perMessageDeflate: false as never, // the typed option is an object; `false` is what engine.io-client and ws understand
@@ -73,17 +78,16 @@ export class ManagerLink {
       auth: (give) => give({ ...this.#hello() }),
     })
     const socket = this.#socket
-    const peer = new Peer(socket)
-    const streams = new OutgoingStreams(peer, new FrameBudget(), this.#log)
+    const streams = new OutgoingStreams(new Peer(socket), new FrameBudget(), this.#log)
+    this.#streams = streams
 
     socket.on('connect_error', (error) => {
-      this.#sayOnce('warn', { reason: error.message }, 'manager not reached')
+      this.#problems.say('warn', { reason: error.message }, 'manager not reached')
       this.#dialAgain(error.message)
     })
     socket.on('disconnect', (reason) => {
       const wasWelcome = this.isWelcome
       this.#endSession()
-      parts.uploads.dropStreamsOf(this)
       if (wasWelcome) this.#log.warn({ reason }, 'manager disconnected')
       this.#dialAgain(reason)
     })
@@ -121,7 +125,6 @@ export class ManagerLink {
     this.#endSession()
     this.#socket.removeAllListeners('disconnect')
     this.#socket.removeAllListeners('connect_error')
-    this.#parts.uploads.dropStreamsOf(this)
     this.#socket.disconnect()
   }
 
@@ -167,7 +170,7 @@ export class ManagerLink {
       const error = toStoreError(thrown)
       // The file-server dials on: whoever reads this may have to put something right.
       if (this.#duplicateOf === null)
-        this.#sayOnce('error', { error: error.name, detail: error.detail }, 'manager refused')
+        this.#problems.say('error', { error: error.name, detail: error.detail }, 'manager refused')
       throw error
     }
   }
@@ -190,9 +193,12 @@ export class ManagerLink {
     if (!session.isWelcome) {
       session.isWelcome = true
       this.#attempt = 0
-      this.#lastProblem = ''
+      this.#problems.forget()
       clearTimeout(this.#welcomeTimer)
-      this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => this.#beat(heartbeat))
+      // Not volatile: while streams keep the socket busy those would be dropped. A dead link ends before many queue up.
+      this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => {
+        if (this.#socket.connected) this.#socket.emit('heartbeat', heartbeat)
+      })
       this.#log.info('manager connected')
     }
     onManagers(managers)
@@ -206,15 +212,10 @@ export class ManagerLink {
     throw new StoreError('FORBIDDEN', 'this file-server is connected to that manager by another address')
   }
 
-  /** Not volatile: while streams keep the socket busy those would be dropped. A dead link ends before many queue up. */
-  #beat(heartbeat: Heartbeat): void {
-    if (this.#socket.connected) this.#socket.emit('heartbeat', heartbeat)
-  }
-
   #dial(): void {
     clearTimeout(this.#welcomeTimer)
     this.#welcomeTimer = setTimeout(() => {
-      this.#sayOnce('warn', { reason: 'no welcome in time' }, 'manager not reached')
+      this.#problems.say('warn', { reason: 'no welcome in time' }, 'manager not reached')
       this.#socket.disconnect()
       this.#dialAgain('no welcome in time')
     }, WELCOME_TIMEOUT_MS)
@@ -225,28 +226,25 @@ export class ManagerLink {
     clearTimeout(this.#welcomeTimer)
     if (this.#redialTimer !== undefined) return
     this.#log.debug({ reason }, 'dialling again')
-    const delayMs = retryDelayMs(this.#attempt++, Math.random(), RECONNECT)
-    this.#redialTimer = setTimeout(() => {
-      this.#redialTimer = undefined
-      if (this.#duplicateOf !== null && this.#parts.isConnectedTo(this.#duplicateOf)) {
-        this.#dialAgain('connected by another address')
-        return
-      }
-      this.#duplicateOf = null
-      this.#dial()
-    }, delayMs)
+    this.#redialTimer = setTimeout(
+      () => {
+        this.#redialTimer = undefined
+        if (this.#duplicateOf !== null && this.#parts.isConnectedTo(this.#duplicateOf)) {
+          this.#dialAgain('connected by another address')
+          return
+        }
+        this.#duplicateOf = null
+        this.#dial()
+      },
+      retryDelayMs(this.#attempt++, Math.random(), RECONNECT),
+    )
   }
 
   #endSession(): void {
     clearTimeout(this.#welcomeTimer)
     clearInterval(this.#heartbeatTimer)
     this.#session = null
-  }
-
-  /** A problem is said once for as long as it stays the same. */
-  #sayOnce(level: 'warn' | 'error', fields: Record<string, unknown>, message: string): void {
-    const problem = JSON.stringify([message, fields])
-    if (problem !== this.#lastProblem) this.#log[level](fields, message)
-    this.#lastProblem = problem
+    this.#parts.uploads.dropStreamsOf(this)
+    this.#streams.endSession()
   }
 }

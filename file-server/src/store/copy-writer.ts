@@ -9,6 +9,7 @@ import type { CopyTree } from './copy-tree.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import type { DiskHealth } from './disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from './durable-write.ts'
+import { EarlySync } from './early-sync.ts'
 import type { Journal } from './journal.ts'
 import type { Reservation } from './room.ts'
 import { copyPath, partPath } from './slot.ts'
@@ -36,12 +37,14 @@ export class SlotWriter implements CopyWriter {
   readonly #path: string
   readonly #file: FileHandle
   readonly #hasher = new PartHasher()
+  readonly #early: EarlySync
   #ending: Promise<unknown> | null = null
 
   private constructor(needs: WriterNeeds, path: string, file: FileHandle) {
     this.#needs = needs
     this.#path = path
     this.#file = file
+    this.#early = new EarlySync(() => needs.disk.syncFile(file))
   }
 
   static async open(needs: WriterNeeds): Promise<SlotWriter> {
@@ -61,6 +64,7 @@ export class SlotWriter implements CopyWriter {
         if (written === 0) throw new StoreError('DISK_FULL')
         done += written
       }
+      this.#early.wrote(bytes.length)
     } catch (error) {
       const failure = this.#needs.health.report(error)
       await this.abort()
@@ -100,6 +104,7 @@ export class SlotWriter implements CopyWriter {
     try {
       // Durable before the name is: a replay must not put into the slot what it held earlier.
       if (journal?.mentions(slot)) await journal.note('settled', copy)
+      await this.#early.end()
       await durable.publish(this.#file, this.#path, tree.pathTo(copyPath(copy)))
     } catch (error) {
       if (!(error instanceof NameNotDurableError)) {
@@ -134,6 +139,8 @@ export class SlotWriter implements CopyWriter {
 
   async #removePart(): Promise<boolean> {
     const { copyId, slot, log } = this.#needs
+    // A sync by a descriptor that is closed meanwhile might reach another file.
+    await this.#early.settled()
     const [closed, removed] = await Promise.allSettled([this.#file.close(), unlink(this.#path)])
     for (const step of [closed, removed]) {
       if (step.status === 'rejected')

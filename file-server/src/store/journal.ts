@@ -1,24 +1,19 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
+import { onceItCanBeTried } from './checkpoint.ts'
 import { DiskHangsError } from './disk-calls.ts'
-import { type DiskHealth, isUntried, toDiskError } from './disk-health.ts'
-import { encodeFrame, type FrameKind, frameBytes } from './journal-frame.ts'
+import { type DiskHealth, toDiskError } from './disk-health.ts'
+import type { FrameKind } from './journal-frame.ts'
+import { JournalGroup, mayGrow } from './journal-group.ts'
 import { Entry, JournalQueue } from './journal-queue.ts'
 import type { Segment } from './journal-segment.ts'
 import { SlotMentions } from './slot-mentions.ts'
 
-/** A group is written and synced at once. Holds the largest frame several times. */
-const GROUP_BYTES = 1024 ** 2
-/** Bounds what a replay and a checkpoint have to do where copies are tiny. */
-const MAX_FRAMES = 65_536
 const GROW_BYTES = 4 * 1024 ** 2
 /** A segment with frames is checkpointed after this time, so that a restart has little to replay. */
 const CHECKPOINT_AFTER_MS = 10_000
-/** A checkpoint that could not be tried is tried again after this time. */
-const RETRY_MS = 1_000
 const QUEUE_LIMITS = { maxCount: 8_192, maxBytes: 64 * 1024 ** 2, maxWaitMs: 10_000 }
 const EXPIRE_EVERY_MS = 250
 const NO_BYTES = Buffer.alloc(0)
@@ -47,14 +42,11 @@ export class Journal {
   readonly failed: Promise<never>
   readonly #parts: JournalParts
   readonly #queue: JournalQueue
-  /** Written to again and again. */
-  readonly #group = Buffer.alloc(GROUP_BYTES)
-  #groupEnd = 0
+  readonly #group = new JournalGroup()
   readonly #mentions = new SlotMentions()
   #active: Segment
   #other: Segment
   #generation: number
-  #sequence = 0
   #running: Promise<void> | null = null
   #checkpointing: Promise<void> | null = null
   #lastNote: Promise<void> = Promise.resolve()
@@ -145,7 +137,7 @@ export class Journal {
       await new Promise(setImmediate)
       while (this.#queue.first !== undefined || this.#isOld) {
         if (this.#isOld) this.#switchIfPossible()
-        const group = this.#takeGroup()
+        const group = this.#group.take(this.#queue, this.#active)
         if (group.length > 0) await this.#write(group)
         else if (this.#queue.first !== undefined) await this.#makeRoom()
       }
@@ -154,28 +146,9 @@ export class Journal {
     }
   }
 
-  /** As many of those that wait as fit, encoded. */
-  #takeGroup(): Entry[] {
-    const segment = this.#active
-    const group: Entry[] = []
-    let end = 0
-    for (let entry = this.#queue.first; entry !== undefined; entry = this.#queue.first) {
-      const { length } = entry.bytes
-      if (segment.copies.length >= MAX_FRAMES || !segment.hasRoomFor(length, end)) break
-      if (end + frameBytes(length) > GROUP_BYTES) break
-      this.#queue.shift()
-      entry.sequence = ++this.#sequence
-      end = encodeFrame(this.#group, end, entry, segment.header, segment.usedBytes)
-      entry.goInto(segment)
-      group.push(entry)
-    }
-    this.#groupEnd = end
-    return group
-  }
-
   async #write(group: readonly Entry[]): Promise<void> {
     try {
-      await this.#active.append(this.#group.subarray(0, this.#groupEnd))
+      await this.#active.append(this.#group.bytes)
     } catch (error) {
       const failure = this.#fail(error)
       for (const entry of group) entry.fail(failure)
@@ -205,7 +178,7 @@ export class Journal {
   async #grow(): Promise<boolean> {
     const { maxSegmentBytes, spendRoom } = this.#parts
     const stepBytes = Math.min(GROW_BYTES, maxSegmentBytes - this.#active.sizeBytes)
-    if (stepBytes <= 0 || this.#active.copies.length >= MAX_FRAMES) return false
+    if (stepBytes <= 0 || !mayGrow(this.#active)) return false
     try {
       await spendRoom(stepBytes)
       await this.#active.grow(stepBytes)
@@ -243,7 +216,10 @@ export class Journal {
     try {
       await segment.allWritten()
       await failpoint?.('file-server.before-checkpoint')
-      await this.#makeDurable(segment.copies)
+      await onceItCanBeTried(
+        () => this.#parts.makeDurable(segment.copies),
+        () => this.#isClosing,
+      )
       // A sync that failed elsewhere may have used up the error of a copy whose bytes only this segment holds.
       if (this.#parts.health.isSuspect) throw new Error('the disk had failed before')
       await failpoint?.('file-server.before-segment-reset')
@@ -253,18 +229,6 @@ export class Journal {
       this.#isStuck = true
       this.#parts.health.distrust(new Error('the checkpoint of the journal failed', { cause: error }))
       if (error instanceof DiskHangsError) this.#fail(error)
-    }
-  }
-
-  /** Again and again while it cannot be tried, which says nothing of the disk; a close leaves it to the next start. */
-  async #makeDurable(copies: readonly NamedCopy[]): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#parts.makeDurable(copies)
-      } catch (error) {
-        if (this.#isClosing || !isUntried(error)) throw error
-        await delay(RETRY_MS)
-      }
     }
   }
 

@@ -20,6 +20,7 @@ import { QuarantineCommands, whyMissing } from './quarantine-commands.ts'
 import type { Reservation, Room } from './room.ts'
 import { copyPath, type Leaf, leafOf } from './slot.ts'
 import type { CopyReader, CopySpan, CopyWriter, Store } from './store.ts'
+import { WorkUnderWay } from './work-under-way.ts'
 
 interface Parts {
   readonly identity: Identity
@@ -43,7 +44,7 @@ export class LocalStore implements Store {
   readonly #small: JournaledCopies | null
   /** null while the writer is being made. */
   readonly #writers = new Map<CopyId, SlotWriter | null>()
-  readonly #working = new Set<Promise<unknown>>()
+  readonly #working = new WorkUnderWay()
   readonly #stop = new AbortController()
   #isInventoryDone = false
 
@@ -74,7 +75,7 @@ export class LocalStore implements Store {
       },
       (error) => health.report(error),
     )
-    this.#track(inventory)
+    this.#working.track(inventory)
   }
 
   async joinCluster(clusterId: ClusterId): Promise<void> {
@@ -83,7 +84,7 @@ export class LocalStore implements Store {
 
   status(): Heartbeat {
     const { tree, room, health } = this.#parts
-    this.#track(room.refresh().catch((error) => health.report(error)))
+    this.#working.track(room.refresh().catch((error) => health.report(error)))
     return {
       fileCount: tree.fileCount,
       sizeBytes: tree.sizeBytes,
@@ -208,8 +209,8 @@ export class LocalStore implements Store {
   /** Gives up the copies that are being written, lets the rest end, and leaves the directory to others. */
   async close(): Promise<void> {
     this.#stop.abort()
-    while (this.#working.size > 0 || this.#writers.size > 0) {
-      await Promise.allSettled(this.#working)
+    while (this.#working.count > 0 || this.#writers.size > 0) {
+      await this.#working.settled()
       await Promise.all([...this.#writers.values()].map((writer) => writer?.abort()))
     }
     try {
@@ -228,9 +229,7 @@ export class LocalStore implements Store {
     let slot: Slot | null = null
     try {
       slot = await tree.slots.take('durable')
-      const onEnd = (): void => {
-        this.#writers.delete(copyId)
-      }
+      const onEnd = (): void => void this.#writers.delete(copyId)
       return await SlotWriter.open({ ...this.#parts, copyId, slot, reservation, onEnd })
     } catch (error) {
       reservation.release()
@@ -242,19 +241,10 @@ export class LocalStore implements Store {
   /** Every command: none after `close`, none cut off by it, and the errors of the disk translated. */
   async #run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#stop.signal.aborted) throw new StoreError('CANCELLED', 'the store is closed')
-    return this.#track(
+    return this.#working.track(
       work().catch((error) => {
         throw this.#parts.health.report(error)
       }),
     )
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#working.add(work)
-    const forget = (): void => {
-      this.#working.delete(work)
-    }
-    work.then(forget, forget)
-    return work
   }
 }

@@ -1,52 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, readlink, truncate } from 'node:fs/promises'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
 import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
 import { quietLog } from '../store/store-fixture.ts'
-import { digestOf, namedOf, newCopyId, uploadOf, useFileServer } from './link-fixture.ts'
-import type { Dialled } from './scripted-manager.ts'
+import { digestOf, namedOf, newCopyId, useFileServer } from './link-fixture.ts'
+import { download, receive, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, files, path } = useFileServer()
-const streamId = 'ab'.repeat(8)
-type Ack = (result: unknown) => void
-type Frame = { seq: number; isLast: boolean; bytes: Buffer; ack: Ack }
-
-async function uploadLarge(on: Dialled, bytes: Buffer): Promise<StoredCopy> {
-  const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
-  let seq = 0
-  for (let offset = 0; offset < bytes.length; offset += FRAME_BYTES)
-    await on.call('upload-frame', { copyId, seq: seq++ }, bytes.subarray(offset, offset + FRAME_BYTES))
-  return (await on.call('upload-end', { copyId, frameCount: seq })).copy as StoredCopy
-}
-
-/** Frames as they come, in the hands of the test; `isGreedy` acknowledges them at once. */
-function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; errors: unknown[] } {
-  const frames: Frame[] = []
-  const errors: unknown[] = []
-  on.socket.on('stream-frame', (frame: { seq: number; isLast: boolean }, bytes: Buffer, ack: Ack) => {
-    frames.push({ ...frame, bytes, ack })
-    if (isGreedy) ack({ ok: true })
-  })
-  on.socket.on('stream-error', (failure: { error: unknown }, ack: Ack) => {
-    errors.push(failure.error)
-    ack({ ok: true })
-  })
-  return { frames, errors }
-}
-
-const download = (copy: StoredCopy, offset: number, length: number) => ({
-  ...namedOf(copy),
-  sizeBytes: copy.sizeBytes,
-  offset,
-  length,
-  streamId,
-  requestId: 'test',
-})
 
 /** Copies of the data directory that this process holds open. */
 async function openCopies(): Promise<string[]> {
@@ -180,8 +143,11 @@ test('streams are bounded, and one that is refused lets its file go', async () =
   const streams = new OutgoingStreams(new Peer(deaf), new FrameBudget(), quietLog)
   const close = vi.fn(async () => undefined)
   const reader = { sizeBytes: 1, read: async () => undefined, [Symbol.asyncDispose]: close }
-  for (let count = 0; count < 2_048; count++) await streams.start(streamId, reader, 0, 1)
+  for (let count = 0; count < 2_048; count++)
+    await streams.start(streamId, reader, { offset: 0, length: 1, isRaw: false })
   expect(close).not.toHaveBeenCalled()
-  await expect(streams.start(streamId, reader, 0, 1)).rejects.toMatchObject({ name: 'OVERLOADED' })
+  await expect(streams.start(streamId, reader, { offset: 0, length: 1, isRaw: false })).rejects.toMatchObject({
+    name: 'OVERLOADED',
+  })
   expect(close).toHaveBeenCalledTimes(1)
 })

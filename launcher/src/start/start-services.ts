@@ -76,6 +76,8 @@ export function startFileServer(
     DATA_DIR: directory,
     DATA_ROOT: '',
     NAME: String(number),
+    // Several on one machine: each its own.
+    DATA_PORT: '0',
     LOG_LEVEL: options.logLevel,
     UV_THREADPOOL_SIZE: FILE_SERVER_THREADS,
   }

@@ -26,7 +26,8 @@ export interface DownloadPace {
   readonly isTaken: () => boolean
 }
 
-type WantedPart = PartSpan & { readonly room: Buffer | undefined }
+/** A part, and memory for it: another piece at each attempt, for one that failed may still be written to. */
+type WantedPart = PartSpan & { readonly takeRoom: () => Buffer | undefined }
 
 /**
  * The bytes of a range, part by part. Each part is verified before any of its bytes is handed out; the next one is
@@ -43,7 +44,7 @@ export async function* downloadFile(
   /** Parts that the client has: their memory is used for later ones. */
   const rooms: Buffer[] = []
   const fetch = (span: PartSpan): Promise<Buffer> =>
-    readVerified(parts, current, { ...span, room: rooms.pop() }, context, (moved) => {
+    readVerified(parts, current, { ...span, takeRoom: () => rooms.pop() }, context, (moved) => {
       current = moved
     })
   const spans = partsOf(range, record.size, PART_BYTES)
@@ -90,11 +91,11 @@ async function readFromReplicas(
     const link = registry.find(server)
     if (link === undefined || chunk === undefined) continue
     try {
-      const { offset, length, room } = span
+      const { offset, length } = span
       const bytes = await readPart(
         link,
         { copyId, slot, sha256: chunk.sha256 },
-        { sizeBytes: chunk.size, offset, length, requestId, room },
+        { sizeBytes: chunk.size, offset, length, requestId, room: span.takeRoom() },
         context,
       )
       if (isPart(bytes, record.partDigests, span.index)) return bytes

@@ -1,4 +1,5 @@
 import type { ServerId } from '@holdfast/shared/ids'
+import type { Logger } from '@holdfast/shared/node/logger'
 import type {
   FileServerToManagerEvents,
   GroupedCommand,
@@ -10,7 +11,10 @@ import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/shared/wire/grouped-calls'
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
+import { DataLink } from './data-link.ts'
 import { IncomingStreams } from './incoming-streams.ts'
+
+const ASK_DEADLINE_MS = 2_000
 
 export type FileServerSocket = Socket<FileServerToManagerEvents, ManagerToFileServerEvents>
 
@@ -24,6 +28,8 @@ export class FileServerLink {
   /** What this manager has asked for in acks and not yet got. */
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
+  /** By which the bytes of large downloads come where it can be reached. */
+  readonly data: DataLink
   readonly #peer: Peer
   readonly #grouped: GroupedCalls
   readonly #socket: FileServerSocket
@@ -32,7 +38,7 @@ export class FileServerLink {
   /** Monotonic milliseconds. */
   readonly #now: () => number
 
-  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, now: () => number) {
+  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, now: () => number, log: Logger) {
     this.id = hello.serverId
     this.name = hello.name
     this.bootId = hello.bootId
@@ -42,6 +48,12 @@ export class FileServerLink {
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
+    this.data = new DataLink({
+      address: socket.handshake.address,
+      log,
+      askForPort: () => this.call('open-data-port', [], { deadlineMs: ASK_DEADLINE_MS }),
+    })
+    socket.once('disconnect', () => this.data.close())
   }
 
   get peer(): Peer {

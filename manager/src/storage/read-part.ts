@@ -1,7 +1,9 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
+import type { RawSink } from './data-reader.ts'
 import type { FileServerLink } from './file-server-link.ts'
+import type { FrameSink } from './incoming-streams.ts'
 import type { Caller } from './store-copy.ts'
 
 const ACK_DEADLINE_MS = 10_000
@@ -26,9 +28,10 @@ export async function readPart(
   const { sizeBytes, offset, length, requestId, room } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
+  const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
-    ? readSmall(link, { copyId, slot, sha256, sizeBytes, offset, length }, caller)
-    : readStream(link, { copyId, slot, sha256, sizeBytes, offset, length, requestId }, room, caller?.signal)
+    ? readSmall(link, command, caller)
+    : readLarge(link, { ...command, requestId }, room, caller?.signal)
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
@@ -49,43 +52,81 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
   }
 }
 
+type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
+
+/** By the data connection; where there is none, or it ends, by messages. */
+async function readLarge(
+  link: FileServerLink,
+  command: LargeRead,
+  room: Buffer | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  if (link.data.isOpen()) {
+    try {
+      return await readStream(link, { ...command, isRaw: true }, room, signal)
+    } catch (error) {
+      if (hasErrorName(error, 'DEADLINE_EXCEEDED')) link.data.drop()
+      if (!hasErrorName(error, 'LINK_LOST') || !link.isConnected) throw error
+    }
+  }
+  return readStream(link, { ...command, isRaw: false }, undefined, signal)
+}
+
 async function readStream(
   link: FileServerLink,
   command: Omit<DownloadFile, 'streamId'>,
   room: Buffer = Buffer.allocUnsafe(command.length),
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  const part = new PartBuffer(room.subarray(0, command.length))
+  const part = new PartBuffer(room.subarray(0, command.length), command.isRaw)
   const streamId = link.streams.open(part)
+  if (command.isRaw) link.data.expect(streamId, part)
   try {
     await link.call('download-file', [{ ...command, streamId }], { deadlineMs: ACK_DEADLINE_MS, signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
+    link.data.forget(streamId)
     link.streams.close(streamId)
   }
 }
 
 /** Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. */
-class PartBuffer {
+class PartBuffer implements FrameSink, RawSink {
   readonly #bytes: Buffer
+  readonly #isRaw: boolean
   #filled = 0
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, isRaw: boolean) {
     this.#bytes = bytes
+    this.#isRaw = isRaw
   }
 
   async frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
     // The memory may hold the next part by now.
     if (this.#outcome !== undefined) throw new StoreError('CANCELLED')
+    // Else the part could be complete, verified and handed out while a raw frame is still read into its memory.
+    if (this.#isRaw) throw this.fail(new StoreError('INVALID_REQUEST', 'a message in a stream of raw bytes'))
     if (this.#filled + bytes.length > this.#bytes.length)
       throw this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))
     this.#bytes.set(bytes, this.#filled)
     this.#filled += bytes.length
-    if (isLast && this.#filled < this.#bytes.length)
-      this.fail(new StoreError('COPY_MISMATCH', 'fewer bytes came than were asked for'))
-    else if (isLast) this.#end(null)
+    if (isLast) this.end()
+  }
+
+  room(): Buffer {
+    return this.#bytes.subarray(this.#outcome === undefined ? this.#filled : this.#bytes.length)
+  }
+
+  took(count: number): void {
+    this.#filled += count
+  }
+
+  /** The last byte was here. */
+  end(): void {
+    const isWhole = this.#filled === this.#bytes.length
+    this.#end(isWhole ? null : new StoreError('COPY_MISMATCH', 'fewer bytes came than were asked for'))
   }
 
   fail(error: StoreError): StoreError {

@@ -118,7 +118,7 @@ export class SocketServer {
         return
       }
       this.#trusted.add(socket.conn)
-      const link = new FileServerLink(socket, hello, heartbeat, () => performance.now())
+      const link = new FileServerLink(socket, hello, heartbeat, () => performance.now(), log.child(place))
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)
       this.#listen(socket, link)

@@ -101,11 +101,10 @@ async function storeStream(
   const buffers = new FrameBuffers(FRAME_BYTES)
   const frameCount = await sendFrames(
     {
-      peer: link.peer,
       budget: link.outbound,
-      deadlineMs: STREAM_IDLE_TIMEOUT_MS,
       buffers,
-      toCall: (seq, bytes) => ['upload-frame', { copyId, seq }, bytes],
+      send: (seq, bytes, stop) =>
+        link.call('upload-frame', [{ copyId, seq }, bytes], { deadlineMs: STREAM_IDLE_TIMEOUT_MS, signal: stop }),
     },
     cutFrames(chunks, buffers),
     signal,

@@ -97,6 +97,7 @@ export class ScriptedFileServer {
       this.isWelcome = true
       ack({ ok: true })
     })
+    this.socket.on('open-data-port', (ack: Ack) => ack({ ok: true, port: null }))
   }
 
   /** A command of a group goes to whoever answers it by itself. One that nobody answers gets no ack. */

@@ -57,7 +57,12 @@ const schemas = {
   uploadFrame: z.strictObject({ copyId, seq: count }),
   uploadEnd: z.strictObject({ copyId, frameCount: count }),
   readFile: spanOfCopy.extend({ length: count.max(INLINE_MAX_BYTES) }),
-  downloadFile: spanOfCopy.extend({ length: sizeBytes, streamId: hex(16), requestId }),
+  downloadFile: spanOfCopy.extend({
+    length: sizeBytes,
+    streamId: hex(16),
+    requestId,
+    isRaw: z.boolean().default(false),
+  }),
   transferFile: namedCopy.extend({ streamId: hex(16) }),
   deleteFile: z.strictObject({ copyId, slot: slot.nullable(), requestId }),
   listCopies: z.strictObject({ cursor, limit: count.min(1).max(INVENTORY_PAGE) }),
@@ -65,6 +70,12 @@ const schemas = {
   namedCopy,
   streamFrame: z.strictObject({ streamId: hex(16), seq: count, isLast: z.boolean() }),
   streamError: z.strictObject({ streamId: hex(16), error: z.unknown() }),
+  dataPortAck: z.object({
+    host: z.union([z.ipv4(), z.ipv6()]),
+    port: count.min(1).max(65_535),
+    key: hex(64),
+    answer: hex(64),
+  }),
   uploadAck: z.object({ copy: placedCopy, workMs: z.number().min(0) }),
   uploadEndAck: z.object({ copy: storedCopy }),
   transferAck: z.object({ sizeBytes }),
@@ -94,6 +105,7 @@ export const wireSchemas: {
   readonly namedCopy: z.ZodType<wire.NamedCopy>
   readonly streamFrame: z.ZodType<wire.StreamFrame>
   readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
+  readonly dataPortAck: z.ZodType<wire.DataPortAck>
   readonly uploadAck: z.ZodType<wire.UploadAck>
   readonly uploadEndAck: z.ZodType<{ copy: wire.StoredCopy }>
   readonly transferAck: z.ZodType<{ sizeBytes: number }>

@@ -24,7 +24,9 @@ export interface ManagerToFileServerEvents {
   'upload-frame': (frame: UploadFrame, bytes: Uint8Array, ack: Ack<object>) => void
   'upload-end': (end: UploadEnd, ack: Ack<{ readonly copy: StoredCopy }>) => void
 
-  /** Bytes `offset` to `offset + length` of a copy, as stream frames. */
+  /** How to dial this file-server for the bytes of large downloads. */
+  'open-data-port': (ack: Ack<DataPortAck | { readonly port: null }>) => void
+  /** Bytes `offset` to `offset + length` of a copy, as stream frames, or on the data connection. */
   'download-file': (command: DownloadFile, ack: Ack<object>) => void
   /** The whole copy as stream frames, for the manager to relay to another file-server. */
   'transfer-file': (command: TransferFile, ack: Ack<{ readonly sizeBytes: number }>) => void
@@ -154,6 +156,17 @@ export interface DownloadFile extends ReadFile {
   /** 16 hex digits. */
   readonly streamId: string
   readonly requestId: string
+  /** By the data connection (`data-frame.ts`), which the manager has dialled. */
+  readonly isRaw: boolean
+}
+
+export interface DataPortAck {
+  /** The address that it listens on; 0.0.0.0 or :: are all of the machine's. */
+  readonly host: string
+  readonly port: number
+  /** What the manager has to say first, within seconds, and what it is answered: 64 hex digits, for one connection. */
+  readonly key: string
+  readonly answer: string
 }
 
 export interface TransferFile extends NamedCopy {

@@ -1,17 +1,13 @@
 import { StoreError, toStoreError } from '../errors/store-error.ts'
 import type { FrameBudget } from './frame-budget.ts'
 import type { FrameBuffers } from './frame-buffers.ts'
-import type { Peer } from './peer.ts'
 
 export interface FrameSender {
-  readonly peer: Peer
   readonly budget: FrameBudget
-  /** A frame that is not acknowledged within this time ends the stream. */
-  readonly deadlineMs: number
-  /** Gets back each frame that was acknowledged. */
+  /** Gets back each frame that was taken. */
   readonly buffers?: FrameBuffers
-  /** Event and arguments of the frame `seq`. */
-  readonly toCall: (seq: number, bytes: Uint8Array) => readonly [event: string, ...args: unknown[]]
+  /** Resolves when the frame `seq` was taken. Its deadline, and what the signal ends, are its own. */
+  readonly send: (seq: number, bytes: Uint8Array, signal: AbortSignal) => Promise<unknown>
 }
 
 /**
@@ -23,7 +19,7 @@ export async function sendFrames(
   frames: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { peer, budget, deadlineMs, buffers, toCall } = sender
+  const { budget, buffers } = sender
   const stop = new AbortController()
   const forward = (): void => stop.abort(signal?.reason)
   if (signal?.aborted) forward()
@@ -35,9 +31,8 @@ export async function sendFrames(
 
   const send = async (bytes: Uint8Array): Promise<void> => {
     const sentAt = performance.now()
-    const [event, ...args] = toCall(seq++, bytes)
     try {
-      await peer.call(event, args, { deadlineMs, signal: stop.signal })
+      await sender.send(seq++, bytes, stop.signal)
       budget.release(bytes.length, performance.now() - sentAt)
       buffers?.giveBack(bytes)
     } catch (error) {

@@ -31,7 +31,7 @@ beforeEach(async () => {
   if (!client.connected) await new Promise<void>((resolve) => client.on('connect', resolve))
   budget = new FrameBudget()
   peer = new Peer(client)
-  sender = { peer, budget, deadlineMs: 10_000, toCall: (seq, bytes) => ['frame', seq, bytes] }
+  sender = senderWithin(10_000)
 })
 
 afterEach(async () => {
@@ -39,6 +39,10 @@ afterEach(async () => {
   await server.close()
 })
 
+const senderWithin = (deadlineMs: number): FrameSender => ({
+  budget,
+  send: (seq, bytes, signal) => peer.call('frame', [seq, bytes], { deadlineMs, signal }),
+})
 const onFrame = (handle: Frame): void => void receiver.on('frame', handle)
 const good: Frame = (_seq, _bytes, ack) => ack({ ok: true })
 
@@ -162,7 +166,7 @@ test('a receiver that is gone shows while the source stalls, not when it wakes',
 
 test('a frame that nobody acknowledges ends the stream at its deadline', async () => {
   onFrame(() => undefined)
-  const sending = sendFrames({ ...sender, deadlineMs: 30 }, new Source(10))
+  const sending = sendFrames(senderWithin(30), new Source(10))
   await expect(sending).rejects.toMatchObject({ name: 'DEADLINE_EXCEEDED' })
   nothingIsLeft()
 })

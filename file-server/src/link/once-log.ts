@@ -1,0 +1,22 @@
+import type { Logger } from '@holdfast/shared/node/logger'
+
+/** Says a problem once for as long as it stays the same. */
+export class OnceLog {
+  readonly #log: Logger
+  #last = ''
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  say(level: 'warn' | 'error', fields: Record<string, unknown>, message: string): void {
+    const problem = JSON.stringify([message, fields])
+    if (problem !== this.#last) this.#log[level](fields, message)
+    this.#last = problem
+  }
+
+  /** It is over: the next one is said again. */
+  forget(): void {
+    this.#last = ''
+  }
+}

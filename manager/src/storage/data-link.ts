@@ -1,0 +1,125 @@
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { Logger } from '@holdfast/shared/node/logger'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import { DataReader, type RawSink } from './data-reader.ts'
+
+/** Where no connection comes about, or one ended, another is not tried for this long: there are messages. */
+const RETRY_AFTER_MS = 30_000
+
+export interface DataLinkParts {
+  /** The file-server's, as this manager sees it. */
+  readonly address: string
+  /** Asks the file-server how to dial it. */
+  readonly askForPort: () => Promise<Record<string, unknown>>
+  /** Of this link. */
+  readonly log: Pick<Logger, 'info'>
+}
+
+/**
+ * A connection to a file-server's data port. The bytes of large downloads come by it and are read by the kernel straight
+ * into the memory of their part: no copy, nothing to collect. Dialled when it is first wanted.
+ */
+export class DataLink {
+  readonly #parts: DataLinkParts
+  readonly #sinks = new Map<string, RawSink>()
+  #connection: DataReader | null = null
+  #isDialling = false
+  #notBefore = 0
+  #isClosed = false
+  #said = ''
+
+  constructor(parts: DataLinkParts) {
+    this.#parts = parts
+  }
+
+  /** Whether raw bytes can come. Where they cannot yet, it dials, and nobody waits for that. */
+  isOpen(): boolean {
+    if (this.#connection !== null) return true
+    if (!this.#isDialling && !this.#isClosed && performance.now() >= this.#notBefore) {
+      this.#isDialling = true
+      this.#dial()
+        .catch((error: unknown) => toStoreError(error).detail ?? 'it failed')
+        .then((problem) => {
+          this.#isDialling = false
+          if (problem !== null) this.#giveUp(problem)
+        })
+    }
+    return false
+  }
+
+  /** Bytes of that stream go to `sink` until `forget`. */
+  expect(streamId: string, sink: RawSink): void {
+    this.#sinks.set(streamId, sink)
+  }
+
+  forget(streamId: string): void {
+    this.#sinks.delete(streamId)
+  }
+
+  /** A stream stalled: what it waited on may be dead without a sign. */
+  drop(): void {
+    this.#connection?.close()
+  }
+
+  /** The file-server is gone. */
+  close(): void {
+    this.#isClosed = true
+    this.#connection?.close()
+  }
+
+  /** @returns why there is no connection, or null. */
+  async #dial(): Promise<string | null> {
+    const { address, askForPort } = this.#parts
+    const answer = await askForPort()
+    if (answer.port === null) return 'it has none'
+    const { host, port, key, answer: secret } = parseAck(wireSchemas.dataPortAck, answer)
+    const reachable = hostToDial(address, host)
+    if (reachable === null) return 'it is open only to its own machine (DATA_HOST)'
+    const reader = new DataReader({
+      place: { host: reachable, port },
+      key: Buffer.from(key, 'hex'),
+      answer: Buffer.from(secret, 'hex'),
+      sinkOf: (streamId) => this.#sinks.get(streamId) ?? null,
+      onEnd: () => this.#end(reader),
+    })
+    await reader.opened
+    if (this.#isClosed) {
+      reader.close()
+      return 'the link ended'
+    }
+    this.#connection = reader
+    this.#said = ''
+    this.#parts.log.info({ host: reachable, port }, 'data connection opened')
+    return null
+  }
+
+  /** Said once for as long as it is the same. */
+  #giveUp(problem: string): void {
+    this.#notBefore = performance.now() + RETRY_AFTER_MS
+    if (this.#isClosed || this.#said === problem) return
+    this.#said = problem
+    this.#parts.log.info({ reason: problem }, 'no data connection: large files come by messages')
+  }
+
+  #end(reader: DataReader): void {
+    if (this.#connection !== reader) return
+    this.#connection = null
+    this.#giveUp('the connection ended')
+    for (const sink of [...this.#sinks.values()]) sink.fail(new StoreError('LINK_LOST', 'the data connection ended'))
+  }
+}
+
+/**
+ * A file-server on this machine is dialled where it listens, another one where its link comes from.
+ * @returns null where it listens on the loopback of another machine
+ */
+function hostToDial(address: string, listens: string): string | null {
+  const isHere = isLoopback(address)
+  if (!isHere) return isLoopback(listens) ? null : address
+  if (listens === '::') return '::1'
+  return listens === '0.0.0.0' ? '127.0.0.1' : listens
+}
+
+function isLoopback(address: string): boolean {
+  return /^(::1$|(::ffff:)?127\.)/.test(address)
+}

@@ -1,0 +1,155 @@
+import { hash, randomBytes } from 'node:crypto'
+import type { Digest, ServerId } from '@holdfast/shared/ids'
+import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { createLogger } from '@holdfast/shared/node/logger'
+import { Types } from 'mongoose'
+import { expect, test, vi } from 'vitest'
+import { downloadFile } from '../../src/files/download-file.ts'
+import type { FileRecord } from '../../src/files/file.model.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
+import { readToHere } from '../storage/data-link-fixture.ts'
+import { framesOf, type ScriptedDataPort, useDataPorts } from '../storage/scripted-data-port.ts'
+import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../storage/scripted-file-server.ts'
+
+const used = useDatabase()
+const { start } = useSocketServer()
+const openPort = useDataPorts()
+
+type Command = { offset: number; length: number; streamId: string; isRaw: boolean }
+type Send = (command: Command, port: ScriptedDataPort, peer: ScriptedFileServer) => unknown
+
+/** A file of so many parts with a copy on a file-server for each of `sends`, all with data connections. */
+async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) {
+  const { registry, dial } = await start()
+  const bytes = randomBytes(partCount * PART_BYTES)
+  const servers = []
+  for (const toSend of sends) {
+    const peer = dial()
+    const link = await linkOf(registry, peer)
+    const port = await openPort()
+    const send = toSend(bytes)
+    peer.answer('open-data-port', (ack: Ack) => ack(port.ack()))
+    peer.answer('download-file', (command: Command, ack: Ack) => {
+      expect(command.isRaw).toBe(true)
+      ack({ ok: true })
+      void send(command, port, peer)
+    })
+    await vi.waitFor(() => expect(link.data.isOpen()).toBe(true), 5_000)
+    servers.push({ peer, link, port })
+  }
+  const record = recordOf(
+    bytes,
+    servers.map(({ peer }) => peer.hello.serverId),
+  )
+  const download = (isAhead: boolean, isTaken: () => boolean): AsyncGenerator<Buffer> =>
+    downloadFile(
+      { registry, records: new FileRecords(used.model) },
+      record,
+      { start: 0, end: bytes.length },
+      { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
+      { isAhead, isTaken },
+    )
+  return { bytes, servers, download }
+}
+
+function recordOf(bytes: Buffer, servers: ServerId[]): FileRecord {
+  const _id = new Types.ObjectId()
+  const partDigests: Buffer[] = []
+  for (let at = 0; at < bytes.length; at += PART_BYTES)
+    partDigests.push(hash('sha256', bytes.subarray(at, at + PART_BYTES), 'buffer'))
+  const sha256 = hash('sha256', bytes) as Digest
+  return newRecord(newName(), {
+    _id,
+    size: bytes.length,
+    sha256,
+    chunks: [{ size: bytes.length, sha256, replicas: servers.map((server) => newReplica(_id, { server })) }],
+    partDigests: Buffer.concat(partDigests),
+  })
+}
+
+const well =
+  (bytes: Buffer): Send =>
+  ({ offset, length, streamId }, port) =>
+    port.send(framesOf(streamId, bytes.subarray(offset, offset + length)))
+
+/** Reads all, as a client that takes each part before it asks for the next. @returns the memory of each part, too */
+async function readAll(parts: AsyncGenerator<Buffer>) {
+  const read: Buffer[] = []
+  const memories: ArrayBufferLike[] = []
+  for await (const part of parts) {
+    read.push(Buffer.from(part))
+    memories.push(part.buffer)
+  }
+  return { read: Buffer.concat(read), memories }
+}
+
+/** For each part, which part was the first in its memory. */
+const placesOf = (memories: ArrayBufferLike[]): number[] => memories.map((memory) => memories.indexOf(memory))
+
+test.each([
+  ['one by one', false, [0, 0, 0, 0, 0]],
+  ['one ahead', true, [0, 1, 0, 1, 0]],
+])('parts that the client has taken give their memory to later ones, read %s', async (_, isAhead, places) => {
+  const { bytes, download } = await stored(5, well)
+  const { read, memories } = await readAll(download(isAhead, () => true))
+  expect([read.equals(bytes), placesOf(memories)]).toEqual([true, places])
+})
+
+test('the memory of a part that the client has not taken is never used again', async () => {
+  const { bytes, download } = await stored(4, well)
+  const parts: Buffer[] = []
+  for await (const part of download(true, () => false)) parts.push(part)
+  expect(Buffer.concat(parts).equals(bytes)).toBe(true)
+  expect(placesOf(parts.map((part) => part.buffer))).toEqual([0, 1, 2, 3])
+})
+
+test('memory is used again for the parts that were taken, and only for those', async () => {
+  const { bytes, download } = await stored(5, well)
+  // Asked after each part: the second and the fourth are still on their way.
+  const answers = [true, false, true, false, true]
+  const { read, memories } = await readAll(download(false, () => answers.shift() ?? false))
+  expect([read.equals(bytes), placesOf(memories)]).toEqual([true, [0, 0, 2, 2, 4]])
+})
+
+const isSecondPart = ({ offset }: Command): boolean => offset === PART_BYTES
+
+test('a replica that is damaged in one part costs the memory that it was read into', async () => {
+  const damaged =
+    (bytes: Buffer): Send =>
+    (command, port, peer) =>
+      isSecondPart(command)
+        ? port.send(framesOf(command.streamId, Buffer.alloc(PART_BYTES, 'x')))
+        : well(bytes)(command, port, peer)
+  const { bytes, download } = await stored(4, damaged, well)
+  const { read, memories } = await readAll(download(false, () => true))
+  expect([read.equals(bytes), placesOf(memories)]).toEqual([true, [0, 1, 1, 1]])
+})
+
+test('a replica that fails in the middle of a part and writes on later spoils no part', async () => {
+  const late = new Set<() => Promise<void>>()
+  const failing =
+    (bytes: Buffer): Send =>
+    async (command, port, peer) => {
+      if (!isSecondPart(command)) return well(bytes)(command, port, peer)
+      const { streamId } = command
+      const wrong = framesOf(streamId, Buffer.alloc(PART_BYTES, 'x'))
+      await port.send(wrong.subarray(0, 1_000))
+      late.add(() => port.send(wrong.subarray(1_000), [100_000, FRAME_BYTES + 5_000]))
+      await peer.send('stream-error', { streamId, error: { name: 'COPY_MISMATCH' } })
+    }
+  const { bytes, servers, download } = await stored(4, failing, well)
+  const parts: Buffer[] = []
+  const copies: Buffer[] = []
+  for await (const part of download(false, () => copies.length === 1)) {
+    copies.push(Buffer.from(part))
+    if (copies.length > 1) parts.push(part)
+    // The second part is here by the other replica.
+    if (copies.length !== 2) continue
+    expect(late.size).toBe(1)
+    for (const send of late) await send()
+    for (const { port, link } of servers) await readToHere(port, link.data)
+  }
+  expect(Buffer.concat(copies).equals(bytes)).toBe(true)
+  expect(Buffer.concat(parts).equals(bytes.subarray(PART_BYTES))).toBe(true)
+})
