@@ -114,7 +114,7 @@ export class HostileFileServer implements AsyncDisposable {
   }
 
   #act({ id, json }: Packet, bytes: Buffer | null, socket: RawWebSocket): void {
-    const [event, command] = JSON.parse(json) as [string, Record<string, unknown>]
+    const [event, command = {}] = JSON.parse(json) as [string, Record<string, unknown>?]
     if (event === 'commands') {
       const commands = decodeGroup(bytes).map(({ head }) => {
         const [id, name, argument] = head as [number, string, Record<string, unknown>]

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { encodeDataHeader } from '@holdfast/shared/wire/data-frame'
+import { type DataHeader, encodeDataHeader } from '@holdfast/shared/wire/data-frame'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 
 /** What a manager dialled for the bytes of large downloads. Frames go out in the order they are given. */
@@ -20,11 +20,11 @@ export class DataConnection {
   }
 
   /** Resolves when the frame has left this process: its memory is free. A manager that takes nothing until the deadline is gone. */
-  send(streamId: string, isLast: boolean, bytes: Uint8Array, deadlineMs: number): Promise<void> {
+  send(frame: Omit<DataHeader, 'length'>, bytes: Uint8Array, deadlineMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.close(), deadlineMs)
       this.#socket.cork()
-      this.#socket.write(encodeDataHeader({ streamId, length: bytes.length, isLast }))
+      this.#socket.write(encodeDataHeader({ ...frame, length: bytes.length }))
       this.#socket.write(bytes, (error) => {
         clearTimeout(timer)
         // What was under way when the socket was closed is called back without an error.

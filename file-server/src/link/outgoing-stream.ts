@@ -91,7 +91,7 @@ export class OutgoingStreams {
         buffers,
         send: (seq, bytes, signal) => {
           const isLast = seq === frameCount - 1
-          if (data !== null) return data.send(streamId, isLast, bytes, STREAM_IDLE_TIMEOUT_MS)
+          if (data !== null) return data.send({ streamId, seq, isLast }, bytes, STREAM_IDLE_TIMEOUT_MS)
           const options = { deadlineMs: STREAM_IDLE_TIMEOUT_MS, signal }
           return this.#peer.call('stream-frame', [{ streamId, seq, isLast }, bytes], options)
         },

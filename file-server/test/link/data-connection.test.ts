@@ -43,12 +43,12 @@ const endsOf = async (sends: readonly Promise<void>[]) =>
 
 test('frames arrive in the order they were given, each a header and its bytes', async () => {
   const given = [
-    { streamId, isLast: false, bytes: randomBytes(MIB) },
-    { streamId: 'ffffffffffffffff', isLast: false, bytes: randomBytes(1) },
-    { streamId: 'ffffffffffffffff', isLast: true, bytes: Buffer.alloc(0) },
-    { streamId, isLast: true, bytes: randomBytes(100_000) },
+    { streamId, seq: 0, isLast: false, bytes: randomBytes(MIB) },
+    { streamId: 'ffffffffffffffff', seq: 0, isLast: false, bytes: randomBytes(1) },
+    { streamId: 'ffffffffffffffff', seq: 1, isLast: true, bytes: Buffer.alloc(0) },
+    { streamId, seq: 1, isLast: true, bytes: randomBytes(100_000) },
   ]
-  const sends = given.map((frame) => connection.send(frame.streamId, frame.isLast, frame.bytes, DEADLINE_MS))
+  const sends = given.map((frame) => connection.send(frame, frame.bytes, DEADLINE_MS))
   const frames = await peer.frames(given.length)
   await Promise.all(sends)
   for (const [index, { bytes, ...header }] of given.entries()) {
@@ -61,7 +61,7 @@ test('a send ends when its frame has left, not before, and leaves no timer', asy
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   peer.socket.pause()
   let hasLeft = false
-  const sending = connection.send(streamId, true, TOO_MUCH, DEADLINE_MS).then(() => {
+  const sending = connection.send({ streamId, seq: 0, isLast: true }, TOO_MUCH, DEADLINE_MS).then(() => {
     hasLeft = true
   })
   // By the time another connection is answered this one has been written to.
@@ -78,7 +78,7 @@ test('memory may be written to as soon as its frame has left', async () => {
   const bytes = Buffer.alloc(MIB)
   const count = 20
   for (let seq = 0; seq < count; seq++) {
-    await connection.send(streamId, seq === count - 1, bytes.fill(seq), DEADLINE_MS)
+    await connection.send({ streamId, seq, isLast: seq === count - 1 }, bytes.fill(seq), DEADLINE_MS)
   }
   for (const [seq, frame] of (await peer.frames(count)).entries()) {
     expect(frame.bytes.equals(Buffer.alloc(MIB, seq))).toBe(true)
@@ -87,7 +87,9 @@ test('memory may be written to as soon as its frame has left', async () => {
 
 test('a peer that takes nothing until the deadline is gone, and the send says so', async () => {
   peer.socket.pause()
-  await expect(connection.send(streamId, true, TOO_MUCH, 30)).rejects.toMatchObject({ name: 'LINK_LOST' })
+  await expect(connection.send({ streamId, seq: 0, isLast: true }, TOO_MUCH, 30)).rejects.toMatchObject({
+    name: 'LINK_LOST',
+  })
   expect(connection.isOpen).toBe(false)
   peer.socket.resume()
   await peer.closed
@@ -96,7 +98,7 @@ test('a peer that takes nothing until the deadline is gone, and the send says so
 test('a connection that closes while sends wait ends each of them with LINK_LOST, and leaves no timer', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   peer.socket.pause()
-  const sends = [1, 2, 3].map(() => connection.send(streamId, false, TOO_MUCH, DEADLINE_MS))
+  const sends = [1, 2, 3].map(() => connection.send({ streamId, seq: 0, isLast: false }, TOO_MUCH, DEADLINE_MS))
   connection.close()
   expect(await endsOf(sends)).toEqual(['LINK_LOST', 'LINK_LOST', 'LINK_LOST'])
   expect(vi.getTimerCount()).toBe(0)
@@ -104,20 +106,24 @@ test('a connection that closes while sends wait ends each of them with LINK_LOST
 
 test('a peer that is gone ends every send that waits, and those after it', async () => {
   peer.socket.pause()
-  const sends = [1, 2, 3].map(() => connection.send(streamId, false, TOO_MUCH, DEADLINE_MS))
+  const sends = [1, 2, 3].map(() => connection.send({ streamId, seq: 0, isLast: false }, TOO_MUCH, DEADLINE_MS))
   peer.socket.destroy()
   expect(await endsOf(sends)).toEqual(['LINK_LOST', 'LINK_LOST', 'LINK_LOST'])
   expect(connection.isOpen).toBe(false)
-  await expect(connection.send(streamId, true, Buffer.alloc(1), DEADLINE_MS)).rejects.toThrow(StoreError)
+  await expect(connection.send({ streamId, seq: 0, isLast: true }, Buffer.alloc(1), DEADLINE_MS)).rejects.toThrow(
+    StoreError,
+  )
 })
 
 test('a peer that ends its side is hung up on', async () => {
   peer.socket.end()
   await peer.closed
   expect(connection.isOpen).toBe(false)
-  await expect(connection.send(streamId, true, Buffer.alloc(1), DEADLINE_MS)).rejects.toMatchObject({
-    name: 'LINK_LOST',
-  })
+  await expect(connection.send({ streamId, seq: 0, isLast: true }, Buffer.alloc(1), DEADLINE_MS)).rejects.toMatchObject(
+    {
+      name: 'LINK_LOST',
+    },
+  )
 })
 
 test('a peer that speaks is hung up on', async () => {

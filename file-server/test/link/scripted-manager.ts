@@ -37,7 +37,7 @@ export class Dialled {
 
   async #callGrouped(event: string, args: readonly unknown[]): Promise<Record<string, unknown>> {
     const [{ streamId: _, ...argument } = {}, bytes] = args as [{ streamId?: string }?, unknown?]
-    if (event === 'download-file') Reflect.deleteProperty(argument, 'requestId')
+    if (event === 'download-file') for (const name of ['requestId', 'isRaw']) Reflect.deleteProperty(argument, name)
     const ack = await this.grouped.call(event, argument, bytes instanceof Uint8Array ? bytes : null, 10_000)
     if (event !== 'upload-file') return { ...ack.result, bytes: ack.bytes }
     return { ...ack.result, copy: { ...(ack.result.copy as object), partDigests: ack.bytes } }

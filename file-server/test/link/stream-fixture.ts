@@ -38,4 +38,5 @@ export const download = (copy: StoredCopy, offset: number, length: number) => ({
   length,
   streamId,
   requestId: 'test',
+  isRaw: false,
 })

@@ -15,13 +15,18 @@ export interface DataLinkParts {
   readonly log: Pick<Logger, 'info'>
 }
 
+interface RawStream {
+  readonly sink: RawSink
+  nextSeq: number
+}
+
 /**
  * A connection to a file-server's data port. The bytes of large downloads come by it and are read by the kernel straight
  * into the memory of their part: no copy, nothing to collect. Dialled when it is first wanted.
  */
 export class DataLink {
   readonly #parts: DataLinkParts
-  readonly #sinks = new Map<string, RawSink>()
+  readonly #streams = new Map<string, RawStream>()
   #connection: DataReader | null = null
   #isDialling = false
   #notBefore = 0
@@ -49,11 +54,11 @@ export class DataLink {
 
   /** Bytes of that stream go to `sink` until `forget`. */
   expect(streamId: string, sink: RawSink): void {
-    this.#sinks.set(streamId, sink)
+    this.#streams.set(streamId, { sink, nextSeq: 0 })
   }
 
   forget(streamId: string): void {
-    this.#sinks.delete(streamId)
+    this.#streams.delete(streamId)
   }
 
   /** A stream stalled: what it waited on may be dead without a sign. */
@@ -79,7 +84,7 @@ export class DataLink {
       place: { host: reachable, port },
       key: Buffer.from(key, 'hex'),
       answer: Buffer.from(secret, 'hex'),
-      sinkOf: (streamId) => this.#sinks.get(streamId) ?? null,
+      sinkOf: (streamId, seq) => this.#sinkOf(streamId, seq),
       onEnd: () => this.#end(reader),
     })
     await reader.opened
@@ -91,6 +96,17 @@ export class DataLink {
     this.#said = ''
     this.#parts.log.info({ host: reachable, port }, 'data connection opened')
     return null
+  }
+
+  #sinkOf(streamId: string, seq: number): RawSink | null {
+    const stream = this.#streams.get(streamId)
+    if (stream === undefined || seq < stream.nextSeq) return null
+    if (seq > stream.nextSeq) {
+      stream.sink.fail(new StoreError('INVALID_REQUEST', `frame ${stream.nextSeq} is missing`))
+      return null
+    }
+    stream.nextSeq++
+    return stream.sink
   }
 
   /** Said once for as long as it is the same. */
@@ -105,7 +121,8 @@ export class DataLink {
     if (this.#connection !== reader) return
     this.#connection = null
     this.#giveUp('the connection ended')
-    for (const sink of [...this.#sinks.values()]) sink.fail(new StoreError('LINK_LOST', 'the data connection ended'))
+    for (const { sink } of [...this.#streams.values()])
+      sink.fail(new StoreError('LINK_LOST', 'the data connection ended'))
   }
 }
 

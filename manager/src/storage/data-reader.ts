@@ -25,7 +25,8 @@ interface ReaderParts {
   readonly place: { readonly host: string; readonly port: number }
   readonly key: Buffer
   readonly answer: Buffer
-  readonly sinkOf: (streamId: string) => RawSink | null
+  /** Whose frame that is, or null where nobody wants it: it came before, or too late. */
+  readonly sinkOf: (streamId: string, seq: number) => RawSink | null
   readonly onEnd: () => void
 }
 
@@ -115,12 +116,12 @@ export class DataReader {
   #begin(): void {
     this.#filledBytes = 0
     const header = decodeDataHeader(this.#header)
-    if (header === null || header.length > FRAME_BYTES) {
+    if (header.length > FRAME_BYTES) {
       this.close()
       return
     }
-    const { streamId, length, isLast } = header
-    let sink = this.#parts.sinkOf(streamId)
+    const { streamId, seq, length, isLast } = header
+    let sink = this.#parts.sinkOf(streamId, seq)
     if (sink !== null && length > sink.room().length) {
       sink.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))
       sink = null

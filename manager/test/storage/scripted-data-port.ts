@@ -11,8 +11,13 @@ export type DataPortScript = (answer: Buffer) => Buffer | null
 
 export const newStreamId = (): string => randomBytes(8).toString('hex')
 
-export const frameOf = (streamId: string, bytes: Buffer, isLast: boolean): Buffer =>
-  Buffer.concat([encodeDataHeader({ streamId, length: bytes.length, isLast }), bytes])
+const nextSeqs = new Map<string, number>()
+
+/** The next frame of a stream, or the one of that number. */
+export function frameOf(streamId: string, bytes: Buffer, isLast: boolean, seq = nextSeqs.get(streamId) ?? 0): Buffer {
+  nextSeqs.set(streamId, seq + 1)
+  return Buffer.concat([encodeDataHeader({ streamId, seq, length: bytes.length, isLast }), bytes])
+}
 
 /** The bytes as a file-server sends them. */
 export function framesOf(streamId: string, bytes: Buffer): Buffer {

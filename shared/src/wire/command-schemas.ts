@@ -61,7 +61,7 @@ const schemas = {
     length: sizeBytes,
     streamId: hex(16),
     requestId,
-    isRaw: z.boolean().default(false),
+    isRaw: z.boolean(),
   }),
   transferFile: namedCopy.extend({ streamId: hex(16) }),
   deleteFile: z.strictObject({ copyId, slot: slot.nullable(), requestId }),

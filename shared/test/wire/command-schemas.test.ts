@@ -10,7 +10,15 @@ const good = {
   uploadFile: { copyId, encoding: 'base64', sizeBytes: null, sha256: null, requestId: 'r' },
   uploadFrame: { copyId, seq: 0 },
   readFile: { ...namedCopy, sizeBytes: 1, offset: 0, length: 1 },
-  downloadFile: { ...namedCopy, sizeBytes: null, offset: 0, length: 1, streamId: 'ef'.repeat(8), requestId: 'r' },
+  downloadFile: {
+    ...namedCopy,
+    sizeBytes: null,
+    offset: 0,
+    length: 1,
+    streamId: 'ef'.repeat(8),
+    requestId: 'r',
+    isRaw: false,
+  },
   transferFile: { ...namedCopy, streamId: 'ef'.repeat(8) },
   deleteFile: { copyId, slot: null, requestId: 'r' },
   namedCopy,
@@ -29,10 +37,10 @@ test.each(commands)('refuses a %s with a field more, a field less, or a field of
     )
   refuses({ ...good[command], path: '../../etc' })
   for (const key of Object.keys(good[command])) {
-    const { [key]: _, ...less } = good[command] as Record<string, unknown>
+    const { [key]: right, ...less } = good[command] as Record<string, unknown>
     refuses(less)
     for (const value of [{}, [], true, -1, 1.5, Number.NaN, { $ne: 1 }, '../x'.repeat(50)]) {
-      refuses({ ...good[command], [key]: value })
+      if (typeof value !== 'boolean' || typeof right !== 'boolean') refuses({ ...good[command], [key]: value })
     }
   }
 })
