@@ -135,7 +135,7 @@ test.each([...runsOf(rowCounts.loseAnswer).entries()])(
       seed: runSeed.fork(`lose-answer-${run}`),
       cluster: behind.faults,
       strike: async (_cluster, random, load) => {
-        await load.isServed(30)
+        await load.isServed(90)
         await behind.proxy.holdAnswerTo(insertOfFiles)
         // Lost at once, or after some time in which the others go on and those that wait read their records back.
         if (random.isTrue(0.5)) await load.isServed(20)
