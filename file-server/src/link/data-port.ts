@@ -21,8 +21,8 @@ interface Grant {
 }
 
 /**
- * The port that managers dial for the bytes of large downloads: read straight into memory they set aside, which costs them a
- * third of what frames in Socket.IO messages do. Whoever connects needs a key that was told on a link that is proved.
+ * The port that managers dial for the bytes of large downloads: read straight into memory they set aside, without the
+ * copies and the garbage of frames in Socket.IO messages. Whoever connects needs a key that was told on a link that is proved.
  */
 export class DataPort {
   readonly port: number

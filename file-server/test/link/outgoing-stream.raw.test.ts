@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, readlink } from 'node:fs/promises'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { DataPortAck } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
 import { DataCaller, useFileServer } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
-import { download, receive, streamId, uploadLarge } from './stream-fixture.ts'
+import { copiesOpenIn, download, receive, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, path } = useFileServer()
 const callers: DataCaller[] = []
@@ -22,13 +21,7 @@ async function dialData(on: Dialled): Promise<DataCaller> {
   return caller
 }
 
-/** Copies of the data directory that this process holds open. */
-async function openCopies(): Promise<string[]> {
-  const links = await Promise.all(
-    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-  )
-  return links.filter((target) => target.startsWith(path('tree')) && !target.endsWith('.part'))
-}
+const openCopies = () => copiesOpenIn(path('tree'))
 
 test('raw bytes come by the data connection as frames of their stream, and no others', async () => {
   const { on } = await linked()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readdir, readlink, truncate } from 'node:fs/promises'
+import { truncate } from 'node:fs/promises'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
@@ -7,17 +7,11 @@ import { expect, test, vi } from 'vitest'
 import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
 import { quietLog } from '../store/store-fixture.ts'
 import { digestOf, namedOf, newCopyId, useFileServer } from './link-fixture.ts'
-import { download, receive, streamId, uploadLarge } from './stream-fixture.ts'
+import { copiesOpenIn, download, receive, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, files, path } = useFileServer()
 
-/** Copies of the data directory that this process holds open. */
-async function openCopies(): Promise<string[]> {
-  const links = await Promise.all(
-    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
-  )
-  return links.filter((target) => target.startsWith(path('tree')) && !target.endsWith('.part'))
-}
+const openCopies = () => copiesOpenIn(path('tree'))
 
 test('few bytes come in the ack, more as frames in order, and both are the bytes that were asked for', async () => {
   const { on } = await linked()

@@ -1,3 +1,4 @@
+import { readdir, readlink } from 'node:fs/promises'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { namedOf, newCopyId, uploadOf } from './link-fixture.ts'
@@ -40,3 +41,11 @@ export const download = (copy: StoredCopy, offset: number, length: number) => ({
   requestId: 'test',
   isRaw: false,
 })
+
+/** Copies of a tree that this process holds open. */
+export async function copiesOpenIn(tree: string): Promise<string[]> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  )
+  return links.filter((target) => target.startsWith(tree) && !target.endsWith('.part'))
+}
