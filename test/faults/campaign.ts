@@ -40,6 +40,7 @@ export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
       // A random moment is the point: there is no condition to wait for.
       await delay(random.integer(0, maxPauseMs))
       await strike(cluster, random, load)
+      await load.regainRate()
     }
     await load.isServed()
     const { operations } = await load.stop()

@@ -8,6 +8,9 @@ import type { Random, Seed } from './seed.ts'
 
 /** Under a load slower than this a fault hits nothing: the run shows nothing. */
 const LEAST_OPERATIONS_PER_SECOND = 50
+/** What the load gets back to after an outage, and how long it is given: a slow machine's run ends void, not here. */
+const REGAINED_OPERATIONS_PER_SECOND = 65
+const REGAIN_MS = 20_000
 
 /** Names of one client that it still works on. */
 const MAX_NAMES = 150
@@ -61,6 +64,12 @@ export class FaultLoad {
     const before = this.history.count('acked', 'upload')
     const isServed = (): boolean => this.history.count('acked', 'upload') >= before + uploadCount
     await waitUntil('uploads are acknowledged', isServed, deadlineMs)
+  }
+
+  /** After a fault that stopped everything: goes on until the run so far had enough load, so that outages alone do not make it void. */
+  async regainRate(): Promise<void> {
+    const deadline = performance.now() + REGAIN_MS
+    while (this.operationsPerSecond < REGAINED_OPERATIONS_PER_SECOND && performance.now() < deadline) await delay(50)
   }
 
   /** @throws Error where so few operations were answered that the run is void. */
