@@ -1,11 +1,10 @@
-import { hash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { readPart } from '../storage/read-part.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
 import { type ByteRange, type PartSpan, partsOf } from './byte-range.ts'
-import type { FileRecord } from './file.model.ts'
+import { type FileRecord, partDigestOf } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 
 export interface DownloadParts {
@@ -29,6 +28,11 @@ export interface DownloadPace {
 /** A part, and memory for it: another piece at each attempt, for one that failed may still be written to. */
 type WantedPart = PartSpan & { readonly takeRoom: () => Buffer | undefined }
 
+interface FetchedPart {
+  readonly span: PartSpan
+  readonly whole: Buffer
+}
+
 /**
  * The bytes of a range, part by part. Each part is verified before any of its bytes is handed out; the next one is
  * fetched meanwhile. @throws FILE_UNAVAILABLE where no replica gives a part that is right
@@ -43,20 +47,30 @@ export async function* downloadFile(
   let current = record
   /** Parts that the client has: their memory is used for later ones. */
   const rooms: Buffer[] = []
-  const fetch = (span: PartSpan): Promise<Buffer> =>
-    readVerified(parts, current, { ...span, takeRoom: () => rooms.pop() }, context, (moved) => {
+  const fetch = async (span: PartSpan): Promise<FetchedPart> => {
+    const wanted = { ...span, takeRoom: () => rooms.pop() }
+    const whole = await readVerified(parts, current, wanted, context, (moved) => {
       current = moved
     })
-  const spans = partsOf(range, record.size, PART_BYTES)
-  let next: Promise<Buffer> | undefined
-  for (const [index, span] of spans.entries()) {
-    const whole = await (next ?? fetch(span))
-    const following = isAhead ? spans[index + 1] : undefined
-    next = following === undefined ? undefined : fetch(following)
+    return { span, whole }
+  }
+  const spans = partsOf(range, record.size, PART_BYTES).values()
+  const coming: Promise<FetchedPart>[] = []
+  const ask = (): void => {
+    const { value: span } = spans.next()
+    if (span === undefined) return
+    const part = fetch(span)
     // Its failure is met when its turn comes, also where nobody asks for it any more.
-    next?.catch(() => undefined)
+    part.catch(() => undefined)
+    coming.push(part)
+  }
+  ask()
+  for (let next = coming.shift(); next !== undefined; next = coming.shift()) {
+    const { whole, span } = await next
+    if (isAhead && coming.length === 0) ask()
     yield whole.subarray(span.from, span.to)
     if (whole.length === PART_BYTES && isTaken()) rooms.push(whole)
+    ask()
   }
 }
 
@@ -92,13 +106,13 @@ async function readFromReplicas(
     if (link === undefined || chunk === undefined) continue
     try {
       const { offset, length } = span
-      const bytes = await readPart(
+      const { bytes, sha256 } = await readPart(
         link,
         { copyId, slot, sha256: chunk.sha256 },
         { sizeBytes: chunk.size, offset, length, requestId, room: span.takeRoom() },
         context,
       )
-      if (isPart(bytes, record.partDigests, span.index)) return bytes
+      if (sha256.equals(partDigestOf(record, span.index))) return bytes
       context.log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
     } catch (error) {
       if (context.signal.aborted) throw error
@@ -109,9 +123,4 @@ async function readFromReplicas(
     }
   }
   return null
-}
-
-function isPart(bytes: Buffer, partDigests: Uint8Array, index: number): boolean {
-  const expected = Buffer.from(partDigests.buffer, partDigests.byteOffset, partDigests.byteLength)
-  return hash('sha256', bytes, 'buffer').equals(expected.subarray(index * 32, index * 32 + 32))
 }

@@ -39,6 +39,12 @@ export interface FileRecord {
   readonly version: number
 }
 
+/** The sha-256 that a part has to have: 32 bytes, or none past the end of the file. */
+export function partDigestOf({ partDigests }: FileRecord, index: number): Buffer {
+  const digests = Buffer.from(partDigests.buffer, partDigests.byteOffset, partDigests.byteLength)
+  return digests.subarray(index * 32, index * 32 + 32)
+}
+
 /** The index that lets at most one live file have a name. */
 export const LIVE_NAME = 'live_name'
 

@@ -6,6 +6,9 @@ const STALL_LIMIT_MS = 90_000
 
 /** What has to be taken within the limit: about 1 KiB/s. */
 export const PIECE_BYTES = 64 * 1024
+/** For a client that takes each piece at once: fewer and larger writes cost less. */
+const LARGEST_PIECE_BYTES = 512 * 1024
+const AT_ONCE_MS = 1_000
 
 /** Ends the response unless it is over within the limit, counted anew at each `refresh`. */
 export function watchStall(response: Writable, limitMs = STALL_LIMIT_MS): NodeJS.Timeout {
@@ -23,10 +26,16 @@ export async function* writeUnlessStalled(
 ): AsyncGenerator<Buffer> {
   // Until the pipeline asks for the next piece, it waits for the client; after the last one, until all of it is taken.
   const watch = watchStall(response, limitMs)
+  let pieceBytes = PIECE_BYTES
   function* cut(bytes: Buffer): Generator<Buffer> {
-    for (let offset = 0; offset < bytes.length; offset += PIECE_BYTES) {
+    for (let offset = 0; offset < bytes.length; ) {
+      const piece = bytes.subarray(offset, offset + pieceBytes)
+      offset += piece.length
       watch.refresh()
-      yield bytes.subarray(offset, offset + PIECE_BYTES)
+      const givenAt = performance.now()
+      yield piece
+      const isTakenAtOnce = performance.now() - givenAt < AT_ONCE_MS
+      pieceBytes = isTakenAtOnce ? Math.min(LARGEST_PIECE_BYTES, 2 * pieceBytes) : PIECE_BYTES
     }
   }
   yield* cut(first)

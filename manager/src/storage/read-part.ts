@@ -1,3 +1,4 @@
+import { createHash, hash } from 'node:crypto'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
@@ -10,7 +11,14 @@ const ACK_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
 const PART_DEADLINE_MS = 80_000
 
-/** Reads `length` bytes, at most one part, of a copy. They are the file-server's claim: verify them before use. */
+/** Bytes of a copy, and what they are by this process's own count. */
+export interface PartRead {
+  readonly bytes: Buffer
+  /** 32 bytes. What came is the file-server's claim: compare before use. */
+  readonly sha256: Buffer
+}
+
+/** Reads `length` bytes, at most one part, of a copy. */
 export async function readPart(
   link: FileServerLink,
   copy: NamedCopy,
@@ -24,7 +32,7 @@ export async function readPart(
     readonly room?: Buffer | undefined
   },
   caller?: Caller,
-): Promise<Buffer> {
+): Promise<PartRead> {
   const { sizeBytes, offset, length, requestId, room } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
@@ -35,7 +43,7 @@ export async function readPart(
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
-async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller | undefined): Promise<Buffer> {
+async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller | undefined): Promise<PartRead> {
   const { length } = command
   if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, ACK_DEADLINE_MS)
   const askedAt = performance.now()
@@ -46,7 +54,7 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
     if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
     if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, length), sha256: hash('sha256', bytes, 'buffer') }
   } finally {
     link.inbound.release(length, ackDelayMs)
   }
@@ -60,7 +68,7 @@ async function readLarge(
   command: LargeRead,
   room: Buffer | undefined,
   signal: AbortSignal | undefined,
-): Promise<Buffer> {
+): Promise<PartRead> {
   if (link.data.isOpen()) {
     try {
       return await readStream(link, { ...command, isRaw: true }, room, signal)
@@ -77,7 +85,7 @@ async function readStream(
   command: Omit<DownloadFile, 'streamId'>,
   room: Buffer = Buffer.allocUnsafe(command.length),
   signal?: AbortSignal,
-): Promise<Buffer> {
+): Promise<PartRead> {
   const part = new PartBuffer(room.subarray(0, command.length), command.isRaw)
   const streamId = link.streams.open(part)
   if (command.isRaw) link.data.expect(streamId, part)
@@ -90,9 +98,13 @@ async function readStream(
   }
 }
 
-/** Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. */
+/**
+ * Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. Each piece is
+ * digested as it comes, while the file-server sends the next one.
+ */
 class PartBuffer implements FrameSink, RawSink {
   readonly #bytes: Buffer
+  readonly #digest = createHash('sha256')
   readonly #isRaw: boolean
   #filled = 0
   #settle: ((error: StoreError | null) => void) | undefined
@@ -111,7 +123,7 @@ class PartBuffer implements FrameSink, RawSink {
     if (this.#filled + bytes.length > this.#bytes.length)
       throw this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))
     this.#bytes.set(bytes, this.#filled)
-    this.#filled += bytes.length
+    this.took(bytes.length)
     if (isLast) this.end()
   }
 
@@ -120,6 +132,7 @@ class PartBuffer implements FrameSink, RawSink {
   }
 
   took(count: number): void {
+    this.#digest.update(this.#bytes.subarray(this.#filled, this.#filled + count))
     this.#filled += count
   }
 
@@ -134,14 +147,14 @@ class PartBuffer implements FrameSink, RawSink {
     return error
   }
 
-  whole(deadlineMs: number, signal?: AbortSignal): Promise<Buffer> {
+  whole(deadlineMs: number, signal?: AbortSignal): Promise<PartRead> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), deadlineMs)
       const cancel = (): unknown => this.fail(new StoreError('CANCELLED', undefined, { cause: signal?.reason }))
       this.#settle = (error) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', cancel)
-        if (error === null) resolve(this.#bytes)
+        if (error === null) resolve({ bytes: this.#bytes, sha256: this.#digest.digest() })
         else reject(error)
       }
       signal?.addEventListener('abort', cancel)

@@ -1,10 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import { partsOf } from '../files/byte-range.ts'
-import type { FileRecord, Replica } from '../files/file.model.ts'
+import { type FileRecord, partDigestOf, type Replica } from '../files/file.model.ts'
 import type { FileRecords } from '../files/file-records.ts'
 import type { ReplicaRecords } from '../files/replica-records.ts'
 import { deleteCopy } from '../storage/delete-copy.ts'
@@ -80,14 +80,10 @@ async function confirm(
 }
 
 async function verifyCopy(record: FileRecord, replica: Replica, target: FileServerLink): Promise<void> {
-  const digests = Buffer.from(record.partDigests.buffer, record.partDigests.byteOffset, record.partDigests.byteLength)
   const named = { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
   for (const { index, offset, length } of partsOf({ start: 0, end: record.size }, record.size, PART_BYTES)) {
-    const bytes = await readPart(target, named, { sizeBytes: record.size, offset, length, requestId: REQUEST_ID })
-    const isRight = createHash('sha256')
-      .update(bytes)
-      .digest()
-      .equals(digests.subarray(index * 32, index * 32 + 32))
-    if (!isRight) throw new StoreError('DIGEST_MISMATCH')
+    const span = { sizeBytes: record.size, offset, length, requestId: REQUEST_ID }
+    const { sha256 } = await readPart(target, named, span)
+    if (!sha256.equals(partDigestOf(record, index))) throw new StoreError('DIGEST_MISMATCH')
   }
 }

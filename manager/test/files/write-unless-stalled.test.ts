@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest'
 import { watchStall, writeUnlessStalled } from '../../src/files/write-unless-stalled.ts'
 
 const LIMIT_MS = 50
+const KIB = 1_024
 const none = Buffer.alloc(0)
 async function* several(...pieces: Buffer[]): AsyncGenerator<Buffer> {
   yield* pieces
@@ -30,7 +31,7 @@ test('ends a small response that is handed on at once and never taken', async ()
 })
 
 test('lets a response go on for longer than the limit while its client takes something, byte for byte', async () => {
-  const pieces = Array.from({ length: 4 }, (_, index) => Buffer.alloc(150_000, index))
+  const pieces = Array.from({ length: 12 }, (_, index) => Buffer.alloc(150_000, index))
   const received: Buffer[] = []
   const response = new Writable({
     highWaterMark: 1,
@@ -44,6 +45,19 @@ test('lets a response go on for longer than the limit while its client takes som
   await pipeline(writeUnlessStalled(response, first, several(...rest), 400), response)
   expect(performance.now() - startedAt).toBeGreaterThan(400)
   expect(Buffer.concat(received).equals(Buffer.concat(pieces))).toBe(true)
+})
+
+test('a client that takes each piece at once gets larger ones, one that waits small ones again', async () => {
+  const sizes: number[] = []
+  const response = new Writable({
+    highWaterMark: 1,
+    write: (bytes: Buffer, _encoding, done) => {
+      sizes.push(bytes.length)
+      setTimeout(done, sizes.length === 6 ? 1_100 : 0)
+    },
+  })
+  await pipeline(writeUnlessStalled(response, Buffer.alloc(2_300 * KIB), several(), 5_000), response)
+  expect(sizes.map((size) => size / KIB)).toEqual([64, 128, 256, 512, 512, 512, 64, 128, 124])
 })
 
 test('forgets a response that is over', async () => {

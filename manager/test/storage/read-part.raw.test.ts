@@ -3,6 +3,7 @@ import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readPart } from '../../src/storage/read-part.ts'
 import { readToHere } from './data-link-fixture.ts'
+import { readBytes } from './read-part-fixture.ts'
 import { frameOf, framesOf, type ScriptedDataPort, useDataPorts } from './scripted-data-port.ts'
 import { type Ack, aCopy, leftOf, nothing, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
 
@@ -44,9 +45,9 @@ test('a large read comes by the data connection, into the memory that was handed
   const bytes = randomBytes(PART_BYTES - 5)
   const { link, isRaw } = await connectRaw(bytes, ({ streamId }, port) => port.send(framesOf(streamId, bytes)))
   const room = Buffer.alloc(PART_BYTES)
-  const read = await readPart(link, aCopy(), { ...spanOf(bytes.length), room })
+  const read = await readBytes(link, aCopy(), { ...spanOf(bytes.length), room })
   expect([read.equals(bytes), isSameMemory(read, room), isRaw]).toEqual([true, true, [true]])
-  const other = await readPart(link, aCopy(), spanOf(bytes.length))
+  const other = await readBytes(link, aCopy(), spanOf(bytes.length))
   expect([other.equals(bytes), isSameMemory(other, room), isRaw]).toEqual([true, false, [true, true]])
   expect([...room.subarray(bytes.length)]).toEqual([0, 0, 0, 0, 0])
   expect(leftOf(link)).toEqual(nothing)
@@ -61,7 +62,7 @@ test('several large reads at once come by one data connection, their frames mixe
     }
   })
   const reads = [0, 1, 2, 3].map((index) =>
-    readPart(link, aCopy(), { ...spanOf(LARGE + index), offset: index * LARGE }),
+    readBytes(link, aCopy(), { ...spanOf(LARGE + index), offset: index * LARGE }),
   )
   for (const [index, read] of (await Promise.all(reads)).entries())
     expect(read.equals(bytes.subarray(index * LARGE, index * LARGE + LARGE + index))).toBe(true)
@@ -81,7 +82,7 @@ test.each<[string, (command: Command, port: ScriptedDataPort) => Promise<void>]>
   const bytes = randomBytes(LARGE)
   const { link, isRaw } = await connectRaw(bytes, sendRaw)
   const room = Buffer.alloc(LARGE)
-  const read = await readPart(link, aCopy(), { ...spanOf(LARGE), room })
+  const read = await readBytes(link, aCopy(), { ...spanOf(LARGE), room })
   expect([read.equals(bytes), read.buffer === room.buffer, isRaw]).toEqual([true, false, [true, false]])
   expect([link.data.isOpen(), leftOf(link)]).toEqual([false, nothing])
 })
@@ -96,7 +97,7 @@ test('bytes that come late, after their read went on by messages, change nothing
     await peer.send('stream-error', { streamId, error: { name: 'LINK_LOST' } })
   })
   const room = Buffer.alloc(LARGE)
-  const read = await readPart(link, aCopy(), { ...spanOf(LARGE), room })
+  const read = await readBytes(link, aCopy(), { ...spanOf(LARGE), room })
   await late()
   await readToHere(port, link.data)
   expect([read.equals(bytes), read.buffer === room.buffer, isRaw]).toEqual([true, false, [true, false]])
@@ -115,7 +116,7 @@ test('a file-server that has lost the data connection is read by messages', asyn
         bytes.subarray(seq * FRAME_BYTES, (seq + 1) * FRAME_BYTES),
       )
   })
-  expect((await readPart(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
+  expect((await readBytes(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
   expect(leftOf(link)).toEqual(nothing)
 })
 
@@ -205,7 +206,7 @@ test('a client that hangs up ends its raw read at once, and the next one is righ
   })
   await expect(readPart(link, aCopy(), spanOf(LARGE), controller)).rejects.toMatchObject({ name: 'CANCELLED' })
   expect(leftOf(link)).toEqual(nothing)
-  expect((await readPart(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
+  expect((await readBytes(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
   expect(isRaw).toEqual([true, true])
 })
 

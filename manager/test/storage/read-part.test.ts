@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readPart } from '../../src/storage/read-part.ts'
+import { readBytes } from './read-part-fixture.ts'
 import { type Ack, aCopy, leftOf, nothing, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
 
 const { connect } = useSocketServer()
@@ -31,16 +32,16 @@ test('takes few bytes from the ack and many from frames', async () => {
   peer.answer('download-file', ({ offset, length }: Command, ack: Ack) =>
     ack({ ok: true, bytes: bytes.subarray(offset, offset + length) }),
   )
-  const few = await readPart(link, aCopy(), { sizeBytes: null, offset: 100, length: 50, requestId: 'test' })
+  const few = await readBytes(link, aCopy(), { sizeBytes: null, offset: 100, length: 50, requestId: 'test' })
   expect(few.equals(bytes.subarray(100, 150))).toBe(true)
-  expect((await readPart(link, aCopy(), spanOf(0))).length).toBe(0)
+  expect((await readBytes(link, aCopy(), spanOf(0))).length).toBe(0)
 
   const acks: unknown[] = []
   stream(peer, async (_, send) => {
     for (let seq = 0; seq < 3; seq++)
       acks.push(await send(seq, seq === 2, bytes.subarray(seq * FRAME_BYTES, (seq + 1) * FRAME_BYTES)))
   })
-  expect((await readPart(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
+  expect((await readBytes(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
   await vi.waitFor(() => expect(acks).toEqual([{ ok: true }, { ok: true }, { ok: true }]))
   expect(leftOf(link)).toEqual(nothing)
 })
@@ -54,7 +55,7 @@ test('frames that come twice are acknowledged and change nothing', async () => {
       await Promise.all([send(seq, seq === 2, frame), send(seq, seq === 2, Buffer.alloc(5))])
     }
   })
-  expect((await readPart(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
+  expect((await readBytes(link, aCopy(), spanOf(LARGE))).equals(bytes)).toBe(true)
 })
 
 test.each<[string, [number, boolean, number][], string]>([
