@@ -23,7 +23,7 @@ export interface Plan {
   readonly deleteCount: number
 }
 
-/** About 8 minutes. */
+/** About a quarter of an hour. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -36,10 +36,10 @@ export const fullPlan: Plan = {
   smallBytes: 4 * KIB,
   rounds: 3,
   sliceMs: 2_000,
-  warmMs: 8_000,
+  warmMs: 20_000,
   storedCount: 1_000,
   largeBytes: 256 * MIB,
-  largeRounds: 2,
+  largeRounds: 5,
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000],
   deleteCount: 1_500,
@@ -66,6 +66,6 @@ export const longPlan: Plan = {
   mode: 'long',
   rounds: 7,
   sliceMs: 2_000,
-  largeRounds: 5,
+  largeRounds: 9,
   fileCounts: [1_000, 100_000, 1_000_000],
 }

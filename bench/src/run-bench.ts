@@ -32,14 +32,15 @@ export async function runBench(options: BenchOptions, directory: string, report:
   await using load = new Child(scriptOf('./load/load-process.js'), [], usualNode)
   const context: Context = { options, directory, report, run, load }
 
-  const sideBySide = parts.filter((part) => part !== 'servers' && part !== 'growth' && part !== 'delete')
-  const needsOthers = sideBySide.length > 0 || parts.includes('delete')
+  const needsOthers = parts.some((part) => part !== 'servers' && part !== 'growth')
   await using held = new Held()
   const systems = needsOthers ? await startOthers(context, held) : []
   if (needsOthers) await warmUp(systems, plan)
-  const measureSideBySide = async (part: Exclude<PartName, 'servers' | 'growth'>) =>
-    cells.push(...(await sideBySideParts[part](systems, plan, report)))
-  for (const part of sideBySide) await measureSideBySide(part)
+  const measureSideBySide = async (...wanted: Exclude<PartName, 'servers' | 'growth'>[]): Promise<void> => {
+    for (const part of wanted)
+      if (parts.includes(part)) cells.push(...(await sideBySideParts[part](systems, plan, report)))
+  }
+  await measureSideBySide('small', 'large')
   if (parts.includes('servers'))
     await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
   if (parts.includes('growth')) {
@@ -49,7 +50,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
       fills.push(...growth.fills)
     })
   }
-  if (parts.includes('delete')) await measureSideBySide('delete')
+  // At the end: they delete.
+  await measureSideBySide('mixed', 'delete')
   const seconds = (performance.now() - startedAt) / 1000
   return { at: new Date().toISOString(), commit: await readCommit(), mode: plan.mode, seconds, machine, cells, fills }
 }
