@@ -6,7 +6,7 @@ const STALL_LIMIT_MS = 90_000
 
 /** What has to be taken within the limit: about 1 KiB/s. */
 export const PIECE_BYTES = 64 * 1024
-/** For a client that takes each piece at once: fewer and larger writes cost less. */
+/** For a client that takes each piece at once: fewer and larger writes cost less. One that slows down within such a piece needs 6 KiB/s for it. */
 const LARGEST_PIECE_BYTES = 512 * 1024
 const AT_ONCE_MS = 1_000
 
