@@ -33,7 +33,10 @@ export async function strikeAtPoint(
   const setting = names.map((name) => `${name}:${action}:${nth}`).join(',')
   let orphansMadeAt = Number.NEGATIVE_INFINITY
   try {
-    await restart(cluster, role, index, { FP: setting, FP_HITS: hitsFile })
+    await restart(cluster, role, index, { FP: setting, FP_HITS: hitsFile }).catch((error: unknown) => {
+      // The load may lead to the point before the process has said that it is there.
+      if (action !== 'kill' || memberOf(cluster, role, index).process.isRunning) throw error
+    })
     const struck = memberOf(cluster, role, index).process
     // That it ends is what is wanted; until then, nobody is to be told.
     void struck.exited

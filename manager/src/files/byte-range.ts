@@ -32,6 +32,12 @@ export interface PartSpan {
   readonly to: number
 }
 
+/** Bytes of all parts that hold a range. */
+export function coveredBytes({ start, end }: ByteRange, sizeBytes: number, partBytes: number): number {
+  if (end <= start) return 0
+  return Math.min(sizeBytes, Math.ceil(end / partBytes) * partBytes) - Math.floor(start / partBytes) * partBytes
+}
+
 /** The parts that hold a range. They are read and verified whole. */
 export function partsOf(range: ByteRange, sizeBytes: number, partBytes: number): PartSpan[] {
   const spans: PartSpan[] = []

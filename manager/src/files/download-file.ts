@@ -28,6 +28,9 @@ export interface DownloadPace {
 /** A part, and memory for it: another piece at each attempt, for one that failed may still be written to. */
 type WantedPart = PartSpan & { readonly takeRoom: () => Buffer | undefined }
 
+/** Two parts at once on one link take twice as long each: not where that comes near to a part's deadline. */
+const QUICK_PART_MS = 10_000
+
 interface FetchedPart {
   readonly span: PartSpan
   readonly whole: Buffer
@@ -35,7 +38,7 @@ interface FetchedPart {
 
 /**
  * The bytes of a range, part by part. Each part is verified before any of its bytes is handed out; the next one is
- * fetched meanwhile. @throws FILE_UNAVAILABLE where no replica gives a part that is right
+ * fetched meanwhile. At most two are in memory. @throws FILE_UNAVAILABLE where no replica gives a part that is right
  */
 export async function* downloadFile(
   parts: DownloadParts,
@@ -47,11 +50,14 @@ export async function* downloadFile(
   let current = record
   /** Parts that the client has: their memory is used for later ones. */
   const rooms: Buffer[] = []
+  let isQuick = false
   const fetch = async (span: PartSpan): Promise<FetchedPart> => {
     const wanted = { ...span, takeRoom: () => rooms.pop() }
+    const askedAt = performance.now()
     const whole = await readVerified(parts, current, wanted, context, (moved) => {
       current = moved
     })
+    isQuick = performance.now() - askedAt < QUICK_PART_MS
     return { span, whole }
   }
   const spans = partsOf(range, record.size, PART_BYTES).values()
@@ -70,7 +76,7 @@ export async function* downloadFile(
     if (isAhead && coming.length === 0) ask()
     yield whole.subarray(span.from, span.to)
     if (whole.length === PART_BYTES && isTaken()) rooms.push(whole)
-    ask()
+    if (isQuick || coming.length === 0) ask()
   }
 }
 

@@ -1,12 +1,13 @@
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import Router from '@koa/router'
 import { openIncomingFile } from '../bodies/open-incoming-file.ts'
 import { expectsContinue } from '../http/http-server.ts'
 import type { AppContext, RequestState } from '../http/request-context.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
-import { type ByteRange, byteRangeOf } from './byte-range.ts'
+import { type ByteRange, byteRangeOf, coveredBytes } from './byte-range.ts'
 import { deleteFile } from './delete-file.ts'
 import { downloadFile } from './download-file.ts'
 import type { DownloadMemory } from './download-memory.ts'
@@ -112,7 +113,9 @@ function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange
 }
 
 async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
-  using share = parts.memory.take(range.end - range.start)
+  const length = range.end - range.start
+  const readBytes = coveredBytes(range, record.size, PART_BYTES)
+  using share = parts.memory.take(readBytes)
   const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0 }
   const bytes = downloadFile(parts, record, range, ctx.state, pace)
   // The first part is there, and right, before the headers go: until then an error is an answer.
@@ -122,9 +125,10 @@ async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, 
     ctx.body = Buffer.alloc(0)
     return
   }
-  if (first.value.length === range.end - range.start && first.value.length <= PIECE_BYTES) {
+  if (first.value.length === length && length <= PIECE_BYTES) {
     watchStall(ctx.res)
-    ctx.body = first.value
+    // A few bytes of a part must not keep all of it.
+    ctx.body = readBytes > length ? Buffer.from(first.value) : first.value
     return
   }
   ctx.respond = false

@@ -6,8 +6,12 @@ const STALL_LIMIT_MS = 90_000
 
 /** What has to be taken within the limit: about 1 KiB/s. */
 export const PIECE_BYTES = 64 * 1024
-/** For a client that takes each piece at once: fewer and larger writes cost less. One that slows down within such a piece needs 6 KiB/s for it. */
-const LARGEST_PIECE_BYTES = 512 * 1024
+/**
+ * For a client that has taken so much, each piece at once: more than all buffers on the way hold, so it is quick. Fewer and
+ * larger writes cost less.
+ */
+const LARGE_PIECE_BYTES = 512 * 1024
+const LARGE_AFTER_BYTES = 16 * 1024 * 1024
 const AT_ONCE_MS = 1_000
 
 /** Ends the response unless it is over within the limit, counted anew at each `refresh`. */
@@ -26,16 +30,16 @@ export async function* writeUnlessStalled(
 ): AsyncGenerator<Buffer> {
   // Until the pipeline asks for the next piece, it waits for the client; after the last one, until all of it is taken.
   const watch = watchStall(response, limitMs)
-  let pieceBytes = PIECE_BYTES
+  let takenAtOnceBytes = 0
   function* cut(bytes: Buffer): Generator<Buffer> {
     for (let offset = 0; offset < bytes.length; ) {
+      const pieceBytes = takenAtOnceBytes >= LARGE_AFTER_BYTES ? LARGE_PIECE_BYTES : PIECE_BYTES
       const piece = bytes.subarray(offset, offset + pieceBytes)
       offset += piece.length
       watch.refresh()
       const givenAt = performance.now()
       yield piece
-      const isTakenAtOnce = performance.now() - givenAt < AT_ONCE_MS
-      pieceBytes = isTakenAtOnce ? Math.min(LARGEST_PIECE_BYTES, 2 * pieceBytes) : PIECE_BYTES
+      takenAtOnceBytes = performance.now() - givenAt < AT_ONCE_MS ? takenAtOnceBytes + piece.length : 0
     }
   }
   yield* cut(first)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ByteRange, byteRangeOf, partsOf } from '../../src/files/byte-range.ts'
+import { type ByteRange, byteRangeOf, coveredBytes, partsOf } from '../../src/files/byte-range.ts'
 
 test.each<[string | undefined, number, ByteRange | null]>([
   [undefined, 100, null],
@@ -71,6 +71,8 @@ test('the parts of a range, cut to what is wanted of each, are exactly the range
         expect(offset).toBe(index * partBytes)
         expect(length).toBe(Math.min(partBytes, sizeBytes - offset))
       }
+      const readBytes = start === end ? 0 : spans.reduce((sum, { length }) => sum + length, 0)
+      expect(coveredBytes({ start, end }, sizeBytes, partBytes)).toBe(readBytes)
     },
   )
   fc.assert(property, { numRuns: 300 })

@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Digest, ServerId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
@@ -113,6 +114,41 @@ test('memory is used again for the parts that were taken, and only for those', a
 })
 
 const isSecondPart = ({ offset }: Command): boolean => offset === PART_BYTES
+
+test.each([
+  ['quick', 1, [0, 1, 2]],
+  ['slow', 11_000, [0, 1]],
+])('while the second part comes, the third one is asked for where parts are quick: %s', async (_, stepMs, asked) => {
+  const offsets: number[] = []
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const { bytes, download } = await stored(3, (all) => async (command, port, peer) => {
+    offsets.push(command.offset / PART_BYTES)
+    if (isSecondPart(command)) await held
+    await well(all)(command, port, peer)
+  })
+  let now = performance.now()
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += stepMs
+    return now
+  })
+  try {
+    const parts = download(true, () => true)
+    const read = [Buffer.from((await parts.next()).value)]
+    const second = parts.next()
+    await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
+    await delay(100) // nothing more comes
+    expect(offsets).toEqual(asked)
+    release()
+    read.push(Buffer.from((await second).value), Buffer.from((await parts.next()).value))
+    expect(Buffer.concat(read).equals(bytes)).toBe(true)
+    expect([(await parts.next()).done, offsets]).toEqual([true, [0, 1, 2]])
+  } finally {
+    clock.mockRestore()
+  }
+})
 
 test('a replica that is damaged in one part costs the memory that it was read into', async () => {
   const damaged =
