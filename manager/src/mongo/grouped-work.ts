@@ -5,6 +5,12 @@ import { ASK_DEADLINE_MS } from './database.ts'
 const MAX_GROUP = 128
 /** Groups in flight. A second one is prepared and carried out while the first waits for the disk. */
 const MAX_IN_FLIGHT = 2
+/**
+ * A group that has no outcome by then gives its turn back. Seen with the driver 7.5.0 when connections are cut under load: two
+ * look-ups that never settled, though no connection was waiting for an answer. Not shorter than the driver's own waits
+ * together: for a server, for a connection, and to connect.
+ */
+const LOST_AFTER_MS = 3 * ASK_DEADLINE_MS
 /** Items that wait. Requests are bounded, so this is never met in earnest. */
 const MAX_WAITING = 20_000
 
@@ -74,14 +80,23 @@ export class GroupedWork<T, R> {
   }
 
   async #carryOut(group: readonly Waiting<T, R>[]): Promise<void> {
+    let isOver = false
+    const end = (): void => {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timer)
+      this.#inFlightCount--
+      if (this.#waiting.length > 0) this.#schedule()
+    }
+    // Its callers were told at their own deadlines; the turn must not be lost for all who come later.
+    const timer = setTimeout(end, LOST_AFTER_MS)
     try {
       const results = await this.#run(group.map(({ item }) => item))
       for (const [index, { settle }] of group.entries()) settle({ kind: 'done', result: results[index] as R })
     } catch (cause) {
       for (const { settle } of group) settle({ kind: 'unknown', cause })
     }
-    this.#inFlightCount--
-    if (this.#waiting.length > 0) this.#schedule()
+    end()
   }
 }
 

@@ -75,6 +75,31 @@ test('at its deadline an item that still waits is unsent for good, one in flight
   expect(groups).toHaveLength(2)
 })
 
+test('groups whose outcome never comes give their turns back, and one that comes after that changes nothing', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { groups, work } = heldWork()
+  const lost = [work.add(1)]
+  await turn()
+  lost.push(work.add(2))
+  await turn()
+  vi.advanceTimersByTime(3 * ASK_DEADLINE_MS - 1)
+  expect((await Promise.all(lost)).map(({ kind }) => kind)).toEqual(['unknown', 'unknown'])
+  const later = Array.from({ length: 4 }, (_, index) => work.add(10 + index))
+  await turn()
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2]])
+  vi.advanceTimersByTime(1)
+  await turn()
+  expect(groups.map(({ items }) => items)).toEqual([[1], [2], [10, 11, 12, 13]])
+  for (const { items, finish } of groups) finish([...items])
+  expect(await Promise.all(later)).toEqual([10, 11, 12, 13].map((result) => ({ kind: 'done', result })))
+  // No turn was given back twice: two groups at once, not four.
+  for (const item of [20, 21, 22, 23]) {
+    void work.add(item)
+    await turn()
+  }
+  expect(groups.map(({ items }) => items).slice(3)).toEqual([[20], [21]])
+})
+
 test('what its caller is told of each outcome', () => {
   expect(resultOf({ kind: 'done', result: null })).toBeNull()
   expect(() => resultOf({ kind: 'unsent' })).toThrow(expect.objectContaining({ name: 'DATABASE_UNAVAILABLE' }))
