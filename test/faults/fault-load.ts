@@ -8,9 +8,9 @@ import type { Random, Seed } from './seed.ts'
 
 /** Under a load slower than this a fault hits nothing: the run shows nothing. */
 const LEAST_OPERATIONS_PER_SECOND = 50
-/** What the load gets back to after an outage, and how long it is given: a slow machine's run ends void, not here. */
+/** What the load gets back to after an outage, and how long it is given in all: a slow machine's run ends void, not here. */
 const REGAINED_OPERATIONS_PER_SECOND = 65
-const REGAIN_MS = 20_000
+const REGAIN_MS = 30_000
 
 /** Names of one client that it still works on. */
 const MAX_NAMES = 150
@@ -39,6 +39,7 @@ export class FaultLoad {
   readonly #startedAt = performance.now()
   readonly #loops: Promise<void>[]
   #stoppedAt: number | null = null
+  #regainMs = REGAIN_MS
   #uploadCount = 0
   #contestGoes = 0
 
@@ -68,8 +69,10 @@ export class FaultLoad {
 
   /** After a fault that stopped everything: goes on until the run so far had enough load, so that outages alone do not make it void. */
   async regainRate(): Promise<void> {
-    const deadline = performance.now() + REGAIN_MS
-    while (this.operationsPerSecond < REGAINED_OPERATIONS_PER_SECOND && performance.now() < deadline) await delay(50)
+    const startedAt = performance.now()
+    const isOver = () => performance.now() - startedAt > this.#regainMs
+    while (this.operationsPerSecond < REGAINED_OPERATIONS_PER_SECOND && !isOver()) await delay(50)
+    this.#regainMs -= performance.now() - startedAt
   }
 
   /** @throws Error where so few operations were answered that the run is void. */
