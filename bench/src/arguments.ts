@@ -5,7 +5,7 @@ import { fullPlan, longPlan, type PartName, type Plan, partNames, quickPlan } fr
 export const usage = `npm run bench -- [--quick | --long] [--only ${partNames.join('|')}] [--directory PATH] [--publish]
 
   --quick      under a minute: to see that it works
-  --long       quieter numbers, and a million files: an hour or more
+  --long       quieter numbers, and a million files: about half an hour
   --only       one part; may be given again
   --directory  where all data goes for the time of the run; the system's directory for temporary files unless given
   --publish    also writes docs/performance.md and its chart`
