@@ -1,5 +1,4 @@
 import { hash, randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Digest, ServerId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
@@ -124,7 +123,7 @@ test.each([
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const { bytes, download } = await stored(3, (all) => async (command, port, peer) => {
+  const { bytes, servers, download } = await stored(3, (all) => async (command, port, peer) => {
     offsets.push(command.offset / PART_BYTES)
     if (isSecondPart(command)) await held
     await well(all)(command, port, peer)
@@ -139,7 +138,8 @@ test.each([
     const read = [Buffer.from((await parts.next()).value)]
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
-    await delay(100) // nothing more comes
+    // What was sent before it has arrived.
+    await servers[0]?.link.call('welcome', [{ managers: [] }], { deadlineMs: 5_000 })
     expect(offsets).toEqual(asked)
     release()
     read.push(Buffer.from((await second).value), Buffer.from((await parts.next()).value))
