@@ -34,7 +34,11 @@ async function dataConnectionOf(cluster: TestCluster, name: string): Promise<voi
 }
 
 test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  await using cluster = await TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    fileServers: 1,
+    fileServerEnvironment: { LOCAL_READS: 'false' },
+  })
   const content = randomBytes(21 * MIB + 12_345)
   await upload(cluster.url, 'large', content)
   await dataConnectionOf(cluster, 'large')
@@ -59,7 +63,11 @@ test('many clients that read any ranges of a large file, some going away in the 
 })
 
 test('a file-server that is killed and comes back is dialled again', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  await using cluster = await TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    fileServers: 1,
+    fileServerEnvironment: { LOCAL_READS: 'false' },
+  })
   const content = randomBytes(9 * MIB)
   await upload(cluster.url, 'large', content)
   await dataConnectionOf(cluster, 'large')
@@ -73,8 +81,8 @@ test('a file-server that is killed and comes back is dialled again', async () =>
 })
 
 test.each<[string, Record<string, string>]>([
-  ['has none', { DATA_HOST: 'none' }],
-  ['has one on a port of its own', { DATA_HOST: '0.0.0.0' }],
+  ['has none', { DATA_HOST: 'none', LOCAL_READS: 'false' }],
+  ['has one on a port of its own', { DATA_HOST: '0.0.0.0', LOCAL_READS: 'false' }],
 ])('a large file comes from a file-server that %s', async (_, fileServerEnvironment) => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1, fileServerEnvironment })
   const content = randomBytes(9 * MIB)

@@ -1,3 +1,4 @@
+import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Random } from './hostile-random.ts'
 import { ENGINE_PATH, frame, OPCODE, RawWebSocket, upgradeRequest } from './hostile-websocket.ts'
 
@@ -13,12 +14,13 @@ export interface HostileSocketInput {
 
 const NAMESPACE = '/file-server'
 const hello = {
-  protocol: 1,
+  protocol: PROTOCOL_VERSION,
   serverId: 'ab'.repeat(8),
   bootId: 'cd'.repeat(8),
   nonce: 'ef'.repeat(16),
   clusterId: null,
   name: 'evil',
+  allowsLocalReads: false,
 }
 const connectPacket = (auth: unknown): string => `40${NAMESPACE},${JSON.stringify(auth)}`
 

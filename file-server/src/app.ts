@@ -29,6 +29,7 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
     store,
     uploads,
     dataPort,
+    allowsLocalReads: settings.allowsLocalReads,
     suspects: new SuspectClock(() => performance.now()),
     secret: settings.clusterSecret,
     bootId: randomBytes(8).toString('hex'),

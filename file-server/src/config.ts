@@ -1,5 +1,5 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
+import { bytes, flag, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { DEFAULT_JOURNAL } from './store/open-journal.ts'
 
@@ -47,6 +47,12 @@ export const fileServerSettings = {
     parse: port,
     default: 0,
     doc: 'The port for it; 0: any that is free',
+  },
+  allowsLocalReads: {
+    env: 'LOCAL_READS',
+    parse: flag,
+    default: true,
+    doc: "Whether a manager on the same machine reads large files from this file-server's disk by itself, which costs half; it needs the right to read them",
   },
   minFreeBytes: {
     env: 'MIN_FREE_BYTES',

@@ -18,6 +18,8 @@ export interface CommandContext {
   readonly owner: object
   /** null: large downloads travel as stream frames. */
   readonly dataPort: DataPort | null
+  /** Whether a manager on this machine may read large copies from the disk. */
+  readonly allowsLocalReads: boolean
 }
 
 type Command = Exclude<keyof ManagerToFileServerEvents, 'challenge' | 'welcome' | 'commands'>
@@ -92,6 +94,11 @@ export const commandHandlers: Readonly<Record<Command, Handler>> = {
     }
     await streams.start(streamId, reader, { offset, length, isRaw })
     return {}
+  },
+
+  'locate-file': async ({ store, allowsLocalReads }, value) => {
+    if (!allowsLocalReads) throw new StoreError('FORBIDDEN', 'LOCAL_READS is off')
+    return store.locateCopy(parseWire(wireSchemas.namedCopy, value))
   },
 
   'transfer-file': async ({ store, streams }, value) => {

@@ -31,6 +31,7 @@ export interface LinkParts {
   readonly uploads: Uploads
   readonly suspects: SuspectClock
   readonly dataPort: DataPort | null
+  readonly allowsLocalReads: boolean
   readonly secret: string
   readonly bootId: string
   readonly name: string
@@ -150,10 +151,11 @@ export class ManagerLink {
   }
 
   #hello(): Hello {
-    const { store, bootId, name } = this.#parts
+    const { store, bootId, name, allowsLocalReads } = this.#parts
+    const { serverId, clusterId } = store
     const nonce = randomBytes(16).toString('hex')
     this.#session = { nonce, transcript: null, isWelcome: false }
-    return { protocol: PROTOCOL_VERSION, serverId: store.serverId, bootId, nonce, clusterId: store.clusterId, name }
+    return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, allowsLocalReads }
   }
 
   #prove(challenge: Challenge): object {

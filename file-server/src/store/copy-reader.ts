@@ -1,6 +1,8 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, lstat, open } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { LocatedFile } from '@holdfast/shared/wire/events'
 import { isErrno, toDiskError } from './disk-health.ts'
 import { readSpan } from './small-files.ts'
 import type { CopyReader } from './store.ts'
@@ -35,6 +37,17 @@ export async function openReader(path: string): Promise<CopyReader | null> {
     return null
   } catch (error) {
     await file.close()
+    throw toDiskError(error)
+  }
+}
+
+/** @returns null where there is no regular file of that name. */
+export async function locateFile(path: string): Promise<LocatedFile | null> {
+  try {
+    const found = await lstat(path, { bigint: true })
+    return found.isFile() ? { path: resolve(path), device: String(found.dev), inode: String(found.ino) } : null
+  } catch (error) {
+    if (isErrno(error, ...MISSING)) return null
     throw toDiskError(error)
   }
 }

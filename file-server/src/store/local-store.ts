@@ -3,8 +3,15 @@ import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
-import { openReader, readFileSpan } from './copy-reader.ts'
+import type {
+  CopyPage,
+  Heartbeat,
+  InventoryCursor,
+  LocatedFile,
+  NamedCopy,
+  StoredCopy,
+} from '@holdfast/shared/wire/events'
+import { locateFile, openReader, readFileSpan } from './copy-reader.ts'
 import type { CopyTree } from './copy-tree.ts'
 import { SlotWriter } from './copy-writer.ts'
 import type { DiskCalls } from './disk-calls.ts'
@@ -112,13 +119,11 @@ export class LocalStore implements Store {
   }
 
   openCopy(copy: NamedCopy): Promise<CopyReader> {
-    return this.#run(async () => {
-      const { tree } = this.#parts
-      const isUsable = (await tree.load(leafOf(copy.slot))) && !tree.underWay.has(copy.copyId)
-      const reader = isUsable ? await openReader(tree.pathTo(copyPath(copy))) : null
-      if (reader === null) throw await whyMissing(tree, copy)
-      return reader
-    })
+    return this.#run(() => this.#find(copy, openReader))
+  }
+
+  locateCopy(copy: NamedCopy): Promise<LocatedFile> {
+    return this.#run(() => this.#find(copy, locateFile))
   }
 
   async storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy> {
@@ -218,6 +223,15 @@ export class LocalStore implements Store {
     } finally {
       await this.#parts.lock.release()
     }
+  }
+
+  /** @param look what is wanted of the copy's file, or null where there is none */
+  async #find<T>(copy: NamedCopy, look: (path: string) => Promise<T | null>): Promise<T> {
+    const { tree } = this.#parts
+    const isUsable = (await tree.load(leafOf(copy.slot))) && !tree.underWay.has(copy.copyId)
+    const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
+    if (found === null) throw await whyMissing(tree, copy)
+    return found
   }
 
   #isUnderWay(copyId: CopyId): boolean {

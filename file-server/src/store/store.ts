@@ -1,5 +1,12 @@
 import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
-import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type {
+  CopyPage,
+  Heartbeat,
+  InventoryCursor,
+  LocatedFile,
+  NamedCopy,
+  StoredCopy,
+} from '@holdfast/shared/wire/events'
 
 /** A data directory in use: what the link carries its commands out on. Errors are StoreErrors. */
 export interface Store {
@@ -22,6 +29,8 @@ export interface Store {
   storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy>
   /** @throws COPY_NOT_FOUND, or COPY_MISMATCH where the slot holds another copy or digest. */
   openCopy(copy: NamedCopy): Promise<CopyReader>
+  /** Where it lies, for somebody else on this machine to read. @throws as `openCopy` */
+  locateCopy(copy: NamedCopy): Promise<LocatedFile>
   /**
    * What a small download needs, without a reader kept open. @returns exactly `length` bytes from `offset`, at most
    * INLINE_MAX_BYTES. @throws as `openCopy`; COPY_NOT_FOUND also where the copy is shorter, COPY_MISMATCH where the span is

@@ -43,6 +43,7 @@ export interface LinkedFileServer {
 export interface LinkOptions {
   readonly secret?: string
   readonly hasDataPort?: boolean
+  readonly allowsLocalReads?: boolean
 }
 
 /** File-servers without a process of their own: a real store on disk, linked to scripted managers. All closed after each test. */
@@ -54,7 +55,7 @@ export function useFileServer() {
   })
 
   const link = async (urls: readonly string[], options: LinkOptions = {}): Promise<LinkedFileServer> => {
-    const { secret = SECRET, hasDataPort = true } = options
+    const { secret = SECRET, hasDataPort = true, allowsLocalReads = true } = options
     const store = await data.open()
     const uploads = new Uploads(store)
     const log = new RecordedLog()
@@ -64,6 +65,7 @@ export function useFileServer() {
       uploads,
       suspects: new SuspectClock(() => performance.now()),
       dataPort,
+      allowsLocalReads,
       secret,
       bootId: randomBytes(8).toString('hex'),
       name: 'test',

@@ -6,6 +6,7 @@ import type { FileServerRegistry } from '../storage/registry.ts'
 import { type ByteRange, type PartSpan, partsOf } from './byte-range.ts'
 import { type FileRecord, partDigestOf } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
+import type { PartRooms } from './part-rooms.ts'
 
 export interface DownloadParts {
   readonly registry: FileServerRegistry
@@ -23,6 +24,8 @@ export interface DownloadPace {
   readonly isAhead: boolean
   /** Whether all that was handed out has left this process. */
   readonly isTaken: () => boolean
+  /** Memory of parts that the client has is used for later ones. */
+  readonly rooms: PartRooms
 }
 
 /** A part, and memory for it: another piece at each attempt, for one that failed may still be written to. */
@@ -45,14 +48,12 @@ export async function* downloadFile(
   record: FileRecord,
   range: ByteRange,
   context: DownloadContext,
-  { isAhead, isTaken }: DownloadPace,
+  { isAhead, isTaken, rooms }: DownloadPace,
 ): AsyncGenerator<Buffer> {
   let current = record
-  /** Parts that the client has: their memory is used for later ones. */
-  const rooms: Buffer[] = []
   let isQuick = false
   const fetch = async (span: PartSpan): Promise<FetchedPart> => {
-    const wanted = { ...span, takeRoom: () => rooms.pop() }
+    const wanted = { ...span, takeRoom: () => rooms.take() }
     const askedAt = performance.now()
     const whole = await readVerified(parts, current, wanted, context, (moved) => {
       current = moved
@@ -75,7 +76,7 @@ export async function* downloadFile(
     const { whole, span } = await next
     if (isAhead && coming.length === 0) ask()
     yield whole.subarray(span.from, span.to)
-    if (whole.length === PART_BYTES && isTaken()) rooms.push(whole)
+    if (isTaken()) rooms.giveBack(whole)
     if (isQuick || coming.length === 0) ask()
   }
 }

@@ -13,6 +13,7 @@ import { downloadFile } from './download-file.ts'
 import type { DownloadMemory } from './download-memory.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
+import { PartRooms } from './part-rooms.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { uploadFile } from './upload-file.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from './write-unless-stalled.ts'
@@ -27,12 +28,15 @@ export interface FilesParts {
   readonly maxUploads: number
 }
 
+type SendParts = FilesParts & { readonly rooms: PartRooms }
+
 /** `/file/a/b` and `/file/a%2Fb` are the same name; only what follows the first `/file/` is the name. */
 const onePath = /^\/file\/.+$/s
 
 /** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
 export function filesRoutes(parts: FilesParts): Router<RequestState> {
   const router = new Router<RequestState>()
+  const rooms = new PartRooms()
   let uploadCount = 0
 
   router.post('/file', async (ctx) => {
@@ -51,7 +55,7 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
   router.get(onePath, async (ctx) => {
     const record = await parts.records.findLive(nameOf(ctx))
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
-    await send(parts, ctx, record)
+    await send({ ...parts, rooms }, ctx, record)
   })
 
   router.delete(onePath, async (ctx) => {
@@ -77,7 +81,7 @@ async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> 
   return uploadFile(parts, file, ctx.state)
 }
 
-async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
+async function send(parts: SendParts, ctx: AppContext, record: FileRecord): Promise<void> {
   const etag = `"${record.sha256}"`
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
@@ -112,11 +116,11 @@ function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange
   return range
 }
 
-async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
+async function sendBody(parts: SendParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
   const length = range.end - range.start
   const readBytes = coveredBytes(range, record.size, PART_BYTES)
   using share = parts.memory.take(readBytes)
-  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0 }
+  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0, rooms: parts.rooms }
   const bytes = downloadFile(parts, record, range, ctx.state, pace)
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()

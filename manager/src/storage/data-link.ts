@@ -2,9 +2,7 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import { DataReader, type RawSink } from './data-reader.ts'
-
-/** Where no connection comes about, or one ended, another is not tried for this long: there are messages. */
-const RETRY_AFTER_MS = 30_000
+import { Setback } from './setback.ts'
 
 export interface DataLinkParts {
   /** The file-server's, as this manager sees it. */
@@ -28,25 +26,25 @@ export class DataLink {
   readonly #parts: DataLinkParts
   readonly #streams = new Map<string, RawStream>()
   #connection: DataReader | null = null
+  readonly #setback: Setback
   #isDialling = false
-  #notBefore = 0
   #isClosed = false
-  #said = ''
 
   constructor(parts: DataLinkParts) {
     this.#parts = parts
+    this.#setback = new Setback(parts.log, 'no data connection: large files come by messages')
   }
 
   /** Whether raw bytes can come. Where they cannot yet, it dials, and nobody waits for that. */
   isOpen(): boolean {
     if (this.#connection !== null) return true
-    if (!this.#isDialling && !this.#isClosed && performance.now() >= this.#notBefore) {
+    if (!this.#isDialling && !this.#isClosed && this.#setback.isOver) {
       this.#isDialling = true
       this.#dial()
         .catch((error: unknown) => toStoreError(error).detail ?? 'it failed')
         .then((problem) => {
           this.#isDialling = false
-          if (problem !== null) this.#giveUp(problem)
+          if (problem !== null && !this.#isClosed) this.#setback.note(problem)
         })
     }
     return false
@@ -93,7 +91,7 @@ export class DataLink {
       return 'the link ended'
     }
     this.#connection = reader
-    this.#said = ''
+    this.#setback.forget()
     this.#parts.log.info({ host: reachable, port }, 'data connection opened')
     return null
   }
@@ -109,18 +107,10 @@ export class DataLink {
     return stream.sink
   }
 
-  /** Said once for as long as it is the same. */
-  #giveUp(problem: string): void {
-    this.#notBefore = performance.now() + RETRY_AFTER_MS
-    if (this.#isClosed || this.#said === problem) return
-    this.#said = problem
-    this.#parts.log.info({ reason: problem }, 'no data connection: large files come by messages')
-  }
-
   #end(reader: DataReader): void {
     if (this.#connection !== reader) return
     this.#connection = null
-    this.#giveUp('the connection ended')
+    if (!this.#isClosed) this.#setback.note('the connection ended')
     for (const { sink } of [...this.#streams.values()])
       sink.fail(new StoreError('LINK_LOST', 'the data connection ended'))
   }

@@ -12,9 +12,20 @@ import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/share
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
 import { DataLink } from './data-link.ts'
+import type { DigestThread } from './digest-thread.ts'
 import { IncomingStreams } from './incoming-streams.ts'
+import { LocalDisk } from './local-disk.ts'
 
 const ASK_DEADLINE_MS = 2_000
+/** As long as for a download's own ack: a client waits for it. */
+const LOCATE_DEADLINE_MS = 10_000
+
+/** What all links of a manager share. */
+export interface LinkParts {
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly digests: DigestThread
+}
 
 export type FileServerSocket = Socket<FileServerToManagerEvents, ManagerToFileServerEvents>
 
@@ -30,15 +41,17 @@ export class FileServerLink {
   readonly streams = new IncomingStreams()
   /** By which the bytes of large downloads come where it can be reached. */
   readonly data: DataLink
+  /** Where it runs on this machine, its disk. */
+  readonly disk: LocalDisk
+  readonly digests: DigestThread
   readonly #peer: Peer
   readonly #grouped: GroupedCalls
   readonly #socket: FileServerSocket
   #heartbeat: Heartbeat
   #heardAt: number
-  /** Monotonic milliseconds. */
   readonly #now: () => number
 
-  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, now: () => number, log: Logger) {
+  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, { now, digests }: LinkParts, log: Logger) {
     this.id = hello.serverId
     this.name = hello.name
     this.bootId = hello.bootId
@@ -48,12 +61,23 @@ export class FileServerLink {
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
+    const { address } = socket.handshake
+    this.disk = new LocalDisk({
+      address,
+      isAllowed: hello.allowsLocalReads,
+      log,
+      locate: (copy) => this.call('locate-file', [copy], { deadlineMs: LOCATE_DEADLINE_MS }),
+    })
     this.data = new DataLink({
-      address: socket.handshake.address,
+      address,
       log,
       askForPort: () => this.call('open-data-port', [], { deadlineMs: ASK_DEADLINE_MS }),
     })
-    socket.once('disconnect', () => this.data.close())
+    this.digests = digests
+    socket.once('disconnect', () => {
+      this.data.close()
+      this.disk.close()
+    })
   }
 
   get peer(): Peer {

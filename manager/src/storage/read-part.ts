@@ -3,6 +3,7 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
 import type { RawSink } from './data-reader.ts'
+import type { Digested } from './digest-thread.ts'
 import type { FileServerLink } from './file-server-link.ts'
 import type { FrameSink } from './incoming-streams.ts'
 import type { Caller } from './store-copy.ts'
@@ -11,12 +12,8 @@ const ACK_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
 const PART_DEADLINE_MS = 80_000
 
-/** Bytes of a copy, and what they are by this process's own count. */
-export interface PartRead {
-  readonly bytes: Buffer
-  /** 32 bytes. What came is the file-server's claim: compare before use. */
-  readonly sha256: Buffer
-}
+/** What came is the file-server's claim: compare before use. */
+export type PartRead = Digested
 
 /** Reads `length` bytes, at most one part, of a copy. */
 export async function readPart(
@@ -28,7 +25,7 @@ export async function readPart(
     readonly offset: number
     readonly length: number
     readonly requestId: string
-    /** At least `length` bytes that nobody reads any more: memory for the part, where it is more than a message. */
+    /** At least `length` bytes that nobody reads any more, in memory of their own: for a part that is more than a message. */
     readonly room?: Buffer | undefined
   },
   caller?: Caller,
@@ -62,8 +59,34 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
 
 type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
 
-/** By the data connection; where there is none, or it ends, by messages. */
+/** From its disk where that is this machine's, else by the data connection; where there is none, or it ends, by messages. */
 async function readLarge(
+  link: FileServerLink,
+  command: LargeRead,
+  room: Buffer | undefined,
+  signal: AbortSignal | undefined,
+): Promise<PartRead> {
+  if (link.disk.isUsable) {
+    const read = await readLocally(link, command, room)
+    if (read !== null) return read
+    // The memory may still be written to.
+    return readSent(link, command, undefined, signal)
+  }
+  return readSent(link, command, room, signal)
+}
+
+/** Once begun, it does not end with its client's connection: it is over soon. */
+async function readLocally(
+  link: FileServerLink,
+  { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
+  room: Buffer = Buffer.allocUnsafeSlow(length),
+): Promise<PartRead | null> {
+  const bytes = room.subarray(0, length)
+  const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
+  return isRead ? link.digests.digest(bytes) : null
+}
+
+async function readSent(
   link: FileServerLink,
   command: LargeRead,
   room: Buffer | undefined,

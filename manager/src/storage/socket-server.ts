@@ -16,6 +16,7 @@ import {
 import { Server } from 'socket.io'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
+import type { DigestThread } from './digest-thread.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
 import type { FileServerRegistry } from './registry.ts'
 
@@ -25,6 +26,7 @@ const MAX_STRANGERS = 100
 export interface SocketServerParts {
   readonly httpServer: HttpServer
   readonly registry: FileServerRegistry
+  readonly digests: DigestThread
   readonly identity: ManagerIdentity
   readonly log: Logger
   /** Addresses of all managers, this one included. */
@@ -118,7 +120,8 @@ export class SocketServer {
         return
       }
       this.#trusted.add(socket.conn)
-      const link = new FileServerLink(socket, hello, heartbeat, () => performance.now(), log.child(place))
+      const shared = { now: () => performance.now(), digests: this.#parts.digests }
+      const link = new FileServerLink(socket, hello, heartbeat, shared, log.child(place))
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)
       this.#listen(socket, link)

@@ -7,6 +7,8 @@ import { expect, test, vi } from 'vitest'
 import { downloadFile } from '../../src/files/download-file.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
+import { PartRooms } from '../../src/files/part-rooms.ts'
+
 import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 import { readToHere } from '../storage/data-link-fixture.ts'
 import { framesOf, type ScriptedDataPort, useDataPorts } from '../storage/scripted-data-port.ts'
@@ -48,7 +50,7 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
       record,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
-      { isAhead, isTaken },
+      { isAhead, isTaken, rooms: new PartRooms() },
     )
   return { bytes, servers, download }
 }

@@ -11,6 +11,7 @@ import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wi
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
+import { DigestThread } from '../../src/storage/digest-thread.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer, type SocketServerParts } from '../../src/storage/socket-server.ts'
@@ -66,6 +67,7 @@ export class ScriptedFileServer {
       nonce: randomBytes(16).toString('hex'),
       clusterId: null,
       name: script.name ?? 'scripted',
+      allowsLocalReads: false,
       ...script.hello,
     }
     this.socket = io(url + FILE_SERVER_NAMESPACE, {
@@ -164,9 +166,11 @@ export function useSocketServer() {
     await once(http, 'listening')
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
     const registry = new FileServerRegistry(15_000)
+    const digests = new DigestThread()
     const server = new SocketServer({
       httpServer: http,
       registry,
+      digests,
       identity: { managerId: MANAGER, clusterId: CLUSTER, secret: SECRET },
       log: createLogger('test', 'silent'),
       managers: () => [url],
@@ -176,6 +180,7 @@ export function useSocketServer() {
     })
     closing.push(async () => {
       await server.close()
+      await digests.close()
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
     })

@@ -80,8 +80,8 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 3/],
-  ['a newer protocol', { protocol: 4, more: 1 }, /the file-server speaks version 4, this manager 3/],
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 4/],
+  ['a newer protocol', { protocol: 5, more: 1 }, /the file-server speaks version 5, this manager 4/],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },

@@ -16,8 +16,10 @@ import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
 import { downloadFile } from '../../src/files/download-file.ts'
 import { type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
+import { PartRooms } from '../../src/files/part-rooms.ts'
 import { ReplicaRecords } from '../../src/files/replica-records.ts'
 import { uploadFile } from '../../src/files/upload-file.ts'
+import { DigestThread } from '../../src/storage/digest-thread.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer } from '../../src/storage/socket-server.ts'
@@ -72,9 +74,11 @@ export class FaultCluster implements AsyncDisposable {
       urls.push(`http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`)
       const registry = new FileServerRegistry(15_000)
       const identity = { managerId: randomBytes(8).toString('hex'), clusterId, secret }
+      const digests = new DigestThread()
       const socketServer = new SocketServer({
         httpServer,
         registry,
+        digests,
         identity,
         log: quiet,
         managers: () => urls,
@@ -83,6 +87,7 @@ export class FaultCluster implements AsyncDisposable {
       })
       this.#closing.push(
         () => socketServer.close(),
+        () => digests.close(),
         async () => httpServer.closeAllConnections(),
       )
       this.managers.push({ registry, records: new FileRecords(model), replicas: new ReplicaRecords(model) })
@@ -124,7 +129,7 @@ export class FaultCluster implements AsyncDisposable {
     if (record === null) return null
     const context = { requestId: 'test', signal: never(), log: quiet }
     const parts: Buffer[] = []
-    const pace = { isAhead: false, isTaken: () => false }
+    const pace = { isAhead: false, isTaken: () => false, rooms: new PartRooms() }
     for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context, pace)) parts.push(part)
     return Buffer.concat(parts)
   }

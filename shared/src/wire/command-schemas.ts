@@ -33,6 +33,7 @@ const schemas = {
     nonce: hex(32),
     clusterId: clusterId.nullable(),
     name: z.string().max(100),
+    allowsLocalReads: z.boolean(),
   }),
   challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
   welcome: z.strictObject({
@@ -76,6 +77,11 @@ const schemas = {
     key: hex(64),
     answer: hex(64),
   }),
+  locateAck: z.object({
+    path: z.string().startsWith('/').max(4_096),
+    device: z.string().regex(/^\d{1,20}$/),
+    inode: z.string().regex(/^\d{1,20}$/),
+  }),
   uploadAck: z.object({ copy: placedCopy, workMs: z.number().min(0) }),
   uploadEndAck: z.object({ copy: storedCopy }),
   transferAck: z.object({ sizeBytes }),
@@ -106,6 +112,7 @@ export const wireSchemas: {
   readonly streamFrame: z.ZodType<wire.StreamFrame>
   readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
   readonly dataPortAck: z.ZodType<wire.DataPortAck>
+  readonly locateAck: z.ZodType<wire.LocatedFile>
   readonly uploadAck: z.ZodType<wire.UploadAck>
   readonly uploadEndAck: z.ZodType<{ copy: wire.StoredCopy }>
   readonly transferAck: z.ZodType<{ sizeBytes: number }>

@@ -28,6 +28,8 @@ export interface ManagerToFileServerEvents {
   'open-data-port': (ack: Ack<DataPortAck | { readonly port: null }>) => void
   /** Bytes `offset` to `offset + length` of a copy, as stream frames, or on the data connection. */
   'download-file': (command: DownloadFile, ack: Ack<object>) => void
+  /** Where a copy lies on disk, for a manager on the same machine to read it there. */
+  'locate-file': (command: NamedCopy, ack: Ack<LocatedFile>) => void
   /** The whole copy as stream frames, for the manager to relay to another file-server. */
   'transfer-file': (command: TransferFile, ack: Ack<{ readonly sizeBytes: number }>) => void
   /** A page of the inventory, in slot order, the quarantine after the tree. */
@@ -66,6 +68,8 @@ export interface Hello {
   readonly clusterId: ClusterId | null
   /** For people: `2`, or a host's name. */
   readonly name: string
+  /** A manager on the same machine may read large copies from its disk. */
+  readonly allowsLocalReads: boolean
 }
 
 export interface Challenge {
@@ -167,6 +171,14 @@ export interface DataPortAck {
   /** What the manager has to say first, within seconds, and what it is answered: 64 hex digits, for one connection. */
   readonly key: string
   readonly answer: string
+}
+
+export interface LocatedFile {
+  /** Absolute, as the file-server sees it. */
+  readonly path: string
+  /** What the file there is, whatever else may have that path for somebody in another container. Decimal. */
+  readonly device: string
+  readonly inode: string
 }
 
 export interface TransferFile extends NamedCopy {

@@ -1,5 +1,5 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 3
+export const PROTOCOL_VERSION = 4
 
 /** The Socket.IO namespace that file-servers dial. Every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'
