@@ -1,5 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Slot } from '@holdfast/shared/ids'
+import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
@@ -14,8 +15,17 @@ const MAX_OPEN_STREAMS = 4_096
 type Upload =
   | { readonly kind: 'inline'; readonly result: Promise<StoredCopy> }
   | { readonly kind: 'stream'; readonly stream: UploadStream }
-  | { readonly kind: 'stored'; readonly copy: StoredCopy }
+  | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
+
+/** Thousands a second are remembered for a minute, so of a copy of one part the digest stands once, in its sha-256. */
+interface Stored {
+  readonly kind: 'stored'
+  readonly slot: Slot
+  readonly sizeBytes: number
+  readonly sha256: Digest
+  readonly partDigests: Uint8Array | null
+}
 
 /** Uploads by copyId, from all managers: each copyId is written at most once, however often its commands arrive. */
 export class Uploads {
@@ -35,11 +45,11 @@ export class Uploads {
   /** A whole copy in one message. A repeated one gets the outcome of the first. */
   storeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
     const known = this.#find(command.copyId)
-    if (known !== undefined) return outcomeOf(known)
+    if (known !== undefined) return outcomeOf(known, command.copyId)
     const result = this.#writeInline(command, bytes)
     this.#running.set(command.copyId, { kind: 'inline', result })
     result.then(
-      (copy) => this.#remember(command.copyId, { kind: 'stored', copy }),
+      (copy) => this.#remember(command.copyId, storedOf(copy)),
       (error: unknown) => this.#remember(command.copyId, { kind: 'ended', error: toStoreError(error) }),
     )
     return result
@@ -54,10 +64,7 @@ export class Uploads {
     if (known !== undefined) throw new StoreError('INVALID_REQUEST', 'the copyId was used before')
     if (this.#running.size >= MAX_OPEN_STREAMS) throw new StoreError('OVERLOADED')
     const stream = new UploadStream(this.#store, command, owner, (outcome) =>
-      this.#remember(
-        copyId,
-        outcome instanceof StoreError ? { kind: 'ended', error: outcome } : { kind: 'stored', copy: outcome },
-      ),
+      this.#remember(copyId, outcome instanceof StoreError ? { kind: 'ended', error: outcome } : storedOf(outcome)),
     )
     this.#running.set(copyId, { kind: 'stream', stream })
     await stream.opened()
@@ -74,7 +81,7 @@ export class Uploads {
   async end(copyId: CopyId, frameCount: number): Promise<StoredCopy> {
     const upload = this.#find(copyId)
     if (upload === undefined) throw new StoreError('COPY_NOT_FOUND', 'no such upload is open')
-    return upload.kind === 'stream' ? upload.stream.end(frameCount) : outcomeOf(upload)
+    return upload.kind === 'stream' ? upload.stream.end(frameCount) : outcomeOf(upload, copyId)
   }
 
   /**
@@ -91,7 +98,7 @@ export class Uploads {
     }
     const recent = this.#recent.get(copyId)
     this.#remember(copyId, { kind: 'ended', error: discarded })
-    return recent?.kind === 'stored' ? recent.copy.slot : null
+    return recent?.kind === 'stored' ? recent.slot : null
   }
 
   /** The connection is gone: its streams cannot go on, because a manager sends nothing again on a new one. */
@@ -103,10 +110,9 @@ export class Uploads {
 
   /** Waits for what is being written; streams are ended. */
   async close(): Promise<void> {
-    const running = [...this.#running.values()]
     await Promise.all(
-      running.map((upload) => {
-        if (upload.kind !== 'stream') return outcomeOf(upload).catch(() => undefined)
+      [...this.#running].map(([copyId, upload]) => {
+        if (upload.kind !== 'stream') return outcomeOf(upload, copyId).catch(() => undefined)
         upload.stream.fail(new StoreError('LINK_LOST'))
         return upload.stream.settled()
       }),
@@ -131,12 +137,21 @@ export class Uploads {
   }
 }
 
-function outcomeOf(upload: Upload): Promise<StoredCopy> {
+function storedOf({ slot, sizeBytes, sha256, partDigests }: StoredCopy): Stored {
+  return { kind: 'stored', slot, sizeBytes, sha256, partDigests: sizeBytes <= PART_BYTES ? null : partDigests }
+}
+
+function copyOf({ slot, sizeBytes, sha256, partDigests }: Stored, copyId: CopyId): StoredCopy {
+  const ofOnePart = Buffer.from(sizeBytes === 0 ? '' : sha256, 'hex')
+  return { copyId, slot, sizeBytes, sha256, partDigests: partDigests ?? ofOnePart }
+}
+
+function outcomeOf(upload: Upload, copyId: CopyId): Promise<StoredCopy> {
   switch (upload.kind) {
     case 'inline':
       return upload.result
     case 'stored':
-      return Promise.resolve(upload.copy)
+      return Promise.resolve(copyOf(upload, copyId))
     case 'ended':
       return Promise.reject(upload.error)
     case 'stream':
