@@ -13,6 +13,8 @@ export interface TestClusterOptions {
   readonly managers?: number
   readonly managerEnvironment?: Record<string, string>
   readonly fileServerEnvironment?: Record<string, string>
+  /** What one file-server has besides, by its number. */
+  readonly environmentOf?: (number: number) => Record<string, string>
   /** Where the data directories are made: on a disk of the test's own, for one. */
   readonly parent?: string
 }
@@ -77,7 +79,8 @@ export class TestCluster implements AsyncDisposable {
   }
 
   addFileServer(environment: Record<string, string> = {}): void {
-    const name = String(this.fileServers.length + 1)
+    const number = this.fileServers.length + 1
+    const name = String(number)
     const directory = join(this.directory, name)
     const full = {
       MANAGERS: this.managers.map((manager) => manager.url).join(','),
@@ -85,6 +88,7 @@ export class TestCluster implements AsyncDisposable {
       DATA_DIR: directory,
       NAME: name,
       MIN_FREE_BYTES: '1MiB',
+      ...this.#options.environmentOf?.(number),
       ...this.#options.fileServerEnvironment,
       ...environment,
     }

@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readOptions, usage } from './arguments.ts'
+import { type BenchOptions, readOptions, usage } from './arguments.ts'
+import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
 import { renderCosts, renderFills, renderRates } from './publish/render-tables.ts'
@@ -30,6 +31,15 @@ async function publish(result: BenchResult): Promise<void> {
   report('written to docs/performance.md')
 }
 
+/** The disk outlives all that was started on it. */
+async function run(options: BenchOptions, directory: string): Promise<BenchResult> {
+  if (!options.hasImage) return runBench(options, directory, report)
+  report('making a disk')
+  using disk = await DiskImage.mount(directory)
+  process.prependOnceListener('exit', () => disk[Symbol.dispose]())
+  return await runBench(options, disk.directory, report)
+}
+
 try {
   const options = readOptions(process.argv.slice(2))
   if (options === null) console.log(usage)
@@ -37,7 +47,7 @@ try {
     const directory = await mkdtemp(join(options.directory, 'holdfast-bench-'))
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-    const result = await runBench(options, directory, report)
+    const result = await run(options, directory)
     for (const text of [renderRates(result.cells), renderFills(result.fills), renderCosts(result.cells)])
       if (text !== '') console.log(`${text}\n`)
     await save(result)

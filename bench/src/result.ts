@@ -29,12 +29,16 @@ export interface Machine {
   readonly system: string
   readonly node: string
   readonly fileSystem: string
+  /** The file system in words. */
+  readonly disk: string
 }
 
 export interface BenchResult {
   readonly at: string
   readonly commit: string
   readonly mode: 'quick' | 'full' | 'long'
+  /** As given on the command line. */
+  readonly hasImage: boolean
   readonly seconds: number
   readonly machine: Machine
   readonly cells: readonly Cell[]

@@ -23,7 +23,7 @@ const scriptOf = (file: string) => new URL(file, import.meta.url)
 export async function runBench(options: BenchOptions, directory: string, report: Report): Promise<BenchResult> {
   const { plan, parts } = options
   const startedAt = performance.now()
-  const machine = await describeMachine(directory)
+  const machine = await describeMachine(directory, options.hasImage)
   if (machine.fileSystem === 'tmpfs')
     throw new Error(`${directory} is memory, where fsync costs nothing: give a --directory on a disk`)
   const cells: Cell[] = []
@@ -53,7 +53,9 @@ export async function runBench(options: BenchOptions, directory: string, report:
   // At the end: they delete.
   await measureSideBySide('mixed', 'delete')
   const seconds = (performance.now() - startedAt) / 1000
-  return { at: new Date().toISOString(), commit: await readCommit(), mode: plan.mode, seconds, machine, cells, fills }
+  const { mode } = plan
+  const { hasImage } = options
+  return { at: new Date().toISOString(), commit: await readCommit(), mode, hasImage, seconds, machine, cells, fills }
 }
 
 interface Context {

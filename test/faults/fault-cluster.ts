@@ -37,6 +37,8 @@ export class FaultCluster implements AsyncDisposable {
       const cluster = await TestCluster.start({
         fileServers: 4,
         managers: 2,
+        // Large files come both ways: some from the disk, some over the wire.
+        environmentOf: (number) => ({ LOCAL_READS: String(number % 2 === 0) }),
         ...options,
         mongoUrl: mongoUrl ?? ownMongod?.url ?? '',
         managerEnvironment: { ...hastyUpkeep, ...options.managerEnvironment },

@@ -17,7 +17,7 @@ export function renderPage(result: BenchResult): string {
 
 ![Rates side by side](performance.svg)
 
-Measured with \`npm run bench -- ${result.mode === 'long' ? '--long ' : ''}--publish\`, which writes this page. Numbers of another
+Measured with \`npm run bench -- ${result.mode === 'long' ? '--long ' : ''}${result.hasImage ? '--image ' : ''}--publish\`, which writes this page. Numbers of another
 machine differ; ratios within one run say more than rates.
 
 | | |
@@ -26,7 +26,8 @@ machine differ; ratios within one run say more than rates.
 | commit | ${result.commit} |
 | processor | ${machine.processor}, ${machine.cores} cores, shared by all processes and the load |
 | memory | ${Math.round(machine.memoryBytes / 1024 ** 3)} GiB |
-| system | ${machine.system}, ${machine.fileSystem}, Node ${machine.node} |
+| system | ${machine.system}, Node ${machine.node} |
+| disk | ${machine.disk} |
 | took | ${Math.round(result.seconds)} s |
 
 ${sections.join('\n\n')}

@@ -28,6 +28,7 @@ export const exampleResult: BenchResult = {
   at: '2026-11-21T08:00:00.000Z',
   commit: '0123456789',
   mode: 'full',
+  hasImage: true,
   seconds: 299.6,
   machine: {
     processor: 'A <fast> & quiet one',
@@ -36,6 +37,7 @@ export const exampleResult: BenchResult = {
     system: 'linux 6.1',
     node: 'v20.20.2',
     fileSystem: 'ext4',
+    disk: 'ext4 with a journal, in a file made for the run',
   },
   cells: [
     cell({}),

@@ -76,8 +76,10 @@ export async function* downloadFile(
     const { whole, span } = await next
     if (isAhead && coming.length === 0) ask()
     yield whole.subarray(span.from, span.to)
-    if (isTaken()) rooms.giveBack(whole)
-    if (isQuick || coming.length === 0) ask()
+    const isGone = isTaken()
+    if (isGone) rooms.giveBack(whole)
+    // What the client has yet to take is one of the two.
+    if ((isQuick && isGone) || coming.length === 0) ask()
   }
 }
 

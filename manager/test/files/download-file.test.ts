@@ -117,9 +117,10 @@ test('memory is used again for the parts that were taken, and only for those', a
 const isSecondPart = ({ offset }: Command): boolean => offset === PART_BYTES
 
 test.each([
-  ['quick', 1, [0, 1, 2]],
-  ['slow', 11_000, [0, 1]],
-])('while the second part comes, the third one is asked for where parts are quick: %s', async (_, stepMs, asked) => {
+  ['where parts are quick', 1, true, [0, 1, 2]],
+  ['not where they are slow', 11_000, true, [0, 1]],
+  ['not while the client has yet to take the first', 1, false, [0, 1]],
+])('while the second part comes, the third one is asked for %s', async (_, stepMs, isTaken, asked) => {
   const offsets: number[] = []
   let release: () => void = () => undefined
   const held = new Promise<void>((resolve) => {
@@ -136,7 +137,7 @@ test.each([
     return now
   })
   try {
-    const parts = download(true, () => true)
+    const parts = download(true, () => isTaken)
     const read = [Buffer.from((await parts.next()).value)]
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
