@@ -5,7 +5,15 @@ import { exampleResult } from './example-result.ts'
 describe('renderPage', () => {
   it('tells commit, machine and date, and shows the chart', () => {
     const page = renderPage(exampleResult)
-    for (const fact of ['0123456789', 'A <fast> & quiet one, 2 cores', '8 GiB', 'ext4 with a journal', 'Node v20.20.2', '-- --image --publish', '2026-11-21'])
+    for (const fact of [
+      '0123456789',
+      'A <fast> & quiet one, 2 cores',
+      '8 GiB',
+      'ext4 with a journal',
+      'Node v20.20.2',
+      '-- --image --publish',
+      '2026-11-21',
+    ])
       expect(page).toContain(fact)
     expect(page).toContain('](performance.svg)')
   })

@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { PART_BYTES } from '@holdfast/shared/limits'
+import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { readPart } from '../storage/read-part.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
@@ -118,7 +118,13 @@ async function readFromReplicas(
       const { bytes, sha256 } = await readPart(
         link,
         { copyId, slot, sha256: chunk.sha256 },
-        { sizeBytes: chunk.size, offset, length, requestId, room: span.takeRoom() },
+        {
+          sizeBytes: chunk.size,
+          offset,
+          length,
+          requestId,
+          room: length > INLINE_MAX_BYTES ? span.takeRoom() : undefined,
+        },
         context,
       )
       if (sha256.equals(partDigestOf(record, span.index))) return bytes

@@ -9,6 +9,7 @@ export interface Digested {
 }
 
 interface Waiting {
+  readonly offset: number
   readonly length: number
   readonly resolve: (digested: Digested) => void
   readonly reject: (error: StoreError) => void
@@ -46,8 +47,9 @@ export class DigestThread {
     const { byteOffset: offset, length } = bytes
     const memory = bytes.buffer as ArrayBuffer
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ length, resolve, reject })
+      // What cannot be handed over throws, and must not wait for an answer that is another's.
       worker.postMessage({ memory, offset, length }, [memory])
+      this.#waiting.push({ offset, length, resolve, reject })
     })
   }
 
@@ -60,7 +62,7 @@ export class DigestThread {
     worker.unref()
     worker.on('message', ({ memory, sha256 }: Answer) => {
       const next = this.#waiting.shift()
-      next?.resolve({ bytes: Buffer.from(memory, 0, next.length), sha256: Buffer.from(sha256.buffer) })
+      next?.resolve({ bytes: Buffer.from(memory, next.offset, next.length), sha256: Buffer.from(sha256) })
     })
     const end = (cause?: unknown): void => {
       if (this.#worker !== worker) return

@@ -14,6 +14,8 @@ const MAX_AT_ONCE = 4
 const READ_DEADLINE_MS = 12_000
 /** A file stays open for the next part of the same download, which comes within this. */
 const IDLE_MS = 1_000
+/** Then it is looked for anew: what is deleted or replaced meanwhile must not stay for as long as somebody asks for it. */
+const MAX_AGE_MS = 10_000
 const MAX_OPEN = 64
 // O_NONBLOCK: whatever stands under the path must not block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -38,12 +40,16 @@ export interface LocalSpan {
 
 interface OpenCopy {
   readonly file: Promise<FileHandle>
+  readonly openedAt: number
   readerCount: number
   idleTimer: NodeJS.Timeout | undefined
 }
 
 /** Why a copy cannot be read here: the file-server has to send it. */
 class NotHere extends Error {}
+
+/** One that is not as it should be: the file-server has to say what it is, and other copies may well be read. */
+class BadCopy extends Error {}
 
 /**
  * The disk of a file-server on this machine. Its large copies are read there instead of through two sockets, which is half
@@ -59,7 +65,7 @@ export class LocalDisk {
 
   constructor(parts: LocalDiskParts) {
     this.#parts = parts
-    this.#isHere = parts.isAllowed && isLoopback(parts.address.replace(/^::ffff:/, ''))
+    this.#isHere = parts.isAllowed && isLoopback(parts.address)
     this.#setback = new Setback(parts.log, 'its disk is not read: large files come from the file-server')
   }
 
@@ -86,6 +92,7 @@ export class LocalDisk {
       return true
     } catch (error) {
       if (error instanceof StoreError) throw error
+      if (error instanceof BadCopy) return false
       this.#setback.note(
         error instanceof NotHere ? error.message : String((error as NodeJS.ErrnoException).code ?? error),
       )
@@ -95,18 +102,21 @@ export class LocalDisk {
 
   /** The file-server is gone. */
   close(): void {
-    for (const [copyId, { readerCount }] of this.#open) if (readerCount === 0) this.#letGo(copyId)
+    for (const [copyId, copy] of this.#open) if (copy.readerCount === 0) this.#letGo(copyId, copy)
   }
 
   #take(copy: NamedCopy, sizeBytes: number | null): OpenCopy {
-    let known = this.#open.get(copy.copyId)
-    if (known === undefined) {
-      known = { file: this.#find(copy, sizeBytes), readerCount: 0, idleTimer: undefined }
-      this.#open.set(copy.copyId, known)
+    const known = this.#open.get(copy.copyId)
+    const now = performance.now()
+    if (known !== undefined && now - known.openedAt < MAX_AGE_MS) {
+      clearTimeout(known.idleTimer)
+      known.readerCount++
+      return known
     }
-    clearTimeout(known.idleTimer)
-    known.readerCount++
-    return known
+    if (known?.readerCount === 0) this.#letGo(copy.copyId, known)
+    const fresh = { file: this.#find(copy, sizeBytes), openedAt: now, readerCount: 1, idleTimer: undefined }
+    this.#open.set(copy.copyId, fresh)
+    return fresh
   }
 
   async #readFrom(copyOpen: OpenCopy, { copyId }: NamedCopy, offset: number, bytes: Buffer): Promise<void> {
@@ -115,20 +125,20 @@ export class LocalDisk {
       await fill(bytes, await copyOpen.file, offset)
       isWell = true
     } finally {
-      const isKept = isWell && this.#open.size <= MAX_OPEN
+      const isKept = isWell && this.#open.size <= MAX_OPEN && this.#open.get(copyId) === copyOpen
       if (--copyOpen.readerCount === 0) {
-        if (isKept) copyOpen.idleTimer = setTimeout(() => this.#letGo(copyId), IDLE_MS).unref()
-        else this.#letGo(copyId)
+        if (isKept) copyOpen.idleTimer = setTimeout(() => this.#letGo(copyId, copyOpen), IDLE_MS).unref()
+        else this.#letGo(copyId, copyOpen)
       }
     }
   }
 
-  #letGo(copyId: CopyId): void {
-    const known = this.#open.get(copyId)
-    this.#open.delete(copyId)
-    clearTimeout(known?.idleTimer)
+  /** Nobody reads it. Another one may have taken its place. */
+  #letGo(copyId: CopyId, copyOpen: OpenCopy): void {
+    if (this.#open.get(copyId) === copyOpen) this.#open.delete(copyId)
+    clearTimeout(copyOpen.idleTimer)
     // One that could not be opened was refused to whoever wanted it; of one that was only read a close loses nothing.
-    known?.file.then((file) => file.close()).catch(() => undefined)
+    copyOpen.file.then((file) => file.close()).catch(() => undefined)
   }
 
   async #find(copy: NamedCopy, sizeBytes: number | null): Promise<FileHandle> {
@@ -137,10 +147,11 @@ export class LocalDisk {
     if (!path.endsWith(`-${copy.copyId}-${copy.sha256}`)) throw new NotHere('it names another file')
     const file = await open(path, READ)
     try {
-      const { dev, ino, size } = await file.stat({ bigint: true })
+      const found = await file.stat({ bigint: true })
       // Another container may have something else, or a copy of it, under the same path.
-      if (String(dev) !== device || String(ino) !== inode) throw new NotHere('another file stands there')
-      if (sizeBytes !== null && size !== BigInt(sizeBytes)) throw new NotHere('a copy has not the size of its record')
+      if (!found.isFile() || String(found.dev) !== device || String(found.ino) !== inode)
+        throw new NotHere('another file stands there')
+      if (sizeBytes !== null && found.size !== BigInt(sizeBytes)) throw new BadCopy('not the size of its record')
       return file
     } catch (error) {
       await file.close()
@@ -152,7 +163,7 @@ export class LocalDisk {
 async function fill(bytes: Buffer, file: FileHandle, offset: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done)
-    if (bytesRead === 0) throw new NotHere('a copy is shorter than asked for')
+    if (bytesRead === 0) throw new BadCopy('shorter than asked for')
     done += bytesRead
   }
 }

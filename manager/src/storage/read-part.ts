@@ -67,7 +67,7 @@ async function readLarge(
   signal: AbortSignal | undefined,
 ): Promise<PartRead> {
   if (link.disk.isUsable) {
-    const read = await readLocally(link, command, room)
+    const read = await readLocally(link, command, room, signal)
     if (read !== null) return read
     // The memory may still be written to.
     return readSent(link, command, undefined, signal)
@@ -75,15 +75,22 @@ async function readLarge(
   return readSent(link, command, room, signal)
 }
 
-/** Once begun, it does not end with its client's connection: it is over soon. */
+/** A read that has begun does not end with its client's connection: it is over soon. */
 async function readLocally(
   link: FileServerLink,
   { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
   room: Buffer = Buffer.allocUnsafeSlow(length),
+  signal?: AbortSignal,
 ): Promise<PartRead | null> {
+  requireClient(signal)
   const bytes = room.subarray(0, length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
+  requireClient(signal)
   return isRead ? link.digests.digest(bytes) : null
+}
+
+function requireClient(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
 }
 
 async function readSent(
