@@ -5,7 +5,7 @@ import { fullPlan, longPlan, type PartName, type Plan, partNames, quickPlan } fr
 export const usage = `npm run bench -- [--quick | --long] [--only ${partNames.join('|')}] [--directory PATH] [--image] [--publish]
 
   --quick      under a minute: to see that it works
-  --long       quieter numbers, and a million files: about half an hour
+  --long       quieter numbers: about half an hour
   --only       one part; may be given again
   --directory  where all data goes for the time of the run; the system's directory for temporary files unless given
   --image      all data goes to a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root
