@@ -16,10 +16,14 @@ const fileSystems: Readonly<Record<number, string>> = {
   801189825: 'zfs',
 }
 
-export async function describeMachine(directory: string, hasImage: boolean): Promise<Machine> {
+export async function fileSystemOf(directory: string): Promise<string> {
   const { type } = await statfs(directory)
-  const name = fileSystems[type] ?? `0x${type.toString(16)}`
-  const journal = name === 'ext4' ? ((await hasJournal(directory)) ? ' with a journal' : ' without a journal') : ''
+  return fileSystems[type] ?? `0x${type.toString(16)}`
+}
+
+export async function describeMachine(directory: string, hasImage: boolean): Promise<Machine> {
+  const name = await fileSystemOf(directory)
+  const journal = name === 'ext4' ? await hasJournal(directory).then(sayJournal, () => '') : ''
   return {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
@@ -31,11 +35,15 @@ export async function describeMachine(directory: string, hasImage: boolean): Pro
   }
 }
 
+function sayJournal(isThere: boolean): string {
+  return isThere ? ' with a journal' : ' without a journal'
+}
+
 /** Of an ext4: without one, an fsync is a fraction of what it is on other machines. */
 async function hasJournal(directory: string): Promise<boolean> {
   const { dev } = await stat(directory)
   const device = basename(await readlink(`/sys/dev/block/${dev >> 8}:${dev & 0xff}`))
-  return (await readdir('/proc/fs/jbd2').catch(() => [])).some((journal) => journal.startsWith(`${device}-`))
+  return (await readdir('/proc/fs/jbd2')).some((journal) => journal.startsWith(`${device}-`))
 }
 
 /** @returns the commit that is measured, and whether files differ from it. */

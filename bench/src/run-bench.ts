@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { BenchOptions } from './arguments.ts'
-import { describeMachine, readCommit } from './machine.ts'
+import { describeMachine, fileSystemOf, readCommit } from './machine.ts'
 import { measureGrowth, measureServers, type StartSystem } from './parts/holdfast-alone.ts'
 import { sideBySideParts } from './parts/side-by-side.ts'
 import { warmUp } from './parts/warm-up.ts'
@@ -24,7 +24,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
   const { plan, parts } = options
   const startedAt = performance.now()
   const machine = await describeMachine(directory, options.hasImage)
-  if (machine.fileSystem === 'tmpfs')
+  // A disk in a file is on it, too.
+  if (machine.fileSystem === 'tmpfs' || (await fileSystemOf(options.directory)) === 'tmpfs')
     throw new Error(`${directory} is memory, where fsync costs nothing: give a --directory on a disk`)
   const cells: Cell[] = []
   const fills: Fill[] = []

@@ -7,6 +7,7 @@ import { DownloadMemory } from './files/download-memory.ts'
 import { prepareFileModel } from './files/file.model.ts'
 import { FileRecords } from './files/file-records.ts'
 import { filesRoutes } from './files/files.routes.ts'
+import { PartRooms } from './files/part-rooms.ts'
 import { ReplicaRecords } from './files/replica-records.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
@@ -61,7 +62,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
   const memory = new DownloadMemory(shareOf(settings.downloadMemoryBytes, workerCount))
   const httpServer = createHttpServer({
     routers: [
-      filesRoutes({ registry, records, isDatabaseAvailable, memory, maxFileBytes, maxUploads }),
+      filesRoutes({ registry, records, isDatabaseAvailable, memory, rooms: new PartRooms(), maxFileBytes, maxUploads }),
       activeNodesRoutes(registry),
       healthRoutes(findObstacles, openApiDocument),
     ],

@@ -21,8 +21,8 @@ interface ServiceOptions {
   readonly startup: StartupWatch
 }
 
-/** Hashing and the disk share libuv's threads in a file-server. */
-const FILE_SERVER_THREADS = '16'
+/** Hashing and the disk share libuv's threads; a manager reads the disk, too. */
+const POOL_THREADS = '16'
 
 export interface ManagerOptions {
   readonly port: number
@@ -45,6 +45,7 @@ export function startManager(context: LaunchContext, { port, secret, mongoUrl, s
       options.managerWorkers ?? chooseWorkerCount(measureMachine(), { host, managerUrl: publicUrl }),
     ),
     LOG_LEVEL: options.logLevel,
+    UV_THREADPOOL_SIZE: POOL_THREADS,
   }
   return startService(context, {
     name: 'manager',
@@ -79,7 +80,7 @@ export function startFileServer(
     // Several on one machine: each its own.
     DATA_PORT: '0',
     LOG_LEVEL: options.logLevel,
-    UV_THREADPOOL_SIZE: FILE_SERVER_THREADS,
+    UV_THREADPOOL_SIZE: POOL_THREADS,
   }
   const name = `file-server ${number}`
   return startService(context, {

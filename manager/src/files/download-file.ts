@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { readPart } from '../storage/read-part.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
@@ -28,7 +28,10 @@ export interface DownloadPace {
   readonly rooms: PartRooms
 }
 
-/** A part, and memory for it: another piece at each attempt, for one that failed may still be written to. */
+/**
+ * A part, and memory for a whole one: another piece at each attempt, for one that failed may still be written to. A shorter
+ * part takes as much as it is long, which is what its download was granted.
+ */
 type WantedPart = PartSpan & { readonly takeRoom: () => Buffer | undefined }
 
 /** Two parts at once on one link take twice as long each: not where that comes near to a part's deadline. */
@@ -123,7 +126,7 @@ async function readFromReplicas(
           offset,
           length,
           requestId,
-          room: length > INLINE_MAX_BYTES ? span.takeRoom() : undefined,
+          room: length === PART_BYTES ? span.takeRoom() : undefined,
         },
         context,
       )

@@ -13,7 +13,7 @@ import { downloadFile } from './download-file.ts'
 import type { DownloadMemory } from './download-memory.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
-import { PartRooms } from './part-rooms.ts'
+import type { PartRooms } from './part-rooms.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { uploadFile } from './upload-file.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from './write-unless-stalled.ts'
@@ -24,11 +24,10 @@ export interface FilesParts {
   /** False while the database is away: an upload is refused before its body is read. */
   readonly isDatabaseAvailable: () => boolean
   readonly memory: DownloadMemory
+  readonly rooms: PartRooms
   readonly maxFileBytes: number
   readonly maxUploads: number
 }
-
-type SendParts = FilesParts & { readonly rooms: PartRooms }
 
 /** `/file/a/b` and `/file/a%2Fb` are the same name; only what follows the first `/file/` is the name. */
 const onePath = /^\/file\/.+$/s
@@ -36,7 +35,6 @@ const onePath = /^\/file\/.+$/s
 /** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
 export function filesRoutes(parts: FilesParts): Router<RequestState> {
   const router = new Router<RequestState>()
-  const rooms = new PartRooms()
   let uploadCount = 0
 
   router.post('/file', async (ctx) => {
@@ -55,7 +53,7 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
   router.get(onePath, async (ctx) => {
     const record = await parts.records.findLive(nameOf(ctx))
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
-    await send({ ...parts, rooms }, ctx, record)
+    await send(parts, ctx, record)
   })
 
   router.delete(onePath, async (ctx) => {
@@ -81,7 +79,7 @@ async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> 
   return uploadFile(parts, file, ctx.state)
 }
 
-async function send(parts: SendParts, ctx: AppContext, record: FileRecord): Promise<void> {
+async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
   const etag = `"${record.sha256}"`
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
@@ -116,7 +114,7 @@ function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange
   return range
 }
 
-async function sendBody(parts: SendParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
+async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
   const length = range.end - range.start
   const readBytes = coveredBytes(range, record.size, PART_BYTES)
   using share = parts.memory.take(readBytes)

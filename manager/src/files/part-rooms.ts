@@ -1,6 +1,6 @@
 import { PART_BYTES } from '@holdfast/shared/limits'
 
-/** How many wait for their next use at most. */
+/** How many wait for their next use at most: 32 MiB that a process keeps. */
 const KEPT_PARTS = 8
 
 /**

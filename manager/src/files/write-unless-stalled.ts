@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
 /** A client that takes nothing for this long gives up its download. Longer than a part may take to come from a file-server. */
-const STALL_LIMIT_MS = 90_000
+const STALL_LIMIT_MS = 120_000
 
 /** What has to be taken within the limit: about 1 KiB/s. */
 export const PIECE_BYTES = 64 * 1024

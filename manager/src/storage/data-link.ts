@@ -1,5 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { isLoopback } from '@holdfast/shared/node/loopback'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import { DataReader, type RawSink } from './data-reader.ts'
 import { Setback } from './setback.ts'
@@ -125,8 +126,4 @@ function hostToDial(address: string, listens: string): string | null {
   if (!isHere) return isLoopback(listens) ? null : address
   if (listens === '::') return '::1'
   return listens === '0.0.0.0' ? '127.0.0.1' : listens
-}
-
-function isLoopback(address: string): boolean {
-  return /^(::1$|(::ffff:)?127\.)/.test(address)
 }

@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
+/** For one part, which takes milliseconds, behind all that were handed in before. */
+const DIGEST_DEADLINE_MS = 10_000
+
 /** Bytes, and what they are by this process's own count. */
 export interface Digested {
   readonly bytes: Buffer
@@ -13,6 +16,7 @@ interface Waiting {
   readonly length: number
   readonly resolve: (digested: Digested) => void
   readonly reject: (error: StoreError) => void
+  readonly timer: NodeJS.Timeout
 }
 
 interface Answer {
@@ -40,16 +44,21 @@ export class DigestThread {
 
   /**
    * @param bytes in memory of their own: it is handed over, and every view of it is empty from now on.
-   * @returns them again, in a view of the same memory. @throws INTERNAL where the thread ended; the memory is gone
+   * @returns them again, in a view of the same memory.
+   * @throws INTERNAL where the thread could not start, ended, or did not answer; the memory is gone
    */
-  digest(bytes: Buffer): Promise<Digested> {
+  async digest(bytes: Buffer): Promise<Digested> {
     const worker = this.#worker ?? this.#start()
     const { byteOffset: offset, length } = bytes
     const memory = bytes.buffer as ArrayBuffer
     return new Promise((resolve, reject) => {
       // What cannot be handed over throws, and must not wait for an answer that is another's.
       worker.postMessage({ memory, offset, length }, [memory])
-      this.#waiting.push({ offset, length, resolve, reject })
+      const timer = setTimeout(() => {
+        this.#end(worker, 'it does not answer')
+        void worker.terminate()
+      }, DIGEST_DEADLINE_MS)
+      this.#waiting.push({ offset, length, resolve, reject, timer })
     })
   }
 
@@ -58,22 +67,37 @@ export class DigestThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(program, { eval: true, name: 'digests' })
+    const worker = startWorker()
     worker.unref()
     worker.on('message', ({ memory, sha256 }: Answer) => {
       const next = this.#waiting.shift()
-      next?.resolve({ bytes: Buffer.from(memory, next.offset, next.length), sha256: Buffer.from(sha256) })
+      if (next === undefined) return
+      clearTimeout(next.timer)
+      next.resolve({ bytes: Buffer.from(memory, next.offset, next.length), sha256: Buffer.from(sha256) })
     })
-    const end = (cause?: unknown): void => {
-      if (this.#worker !== worker) return
-      this.#worker = null
-      const lost = this.#waiting
-      this.#waiting = []
-      for (const { reject } of lost) reject(new StoreError('INTERNAL', 'the digest thread ended', { cause }))
-    }
-    worker.on('error', end)
-    worker.on('exit', () => end())
+    for (const event of ['error', 'messageerror', 'exit']) worker.on(event, (cause) => this.#end(worker, cause))
     this.#worker = worker
     return worker
+  }
+
+  /** Answers of a thread that has ended must not be taken for those of the next one. */
+  #end(worker: Worker, cause: unknown): void {
+    if (this.#worker !== worker) return
+    this.#worker = null
+    worker.removeAllListeners('message')
+    const lost = this.#waiting
+    this.#waiting = []
+    for (const { reject, timer } of lost) {
+      clearTimeout(timer)
+      reject(new StoreError('INTERNAL', 'the digest thread ended', { cause }))
+    }
+  }
+}
+
+function startWorker(): Worker {
+  try {
+    return new Worker(program, { eval: true, name: 'digests' })
+  } catch (cause) {
+    throw new StoreError('INTERNAL', 'the digest thread could not start', { cause })
   }
 }

@@ -14,7 +14,7 @@ import type { Socket } from 'socket.io'
 import { DataLink } from './data-link.ts'
 import type { DigestThread } from './digest-thread.ts'
 import { IncomingStreams } from './incoming-streams.ts'
-import { LocalDisk } from './local-disk.ts'
+import { LocalDisk, type LocalReads } from './local-disk.ts'
 
 const ASK_DEADLINE_MS = 2_000
 /** As long as for a download's own ack: a client waits for it. */
@@ -25,6 +25,7 @@ export interface LinkParts {
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly digests: DigestThread
+  readonly reads: LocalReads
 }
 
 export type FileServerSocket = Socket<FileServerToManagerEvents, ManagerToFileServerEvents>
@@ -51,7 +52,13 @@ export class FileServerLink {
   #heardAt: number
   readonly #now: () => number
 
-  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, { now, digests }: LinkParts, log: Logger) {
+  constructor(
+    socket: FileServerSocket,
+    hello: Hello,
+    heartbeat: Heartbeat,
+    { now, digests, reads }: LinkParts,
+    log: Logger,
+  ) {
     this.id = hello.serverId
     this.name = hello.name
     this.bootId = hello.bootId
@@ -65,6 +72,7 @@ export class FileServerLink {
     this.disk = new LocalDisk({
       address,
       isAllowed: hello.allowsLocalReads,
+      reads,
       log,
       locate: (copy) => this.call('locate-file', [copy], { deadlineMs: LOCATE_DEADLINE_MS }),
     })

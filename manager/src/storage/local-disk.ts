@@ -8,8 +8,8 @@ import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { Setback } from './setback.ts'
 
-/** Reads under way of one file-server's disk. One that hangs keeps its thread of the pool, and these must not be all. */
-const MAX_AT_ONCE = 4
+/** libuv's. `npm start` sets 16. */
+const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4
 /** For one part. A disk that takes longer hangs, and the file-server says what there is to say about it. */
 const READ_DEADLINE_MS = 12_000
 /** A file stays open for the next part of the same download, which comes within this. */
@@ -20,6 +20,33 @@ const MAX_OPEN = 64
 // O_NONBLOCK: whatever stands under the path must not block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
+/**
+ * The reads of all disks that are under way in this process. One that hangs keeps its thread of the pool, and others, which
+ * look up names for one, must find some left.
+ */
+export class LocalReads {
+  readonly #max: number
+  #count = 0
+
+  constructor(max = Math.ceil(POOL_THREADS / 2)) {
+    this.#max = max
+  }
+
+  get isFull(): boolean {
+    return this.#count >= this.#max
+  }
+
+  /** Counts it until it settles. */
+  async track<T>(read: Promise<T>): Promise<T> {
+    this.#count++
+    try {
+      return await read
+    } finally {
+      this.#count--
+    }
+  }
+}
+
 export interface LocalDiskParts {
   /** The file-server's, as this manager sees it. */
   readonly address: string
@@ -27,6 +54,8 @@ export interface LocalDiskParts {
   readonly isAllowed: boolean
   /** Asks the file-server where a copy lies. */
   readonly locate: (copy: NamedCopy) => Promise<Record<string, unknown>>
+  /** Of all links. */
+  readonly reads: LocalReads
   /** Of this link. */
   readonly log: Pick<Logger, 'info'>
 }
@@ -61,7 +90,7 @@ export class LocalDisk {
   readonly #isHere: boolean
   readonly #setback: Setback
   readonly #open = new Map<CopyId, OpenCopy>()
-  #readCount = 0
+  #hasWorked = false
 
   constructor(parts: LocalDiskParts) {
     this.#parts = parts
@@ -71,7 +100,7 @@ export class LocalDisk {
 
   /** Whether a read is worth trying now. */
   get isUsable(): boolean {
-    return this.#isHere && this.#readCount < MAX_AT_ONCE && this.#setback.isOver
+    return this.#isHere && !this.#parts.reads.isFull && this.#setback.isOver
   }
 
   /** How many files are open. */
@@ -84,20 +113,27 @@ export class LocalDisk {
    * @throws what the file-server says of the copy: COPY_NOT_FOUND, COPY_MISMATCH, LINK_LOST, …
    */
   async read(copy: NamedCopy, span: LocalSpan, bytes: Buffer): Promise<boolean> {
-    this.#readCount++
     const reading = this.#readFrom(this.#take(copy, span.sizeBytes), copy, span.offset, bytes)
     try {
-      await withDeadline(reading.finally(() => this.#readCount--))
+      await withDeadline(this.#parts.reads.track(reading))
+      this.#hasWorked = true
       this.#setback.forget()
       return true
     } catch (error) {
-      if (error instanceof StoreError) throw error
-      if (error instanceof BadCopy) return false
+      if (error instanceof StoreError && error.name !== 'BAD_ANSWER') throw error
+      // A file that is gone by the time it is opened says nothing of a disk that was read before.
+      if (error instanceof BadCopy || (this.#hasWorked && (error as NodeJS.ErrnoException).code === 'ENOENT'))
+        return false
       this.#setback.note(
         error instanceof NotHere ? error.message : String((error as NodeJS.ErrnoException).code ?? error),
       )
       return false
     }
+  }
+
+  /** What was read was of no use. */
+  setBack(reason: string): void {
+    this.#setback.note(reason)
   }
 
   /** The file-server is gone. */

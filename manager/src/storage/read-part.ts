@@ -1,5 +1,5 @@
 import { createHash, hash } from 'node:crypto'
-import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
 import type { RawSink } from './data-reader.ts'
@@ -86,7 +86,13 @@ async function readLocally(
   const bytes = room.subarray(0, length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
   requireClient(signal)
-  return isRead ? link.digests.digest(bytes) : null
+  if (!isRead) return null
+  try {
+    return await link.digests.digest(bytes)
+  } catch (error) {
+    link.disk.setBack(toStoreError(error).detail ?? 'no digest')
+    return null
+  }
 }
 
 function requireClient(signal: AbortSignal | undefined): void {

@@ -18,6 +18,7 @@ import { authenticate, type ManagerIdentity, parseHello } from './authenticate.t
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import type { DigestThread } from './digest-thread.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
+import { LocalReads } from './local-disk.ts'
 import type { FileServerRegistry } from './registry.ts'
 
 /** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
@@ -44,6 +45,7 @@ export class SocketServer {
   readonly #io: Server<FileServerToManagerEvents, ManagerToFileServerEvents>
   /** Connections of file-servers that have proved themselves. */
   readonly #trusted = new WeakSet<object>()
+  readonly #reads = new LocalReads()
   #strangerCount = 0
   #isClosing = false
 
@@ -120,7 +122,7 @@ export class SocketServer {
         return
       }
       this.#trusted.add(socket.conn)
-      const shared = { now: () => performance.now(), digests: this.#parts.digests }
+      const shared = { now: () => performance.now(), digests: this.#parts.digests, reads: this.#reads }
       const link = new FileServerLink(socket, hello, heartbeat, shared, log.child(place))
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)

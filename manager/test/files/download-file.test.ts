@@ -8,7 +8,6 @@ import { downloadFile } from '../../src/files/download-file.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { PartRooms } from '../../src/files/part-rooms.ts'
-
 import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 import { readToHere } from '../storage/data-link-fixture.ts'
 import { framesOf, type ScriptedDataPort, useDataPorts } from '../storage/scripted-data-port.ts'
@@ -112,6 +111,13 @@ test('memory is used again for the parts that were taken, and only for those', a
   const answers = [true, false, true, false, true]
   const { read, memories } = await readAll(download(false, () => answers.shift() ?? false))
   expect([read.equals(bytes), placesOf(memories)]).toEqual([true, [0, 0, 2, 2, 4]])
+})
+
+test('a part that is shorter than others takes no more memory than it is long', async () => {
+  const { bytes, download } = await stored(1.5, well)
+  const { read, memories } = await readAll(download(false, () => true))
+  expect(read.equals(bytes)).toBe(true)
+  expect(memories.map(({ byteLength }) => byteLength)).toEqual([PART_BYTES, PART_BYTES / 2])
 })
 
 const isSecondPart = ({ offset }: Command): boolean => offset === PART_BYTES

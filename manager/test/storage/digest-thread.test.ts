@@ -1,8 +1,8 @@
 import { hash, randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
-import type { Worker } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import { PART_BYTES } from '@holdfast/shared/limits'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { DigestThread } from '../../src/storage/digest-thread.ts'
 
 let thread: DigestThread
@@ -76,6 +76,18 @@ test('whoever waits when the thread dies is told why, and the next one gets a ne
   const outcomes = await Promise.allSettled([part(20), part(30)].map((bytes) => thread.digest(bytes)))
   for (const outcome of outcomes)
     expect(outcome).toMatchObject({ reason: { name: 'INTERNAL', cause: { name: 'TypeError' } } })
+  await expectDigested(part(40))
+})
+
+test('a thread that does not answer is given up at the deadline, and the next one gets a new thread', async () => {
+  await expectDigested(part(10))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const deaf = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(() => undefined)
+  const outcomes = Promise.allSettled([part(20), part(30)].map((bytes) => thread.digest(bytes)))
+  deaf.mockRestore()
+  await vi.advanceTimersByTimeAsync(10_000)
+  vi.useRealTimers()
+  for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { name: 'INTERNAL' } })
   await expectDigested(part(40))
 })
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
-import { LocalDisk, type LocalDiskParts } from '../../src/storage/local-disk.ts'
+import { LocalDisk, type LocalDiskParts, LocalReads } from '../../src/storage/local-disk.ts'
 import { aCopy } from './scripted-file-server.ts'
 
 /** A copy on disk, under a name as a file-server gives it. */
@@ -53,6 +53,7 @@ export function useLocalDisks() {
     const disk = new LocalDisk({
       address: '127.0.0.1',
       isAllowed: true,
+      reads: new LocalReads(4),
       locate: asked,
       log: { info: (fields: unknown) => void reasons.push((fields as { reason: unknown }).reason) },
       ...parts,

@@ -92,11 +92,15 @@ test('a copy that somebody reads again and again is looked for anew after a whil
 test('after a while the disk is tried again, and a reason that has passed is said anew', async () => {
   vi.useFakeTimers({ toFake: ['performance'] })
   const stored = await store()
-  const { disk, reasons } = honestDisk()
+  let isAway = false
+  const { disk, reasons } = diskThat(async (copy) => ({
+    ...(await located(pathOf(copy))),
+    ...(isAway && { device: '1' }),
+  }))
   const away = async (): Promise<void> => {
-    await rename(stored.path, `${stored.path}-away`)
+    isAway = true
     expect(await isRead(disk, stored)).toBe(false)
-    await rename(`${stored.path}-away`, stored.path)
+    isAway = false
     vi.advanceTimersByTime(RETRY_AFTER_MS - 1)
     expect(disk.isUsable).toBe(false)
     vi.advanceTimersByTime(1)
@@ -104,11 +108,26 @@ test('after a while the disk is tried again, and a reason that has passed is sai
   }
   await away()
   await away()
-  expect(reasons).toEqual(['ENOENT'])
+  expect(reasons).toEqual(['another file stands there'])
   expect(await isRead(disk, stored)).toBe(true)
   disk.close()
   await away()
-  expect(reasons).toEqual(['ENOENT', 'ENOENT'])
+  expect(reasons).toEqual(['another file stands there', 'another file stands there'])
+})
+
+test('a copy that is gone by the time it is opened is not read, and a disk that was read before still is', async () => {
+  const [stored, gone] = [await store(), await store()]
+  const ack = await located(gone.path)
+  const { disk, reasons } = diskThat(async (copy) => (copy === gone.copy ? ack : located(pathOf(copy))))
+  expect(await isRead(disk, stored)).toBe(true)
+  await rm(gone.path)
+  expect([await isRead(disk, gone), await isRead(disk, stored), reasons]).toEqual([false, true, []])
+})
+
+test('what was read and is of no use sets the disk back', () => {
+  const { disk, reasons } = honestDisk()
+  disk.setBack('no digest')
+  expect([disk.isUsable, reasons]).toEqual([false, ['no digest']])
 })
 
 test('two reads of a copy that cannot be opened fail together, and the next one asks again', async () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { expect, test, vi } from 'vitest'
@@ -92,7 +93,7 @@ test('what the file-server says of a copy is the outcome, and the bytes are not 
   expect([asked, link.disk.isUsable, leftOf(link)]).toEqual([[], true, nothing])
 })
 
-test('while four reads of the disk are under way, a fifth comes by messages', async () => {
+test('while as many reads of disks are under way as may be, half of the threads, the next one comes by messages', async () => {
   const bytes = randomBytes(LARGE)
   const { copy, link, peer, asked } = await connectLocal(bytes)
   const { opened, open } = gate()
@@ -100,9 +101,10 @@ test('while four reads of the disk are under way, a fifth comes by messages', as
     await opened
     ack(await located(pathOf(wanted)))
   })
-  const reads = [0, 1, 2, 3].map(() => readBytes(link, copy, spanOf(LARGE)))
-  const fifth = await readBytes(link, copy, spanOf(LARGE))
-  expect([fifth.equals(bytes), asked]).toEqual([true, ['download-file']])
+  const reads = [0, 1].map(() => readBytes(link, copy, spanOf(LARGE)))
+  expect(link.disk.isUsable).toBe(false)
+  const next = await readBytes(link, copy, spanOf(LARGE))
+  expect([next.equals(bytes), asked]).toEqual([true, ['download-file']])
   open()
   for (const read of reads) expect((await read).equals(bytes)).toBe(true)
   expect([asked, leftOf(link)]).toEqual([['download-file'], nothing])
@@ -117,6 +119,16 @@ test('a file-server that goes away ends the reads that wait for it, and leaves n
   await expect(readPart(link, other, spanOf(LARGE))).rejects.toMatchObject({ name: 'LINK_LOST' })
   await vi.waitFor(async () => expect([link.disk.openCount, await filesOpen()]).toEqual([0, []]))
   expect(leftOf(link)).toEqual(nothing)
+})
+
+test('where what was read cannot be digested the read is right by messages, in other memory, and the disk is left alone', async () => {
+  const bytes = randomBytes(LARGE)
+  const { copy, link, asked } = await connectLocal(bytes)
+  vi.spyOn(link.digests, 'digest').mockRejectedValueOnce(new StoreError('INTERNAL', 'the digest thread ended'))
+  const room = Buffer.alloc(LARGE)
+  const read = await readBytes(link, copy, { ...spanOf(LARGE), room })
+  expect([read.equals(bytes), read.buffer === room.buffer, link.disk.isUsable]).toEqual([true, false, false])
+  expect(asked).toEqual(['locate-file', 'download-file'])
 })
 
 test('a client that hangs up before or during a read from disk ends it, and the next one is right', async () => {

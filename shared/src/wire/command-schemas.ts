@@ -79,8 +79,8 @@ const schemas = {
   }),
   locateAck: z.object({
     path: z.string().startsWith('/').max(4_096),
-    device: z.string().regex(/^\d{1,20}$/),
-    inode: z.string().regex(/^\d{1,20}$/),
+    device: z.string().regex(/^-?\d{1,20}$/),
+    inode: z.string().regex(/^-?\d{1,20}$/),
   }),
   uploadAck: z.object({ copy: placedCopy, workMs: z.number().min(0) }),
   uploadEndAck: z.object({ copy: storedCopy }),

@@ -176,7 +176,7 @@ export interface DataPortAck {
 export interface LocatedFile {
   /** Absolute, as the file-server sees it. */
   readonly path: string
-  /** What the file there is, whatever else may have that path for somebody in another container. Decimal. */
+  /** What the file there is, whatever else may have that path for somebody in another container. Decimal; Node reads 64 bits as signed. */
   readonly device: string
   readonly inode: string
 }
