@@ -3,14 +3,7 @@ import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type {
-  CopyPage,
-  Heartbeat,
-  InventoryCursor,
-  LocatedFile,
-  NamedCopy,
-  StoredCopy,
-} from '@holdfast/shared/wire/events'
+import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import { locateFile, openReader, readFileSpan } from './copy-reader.ts'
 import type { CopyTree } from './copy-tree.ts'
 import { SlotWriter } from './copy-writer.ts'
@@ -122,7 +115,7 @@ export class LocalStore implements Store {
     return this.#run(() => this.#find(copy, openReader))
   }
 
-  locateCopy(copy: NamedCopy): Promise<LocatedFile> {
+  locateCopy(copy: NamedCopy): ReturnType<Store['locateCopy']> {
     return this.#run(() => this.#find(copy, locateFile))
   }
 
@@ -141,14 +134,10 @@ export class LocalStore implements Store {
   }
 
   readCopy(copy: NamedCopy, { sizeBytes, offset, length }: CopySpan): Promise<Buffer> {
-    const { tree } = this.#parts
     // A byte behind the end costs nothing to ask for, and tells whether there is one.
     const askedBytes = offset + length === sizeBytes ? length + 1 : length
     return this.#run(async () => {
-      const leaf = leafOf(copy.slot)
-      const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
-      const bytes = isUsable ? await readFileSpan(tree.pathTo(copyPath(copy)), offset, askedBytes) : null
-      if (bytes === null) throw await whyMissing(tree, copy)
+      const bytes = await this.#find(copy, (path) => readFileSpan(path, offset, askedBytes))
       if (bytes.length < length) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
       if (bytes.length > length) throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
       return bytes
@@ -228,7 +217,8 @@ export class LocalStore implements Store {
   /** @param look what is wanted of the copy's file, or null where there is none */
   async #find<T>(copy: NamedCopy, look: (path: string) => Promise<T | null>): Promise<T> {
     const { tree } = this.#parts
-    const isUsable = (await tree.load(leafOf(copy.slot))) && !tree.underWay.has(copy.copyId)
+    const leaf = leafOf(copy.slot)
+    const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
     const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
     if (found === null) throw await whyMissing(tree, copy)
     return found
