@@ -30,9 +30,13 @@ machine differ; ratios within one run say more than rates.
 | disk | ${machine.disk} |
 | took | ${Math.round(result.seconds)} s |
 
-${sections.join('\n\n')}
+${result.hasImage ? `${imageText}\n\n` : ''}${sections.join('\n\n')}
 `
 }
+
+const imageText = `A disk in a file makes each sync dearer than the disk below it does, and dearest for whoever syncs every file by itself: the ratios to
+the bare server are better than on that disk. Measured once, one writer, 4 KiB written, fsynced, renamed, directory fsynced: 0.35-0.39 ms on
+a disk without a journal, 0.61-0.68 on an image on it without one, 1.18-1.26 on an image with one.`
 
 const sideBySideText = `All in one run, in interleaved rounds, on one machine and disk, under the same load generator: bare keep-alive sockets in a
 process of its own that checks every answer and every byte. Rates, p50 and p99 are medians of the rounds; "first row is" tells how

@@ -16,9 +16,9 @@ import type { Journal } from './journal.ts'
 import { JournaledCopies } from './journaled-copies.ts'
 import { lookAt } from './leaf-entries.ts'
 import type { Quarantine } from './quarantine.ts'
-import { QuarantineCommands, whyMissing } from './quarantine-commands.ts'
+import { findCopy, QuarantineCommands } from './quarantine-commands.ts'
 import type { Reservation, Room } from './room.ts'
-import { copyPath, type Leaf, leafOf } from './slot.ts'
+import { copyPath, type Leaf } from './slot.ts'
 import type { CopyReader, CopySpan, CopyWriter, Store } from './store.ts'
 import { WorkUnderWay } from './work-under-way.ts'
 
@@ -112,11 +112,11 @@ export class LocalStore implements Store {
   }
 
   openCopy(copy: NamedCopy): Promise<CopyReader> {
-    return this.#run(() => this.#find(copy, openReader))
+    return this.#run(() => findCopy(this.#parts.tree, copy, openReader))
   }
 
   locateCopy(copy: NamedCopy): ReturnType<Store['locateCopy']> {
-    return this.#run(() => this.#find(copy, locateFile))
+    return this.#run(() => findCopy(this.#parts.tree, copy, locateFile))
   }
 
   async storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy> {
@@ -137,7 +137,7 @@ export class LocalStore implements Store {
     // A byte behind the end costs nothing to ask for, and tells whether there is one.
     const askedBytes = offset + length === sizeBytes ? length + 1 : length
     return this.#run(async () => {
-      const bytes = await this.#find(copy, (path) => readFileSpan(path, offset, askedBytes))
+      const bytes = await findCopy(this.#parts.tree, copy, (path) => readFileSpan(path, offset, askedBytes))
       if (bytes.length < length) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
       if (bytes.length > length) throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
       return bytes
@@ -212,16 +212,6 @@ export class LocalStore implements Store {
     } finally {
       await this.#parts.lock.release()
     }
-  }
-
-  /** @param look what is wanted of the copy's file, or null where there is none */
-  async #find<T>(copy: NamedCopy, look: (path: string) => Promise<T | null>): Promise<T> {
-    const { tree } = this.#parts
-    const leaf = leafOf(copy.slot)
-    const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
-    const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
-    if (found === null) throw await whyMissing(tree, copy)
-    return found
   }
 
   #isUnderWay(copyId: CopyId): boolean {

@@ -124,8 +124,23 @@ function isSame(one: NamedCopy, other: NamedCopy): boolean {
 }
 
 /** A copy that is not where it was said to be. */
-export async function whyMissing(tree: CopyTree, copy: NamedCopy): Promise<StoreError> {
+async function whyMissing(tree: CopyTree, copy: NamedCopy): Promise<StoreError> {
   const isUsable = await tree.load(leafOf(copy.slot))
   const other = isUsable ? await tree.findIn(copy.slot) : undefined
   return new StoreError(other === undefined ? 'COPY_NOT_FOUND' : 'COPY_MISMATCH')
+}
+
+/**
+ * @param look what is wanted of the copy's file, or null where there is none. @throws COPY_NOT_FOUND, COPY_MISMATCH
+ */
+export async function findCopy<T>(
+  tree: CopyTree,
+  copy: NamedCopy,
+  look: (path: string) => Promise<T | null>,
+): Promise<T> {
+  const leaf = leafOf(copy.slot)
+  const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
+  const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
+  if (found === null) throw await whyMissing(tree, copy)
+  return found
 }
