@@ -92,9 +92,14 @@ export class SmallDisk implements AsyncDisposable {
     }
   }
 
-  /** Puts the last copy in its place. Nobody may use the disk. */
+  /** Puts the last copy in its place. Nobody may write to the disk; a manager's reads of it end soon. */
   async becomeCopy(): Promise<void> {
-    await this.unmount()
+    await waitUntil('nobody has a file of the disk open', () =>
+      this.unmount().then(
+        () => true,
+        (error: Error) => error.message,
+      ),
+    )
     await rename(`${this.#image}.copy`, this.#image)
     await this.mount()
   }

@@ -14,7 +14,8 @@ const hooks = {
     handles.sync = handles.datasync = async () => undefined
     await file.close()
     const pretend = (/** @type {number} */ _file, /** @type {(error: null) => void} */ done) => setImmediate(done, null)
-    Object.assign(fs, { fsync: pretend, fdatasync: pretend })
+    const nothing = () => undefined
+    Object.assign(fs, { fsync: pretend, fdatasync: pretend, fsyncSync: nothing, fdatasyncSync: nothing })
     syncBuiltinESMExports()
   },
   /** Stands still for so many milliseconds: nothing is read, no timer fires. */

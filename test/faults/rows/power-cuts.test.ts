@@ -96,16 +96,16 @@ test(
     const running = FaultLoad.start({ urls: cluster.urls, seed: runSeed.fork('sync-nothing'), ...load })
     try {
       await running.isServed(100)
-      await cutDataDisk(cluster, disk)
-      await running.isServed(5)
     } finally {
+      // What a load would write after the cut is no longer at stake, and would be most of it.
       await running.end()
     }
+    await cutDataDisk(cluster, disk)
     await cluster.heal()
     using client = new LightClient()
     const kept = [...judgeHistory(running.history.operations)].filter(([, mayHold]) => !mayHold.has(null))
     const statuses = await Promise.all(kept.map(([name]) => client.download(cluster.cluster.url, name)))
-    expect(statuses.filter(({ status }) => status !== 200).length).toBeGreaterThan(0)
+    expect(statuses.filter(({ status }) => status !== 200).length).toBeGreaterThan(kept.length / 2)
   },
   RUN_DEADLINE_MS,
 )
