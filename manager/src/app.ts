@@ -48,7 +48,10 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
   const clusterId = await readClusterId(database)
   const managerId = randomBytes(8).toString('hex')
   let place: WorkerPlace | null = null
-  const registry = new FileServerRegistry(settings.activeWithinMs, () => place?.noteFileServers())
+  const registry = new FileServerRegistry(settings.activeWithinMs, {
+    onChange: () => place?.noteFileServers(),
+    evenWithin: settings.rebalanceThreshold,
+  })
   const records = new FileRecords(model)
   const replicas = new ReplicaRecords(model)
 

@@ -58,7 +58,8 @@ function isDotSegment(segment: string): boolean {
 }
 
 function isShortEnough(text: string): boolean {
-  // A character of UTF-16 has at least a byte of UTF-8, so what is longer need not be encoded to be refused.
+  // A unit of UTF-16 has one to three bytes of UTF-8: most names need not be encoded to be judged.
+  if (text.length * 3 <= MAX_FILE_NAME_BYTES) return true
   return text.length <= MAX_FILE_NAME_BYTES && new TextEncoder().encode(text).length <= MAX_FILE_NAME_BYTES
 }
 

@@ -29,7 +29,7 @@ export class Base64Decoder {
   }
 
   #decode(text: Buffer): Buffer {
-    const paddingCount = text.at(-1) !== PADDING ? 0 : text.at(-2) !== PADDING ? 1 : 2
+    const paddingCount = text[text.length - 1] !== PADDING ? 0 : text[text.length - 2] !== PADDING ? 1 : 2
     const expectedLength = (text.length / 4) * 3 - paddingCount
     if (this.#room.length < expectedLength) this.#room = Buffer.allocUnsafe(expectedLength)
     let length = 0

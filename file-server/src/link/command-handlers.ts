@@ -31,8 +31,9 @@ const groupedHandlers: Readonly<Record<GroupedCommand, GroupedHandler>> = {
   'upload-file': async ({ uploads }, value, bytes) => {
     const command = parseWire(wireSchemas.uploadFile, value)
     const startedAt = performance.now()
-    const { partDigests, ...copy } = await uploads.storeInline(command, bytesOf(bytes))
-    return { result: { copy, workMs: performance.now() - startedAt }, bytes: partDigests }
+    const { copyId, slot, sizeBytes, sha256, partDigests } = await uploads.storeInline(command, bytesOf(bytes))
+    const copy = { copyId, slot, sizeBytes, sha256 }
+    return { result: { copy, workMs: Math.round(performance.now() - startedAt) }, bytes: partDigests }
   },
 
   'download-file': async ({ store }, value) => {

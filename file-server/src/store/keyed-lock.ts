@@ -4,7 +4,7 @@ export class KeyedLock<Key> {
 
   async run<T>(key: Key, work: () => Promise<T>): Promise<T> {
     const before = this.#tails.get(key)
-    const running = Promise.allSettled([before]).then(work)
+    const running = (before === undefined ? Promise.resolve() : Promise.allSettled([before])).then(work)
     this.#tails.set(key, running)
     try {
       return await running

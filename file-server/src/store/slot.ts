@@ -45,8 +45,12 @@ export function directoryPath(depth: number, prefix: number): string {
   return depth === 0 ? '' : [...prefix.toString(SLOT_RADIX).padStart(depth, '0')].join('/')
 }
 
+/** Copies are placed leaf by leaf, so the last answer is mostly the next one too. */
+let lastLeaf = { leaf: -1, path: '' }
+
 export function leafPath(leaf: Leaf): string {
-  return directoryPath(LEAF_DEPTH, leaf)
+  if (lastLeaf.leaf !== leaf) lastLeaf = { leaf, path: directoryPath(LEAF_DEPTH, leaf) }
+  return lastLeaf.path
 }
 
 /** The digit that a directory's name or the first character of another name stands for, or null. */

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { MongoInstance } from 'mongodb-memory-server-core'
 import type { ProcessEnd, RunningProcess } from '../processes/running-process.ts'
 import type { MongodBinary } from './mongod-binary.ts'
@@ -16,8 +17,27 @@ export interface MongodOptions {
 /** Recovery after a kill replays the journal before mongod listens. */
 const LAUNCH_DEADLINE_MS = 120_000
 
+const GIB = 1024 ** 3
+const CACHE_SHARE = 1 / 16
+/** MongoDB takes no less. */
+const LEAST_CACHE_GB = 0.25
+/** Beyond it the system's own cache does as well. */
+const MOST_CACHE_GB = 4
+
+/** @param memoryBytes of the machine. @returns GiB, for `--wiredTigerCacheSizeGB` */
+export function cacheSizeGb(memoryBytes: number): number {
+  const share = (memoryBytes / GIB) * CACHE_SHARE
+  return Number(Math.min(MOST_CACHE_GB, Math.max(LEAST_CACHE_GB, share)).toFixed(2))
+}
+
+/** What there is for us: of the machine, or of the container. */
+export function memoryBytes(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(totalmem(), limit) : totalmem()
+}
+
 /** An embedded mongod is a guest: half of the machine's memory and a growing diagnostic.data are not for it. */
-const modesty = ['--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '256', '--nounixsocket']
+const modesty = ['--wiredTigerCacheSizeGB', `${cacheSizeGb(memoryBytes())}`, '--oplogSize', '256', '--nounixsocket']
 const parameters = ['diagnosticDataCollectionEnabled=false'].flatMap((parameter) => ['--setParameter', parameter])
 
 /**

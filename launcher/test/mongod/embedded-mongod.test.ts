@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddedMongod, startEmbeddedMongod } from '@holdfast/launcher/mongod/embedded-mongod'
 import { choosePort } from '@holdfast/launcher/mongod/free-port'
-import { startMongodProcess } from '@holdfast/launcher/mongod/mongod-process'
+import { cacheSizeGb, memoryBytes, startMongodProcess } from '@holdfast/launcher/mongod/mongod-process'
 import { writeMongodRecord } from '@holdfast/launcher/mongod/mongod-record'
 import type { RunningProcess } from '@holdfast/launcher/processes/running-process'
 import { MongoClient } from 'mongodb'
@@ -138,13 +138,17 @@ describe('the embedded MongoDB', () => {
     }
   })
 
-  test('listens on loopback only, uses half a gigabyte, and collects no diagnostic data', async () => {
+  test('caches in a sixteenth of the memory, within bounds', () => {
+    expect([1, 8, 24, 512].map((gib) => cacheSizeGb(gib * 1024 ** 3))).toEqual([0.25, 0.5, 1.5, 4])
+  })
+
+  test('listens on loopback only, takes a sixteenth of the memory, and collects no diagnostic data', async () => {
     const mongod = await start()
     const options = await withClient(mongod.urlOf(''), (client) => client.db('admin').command({ getCmdLineOpts: 1 }))
     expect(options.parsed).toMatchObject({
       net: { bindIp: '127.0.0.1' },
       setParameter: { diagnosticDataCollectionEnabled: 'false' },
-      storage: { engine: 'wiredTiger', wiredTiger: { engineConfig: { cacheSizeGB: 0.5 } } },
+      storage: { engine: 'wiredTiger', wiredTiger: { engineConfig: { cacheSizeGB: cacheSizeGb(memoryBytes()) } } },
     })
   })
 

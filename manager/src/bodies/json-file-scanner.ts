@@ -12,9 +12,12 @@ const BYTE_ORDER_MARK = /^\ufeff/
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
-const OPENING = new Set([0x7b, 0x5b])
-const CLOSING = new Set([0x7d, 0x5d])
 const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d])
+
+/** `{` and `[`. */
+const isOpening = (byte: number): boolean => byte === 0x7b || byte === 0x5b
+/** `}` and `]`. */
+const isClosing = (byte: number): boolean => byte === 0x7d || byte === 0x5d
 
 /**
  * Scans `{ "filename": …, "file": base64, … }` (RFC 8259). The file's text is forwarded as it arrives; all the rest, the
@@ -33,6 +36,8 @@ export class JsonFileScanner implements BodyScanner {
   #stringStart = 0
   #stringEnd = 0
   #isNamed = false
+  /** The frame as it was judged last, and the name in it. */
+  #judged: { readonly text: string; readonly name: FileName | null } | null = null
 
   constructor(maxFileBytes: number) {
     this.#file = new JsonBase64String(maxFileBytes)
@@ -81,9 +86,9 @@ export class JsonFileScanner implements BodyScanner {
       } else if (byte === QUOTE) {
         this.#isInString = true
         this.#stringStart = offset + position
-      } else if (OPENING.has(byte)) {
+      } else if (isOpening(byte)) {
         if (++this.#depth > MAX_DEPTH) throw new StoreError('INVALID_REQUEST', 'the JSON is nested too deeply')
-      } else if (CLOSING.has(byte)) {
+      } else if (isClosing(byte)) {
         this.#depth--
       } else if (byte === COLON && this.#depth === 1) {
         this.#frame.append(chunk.subarray(start, position + 1))
@@ -96,7 +101,8 @@ export class JsonFileScanner implements BodyScanner {
   }
 
   #isFileKey(): boolean {
-    const key = parseJson(this.#frame.view(this.#stringStart, this.#stringEnd).toString())
+    const text = this.#frame.view(this.#stringStart, this.#stringEnd).toString('latin1')
+    const key = text.includes('\\') ? parseJson(text) : text.slice(1, -1)
     if (key !== 'file' && key !== 'filename') return false
     if (this.#seenKeys.has(key)) throw new StoreError('INVALID_REQUEST', `${key} is given twice`)
     this.#seenKeys.add(key)
@@ -129,12 +135,20 @@ export class JsonFileScanner implements BodyScanner {
   }
 
   #parseFrame(ending: string): FileName | null {
-    const body = parseJson(this.#frame.text().replace(BYTE_ORDER_MARK, '') + ending)
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-      throw new StoreError('INVALID_REQUEST', 'the body must be a JSON object')
-    }
-    return 'filename' in body ? parseFileName(body.filename) : null
+    const text = this.#frame.text().replace(BYTE_ORDER_MARK, '') + ending
+    // Where nothing follows the file, the whole frame is what it was taken to become.
+    if (this.#judged?.text !== text) this.#judged = { text, name: nameIn(text) }
+    return this.#judged.name
   }
+}
+
+/** @throws INVALID_REQUEST where it is not a JSON object, or the name is none */
+function nameIn(frame: string): FileName | null {
+  const body = parseJson(frame)
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new StoreError('INVALID_REQUEST', 'the body must be a JSON object')
+  }
+  return 'filename' in body ? parseFileName(body.filename) : null
 }
 
 function parseJson(text: string): unknown {

@@ -27,6 +27,14 @@ export async function openWholeFile(
 }
 
 async function readBody(request: IncomingMessage, length: number, options: RequestBytesOptions): Promise<Buffer> {
+  if (options.beforeFirstRead === undefined) {
+    // What came with the headers is there at the end of this turn: mostly all of it.
+    await null
+    if (length > 0 && !request.destroyed && request.readableLength >= length) {
+      const whole: Buffer | null = request.read()
+      if (whole !== null) return whole
+    }
+  }
   const chunks: Buffer[] = []
   let readBytes = 0
   for await (const chunk of readRequestBytes(request, options)) {

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { fileTypeFromBuffer } from 'file-type'
 import { filetypeinfo } from 'magic-bytes.js'
-import { lookup } from 'mime-types'
+import { lookup, types } from 'mime-types'
 
 const FALLBACK_TYPE = 'application/octet-stream'
 
@@ -10,9 +10,14 @@ const SNIFF_BYTES = 4_100
 /** How many of them show that there is nothing to know: every signature begins in these. */
 const QUICK_BYTES = 512
 
+/** A name of random digits is not worth a search in the table, which would have to keep it for that. */
+const LONGEST_ENDING = Math.max(...Object.keys(types).map(({ length }) => length))
+
 /** By the name's ending, else by the first bytes, else octet-stream. @param headOf gives as many of them, or all there are */
 export async function contentTypeOf(name: string, headOf: (length: number) => Buffer): Promise<string> {
-  const byName = lookup(name.slice(name.lastIndexOf('/') + 1))
+  const base = name.slice(name.lastIndexOf('/') + 1)
+  const mayBeNamed = base.length - base.lastIndexOf('.') - 1 <= LONGEST_ENDING
+  const byName = mayBeNamed && lookup(base)
   if (byName !== false) return withCharset(byName)
   const quick = headOf(QUICK_BYTES)
   if (quick.length === 0) return FALLBACK_TYPE

@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto'
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
+import { type CopyId, type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
@@ -15,7 +14,10 @@ import { type CopyOrder, storeCopy } from '../storage/store-copy.ts'
 import { contentTypeOf } from './content-type.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
+import { RandomDigits } from './random-digits.ts'
 import { SentBytes } from './sent-bytes.ts'
+
+const randomDigits = new RandomDigits(8)
 
 /** File-servers that are tried for bytes that are still in memory. */
 const MAX_ATTEMPTS = 3
@@ -36,9 +38,11 @@ interface Stored {
   readonly copy: StoredCopy
 }
 
-interface Named {
+interface Placed {
   readonly stored: Stored
   readonly name: FileName
+  /** The first bytes of the body's file, in its encoding. */
+  readonly head: Buffer
 }
 
 /**
@@ -47,10 +51,9 @@ interface Named {
  */
 export async function uploadFile(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<FileRecord> {
   const { encoding, whole } = file
-  const { stored, name, head } =
-    whole === undefined
-      ? await storeBytes(parts, file, context)
-      : { ...(await storeHead(parts, { encoding, ...whole }, context)), head: whole.bytes }
+  const { stored, name, head } = await (whole === undefined
+    ? storeBytes(parts, file, context)
+    : storeHead(parts, encoding, whole, context))
   const headOf = (length: number) => (encoding === 'base64' ? decodeHead(head, length) : head.subarray(0, length))
   const record = recordOf(stored, name, await contentTypeOf(name, headOf))
   await failpoint?.('manager.before-insert')
@@ -65,18 +68,12 @@ export async function uploadFile(parts: UploadParts, file: IncomingFile, context
   return record
 }
 
-async function storeBytes(
-  parts: UploadParts,
-  file: IncomingFile,
-  context: UploadContext,
-): Promise<Named & { head: Buffer }> {
+async function storeBytes(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<Placed> {
   const sent = new SentBytes(file.bytes)
   try {
     const head = await sent.readHead(INLINE_MAX_BYTES)
-    const named = sent.isComplete
-      ? await storeHead(parts, { encoding: file.encoding, name: await file.finish(), bytes: head }, context)
-      : await storeRest(parts, file, sent, context)
-    return { ...named, head }
+    if (!sent.isComplete) return await storeRest(parts, file, { sent, head }, context)
+    return await storeHead(parts, file.encoding, { name: await file.finish(), bytes: head }, context)
   } finally {
     await sent.close()
   }
@@ -85,19 +82,21 @@ async function storeBytes(
 /** A small file: its whole body is known to be right before a byte is stored, and another file-server can take it. */
 async function storeHead(
   { registry }: UploadParts,
-  { encoding, name, bytes }: { encoding: Encoding; name: FileName; bytes: Buffer },
+  encoding: Encoding,
+  { name, bytes }: { readonly name: FileName; readonly bytes: Buffer },
   context: UploadContext,
-): Promise<Named> {
+): Promise<Placed> {
   const sizeBytes = encoding === 'base64' ? sizeOfBase64(bytes.length, paddingOf(bytes)) : bytes.length
   const tried: ServerId[] = []
   for (;;) {
     using place = registry.reserve({ sizeBytes, exclude: tried })
     const { link } = place
-    const { fileId, order } = newOrder({ encoding, sizeBytes, sha256: null, requestId: context.requestId })
+    const { fileId, copyId } = newIds()
+    const order: CopyOrder = { copyId, encoding, sizeBytes, sha256: null, requestId: context.requestId }
     try {
       const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)
       registry.count(link.id, 1)
-      return { name, stored: { fileId, link, copy } }
+      return { name, stored: { fileId, link, copy }, head: bytes }
     } catch (error) {
       tried.push(link.id)
       const isHopeless = context.signal.aborted || hasErrorName(error, 'INVALID_REQUEST')
@@ -110,13 +109,14 @@ async function storeHead(
 async function storeRest(
   { registry, records }: UploadParts,
   file: IncomingFile,
-  sent: SentBytes,
+  { sent, head }: { readonly sent: SentBytes; readonly head: Buffer },
   context: UploadContext,
-): Promise<Named> {
+): Promise<Placed> {
   const { requestId } = context
   if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) throw new StoreError('FILE_EXISTS')
   using place = registry.reserve({ sizeBytes: sent.readBytes })
-  const { fileId, order } = newOrder({ encoding: file.encoding, sizeBytes: null, sha256: null, requestId })
+  const { fileId, copyId } = newIds()
+  const order: CopyOrder = { copyId, encoding: file.encoding, sizeBytes: null, sha256: null, requestId }
   let name: FileName | undefined
   const chunks = sent.all(async () => {
     name = await file.finish()
@@ -130,18 +130,12 @@ async function storeRest(
     removeLater(registry, stored, requestId)
     throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
   }
-  return { name, stored }
+  return { name, stored, head }
 }
 
-function newOrder(order: Omit<CopyOrder, 'copyId'>): { fileId: Types.ObjectId; order: CopyOrder } {
+function newIds(): { fileId: Types.ObjectId; copyId: CopyId } {
   const fileId = new Types.ObjectId()
-  const copyId = makeCopyId(
-    fileId.toHexString() as FileId,
-    randomInt(2 ** 32)
-      .toString(16)
-      .padStart(8, '0'),
-  )
-  return { fileId, order: { ...order, copyId } }
+  return { fileId, copyId: makeCopyId(fileId.toHexString() as FileId, randomDigits.next()) }
 }
 
 function recordOf({ fileId, link, copy }: Stored, name: FileName, contentType: string): FileRecord {

@@ -4,6 +4,10 @@ import type { Heartbeat } from '@holdfast/shared/wire/events'
 import { chooseServers, type PlacementWish, type ServerView } from './choose-servers.ts'
 import type { FileServerLink } from './file-server-link.ts'
 
+/** What is placed together, at most: more is worth the work of two file-servers. */
+const TOGETHER_MAX_COUNT = 64
+const TOGETHER_MAX_BYTES = 256 * 1024
+
 /** What this manager knows of a file-server beyond its last heartbeat. */
 interface Account {
   /** Files by the records, used until the file-server has counted for itself. */
@@ -15,8 +19,37 @@ interface Account {
 }
 
 /** A place on a file-server, taken while a copy is on its way to it. */
-export interface Reservation extends Disposable {
+export class Reservation implements Disposable {
   readonly link: FileServerLink
+  readonly #account: Account
+  readonly #sizeBytes: number
+
+  constructor(link: FileServerLink, account: Account, sizeBytes: number) {
+    this.link = link
+    this.#account = account
+    this.#sizeBytes = sizeBytes
+    account.inFlightCount++
+    account.inFlightBytes += sizeBytes
+  }
+
+  [Symbol.dispose](): void {
+    this.#account.inFlightCount--
+    this.#account.inFlightBytes -= this.#sizeBytes
+  }
+}
+
+/** The choice for the copies of one turn of the event loop. */
+interface TurnChoice {
+  readonly link: FileServerLink
+  count: number
+  bytes: number
+}
+
+export interface RegistryOptions {
+  /** Called when a file-server has come or gone. */
+  readonly onChange?: () => void
+  /** So many files between two file-servers are nothing that upkeep would even out. */
+  readonly evenWithin?: number
 }
 
 /** The file-servers connected to this manager, and the counts that placement goes by. */
@@ -24,12 +57,17 @@ export class FileServerRegistry {
   readonly #links = new Map<ServerId, FileServerLink>()
   readonly #accounts = new Map<ServerId, Account>()
   readonly #activeWithinMs: number
-  /** Called when a file-server has come or gone. */
   readonly #onChange: () => void
+  readonly #maxTogether: number
+  #turn: TurnChoice | null = null
 
-  constructor(activeWithinMs: number, onChange: () => void = () => undefined) {
+  constructor(
+    activeWithinMs: number,
+    { onChange = () => undefined, evenWithin = TOGETHER_MAX_COUNT }: RegistryOptions = {},
+  ) {
     this.#activeWithinMs = activeWithinMs
     this.#onChange = onChange
+    this.#maxTogether = Math.max(1, Math.min(TOGETHER_MAX_COUNT, evenWithin))
   }
 
   get links(): readonly FileServerLink[] {
@@ -97,10 +135,13 @@ export class FileServerRegistry {
   }
 
   /**
-   * Chooses a file-server for a copy and takes the place on it.
+   * Chooses a file-server for a copy and takes the place on it. Small copies of one turn of the event loop go to the same
+   * one: they share its messages and its sync, which is most of their cost; the next turn goes to whoever has the fewest then.
    * @throws SERVERS_UNAVAILABLE where none is active, INSUFFICIENT_STORAGE where all active ones are full
    */
   reserve(wish: Omit<PlacementWish, 'count'>): Reservation {
+    const together = this.#joinTurn(wish)
+    if (together !== null) return this.reserveOn(together, wish.sizeBytes)
     const views = this.views()
     const [id] = chooseServers(views, { ...wish, count: 1 })
     const link = id === undefined ? undefined : this.#links.get(id)
@@ -108,25 +149,37 @@ export class FileServerRegistry {
       const others = views.filter((view) => view.isActive && !wish.exclude?.includes(view.id))
       throw new StoreError(others.length > 0 ? 'INSUFFICIENT_STORAGE' : 'SERVERS_UNAVAILABLE')
     }
+    if (wish.sizeBytes <= TOGETHER_MAX_BYTES) this.#beginTurn(link, wish.sizeBytes)
     return this.reserveOn(link, wish.sizeBytes)
   }
 
   reserveOn(link: FileServerLink, sizeBytes: number): Reservation {
-    const account = this.#accountOf(link.id)
-    account.inFlightCount++
-    account.inFlightBytes += sizeBytes
-    return {
-      link,
-      [Symbol.dispose]: () => {
-        account.inFlightCount--
-        account.inFlightBytes -= sizeBytes
-      },
-    }
+    return new Reservation(link, this.#accountOf(link.id), sizeBytes)
   }
 
   /** @param change +1 for a copy that a file-server acknowledged, -1 for one it deleted. */
   count(id: ServerId, change: 1 | -1): void {
     this.#accountOf(id).changeCount += change
+  }
+
+  #beginTurn(link: FileServerLink, bytes: number): void {
+    if (this.#turn === null)
+      setImmediate(() => {
+        this.#turn = null
+      })
+    this.#turn = { link, count: 1, bytes }
+  }
+
+  #joinTurn({ sizeBytes, exclude }: Omit<PlacementWish, 'count'>): FileServerLink | null {
+    const turn = this.#turn
+    if (turn === null || exclude?.includes(turn.link.id) === true) return null
+    if (turn.count >= this.#maxTogether || turn.bytes + sizeBytes > TOGETHER_MAX_BYTES) return null
+    const { heartbeat, id } = turn.link
+    const room = heartbeat.freeBytes - this.#accountOf(id).inFlightBytes
+    if (!turn.link.isConnected || !heartbeat.isWritable || room < sizeBytes) return null
+    turn.count += 1
+    turn.bytes += sizeBytes
+    return turn.link
   }
 
   #accountOf(id: ServerId): Account {

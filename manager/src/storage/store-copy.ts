@@ -84,7 +84,8 @@ async function storeInline(
     const ack = await link.callGrouped('upload-file', command, bytes, STORE_DEADLINE_MS)
     const { copy, workMs } = parseAck(wireSchemas.uploadAck, ack.result)
     linkDelayMs = performance.now() - sentAt - workMs
-    return { ...copy, partDigests: ack.bytes ?? NO_DIGESTS }
+    const { copyId, slot, sizeBytes, sha256 } = copy
+    return { copyId, slot, sizeBytes, sha256, partDigests: ack.bytes ?? NO_DIGESTS }
   } finally {
     link.outbound.release(bytes.length, linkDelayMs)
   }

@@ -1,5 +1,6 @@
 import type { Heartbeat } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
+import { FileServerRegistry, type Reservation } from '../../src/storage/registry.ts'
 import { aHeartbeat, linkOf, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
 
 const { start } = useSocketServer()
@@ -38,13 +39,65 @@ test('a place that is taken counts until it is given back, however often that is
   expect([countOf(0), registry.views()[0]?.roomBytes]).toEqual([3, 1_000])
 })
 
-test('simultaneous places go round among equal file-servers', async () => {
+/** How many one after the other are on the same file-server. */
+function runsOf(places: readonly Reservation[]): number[] {
+  const runs: number[] = []
+  for (const [index, { link }] of places.entries()) {
+    if (link === places[index - 1]?.link) runs.push((runs.pop() ?? 0) + 1)
+    else runs.push(1)
+  }
+  return runs
+}
+
+const nextTurn = () => new Promise(setImmediate)
+
+test('the places of one turn of the event loop are on one file-server, those of the next on another', async () => {
   const { registry } = await connected({}, {}, {})
-  const places = Array.from({ length: 9 }, () => registry.reserve({ sizeBytes: 1 }))
-  const perServer = registry.links.map((link) => places.filter((place) => place.link === link).length)
-  expect(perServer).toEqual([3, 3, 3])
-  for (const place of places) place[Symbol.dispose]()
+  const turns: Reservation[][] = []
+  for (let turn = 0; turn < 6; turn++) {
+    turns.push(Array.from({ length: 5 }, () => registry.reserve({ sizeBytes: 4_096 })))
+    await nextTurn()
+  }
+  expect(turns.map((places) => new Set(places.map(({ link }) => link)).size)).toEqual([1, 1, 1, 1, 1, 1])
+  const perServer = registry.links.map((link) => turns.flat().filter((place) => place.link === link).length)
+  expect(perServer).toEqual([10, 10, 10])
+  for (const place of turns.flat()) place[Symbol.dispose]()
   expect(registry.views().map((view) => view.fileCount)).toEqual([3, 3, 3])
+})
+
+test.each([
+  ['more than 64', 1, [64, 64, 64, 8]],
+  ['more than 256 KiB', 60_000, Array.from({ length: 50 }, () => 4)],
+  ['large ones', 300_000, Array.from({ length: 200 }, () => 1)],
+])('of %s in one turn only so many go together', async (_what, sizeBytes, expected) => {
+  const { registry } = await connected({}, {})
+  const places = Array.from({ length: 200 }, () => registry.reserve({ sizeBytes }))
+  expect(runsOf(places)).toEqual(expected)
+})
+
+test('no more go together than upkeep takes for even', async () => {
+  const { registry } = await connected({}, {}, {})
+  const [one, other] = registry.links
+  if (one === undefined || other === undefined) throw new Error('no links')
+  const even = new FileServerRegistry(15_000, { evenWithin: 3 })
+  even.add(one, 0)
+  even.add(other, 0)
+  const places = Array.from({ length: 8 }, () => even.reserve({ sizeBytes: 1 }))
+  expect(runsOf(places)).toEqual([3, 3, 2])
+})
+
+test('within a turn nothing is placed where it failed, where there is no room, or where nobody is connected any more', async () => {
+  const { registry } = await connected({ freeBytes: 10_000 }, { freeBytes: 9_000 })
+  const first = registry.reserve({ sizeBytes: 4_000 })
+  expect(registry.reserve({ sizeBytes: 4_000 }).link).toBe(first.link)
+  expect(registry.reserve({ sizeBytes: 4_000 }).link).not.toBe(first.link)
+  await nextTurn()
+  const again = registry.reserve({ sizeBytes: 1 })
+  expect(registry.reserve({ sizeBytes: 1, exclude: [again.link.id] }).link).not.toBe(again.link)
+  await nextTurn()
+  const lost = registry.reserve({ sizeBytes: 1 })
+  lost.link.disconnect()
+  expect(registry.reserve({ sizeBytes: 1 }).link).not.toBe(lost.link)
 })
 
 test('what was stored and deleted counts at once, and not twice when the heartbeat tells it', async () => {
