@@ -1,3 +1,4 @@
+import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
 const PADDING = 0x3d
@@ -25,26 +26,48 @@ export class Base64Decoder {
 
   /** @throws INVALID_REQUEST where the text ended within a group. */
   finish(): void {
-    if (this.#rest.length > 0) throw invalid('its length is not a multiple of 4')
+    if (this.#rest.length > 0) throw cut()
   }
 
   #decode(text: Buffer): Buffer {
-    const paddingCount = text[text.length - 1] !== PADDING ? 0 : text[text.length - 2] !== PADDING ? 1 : 2
-    const expectedLength = (text.length / 4) * 3 - paddingCount
+    const paddingCount = paddingOf(text)
+    const expectedLength = decodedLength(text.length, paddingCount)
     if (this.#room.length < expectedLength) this.#room = Buffer.allocUnsafe(expectedLength)
-    let length = 0
-    for (let from = 0; from < text.length; from += STRING_BYTES)
-      length += this.#room.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
-    // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
-    if (length !== expectedLength || text.includes('-') || text.includes('_'))
-      throw invalid('it holds a character outside the alphabet, or padding before the end')
-    if (paddingCount > 0) {
-      this.#isPadded = true
-      const last = ALPHABET.indexOf(String.fromCharCode(text.at(-1 - paddingCount) ?? PADDING))
-      if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
-    }
-    return this.#room.subarray(0, length)
+    if (paddingCount > 0) this.#isPadded = true
+    return decodeInto(this.#room, text, paddingCount)
   }
+}
+
+/** A whole text at once. @throws INVALID_REQUEST */
+export function decodeBase64(bytes: Uint8Array): Buffer {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (text.length % 4 !== 0) throw cut()
+  const paddingCount = paddingOf(text)
+  return decodeInto(Buffer.allocUnsafe(decodedLength(text.length, paddingCount)), text, paddingCount)
+}
+
+function paddingOf(text: Buffer): number {
+  if (text[text.length - 1] !== PADDING) return 0
+  return text[text.length - 2] === PADDING ? 2 : 1
+}
+
+/** @param text whole groups. @param room large enough. @throws INVALID_REQUEST */
+function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
+  let length = 0
+  for (let from = 0; from < text.length; from += STRING_BYTES)
+    length += room.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
+  // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
+  if (length !== decodedLength(text.length, paddingCount) || text.includes('-') || text.includes('_'))
+    throw invalid('it holds a character outside the alphabet, or padding before the end')
+  if (paddingCount > 0) {
+    const last = ALPHABET.indexOf(String.fromCharCode(text[text.length - 1 - paddingCount] ?? PADDING))
+    if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
+  }
+  return room.subarray(0, length)
+}
+
+function cut(): StoreError {
+  return invalid('its length is not a multiple of 4')
 }
 
 function invalid(reason: string): StoreError {

@@ -2,7 +2,7 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
-import { Base64Decoder } from '../decode/base64-decoder.ts'
+import { decodeBase64 } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'
@@ -120,7 +120,7 @@ export class Uploads {
   }
 
   async #writeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
-    const decoded = command.encoding === 'base64' ? decodeWhole(bytes) : bytes
+    const decoded = command.encoding === 'base64' ? decodeBase64(bytes) : bytes
     return this.#store.storeCopy(command.copyId, decoded, command.sha256)
   }
 
@@ -159,11 +159,4 @@ function outcomeOf(upload: Upload, copyId: CopyId): Promise<StoredCopy> {
     default:
       return upload satisfies never
   }
-}
-
-function decodeWhole(text: Uint8Array): Buffer {
-  const decoder = new Base64Decoder()
-  const bytes = decoder.write(text)
-  decoder.finish()
-  return bytes
 }

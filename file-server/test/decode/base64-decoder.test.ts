@@ -1,7 +1,7 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import { array, assert, nat, property, string, stringMatching, tuple, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Base64Decoder } from '../../src/decode/base64-decoder.ts'
+import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
 
 /** More than the decoder takes as one string. */
 const LONG = 98_304
@@ -12,6 +12,9 @@ function decode(pieces: readonly Uint8Array[]): Buffer {
   decoder.finish()
   return bytes
 }
+
+/** In one piece, by either way. */
+const bothWays = (text: Buffer) => [() => decode([text]), () => decodeBase64(text)]
 
 function cut(text: Buffer, cuts: readonly number[]): Buffer[] {
   const ends = [...cuts.map((position) => position % (text.length + 1)), text.length].sort((a, b) => a - b)
@@ -24,9 +27,10 @@ const isCanonical = (text: string): boolean =>
 
 function expectSameVerdict(text: string, cuts: readonly number[]): void {
   const input = Buffer.from(text, 'utf8')
-  if (isCanonical(text)) expect(decode(cut(input, cuts))).toEqual(Buffer.from(text, 'base64'))
-  else
-    expect(() => decode(cut(input, cuts))).toThrow(expect.toSatisfy((error) => hasErrorName(error, 'INVALID_REQUEST')))
+  for (const decodeIt of [() => decode(cut(input, cuts)), () => decodeBase64(input)]) {
+    if (isCanonical(text)) expect(decodeIt()).toEqual(Buffer.from(text, 'base64'))
+    else expect(decodeIt).toThrow(expect.toSatisfy((error) => hasErrorName(error, 'INVALID_REQUEST')))
+  }
 }
 
 describe('Base64Decoder', () => {
@@ -35,6 +39,7 @@ describe('Base64Decoder', () => {
       property(uint8Array({ maxLength: 200 }), array(nat(300), { maxLength: 10 }), (bytes, cuts) => {
         const text = Buffer.from(Buffer.from(bytes).toString('base64'))
         expect(decode(cut(text, cuts))).toEqual(Buffer.from(bytes))
+        expect(decodeBase64(text)).toEqual(Buffer.from(bytes))
       }),
     )
   })
@@ -52,6 +57,7 @@ describe('Base64Decoder', () => {
     const bytes = Buffer.from(Array.from({ length: 150_001 }, (_, index) => (index * 7 + (index >> 8)) % 256))
     const text = Buffer.from(bytes.toString('base64'))
     expect(decode([text])).toEqual(bytes)
+    expect(decodeBase64(text)).toEqual(bytes)
     expect(decode(cut(text, [32_767, 65_538, 100_000]))).toEqual(bytes)
   })
 
@@ -59,7 +65,7 @@ describe('Base64Decoder', () => {
     for (const at of [32_764, 32_767, 32_768, 32_771, 65_535, 65_536]) {
       const text = Buffer.alloc(LONG, 'QUJD')
       text.write('=', at)
-      expect(() => decode([text])).toThrow('Invalid request')
+      for (const way of bothWays(text)) expect(way).toThrow('Invalid request')
     }
   })
 
@@ -71,7 +77,7 @@ describe('Base64Decoder', () => {
         text.write(wrong[index] ?? '', at, 'latin1')
         // A single '=' in the last place is a legal ending of the group.
         if (wrong[index] === '=' && at === LONG - 1) return
-        expect(() => decode([text])).toThrow('Invalid request')
+        for (const way of bothWays(text)) expect(way).toThrow('Invalid request')
       }),
     )
   })
@@ -84,9 +90,9 @@ describe('Base64Decoder', () => {
     ['Q===', 'outside the alphabet, or padding before the end'],
     ['QUJ-', 'outside the alphabet, or padding before the end'],
   ])('refuses %s with its reason', (text, reason) => {
-    expect(() => decode([Buffer.from(text)])).toThrow(
-      expect.toSatisfy((error) => error instanceof Error && 'detail' in error && String(error.detail).includes(reason)),
-    )
+    const isRight = (error: unknown) =>
+      error instanceof Error && 'detail' in error && String(error.detail).includes(reason)
+    for (const way of bothWays(Buffer.from(text))) expect(way).toThrow(expect.toSatisfy(isRight))
   })
 
   it('refuses anything after the padding, in a later piece too', () => {
@@ -97,7 +103,7 @@ describe('Base64Decoder', () => {
 
   it('takes nothing at all for an empty file', () => {
     expect(decode([])).toHaveLength(0)
-    expect(decode([Buffer.alloc(0)])).toHaveLength(0)
+    for (const way of bothWays(Buffer.alloc(0))) expect(way()).toHaveLength(0)
   })
 
   it('keeps no reference to the piece it was given', () => {
