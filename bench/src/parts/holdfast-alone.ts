@@ -32,31 +32,30 @@ export async function measureServers(start: StartSystem, plan: Plan, report: (li
   return cells
 }
 
-/** The same operations on one system as its files grow. */
+/** The same operations on systems with few files and many, round about, so that a machine that gets slower shows as nothing else. */
 export async function measureGrowth(start: StartSystem, plan: Plan, report: (line: string) => void): Promise<Measured> {
-  const system = await start('growth', 3)
-  await warmUp([system], plan)
+  const systems: System[] = []
+  for (const count of plan.fileCounts) systems.push(await start(`for ${count} files`, 3))
+  await warmUp(systems, plan)
   const fills: Fill[] = []
-  const samples = operations.map((): Record<string, Cell['samples'][string]> => ({}))
-  const base = { sizeBytes: plan.smallBytes, clients: plan.clients }
-  for (const wantedCount of plan.fileCounts) {
+  const labels = new Map<string, string>()
+  for (const [index, system] of systems.entries()) {
+    const wantedCount = plan.fileCounts[index] ?? 0
     report(`filling up to ${wantedCount.toLocaleString('en')} files`)
     // Downloads take from the files of this fill.
     system.forgetStored(plan.smallBytes)
     const fill = await system.fill(plan.smallBytes, Math.max(plan.storedCount, wantedCount - system.fileCount))
     fills.push(fill)
-    const label = `${Math.round(fill.fileCount / 1_000).toLocaleString('en')},000 files`
-    report(`${operations.join(' and ')} with ${label}; filling took ${fill.seconds.toFixed(0)} s`)
-    for (const [index, operation] of operations.entries()) {
-      const cell = await measureCell('growth', [system], plan.rounds, { ...base, operation, maxMs: plan.sliceMs })
-      Object.assign(samples[index] ?? {}, { [label]: cell.samples[system.name] ?? [] })
-    }
+    labels.set(system.name, `${Math.round(fill.fileCount / 1_000).toLocaleString('en')},000 files`)
+    report(`filling took ${fill.seconds.toFixed(0)} s`)
   }
-  const cells = operations.map((operation, index) => ({
-    part: 'growth',
-    operation,
-    ...base,
-    samples: samples[index] ?? {},
-  }))
+  const cells: Cell[] = []
+  for (const operation of operations) {
+    report(`${operation} with ${[...labels.values()].join(', ')}`)
+    const slice = { operation, sizeBytes: plan.smallBytes, clients: plan.clients, maxMs: plan.sliceMs }
+    const cell = await measureCell('growth', systems, plan.rounds, slice)
+    const samples = Object.entries(cell.samples).map(([name, ofSystem]) => [labels.get(name) ?? name, ofSystem])
+    cells.push({ ...cell, samples: Object.fromEntries(samples) })
+  }
   return { cells, fills }
 }
