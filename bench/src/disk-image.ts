@@ -10,8 +10,8 @@ const IMAGE_SIZE = '48G'
 
 /**
  * A disk of the run's own: ext4 as `mkfs.ext4` makes it, in a file. So every run begins with the same disk, whatever the
- * machine's own is (some have no journal, and what was deleted lately slows down what is created). The loop device itself makes a sync about
- * twice as dear, which favours whoever shares syncs. Needs root.
+ * machine's own is (some have no journal, and what was deleted lately slows down what is created). The loop device itself
+ * makes a sync about twice as dear, which favours whoever shares syncs. Needs root.
  */
 export class DiskImage implements Disposable {
   /** Where it is mounted. */

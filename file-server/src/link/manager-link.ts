@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Logger } from '@holdfast/shared/node/logger'
@@ -13,6 +13,7 @@ import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@
 import { io, type Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
+import { CommandAcks } from './command-acks.ts'
 import { commandHandlers, handleGrouped } from './command-handlers.ts'
 import type { DataPort } from './data-port.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
@@ -92,11 +93,12 @@ export class ManagerLink {
       if (wasWelcome) this.#log.warn({ reason }, 'manager disconnected')
       this.#dialAgain(reason)
     })
-    this.#answer('challenge', async (value) => this.#prove(parseWire(wireSchemas.challenge, value)))
-    this.#answer('welcome', async (value) => this.#settle(parseWire(wireSchemas.welcome, value)))
+    const acks = new CommandAcks(socket, this.#log)
+    acks.answer('challenge', async (value) => this.#prove(parseWire(wireSchemas.challenge, value)))
+    acks.answer('welcome', async (value) => this.#settle(parseWire(wireSchemas.welcome, value)))
     const context = { ...parts, streams, owner: this }
     for (const [command, handle] of Object.entries(commandHandlers)) {
-      this.#answer(command, async (...args) => {
+      acks.answer(command, async (...args) => {
         if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
         return handle(context, ...args)
       })
@@ -106,7 +108,7 @@ export class ManagerLink {
         if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
         return handleGrouped(context, command, argument, bytes)
       },
-      onRefused: (event, error) => this.#noteRefusal(event, error),
+      onRefused: (event, error) => acks.noteRefusal(event, error),
     })
     this.#dial()
   }
@@ -127,27 +129,6 @@ export class ManagerLink {
     this.#socket.removeAllListeners('disconnect')
     this.#socket.removeAllListeners('connect_error')
     this.#socket.disconnect()
-  }
-
-  /** Every handler ends in an ack, also when it throws. A message without an ack is nobody's command. */
-  #answer(event: string, handle: (...args: unknown[]) => Promise<object>): void {
-    this.#socket.on(event, (...args: unknown[]) => {
-      const ack = args.pop()
-      if (typeof ack !== 'function') return
-      handle(...args).then(
-        (result) => ack({ ok: true, ...result }),
-        (error: unknown) => {
-          this.#noteRefusal(event, error)
-          ack({ ok: false, error: toWireError(error) })
-        },
-      )
-    })
-  }
-
-  #noteRefusal(event: unknown, error: unknown): void {
-    const known = toStoreError(error)
-    if (known.name === 'INTERNAL') this.#log.error({ event, err: error }, 'command failed')
-    else this.#log.debug({ event, error: known.name, detail: known.detail }, 'command refused')
   }
 
   #hello(): Hello {

@@ -24,9 +24,9 @@ const LEAST_CACHE_GB = 0.25
 /** Beyond it the system's own cache does as well. */
 const MOST_CACHE_GB = 4
 
-/** @param memoryBytes of the machine. @returns GiB, for `--wiredTigerCacheSizeGB` */
-export function cacheSizeGb(memoryBytes: number): number {
-  const share = (memoryBytes / GIB) * CACHE_SHARE
+/** @param availableBytes of memory. @returns GiB, for `--wiredTigerCacheSizeGB` */
+export function cacheSizeGb(availableBytes: number): number {
+  const share = (availableBytes / GIB) * CACHE_SHARE
   return Number(Math.min(MOST_CACHE_GB, Math.max(LEAST_CACHE_GB, share)).toFixed(2))
 }
 

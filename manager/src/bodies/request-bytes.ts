@@ -44,6 +44,18 @@ export async function* readRequestBytes(
   }
 }
 
+/** A body of `length` bytes that came with its headers, as small ones mostly do; null where it is still to be read. */
+export async function takeArrived(
+  request: IncomingMessage,
+  length: number,
+  { beforeFirstRead }: RequestBytesOptions,
+): Promise<Buffer | null> {
+  if (beforeFirstRead !== undefined || length === 0) return null
+  // As above.
+  await null
+  return request.destroyed || request.readableLength < length ? null : request.read()
+}
+
 const requestEvents = ['readable', 'end', 'error', 'close'] as const
 
 /** Until there may be something to read, the request is over, the signal fires, or the time is up. */

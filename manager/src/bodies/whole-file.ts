@@ -4,7 +4,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/events'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
 import type { IncomingFile } from './incoming-file.ts'
-import { type RequestBytesOptions, readRequestBytes } from './request-bytes.ts'
+import { type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 
 /** Reads a body that announced `length` bytes, and scans it in one go. @throws StoreError, as `IncomingFile` does */
 export async function openWholeFile(
@@ -27,14 +27,8 @@ export async function openWholeFile(
 }
 
 async function readBody(request: IncomingMessage, length: number, options: RequestBytesOptions): Promise<Buffer> {
-  if (options.beforeFirstRead === undefined) {
-    // What came with the headers is there at the end of this turn: mostly all of it.
-    await null
-    if (length > 0 && !request.destroyed && request.readableLength >= length) {
-      const whole: Buffer | null = request.read()
-      if (whole !== null) return whole
-    }
-  }
+  const whole = await takeArrived(request, length, options)
+  if (whole !== null) return whole
   const chunks: Buffer[] = []
   let readBytes = 0
   for await (const chunk of readRequestBytes(request, options)) {

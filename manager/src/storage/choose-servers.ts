@@ -23,12 +23,12 @@ export interface PlacementWish {
 /** The active file-servers with room that hold the fewest files, at most `count`; the roomier one where they are equal. */
 export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
   return servers
-    .filter((server) => server.isActive && hasRoom(server, wish.sizeBytes) && !wish.exclude?.includes(server.id))
+    .filter((server) => canTake(server, wish))
     .sort((a, b) => a.fileCount - b.fileCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
     .slice(0, wish.count)
     .map((server) => server.id)
 }
 
-function hasRoom(server: ServerView, sizeBytes: number): boolean {
-  return server.isWritable && server.roomBytes >= sizeBytes
+export function canTake(server: ServerView, { sizeBytes, exclude }: Omit<PlacementWish, 'count'>): boolean {
+  return server.isActive && server.isWritable && server.roomBytes >= sizeBytes && !exclude?.includes(server.id)
 }

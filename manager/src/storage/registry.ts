@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Heartbeat } from '@holdfast/shared/wire/events'
-import { chooseServers, type PlacementWish, type ServerView } from './choose-servers.ts'
+import { canTake, chooseServers, type PlacementWish, type ServerView } from './choose-servers.ts'
 import type { FileServerLink } from './file-server-link.ts'
 
 /** What is placed together, at most: more is worth the work of two file-servers. */
@@ -116,17 +116,7 @@ export class FileServerRegistry {
   }
 
   views(): ServerView[] {
-    return this.links.map((link) => {
-      const account = this.#accountOf(link.id)
-      const counted = link.heartbeat.isInventoryDone ? link.heartbeat.fileCount : account.recordCount
-      return {
-        id: link.id,
-        isActive: this.isActive(link),
-        isWritable: link.heartbeat.isWritable,
-        fileCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
-        roomBytes: link.heartbeat.freeBytes - account.inFlightBytes,
-      }
-    })
+    return this.links.map((link) => this.#viewOf(link))
   }
 
   /** Whether `reserve` would find a place. */
@@ -170,16 +160,26 @@ export class FileServerRegistry {
     this.#turn = { link, count: 1, bytes }
   }
 
-  #joinTurn({ sizeBytes, exclude }: Omit<PlacementWish, 'count'>): FileServerLink | null {
+  #joinTurn(wish: Omit<PlacementWish, 'count'>): FileServerLink | null {
     const turn = this.#turn
-    if (turn === null || exclude?.includes(turn.link.id) === true) return null
-    if (turn.count >= this.#maxTogether || turn.bytes + sizeBytes > TOGETHER_MAX_BYTES) return null
-    const { heartbeat, id } = turn.link
-    const room = heartbeat.freeBytes - this.#accountOf(id).inFlightBytes
-    if (!turn.link.isConnected || !heartbeat.isWritable || room < sizeBytes) return null
+    if (turn === null || turn.count >= this.#maxTogether || turn.bytes + wish.sizeBytes > TOGETHER_MAX_BYTES)
+      return null
+    if (!canTake(this.#viewOf(turn.link), wish)) return null
     turn.count += 1
-    turn.bytes += sizeBytes
+    turn.bytes += wish.sizeBytes
     return turn.link
+  }
+
+  #viewOf(link: FileServerLink): ServerView {
+    const account = this.#accountOf(link.id)
+    const counted = link.heartbeat.isInventoryDone ? link.heartbeat.fileCount : account.recordCount
+    return {
+      id: link.id,
+      isActive: this.isActive(link),
+      isWritable: link.heartbeat.isWritable,
+      fileCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
+      roomBytes: link.heartbeat.freeBytes - account.inFlightBytes,
+    }
   }
 
   #accountOf(id: ServerId): Account {
