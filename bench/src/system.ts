@@ -60,6 +60,13 @@ export class System {
     return { fileCount: this.#fileCount, addedCount, seconds: result.seconds }
   }
 
+  /** Downloads take from all it holds, from here on. @throws where there may be files of other sizes, or gaps */
+  useAll(sizeBytes: number): void {
+    const hasOthers = [...this.#stored.keys()].some((size) => size !== sizeBytes)
+    if (hasOthers || this.#fileCount !== this.#nextNumber) throw new Error('its files are not all alike')
+    this.#stored.set(sizeBytes, { first: 0, count: this.#fileCount })
+  }
+
   /** Files that are filled in from here on are others. */
   forgetStored(sizeBytes: number): void {
     this.#stored.delete(sizeBytes)

@@ -34,9 +34,9 @@ ${result.hasImage ? `${imageText}\n\n` : ''}${sections.join('\n\n')}
 `
 }
 
-const imageText = `A disk in a file makes each sync dearer than the disk below it does, and dearest for whoever syncs every file by itself: the ratios to
-the bare server are better than on that disk. Measured once, one writer, 4 KiB written, fsynced, renamed, directory fsynced: 0.35-0.39 ms on
-a disk without a journal, 0.61-0.68 on an image on it without one, 1.18-1.26 on an image with one.`
+const imageText = `The file has all its room from the beginning and is written without the cache of the disk below it. A sync in it is still dearer than on
+that disk, and dearest for whoever syncs every file by itself. Measured once, one writer, 4 KiB written, fsynced, renamed, directory fsynced:
+0.30-0.39 ms on a disk without a journal, 0.79-1.01 on an image with one on it; it was 1.18-1.26 on one whose room was taken as it was needed.`
 
 const sideBySideText = `All in one run, in interleaved rounds, on one machine and disk, under the same load generator: bare keep-alive sockets in a
 process of its own that checks every answer and every byte. Rates, p50 and p99 are medians of the rounds; "first row is" tells how
@@ -47,7 +47,7 @@ many times as fast as this system the first one is. Uploads are JSON with base64
 - **node**: a bare Node server with default settings that decodes the same JSON, writes, fsyncs, renames, and fsyncs the directory.`
 
 const growthText =
-  'Systems of their own, measured in turn. Downloads take from all files of the last fill, neighbours far apart.'
+  'Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart.'
 
 const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
 rounds. The CPU is more reliable than a rate where a machine is busy with something else.`
