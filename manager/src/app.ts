@@ -17,7 +17,7 @@ import { readClusterId } from './mongo/cluster-identity.ts'
 import { connectDatabase } from './mongo/database.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { activeNodesRoutes } from './storage/active-nodes.routes.ts'
-import { DigestThread } from './storage/digest-thread.ts'
+import { DigestThreads } from './storage/digest-threads.ts'
 import { FileServerRegistry } from './storage/registry.ts'
 import { SocketServer } from './storage/socket-server.ts'
 import { garbageCollector } from './upkeep/collect-garbage.ts'
@@ -106,7 +106,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     { managerId, url: isWorker ? ownUrl : (publicUrl ?? (isEveryAddress(host) ? null : ownUrl)) },
     () => socketServer.announceManagers(),
   )
-  const digests = new DigestThread()
+  const digests = new DigestThreads()
   const socketServer = new SocketServer({
     httpServer,
     registry,

@@ -42,6 +42,10 @@ export class DigestThread {
   /** In the order in which they were handed in, which is that of the answers. */
   #waiting: Waiting[] = []
 
+  get waitingCount(): number {
+    return this.#waiting.length
+  }
+
   /**
    * @param bytes in memory of their own: it is handed over, and every view of it is empty from now on.
    * @returns them again, in a view of the same memory.

@@ -12,7 +12,7 @@ import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/share
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
 import { DataLink } from './data-link.ts'
-import type { DigestThread } from './digest-thread.ts'
+import type { DigestThreads } from './digest-threads.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { LocalDisk, type LocalReads } from './local-disk.ts'
 
@@ -24,7 +24,7 @@ const LOCATE_DEADLINE_MS = 10_000
 export interface LinkParts {
   /** Monotonic milliseconds. */
   readonly now: () => number
-  readonly digests: DigestThread
+  readonly digests: DigestThreads
   readonly reads: LocalReads
 }
 
@@ -44,7 +44,7 @@ export class FileServerLink {
   readonly data: DataLink
   /** Where it runs on this machine, its disk. */
   readonly disk: LocalDisk
-  readonly digests: DigestThread
+  readonly digests: DigestThreads
   readonly #peer: Peer
   readonly #grouped: GroupedCalls
   readonly #socket: FileServerSocket

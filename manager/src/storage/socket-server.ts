@@ -16,7 +16,7 @@ import {
 import { Server } from 'socket.io'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
-import type { DigestThread } from './digest-thread.ts'
+import type { DigestThreads } from './digest-threads.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
 import { LocalReads } from './local-disk.ts'
 import type { FileServerRegistry } from './registry.ts'
@@ -27,7 +27,7 @@ const MAX_STRANGERS = 100
 export interface SocketServerParts {
   readonly httpServer: HttpServer
   readonly registry: FileServerRegistry
-  readonly digests: DigestThread
+  readonly digests: DigestThreads
   readonly identity: ManagerIdentity
   readonly log: Logger
   /** Addresses of all managers, this one included. */

@@ -11,7 +11,7 @@ import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wi
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
-import { DigestThread } from '../../src/storage/digest-thread.ts'
+import { DigestThreads } from '../../src/storage/digest-threads.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer, type SocketServerParts } from '../../src/storage/socket-server.ts'
@@ -166,7 +166,7 @@ export function useSocketServer() {
     await once(http, 'listening')
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
     const registry = new FileServerRegistry(15_000)
-    const digests = new DigestThread()
+    const digests = new DigestThreads()
     const server = new SocketServer({
       httpServer: http,
       registry,

@@ -19,7 +19,7 @@ import { FileRecords } from '../../src/files/file-records.ts'
 import { PartRooms } from '../../src/files/part-rooms.ts'
 import { ReplicaRecords } from '../../src/files/replica-records.ts'
 import { uploadFile } from '../../src/files/upload-file.ts'
-import { DigestThread } from '../../src/storage/digest-thread.ts'
+import { DigestThreads } from '../../src/storage/digest-threads.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer } from '../../src/storage/socket-server.ts'
@@ -74,7 +74,7 @@ export class FaultCluster implements AsyncDisposable {
       urls.push(`http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`)
       const registry = new FileServerRegistry(15_000)
       const identity = { managerId: randomBytes(8).toString('hex'), clusterId, secret }
-      const digests = new DigestThread()
+      const digests = new DigestThreads()
       const socketServer = new SocketServer({
         httpServer,
         registry,
