@@ -8,7 +8,7 @@ export const usage = `npm run bench -- [--quick | --long] [--only ${partNames.jo
   --long       quieter numbers: about half an hour
   --only       one part; may be given again
   --directory  where all data goes for the time of the run; the system's directory for temporary files unless given
-  --image      all data goes to a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root
+  --image      all data goes to a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root and 40 GiB
   --publish    also writes docs/performance.md and its chart`
 
 export interface BenchOptions {

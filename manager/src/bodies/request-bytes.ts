@@ -51,7 +51,7 @@ export async function takeArrived(
   { beforeFirstRead }: RequestBytesOptions,
 ): Promise<Buffer | null> {
   if (beforeFirstRead !== undefined || length === 0) return null
-  // As above.
+  // At the end of this turn it is there, as in `readRequestBytes`.
   await null
   return request.destroyed || request.readableLength < length ? null : request.read()
 }

@@ -29,6 +29,7 @@ export function chooseServers(servers: readonly ServerView[], wish: PlacementWis
     .map((server) => server.id)
 }
 
+/** Whether a copy of this size can be stored there now. */
 export function canTake(server: ServerView, { sizeBytes, exclude }: Omit<PlacementWish, 'count'>): boolean {
   return server.isActive && server.isWritable && server.roomBytes >= sizeBytes && !exclude?.includes(server.id)
 }

@@ -121,7 +121,7 @@ export class FileServerRegistry {
 
   /** Whether `reserve` would find a place. */
   hasRoom(wish: Omit<PlacementWish, 'count'>): boolean {
-    return chooseServers(this.views(), { ...wish, count: 1 }).length > 0
+    return this.views().some((view) => canTake(view, wish))
   }
 
   /**
