@@ -4,7 +4,7 @@ import { BadGroups } from './hostile-groups.ts'
 import type { Random } from './hostile-random.ts'
 import { frame, OPCODE } from './hostile-websocket.ts'
 
-const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64), partDigests: 'PARTS' }
+const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64), partTags: 'PARTS' }
 const stored = (change: object): string =>
   JSON.stringify([{ ok: true, kind: 'stored', workMs: 0, copy: { ...good, ...change } }])
 
@@ -85,14 +85,14 @@ export class BadAnswers implements HostileHandlers {
 
 const placed = (text: string): string => text.replace('"PARTS"', '{"_placeholder":true,"num":0}')
 
-/** With attachments where there are part digests to attach. */
+/** With attachments where there are part tags to attach. */
 function answerBadly(random: Random, number: number, { command, answer, socket, event }: Command): void {
   const text = (acks[number % acks.length] ?? '[]').replace('COPY', String(command.copyId))
-  const digests = Buffer.alloc(random.pick([0, 1, 31, 32, 33, 64]))
+  const tags = Buffer.alloc(random.pick([0, 1, 15, 16, 17, 32]))
   // A stream that was promised has to go on somehow, or the manager waits for it: every other time it does.
   const isOpened = event === 'download-file' && number % 2 === 0
   if (isOpened) answer('[{"ok":true}]')
-  else if (text.includes('"PARTS"')) answer(placed(text), digests)
+  else if (text.includes('"PARTS"')) answer(placed(text), tags)
   else answer(text)
   if (event !== 'download-file') return
   const isPromised = isOpened || text.startsWith('[{"ok":true')

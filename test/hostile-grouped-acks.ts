@@ -50,11 +50,11 @@ export function badAck(random: Random, number: number, { id, name, argument }: G
   const turn = Math.floor(number / 3)
   if (name === 'upload-file') {
     const isBelieved = number % 3 === 0
-    const digests = Buffer.alloc(random.pick([0, 1, 31, 32, 33, 64, 300_000]))
-    if (isBelieved)
-      return { head: take([stored({ sizeBytes })], 0), bytes: turn % 3 === 0 ? digests : Buffer.alloc(32) }
+    // Nobody asked for them.
+    const bytes = random.pick([null, Buffer.alloc(0), random.bytes(32), Buffer.alloc(300_000)])
+    if (isBelieved) return { head: take([stored({ sizeBytes })], 0), bytes }
     const texts = number % 3 === 1 ? uploadAcks : anyAcks
-    return { head: take(texts, turn), bytes: random.pick([null, digests, Buffer.alloc(32)]) }
+    return { head: take(texts, turn), bytes }
   }
   if (name === 'delete-file') {
     return { head: take([...deleteAcks, ...anyAcks], number), bytes: random.pick([null, random.bytes(2)]) }

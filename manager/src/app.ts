@@ -17,7 +17,6 @@ import { readClusterId } from './mongo/cluster-identity.ts'
 import { connectDatabase } from './mongo/database.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { activeNodesRoutes } from './storage/active-nodes.routes.ts'
-import { DigestThreads } from './storage/digest-threads.ts'
 import { FileServerRegistry } from './storage/registry.ts'
 import { SocketServer } from './storage/socket-server.ts'
 import { garbageCollector } from './upkeep/collect-garbage.ts'
@@ -106,11 +105,9 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     { managerId, url: isWorker ? ownUrl : (publicUrl ?? (isEveryAddress(host) ? null : ownUrl)) },
     () => socketServer.announceManagers(),
   )
-  const digests = new DigestThreads()
   const socketServer = new SocketServer({
     httpServer,
     registry,
-    digests,
     identity: { managerId, clusterId, secret: clusterSecret },
     log,
     managers: () => directory.urls,
@@ -144,7 +141,6 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
       await upkeep.close()
       await drained
       await socketServer.close()
-      await digests.close()
       await lease.close()
       await directory.close()
       await database.close()

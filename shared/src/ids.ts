@@ -10,6 +10,8 @@ export type ServerId = string & { readonly brand: 'ServerId' }
 export type ClusterId = string & { readonly brand: 'ClusterId' }
 /** A sha-256, 64 hex digits. */
 export type Digest = string & { readonly brand: 'Digest' }
+/** 32 random hex digits, made with a file: what the tags of its parts are made with. */
+export type PartKey = string & { readonly brand: 'PartKey' }
 /** A place in a file-server's directory tree: 0 to 36^6 - 1. */
 export type Slot = number & { readonly brand: 'Slot' }
 
@@ -23,6 +25,7 @@ const patterns = {
   ServerId: /^[0-9a-f]{16}$/,
   ClusterId: /^[0-9a-f]{16}$/,
   Digest: /^[0-9a-f]{64}$/,
+  PartKey: /^[0-9a-f]{32}$/,
 }
 
 function isMatching(kind: keyof typeof patterns, value: unknown): boolean {
@@ -34,6 +37,7 @@ export const isCopyId = (value: unknown): value is CopyId => isMatching('CopyId'
 export const isServerId = (value: unknown): value is ServerId => isMatching('ServerId', value)
 export const isClusterId = (value: unknown): value is ClusterId => isMatching('ClusterId', value)
 export const isDigest = (value: unknown): value is Digest => isMatching('Digest', value)
+export const isPartKey = (value: unknown): value is PartKey => isMatching('PartKey', value)
 export const isSlot = (value: unknown): value is Slot =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < SLOT_COUNT
 

@@ -42,8 +42,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'skip the digest check of a download',
     file: 'manager/src/files/download-file.ts',
-    find: 'if (sha256.equals(partDigestOf(record, span.index))) return bytes',
-    replace: 'if (sha256.length === 32) return bytes',
+    find: 'if (digest.equals(proof.digest)) return bytes',
+    replace: 'if (digest.length > 0) return bytes',
     caughtBy: {
       file: 'test/integrity.test.ts',
       test: 'invariant 3: a flipped bit, a shortened, an emptied and a removed copy never become wrong bytes',
@@ -55,7 +55,7 @@ export const mutants: readonly Mutant[] = [
     find: "const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)",
     replace: [
       "storeCopy(link, order, { kind: 'inline', bytes }, context).catch(() => undefined)",
-      'const copy = { ...order, slot: 0, sizeBytes, sha256: "", partDigests: bytes.subarray(0, 0) } as never as StoredCopy',
+      'const copy = { ...order, slot: 0, sizeBytes, sha256: "", partTags: bytes.subarray(0, 0) } as never as StoredCopy',
     ].join('\n'),
     caughtBy: {
       file: 'manager/test/files/upload-file.test.ts',

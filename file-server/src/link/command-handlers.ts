@@ -31,9 +31,9 @@ const groupedHandlers: Readonly<Record<GroupedCommand, GroupedHandler>> = {
   'upload-file': async ({ uploads }, value, bytes) => {
     const command = parseWire(wireSchemas.uploadFile, value)
     const startedAt = performance.now()
-    const { copyId, slot, sizeBytes, sha256, partDigests } = await uploads.storeInline(command, bytesOf(bytes))
+    const { copyId, slot, sizeBytes, sha256 } = await uploads.storeInline(command, bytesOf(bytes))
     const copy = { copyId, slot, sizeBytes, sha256 }
-    return { result: { copy, workMs: Math.round(performance.now() - startedAt) }, bytes: partDigests }
+    return { result: { copy, workMs: Math.round(performance.now() - startedAt) }, bytes: null }
   },
 
   'download-file': async ({ store }, value) => {
@@ -65,7 +65,7 @@ export function handleGrouped(
 /** Every other command a manager may send, once it has proved itself: what arrives in, what the ack holds out. */
 export const commandHandlers: Readonly<Record<Command, Handler>> = {
   'upload-file': async ({ uploads, owner }, value) => {
-    await uploads.open(parseWire(wireSchemas.uploadFile, value), owner)
+    await uploads.open(parseWire(wireSchemas.openUpload, value), owner)
     return {}
   },
 

@@ -1,12 +1,12 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
 import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 
 /** One upload that arrives in frames. Its work is done in order, one piece at a time; its first failure ends it. */
 export class UploadStream {
-  readonly command: UploadFile
+  readonly command: OpenUpload
   /** The connection it belongs to. */
   readonly owner: object
   readonly #writer: Promise<CopyWriter>
@@ -20,12 +20,12 @@ export class UploadStream {
   #idleTimer: NodeJS.Timeout
 
   /** @param onEnd called once, with the copy or with why there is none. */
-  constructor(store: Store, command: UploadFile, owner: object, onEnd: (outcome: StoredCopy | StoreError) => void) {
+  constructor(store: Store, command: OpenUpload, owner: object, onEnd: (outcome: StoredCopy | StoreError) => void) {
     this.command = command
     this.owner = owner
     this.#onEnd = onEnd
     this.#decoder = command.encoding === 'base64' ? new Base64Decoder() : null
-    this.#writer = store.createCopy(command.copyId, command.sizeBytes)
+    this.#writer = store.createCopy(command.copyId, command.sizeBytes, command.partKey)
     this.#tail = this.#writer.catch((error: unknown) => this.fail(toStoreError(error)))
     this.#idleTimer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), UPLOAD_IDLE_TIMEOUT_MS)
   }

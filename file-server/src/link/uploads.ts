@@ -1,7 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
-import { PART_BYTES } from '@holdfast/shared/limits'
-import type { StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import type { CopyId, Slot } from '@holdfast/shared/ids'
+import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { decodeBase64 } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'
@@ -18,13 +17,9 @@ type Upload =
   | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
 
-/** Thousands a second are remembered for a minute, so of a copy of one part the digest stands once, in its sha-256. */
-interface Stored {
+/** Without its copyId, by which it is found. */
+interface Stored extends Omit<StoredCopy, 'copyId'> {
   readonly kind: 'stored'
-  readonly slot: Slot
-  readonly sizeBytes: number
-  readonly sha256: Digest
-  readonly partDigests: Uint8Array | null
 }
 
 /** Uploads by copyId, from all managers: each copyId is written at most once, however often its commands arrive. */
@@ -56,7 +51,7 @@ export class Uploads {
   }
 
   /** Opens a stream of frames. @param owner the connection it belongs to. */
-  async open(command: UploadFile, owner: object): Promise<void> {
+  async open(command: OpenUpload, owner: object): Promise<void> {
     const { copyId } = command
     const known = this.#find(copyId)
     if (known?.kind === 'stream' && known.stream.owner === owner) return known.stream.opened()
@@ -137,13 +132,12 @@ export class Uploads {
   }
 }
 
-function storedOf({ slot, sizeBytes, sha256, partDigests }: StoredCopy): Stored {
-  return { kind: 'stored', slot, sizeBytes, sha256, partDigests: sizeBytes <= PART_BYTES ? null : partDigests }
+function storedOf({ slot, sizeBytes, sha256, partTags }: StoredCopy): Stored {
+  return { kind: 'stored', slot, sizeBytes, sha256, partTags }
 }
 
-function copyOf({ slot, sizeBytes, sha256, partDigests }: Stored, copyId: CopyId): StoredCopy {
-  const ofOnePart = Buffer.from(sizeBytes === 0 ? '' : sha256, 'hex')
-  return { copyId, slot, sizeBytes, sha256, partDigests: partDigests ?? ofOnePart }
+function copyOf({ slot, sizeBytes, sha256, partTags }: Stored, copyId: CopyId): StoredCopy {
+  return { copyId, slot, sizeBytes, sha256, partTags }
 }
 
 function outcomeOf(upload: Upload, copyId: CopyId): Promise<StoredCopy> {

@@ -1,27 +1,33 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
+import type { CopyId, Digest, PartKey, Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { PartHasher } from '@holdfast/shared/node/part-hasher'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { CopyHash } from './copy-hash.ts'
 import type { CopyTree } from './copy-tree.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import type { DiskHealth } from './disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from './durable-write.ts'
 import { EarlySync } from './early-sync.ts'
 import type { Journal } from './journal.ts'
+import { PartTagger } from './part-tagger.ts'
 import type { Reservation } from './room.ts'
 import { copyPath, partPath } from './slot.ts'
 import type { CopyWriter } from './store.ts'
 
+const NO_TAGS = new Uint8Array(0)
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-interface WriterNeeds {
+export interface WriterNeeds {
   readonly copyId: CopyId
+  /** For tags of its parts, where they are wanted. */
+  readonly partKey: PartKey | null
   /** Taken for this copy; the writer keeps it or gives it back. */
   readonly slot: Slot
   readonly reservation: Reservation
+  /** Its own; the writer ends it. */
+  readonly hash: CopyHash
   readonly tree: CopyTree
   readonly disk: DiskCalls
   readonly durable: DurableWrite
@@ -36,13 +42,15 @@ export class SlotWriter implements CopyWriter {
   readonly #needs: WriterNeeds
   readonly #path: string
   readonly #file: FileHandle
-  readonly #hasher = new PartHasher()
+  readonly #tagger: PartTagger | null
+  #sizeBytes = 0
   readonly #early: EarlySync
   #ending: Promise<unknown> | null = null
 
   private constructor(needs: WriterNeeds, path: string, file: FileHandle) {
     this.#needs = needs
     this.#path = path
+    this.#tagger = needs.partKey === null ? null : new PartTagger(needs.partKey)
     this.#file = file
     this.#early = new EarlySync(() => needs.disk.syncFile(file))
   }
@@ -54,19 +62,14 @@ export class SlotWriter implements CopyWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.#requireOpen()
-    const position = this.#hasher.sizeBytes
-    this.#hasher.update(bytes)
-    try {
-      await this.#needs.reservation.spend(bytes.length)
-      for (let done = 0; done < bytes.length; ) {
-        const written = await this.#needs.disk.write(this.#file, bytes, done, position + done)
-        // A full disk may show as a write of nothing, without an error.
-        if (written === 0) throw new StoreError('DISK_FULL')
-        done += written
-      }
-      this.#early.wrote(bytes.length)
-    } catch (error) {
-      const failure = this.#needs.health.report(error)
+    const position = this.#sizeBytes
+    this.#sizeBytes += bytes.length
+    this.#tagger?.update(bytes)
+    // Both are awaited, whatever the other comes to: the bytes are the caller's again, and the file may be closed.
+    const steps = await Promise.allSettled([this.#write(bytes, position), this.#needs.hash.update(bytes)])
+    for (const step of steps) {
+      if (step.status === 'fulfilled') continue
+      const failure = this.#needs.health.report(step.reason)
       await this.abort()
       throw failure
     }
@@ -89,17 +92,26 @@ export class SlotWriter implements CopyWriter {
     await this.abort()
   }
 
+  async #write(bytes: Uint8Array, position: number): Promise<void> {
+    await this.#needs.reservation.spend(bytes.length)
+    for (let done = 0; done < bytes.length; ) {
+      const written = await this.#needs.disk.write(this.#file, bytes, done, position + done)
+      // A full disk may show as a write of nothing, without an error.
+      if (written === 0) throw new StoreError('DISK_FULL')
+      done += written
+    }
+    this.#early.wrote(bytes.length)
+  }
+
   #requireOpen(): void {
     if (this.#ending !== null) throw new StoreError('INTERNAL', 'the copy is complete or was given up')
   }
 
   async #publish(expected: Digest | null): Promise<StoredCopy> {
     const { copyId, slot, tree, durable, journal, health } = this.#needs
-    const { sizeBytes, sha256, partDigests } = this.#hasher.finish()
-    if (expected !== null && expected !== sha256) {
-      await this.#drop()
-      throw new StoreError('DIGEST_MISMATCH')
-    }
+    const sizeBytes = this.#sizeBytes
+    const partTags = this.#tagger?.finish() ?? NO_TAGS
+    const sha256 = await this.#digest(expected)
     const copy = { copyId, slot, sha256 }
     try {
       // Durable before the name is: a replay must not put into the slot what it held earlier.
@@ -117,7 +129,18 @@ export class SlotWriter implements CopyWriter {
       throw health.reportNotDurable(error)
     }
     this.#settle(sizeBytes)
-    return { copyId, slot, sizeBytes, sha256, partDigests }
+    return { copyId, slot, sizeBytes, sha256, partTags }
+  }
+
+  async #digest(expected: Digest | null): Promise<Digest> {
+    try {
+      const sha256 = await this.#needs.hash.digest()
+      if (expected !== null && expected !== sha256) throw new StoreError('DIGEST_MISMATCH')
+      return sha256
+    } catch (error) {
+      await this.#drop()
+      throw error
+    }
   }
 
   #settle(sizeBytes: number): void {
@@ -129,7 +152,8 @@ export class SlotWriter implements CopyWriter {
   }
 
   async #drop(): Promise<void> {
-    const { tree, slot, reservation, onEnd } = this.#needs
+    const { tree, slot, reservation, hash, onEnd } = this.#needs
+    hash.drop()
     if (await this.#removePart()) await tree.slots.giveBack(slot)
     // Whether the slot is empty is not known, so it is not handed out before the next start has looked.
     else tree.slots.keep(slot)

@@ -31,13 +31,12 @@ export class JournaledCopies {
   /** @param copyId of no other copy that is under way. */
   async store(copyId: CopyId, bytes: Uint8Array, expected: Digest | null): Promise<StoredCopy> {
     const { tree } = this.#parts
-    const partDigests = hash('sha256', bytes, 'buffer')
-    const sha256 = partDigests.toString('hex') as Digest
+    const sha256 = hash('sha256', bytes, 'hex') as Digest
     if (expected !== null && expected !== sha256) throw new StoreError('DIGEST_MISMATCH')
     tree.underWay.add(copyId)
     try {
       const slot = await this.#place(copyId, bytes, sha256)
-      return { copyId, slot, sizeBytes: bytes.length, sha256, partDigests: bytes.length === 0 ? NO_PARTS : partDigests }
+      return { copyId, slot, sizeBytes: bytes.length, sha256, partTags: NO_TAGS }
     } finally {
       tree.underWay.delete(copyId)
     }
@@ -101,4 +100,4 @@ export class JournaledCopies {
   }
 }
 
-const NO_PARTS = Buffer.alloc(0)
+const NO_TAGS = new Uint8Array(0)

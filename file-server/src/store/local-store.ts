@@ -1,15 +1,18 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
+import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import { type CopyHash, hashHere } from './copy-hash.ts'
 import { locateFile, openReader, readFileSpan } from './copy-reader.ts'
 import type { CopyTree } from './copy-tree.ts'
-import { SlotWriter } from './copy-writer.ts'
+import { SlotWriter, type WriterNeeds } from './copy-writer.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { DurableWrite } from './durable-write.ts'
+import { HashThread } from './hash-thread.ts'
 import type { Identity } from './identity.ts'
 import { listTree, takeInventory } from './inventory.ts'
 import type { Journal } from './journal.ts'
@@ -17,7 +20,7 @@ import { JournaledCopies } from './journaled-copies.ts'
 import { lookAt } from './leaf-entries.ts'
 import type { Quarantine } from './quarantine.ts'
 import { findCopy, QuarantineCommands } from './quarantine-commands.ts'
-import type { Reservation, Room } from './room.ts'
+import type { Room } from './room.ts'
 import { copyPath, type Leaf } from './slot.ts'
 import type { CopyReader, CopySpan, CopyWriter, Store } from './store.ts'
 import { WorkUnderWay } from './work-under-way.ts'
@@ -36,12 +39,16 @@ interface Parts {
   readonly log: Logger
 }
 
+/** What is there of a copy before its slot. */
+type NewCopy = Pick<WriterNeeds, 'copyId' | 'partKey' | 'hash' | 'reservation'>
+
 /** The store on this machine's disk. */
 export class LocalStore implements Store {
   readonly #parts: Parts
   readonly failed: Promise<never>
   readonly #moves: QuarantineCommands
   readonly #small: JournaledCopies | null
+  readonly #hashes = new HashThread()
   /** null while the writer is being made. */
   readonly #writers = new Map<CopyId, SlotWriter | null>()
   readonly #working = new WorkUnderWay()
@@ -95,16 +102,20 @@ export class LocalStore implements Store {
     }
   }
 
-  createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter> {
+  createCopy(copyId: CopyId, sizeBytes: number | null, partKey: PartKey | null = null): Promise<CopyWriter> {
     return this.#run(async () => {
       this.#parts.health.requireTrusted()
       if (this.#isUnderWay(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
       this.#writers.set(copyId, null)
+      let hash: CopyHash | null = null
       try {
-        const writer = await this.#openWriter(copyId, await this.#parts.room.reserve(sizeBytes))
+        hash = sizeBytes !== null && sizeBytes <= INLINE_MAX_BYTES ? hashHere() : this.#hashes.start()
+        const reservation = await this.#parts.room.reserve(sizeBytes)
+        const writer = await this.#openWriter({ copyId, partKey, hash, reservation })
         this.#writers.set(copyId, writer)
         return writer
       } catch (error) {
+        hash?.drop()
         this.#writers.delete(copyId)
         throw error
       }
@@ -210,7 +221,7 @@ export class LocalStore implements Store {
     try {
       await this.#parts.journal?.close()
     } finally {
-      await this.#parts.lock.release()
+      await Promise.all([this.#hashes.close(), this.#parts.lock.release()])
     }
   }
 
@@ -218,13 +229,14 @@ export class LocalStore implements Store {
     return this.#writers.has(copyId) || this.#parts.tree.underWay.has(copyId)
   }
 
-  async #openWriter(copyId: CopyId, reservation: Reservation): Promise<SlotWriter> {
+  async #openWriter(copy: NewCopy): Promise<SlotWriter> {
+    const { copyId, reservation } = copy
     const { tree } = this.#parts
     let slot: Slot | null = null
     try {
       slot = await tree.slots.take('durable')
       const onEnd = (): void => void this.#writers.delete(copyId)
-      return await SlotWriter.open({ ...this.#parts, copyId, slot, reservation, onEnd })
+      return await SlotWriter.open({ ...this.#parts, ...copy, slot, onEnd })
     } catch (error) {
       reservation.release()
       if (slot !== null) await tree.slots.giveBack(slot)

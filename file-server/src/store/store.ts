@@ -1,4 +1,4 @@
-import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
+import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
 import type {
   CopyPage,
   Heartbeat,
@@ -18,10 +18,10 @@ export interface Store {
   status(): Heartbeat
 
   /**
-   * Takes a slot and opens a new copy in it. @param sizeBytes what is expected, or null.
+   * Takes a slot and opens a new copy in it. @param sizeBytes what is expected, or null. @param partKey for tags of its parts
    * @throws DISK_FULL where the room is missing, DISK_FAILED after an fsync that failed.
    */
-  createCopy(copyId: CopyId, sizeBytes: number | null): Promise<CopyWriter>
+  createCopy(copyId: CopyId, sizeBytes: number | null, partKey?: PartKey | null): Promise<CopyWriter>
   /**
    * A whole copy that is in memory, made durable: by the journal where it is small enough for it, else as `createCopy`
    * does. The bytes must not change meanwhile. @param sha256 what they must hash to, or null. @throws as a CopyWriter

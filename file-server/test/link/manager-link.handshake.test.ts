@@ -81,7 +81,7 @@ test.each<[string, (on: Dialled) => unknown, string, RegExp]>([
     'another protocol version',
     (on) => ({ ...challengeFor(on.hello).challenge, protocol: PROTOCOL_VERSION + 1 }),
     'WRONG_PROTOCOL',
-    /the manager speaks version 5, this file-server 4/,
+    /the manager speaks version 6, this file-server 5/,
   ],
 ])(
   'invariant 10: a manager with %s is refused in plain words and changes nothing',

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import { HEARTBEAT_CHANGE_MS } from '@holdfast/shared/wire/protocol'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -76,12 +77,14 @@ const hostile: [string, ...unknown[]][] = [
   ['upload-file', uploadOf(copyId), 'text'],
   ['upload-file', uploadOf(copyId), 5],
   ['upload-file', uploadOf(copyId), { type: 'Buffer', data: [1] }],
-  ['upload-file', uploadOf(copyId), Buffer.alloc(600 * 1024)],
+  ['upload-file', uploadOf(copyId), Buffer.alloc(MAX_MESSAGE_BYTES + 1)],
   ['upload-file', { ...uploadOf(copyId), copyId: '../../../etc/passwd' }, Buffer.alloc(1)],
   ['upload-file', { ...uploadOf(copyId), encoding: 'hex' }, Buffer.alloc(1)],
   ['upload-file', { ...uploadOf(copyId), sizeBytes: -1 }, null],
   ['upload-file', { ...uploadOf(copyId), sizeBytes: Number.MAX_SAFE_INTEGER }, null],
   ['upload-file', { ...uploadOf(copyId), requestId: 'x'.repeat(1_000) }, null],
+  ['upload-file', { ...uploadOf(copyId), partKey: 'short' }, null],
+  ['upload-file', { ...uploadOf(copyId), partKey: 'ab'.repeat(16) }, Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: -1 }, Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: 0.5 }, Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: 0 }, null],

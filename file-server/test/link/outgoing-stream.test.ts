@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { truncate } from 'node:fs/promises'
-import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
+import { FRAME_BYTES, INLINE_MAX_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
@@ -17,8 +17,8 @@ test('few bytes come in the ack, more as frames in order, and both are the bytes
   const { on } = await linked()
   const bytes = randomBytes(3 * FRAME_BYTES + 100)
   const copy = await uploadLarge(on, bytes)
-  const inline = await on.call('download-file', download(copy, 10, FRAME_BYTES))
-  expect(bytes.subarray(10, 10 + FRAME_BYTES).equals(inline.bytes as Buffer)).toBe(true)
+  const inline = await on.call('download-file', download(copy, 10, INLINE_MAX_BYTES))
+  expect(bytes.subarray(10, 10 + INLINE_MAX_BYTES).equals(inline.bytes as Buffer)).toBe(true)
 
   const { frames } = receive(on, true)
   expect(await on.call('download-file', download(copy, 50, 2 * FRAME_BYTES + 7))).toMatchObject({ ok: true })

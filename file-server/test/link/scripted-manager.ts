@@ -30,17 +30,17 @@ export class Dialled {
   }
 
   call(event: string, ...args: unknown[]): Promise<Record<string, unknown>> {
-    return isOfGroups(event, args)
-      ? this.#callGrouped(event, args)
-      : this.peer.call(event, args, { deadlineMs: 10_000 })
+    if (isOfGroups(event, args)) return this.#callGrouped(event, args)
+    const [argument, ...rest] = args
+    const isOpening = event === 'upload-file' && typeof argument === 'object'
+    return this.peer.call(event, isOpening ? [{ partKey: null, ...argument }, ...rest] : args, { deadlineMs: 10_000 })
   }
 
   async #callGrouped(event: string, args: readonly unknown[]): Promise<Record<string, unknown>> {
     const [{ streamId: _, ...argument } = {}, bytes] = args as [{ streamId?: string }?, unknown?]
     if (event === 'download-file') for (const name of ['requestId', 'isRaw']) Reflect.deleteProperty(argument, name)
     const ack = await this.grouped.call(event, argument, bytes instanceof Uint8Array ? bytes : null, 10_000)
-    if (event !== 'upload-file') return { ...ack.result, bytes: ack.bytes }
-    return { ...ack.result, copy: { ...(ack.result.copy as object), partDigests: ack.bytes } }
+    return { ...ack.result, bytes: ack.bytes }
   }
 
   /** The name of the error that a command is refused with, and its detail. */

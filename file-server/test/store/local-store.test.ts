@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { access, mkdir, readdir, readFile, rename, stat, symlink, unlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
+import { type PartKey, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
+import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { describe, expect, it } from 'vitest'
 import { copyPath } from '../../src/store/slot.ts'
 import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
@@ -15,11 +16,11 @@ describe('a copy', () => {
   it('reads back byte for byte, and is a plain file at the place its slot says', async () => {
     const store = await data.open()
     const bytes = randomBytes(5_000_000)
-    await using writer = await store.createCopy(newCopyId(), null)
+    await using writer = await store.createCopy(newCopyId(), null, 'a1'.repeat(16) as PartKey)
     for (let at = 0; at < bytes.length; at += 262_144) await writer.write(bytes.subarray(at, at + 262_144))
     const copy = await writer.commit(digestOf(bytes))
     expect(copy).toMatchObject({ slot: 0, sizeBytes: bytes.length, sha256: digestOf(bytes) })
-    expect(copy.partDigests).toHaveLength(64)
+    expect(copy.partTags).toHaveLength(2 * PART_TAG_BYTES)
     expect((await get(store, copy)).equals(bytes)).toBe(true)
     expect((await readFile(pathOf(copy))).equals(bytes)).toBe(true)
     expect((await stat(pathOf(copy))).mode & 0o777).toBe(0o600)

@@ -4,7 +4,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { readPart } from '../storage/read-part.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
 import { type ByteRange, type PartSpan, partsOf } from './byte-range.ts'
-import { type FileRecord, partDigestOf } from './file.model.ts'
+import { type FileRecord, partProofOf } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import type { PartRooms } from './part-rooms.ts'
 
@@ -118,7 +118,8 @@ async function readFromReplicas(
     if (link === undefined || chunk === undefined) continue
     try {
       const { offset, length } = span
-      const { bytes, sha256 } = await readPart(
+      const proof = partProofOf(record, span.index)
+      const { bytes, digest } = await readPart(
         link,
         { copyId, slot, sha256: chunk.sha256 },
         {
@@ -126,11 +127,12 @@ async function readFromReplicas(
           offset,
           length,
           requestId,
+          method: proof.method,
           room: length === PART_BYTES ? span.takeRoom() : undefined,
         },
         context,
       )
-      if (sha256.equals(partDigestOf(record, span.index))) return bytes
+      if (digest.equals(proof.digest)) return bytes
       context.log.error({ fileId: record._id, serverId: server, copyId, part: span.index }, 'replica is damaged')
     } catch (error) {
       if (context.signal.aborted) throw error

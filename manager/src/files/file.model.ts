@@ -1,5 +1,6 @@
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
+import type { CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
+import { PART_TAG_BYTES, type PartMethod } from '@holdfast/shared/node/part-digest'
 import { type Connection, type Model, Schema, type Types } from 'mongoose'
 
 export interface Replica {
@@ -33,16 +34,33 @@ export interface FileRecord {
   /** Which group of deletes it was: tells whose update it was that made the file invisible. */
   readonly deletedBy?: string
   readonly chunks: readonly Chunk[]
-  /** The sha-256 of each 4 MiB part of the file, 32 bytes each. */
-  readonly partDigests: Buffer
+  /** Where the file came in frames: of each 4 MiB part the tag, 16 bytes each, and their key (`part-digest.ts`). */
+  readonly partTags?: Buffer
+  readonly partKey?: PartKey
+  /** Where it was stored before there were tags: the sha-256 of each part, 32 bytes each. */
+  readonly partDigests?: Buffer
   /** Raised by every change of the replicas, and to stop such a change that is under way elsewhere. */
   readonly version: number
 }
 
-/** The sha-256 that a part has to have: 32 bytes, or none past the end of the file. */
-export function partDigestOf({ partDigests }: FileRecord, index: number): Buffer {
-  const digests = Buffer.from(partDigests.buffer, partDigests.byteOffset, partDigests.byteLength)
-  return digests.subarray(index * 32, index * 32 + 32)
+/** What a part is verified by. */
+export interface PartProof {
+  readonly method: PartMethod
+  /** What the method has to come to; nothing, which it never does, past the end of the file. */
+  readonly digest: Buffer
+}
+
+/** A small file has no tags: it is one part, and verified by its sha-256. */
+export function partProofOf(record: FileRecord, index: number): PartProof {
+  const { partTags, partKey, partDigests, sha256 } = record
+  if (partTags !== undefined && partKey !== undefined)
+    return { method: { key: partKey, index }, digest: slice(partTags, index, PART_TAG_BYTES) }
+  return { method: 'sha256', digest: slice(partDigests ?? Buffer.from(sha256, 'hex'), index, 32) }
+}
+
+/** The database's driver gives what it calls a Buffer only in part. */
+function slice({ buffer, byteOffset, byteLength }: Buffer, index: number, sizeBytes: number): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength).subarray(index * sizeBytes, (index + 1) * sizeBytes)
 }
 
 /** The index that lets at most one live file have a name. */
@@ -65,6 +83,8 @@ const file = new Schema<FileRecord>(
     deletedAt: Date,
     deletedBy: String,
     chunks: [chunk],
+    partTags: Buffer,
+    partKey: String,
     partDigests: Buffer,
     version: Number,
   },

@@ -1,7 +1,8 @@
+import { randomBytes } from 'node:crypto'
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { type CopyId, type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
+import { type CopyId, type FileId, makeCopyId, type PartKey, type ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
@@ -36,6 +37,8 @@ interface Stored {
   readonly fileId: Types.ObjectId
   readonly link: FileServerLink
   readonly copy: StoredCopy
+  /** What its part tags were made with; none of a small file. */
+  readonly partKey?: PartKey
 }
 
 interface Placed {
@@ -122,9 +125,10 @@ async function storeRest(
     name = await file.finish()
     if (file.encoding === 'base64') sizeOfBase64(sent.readBytes, sent.paddingCount)
   })
-  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks }, context)
+  const partKey = randomBytes(16).toString('hex') as PartKey
+  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks, partKey }, context)
   const expectedBytes = file.encoding === 'base64' ? sizeOfBase64(sent.readBytes, sent.paddingCount) : sent.readBytes
-  const stored = { fileId, link: place.link, copy }
+  const stored = { fileId, link: place.link, copy, partKey }
   registry.count(place.link.id, 1)
   if (name === undefined || copy.sizeBytes !== expectedBytes) {
     removeLater(registry, stored, requestId)
@@ -138,8 +142,8 @@ function newIds(): { fileId: Types.ObjectId; copyId: CopyId } {
   return { fileId, copyId: makeCopyId(fileId.toHexString() as FileId, randomDigits.next()) }
 }
 
-function recordOf({ fileId, link, copy }: Stored, name: FileName, contentType: string): FileRecord {
-  const { sizeBytes, sha256, slot, copyId, partDigests } = copy
+function recordOf({ fileId, link, copy, partKey }: Stored, name: FileName, contentType: string): FileRecord {
+  const { sizeBytes, sha256, slot, copyId, partTags } = copy
   return {
     _id: fileId,
     state: 'live',
@@ -152,7 +156,7 @@ function recordOf({ fileId, link, copy }: Stored, name: FileName, contentType: s
     createdAt: new Date(),
     expiresAt: null,
     chunks: [{ size: sizeBytes, sha256, replicas: [{ server: link.id, slot, copyId }] }],
-    partDigests: Buffer.from(partDigests),
+    ...(partKey !== undefined && { partKey, partTags: Buffer.from(partTags) }),
     version: 0,
   }
 }

@@ -3,8 +3,8 @@ import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
 /** What may wait to be sent to somebody who has not proved anything: a challenge and a few pongs. Bytes. */
 export const MAX_STRANGER_BACKLOG_BYTES = 64 * 1024
-/** To a file-server: all that may be unacknowledged, many times over, since commands and acks come on top of it. Bytes. */
-export const MAX_BACKLOG_BYTES = 8 * MAX_UNACKED_BYTES
+/** To a file-server: all that may be unacknowledged, a few times over, since commands and acks come on top of it. Bytes. */
+export const MAX_BACKLOG_BYTES = 4 * MAX_UNACKED_BYTES
 /** How long the other side may take to answer a WebSocket's close. */
 const CLOSE_MS = 1_000
 

@@ -12,7 +12,6 @@ import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/share
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
 import { DataLink } from './data-link.ts'
-import type { DigestThreads } from './digest-threads.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 import { LocalDisk, type LocalReads } from './local-disk.ts'
 
@@ -24,7 +23,6 @@ const LOCATE_DEADLINE_MS = 10_000
 export interface LinkParts {
   /** Monotonic milliseconds. */
   readonly now: () => number
-  readonly digests: DigestThreads
   readonly reads: LocalReads
 }
 
@@ -44,7 +42,6 @@ export class FileServerLink {
   readonly data: DataLink
   /** Where it runs on this machine, its disk. */
   readonly disk: LocalDisk
-  readonly digests: DigestThreads
   readonly #peer: Peer
   readonly #grouped: GroupedCalls
   readonly #socket: FileServerSocket
@@ -52,13 +49,7 @@ export class FileServerLink {
   #heardAt: number
   readonly #now: () => number
 
-  constructor(
-    socket: FileServerSocket,
-    hello: Hello,
-    heartbeat: Heartbeat,
-    { now, digests, reads }: LinkParts,
-    log: Logger,
-  ) {
+  constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, { now, reads }: LinkParts, log: Logger) {
     this.id = hello.serverId
     this.name = hello.name
     this.bootId = hello.bootId
@@ -81,7 +72,6 @@ export class FileServerLink {
       log,
       askForPort: () => this.call('open-data-port', [], { deadlineMs: ASK_DEADLINE_MS }),
     })
-    this.digests = digests
     socket.once('disconnect', () => {
       this.data.close()
       this.disk.close()

@@ -1,9 +1,8 @@
-import { createHash, hash } from 'node:crypto'
-import { hasErrorName, StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
 import type { RawSink } from './data-reader.ts'
-import type { Digested } from './digest-thread.ts'
 import type { FileServerLink } from './file-server-link.ts'
 import type { FrameSink } from './incoming-streams.ts'
 import type { Caller } from './store-copy.ts'
@@ -13,7 +12,11 @@ const ACK_DEADLINE_MS = 10_000
 const PART_DEADLINE_MS = 80_000
 
 /** What came is the file-server's claim: compare before use. */
-export type PartRead = Digested
+export interface PartRead {
+  readonly bytes: Buffer
+  /** By the method that was asked for, by this process's own count. */
+  readonly digest: Buffer
+}
 
 /** Reads `length` bytes, at most one part, of a copy. */
 export async function readPart(
@@ -25,22 +28,28 @@ export async function readPart(
     readonly offset: number
     readonly length: number
     readonly requestId: string
+    readonly method?: PartMethod
     /** At least `length` bytes that nobody reads any more, in memory of their own: for a part that is more than a message. */
     readonly room?: Buffer | undefined
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, room } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', room } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
-    ? readSmall(link, command, caller)
-    : readLarge(link, { ...command, requestId }, room, caller?.signal)
+    ? readSmall(link, command, method, caller)
+    : readLarge(link, { ...command, requestId }, { method, room, signal: caller?.signal })
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
-async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller | undefined): Promise<PartRead> {
+async function readSmall(
+  link: FileServerLink,
+  command: ReadFile,
+  method: PartMethod,
+  caller: Caller | undefined,
+): Promise<PartRead> {
   const { length } = command
   if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, ACK_DEADLINE_MS)
   const askedAt = performance.now()
@@ -51,7 +60,7 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
     if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
     if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
-    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, length), sha256: hash('sha256', bytes, 'buffer') }
+    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, length), digest: digestPart(method, bytes) }
   } finally {
     link.inbound.release(length, ackDelayMs)
   }
@@ -59,70 +68,59 @@ async function readSmall(link: FileServerLink, command: ReadFile, caller: Caller
 
 type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
 
+/** How a part is read, and for whom. */
+interface Reading {
+  readonly method: PartMethod
+  readonly room?: Buffer | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 /** From its disk where that is this machine's, else by the data connection; where there is none, or it ends, by messages. */
-async function readLarge(
-  link: FileServerLink,
-  command: LargeRead,
-  room: Buffer | undefined,
-  signal: AbortSignal | undefined,
-): Promise<PartRead> {
+async function readLarge(link: FileServerLink, command: LargeRead, reading: Reading): Promise<PartRead> {
   if (link.disk.isUsable) {
-    const read = await readLocally(link, command, room, signal)
+    const read = await readLocally(link, command, reading)
     if (read !== null) return read
     // The memory may still be written to.
-    return readSent(link, command, undefined, signal)
+    return readSent(link, command, { ...reading, room: undefined })
   }
-  return readSent(link, command, room, signal)
+  return readSent(link, command, reading)
 }
 
 /** A read that has begun does not end with its client's connection: it is over soon. */
 async function readLocally(
   link: FileServerLink,
   { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
-  room: Buffer = Buffer.allocUnsafeSlow(length),
-  signal?: AbortSignal,
+  { method, room = Buffer.allocUnsafeSlow(length), signal }: Reading,
 ): Promise<PartRead | null> {
   requireClient(signal)
   const bytes = room.subarray(0, length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
   requireClient(signal)
-  if (!isRead) return null
-  try {
-    return await link.digests.digest(bytes)
-  } catch (error) {
-    link.disk.setBack(toStoreError(error).detail ?? 'no digest')
-    return null
-  }
+  return isRead ? { bytes, digest: digestPart(method, bytes) } : null
 }
 
 function requireClient(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
 }
 
-async function readSent(
-  link: FileServerLink,
-  command: LargeRead,
-  room: Buffer | undefined,
-  signal: AbortSignal | undefined,
-): Promise<PartRead> {
+async function readSent(link: FileServerLink, command: LargeRead, reading: Reading): Promise<PartRead> {
   if (link.data.isOpen()) {
     try {
-      return await readStream(link, { ...command, isRaw: true }, room, signal)
+      return await readStream(link, { ...command, isRaw: true }, reading)
     } catch (error) {
       if (hasErrorName(error, 'DEADLINE_EXCEEDED')) link.data.drop()
       if (!hasErrorName(error, 'LINK_LOST') || !link.isConnected) throw error
     }
   }
-  return readStream(link, { ...command, isRaw: false }, undefined, signal)
+  return readStream(link, { ...command, isRaw: false }, { ...reading, room: undefined })
 }
 
 async function readStream(
   link: FileServerLink,
   command: Omit<DownloadFile, 'streamId'>,
-  room: Buffer = Buffer.allocUnsafe(command.length),
-  signal?: AbortSignal,
+  { method, room = Buffer.allocUnsafe(command.length), signal }: Reading,
 ): Promise<PartRead> {
-  const part = new PartBuffer(room.subarray(0, command.length), command.isRaw)
+  const part = new PartBuffer(room.subarray(0, command.length), startPart(method), command.isRaw)
   const streamId = link.streams.open(part)
   if (command.isRaw) link.data.expect(streamId, part)
   try {
@@ -140,14 +138,15 @@ async function readStream(
  */
 class PartBuffer implements FrameSink, RawSink {
   readonly #bytes: Buffer
-  readonly #digest = createHash('sha256')
+  readonly #digester: PartDigester
   readonly #isRaw: boolean
   #filled = 0
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor(bytes: Buffer, isRaw: boolean) {
+  constructor(bytes: Buffer, digester: PartDigester, isRaw: boolean) {
     this.#bytes = bytes
+    this.#digester = digester
     this.#isRaw = isRaw
   }
 
@@ -168,7 +167,7 @@ class PartBuffer implements FrameSink, RawSink {
   }
 
   took(count: number): void {
-    this.#digest.update(this.#bytes.subarray(this.#filled, this.#filled + count))
+    this.#digester.update(this.#bytes.subarray(this.#filled, this.#filled + count))
     this.#filled += count
   }
 
@@ -190,7 +189,7 @@ class PartBuffer implements FrameSink, RawSink {
       this.#settle = (error) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', cancel)
-        if (error === null) resolve({ bytes: this.#bytes, sha256: this.#digest.digest() })
+        if (error === null) resolve({ bytes: this.#bytes, digest: this.#digester.digest() })
         else reject(error)
       }
       signal?.addEventListener('abort', cancel)

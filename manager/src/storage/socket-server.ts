@@ -16,7 +16,6 @@ import {
 import { Server } from 'socket.io'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
-import type { DigestThreads } from './digest-threads.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
 import { LocalReads } from './local-disk.ts'
 import type { FileServerRegistry } from './registry.ts'
@@ -27,7 +26,6 @@ const MAX_STRANGERS = 100
 export interface SocketServerParts {
   readonly httpServer: HttpServer
   readonly registry: FileServerRegistry
-  readonly digests: DigestThreads
   readonly identity: ManagerIdentity
   readonly log: Logger
   /** Addresses of all managers, this one included. */
@@ -122,7 +120,7 @@ export class SocketServer {
         return
       }
       this.#trusted.add(socket.conn)
-      const shared = { now: () => performance.now(), digests: this.#parts.digests, reads: this.#reads }
+      const shared = { now: () => performance.now(), reads: this.#reads }
       const link = new FileServerLink(socket, hello, heartbeat, shared, log.child(place))
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)

@@ -1,8 +1,9 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Digest } from '@holdfast/shared/ids'
+import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { Encoding, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
@@ -14,9 +15,7 @@ import type { FileServerLink } from './file-server-link.ts'
 const STORE_DEADLINE_MS = 30_000
 /** A small body that has no turn on the link by then is better off with another file-server. */
 const TURN_DEADLINE_MS = 10_000
-/** A sha-256. */
-const DIGEST_BYTES = 32
-const NO_DIGESTS = new Uint8Array(0)
+const NO_TAGS = new Uint8Array(0)
 /** Committing a large copy means syncing all of it. */
 const COMMIT_DEADLINE_MS = 120_000
 
@@ -37,7 +36,12 @@ export interface Caller {
 /** What is sent: all of it at once, or a stream. A stream may throw to call the copy off before it is durable. */
 export type CopySource =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | { readonly kind: 'stream'; readonly chunks: AsyncIterable<Uint8Array> }
+  | {
+      readonly kind: 'stream'
+      readonly chunks: AsyncIterable<Uint8Array>
+      /** For tags of its parts, where its record is yet to come. */
+      readonly partKey: PartKey | null
+    }
 
 /**
  * Stores one copy on one file-server and waits until it is durable. After a failure nothing of it stays: the file-server
@@ -55,10 +59,11 @@ export async function storeCopy(
     const copy =
       source.kind === 'inline'
         ? await storeInline(link, command, source.bytes, caller)
-        : await storeStream(link, command, source.chunks, caller?.signal)
+        : await storeStream(link, { ...command, partKey: source.partKey }, source.chunks, caller?.signal)
     if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
-    if (copy.partDigests.length !== Math.ceil(copy.sizeBytes / PART_BYTES) * DIGEST_BYTES)
-      throw new StoreError('BAD_ANSWER', 'the ack has another number of part digests')
+    const tagCount = source.kind === 'stream' && source.partKey !== null ? Math.ceil(copy.sizeBytes / PART_BYTES) : 0
+    if (copy.partTags.length !== tagCount * PART_TAG_BYTES)
+      throw new StoreError('BAD_ANSWER', 'the ack has another number of part tags')
     if (sizeBytes !== null && copy.sizeBytes !== sizeBytes)
       throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
     return copy
@@ -85,7 +90,7 @@ async function storeInline(
     const { copy, workMs } = parseAck(wireSchemas.uploadAck, ack.result)
     linkDelayMs = performance.now() - sentAt - workMs
     const { copyId, slot, sizeBytes, sha256 } = copy
-    return { copyId, slot, sizeBytes, sha256, partDigests: ack.bytes ?? NO_DIGESTS }
+    return { copyId, slot, sizeBytes, sha256, partTags: NO_TAGS }
   } finally {
     link.outbound.release(bytes.length, linkDelayMs)
   }
@@ -93,7 +98,7 @@ async function storeInline(
 
 async function storeStream(
   link: FileServerLink,
-  command: UploadFile,
+  command: OpenUpload,
   chunks: AsyncIterable<Uint8Array>,
   signal?: AbortSignal,
 ): Promise<StoredCopy> {

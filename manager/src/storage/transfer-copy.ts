@@ -24,7 +24,7 @@ export async function transferCopy(
     const ack = await source.call('transfer-file', [{ copyId, slot, sha256, streamId }], { deadlineMs: 10_000, signal })
     if (parseAck(wireSchemas.transferAck, ack).sizeBytes !== sizeBytes) throw new StoreError('COPY_MISMATCH')
     const order = { copyId: to, encoding: 'binary' as const, sizeBytes, sha256, requestId: `transfer-${to}` }
-    return await storeCopy(target, order, { kind: 'stream', chunks: relay }, signal && { signal })
+    return await storeCopy(target, order, { kind: 'stream', chunks: relay, partKey: null }, signal && { signal })
   } finally {
     relay.fail(new StoreError('CANCELLED'))
     source.streams.close(streamId)

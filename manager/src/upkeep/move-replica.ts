@@ -4,7 +4,7 @@ import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import { partsOf } from '../files/byte-range.ts'
-import { type FileRecord, partDigestOf, type Replica } from '../files/file.model.ts'
+import { type FileRecord, partProofOf, type Replica } from '../files/file.model.ts'
 import type { FileRecords } from '../files/file-records.ts'
 import type { ReplicaRecords } from '../files/replica-records.ts'
 import { deleteCopy } from '../storage/delete-copy.ts'
@@ -82,8 +82,9 @@ async function confirm(
 async function verifyCopy(record: FileRecord, replica: Replica, target: FileServerLink): Promise<void> {
   const named = { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
   for (const { index, offset, length } of partsOf({ start: 0, end: record.size }, record.size, PART_BYTES)) {
-    const span = { sizeBytes: record.size, offset, length, requestId: REQUEST_ID }
-    const { sha256 } = await readPart(target, named, span)
-    if (!sha256.equals(partDigestOf(record, index))) throw new StoreError('DIGEST_MISMATCH')
+    const proof = partProofOf(record, index)
+    const span = { sizeBytes: record.size, offset, length, requestId: REQUEST_ID, method: proof.method }
+    const { digest } = await readPart(target, named, span)
+    if (!digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
   }
 }

@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto'
-import type { Digest, ServerId } from '@holdfast/shared/ids'
+import type { Digest, PartKey, ServerId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { expect, test, vi } from 'vitest'
 import { downloadFile } from '../../src/files/download-file.ts'
@@ -43,29 +44,35 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
   )
-  const download = (isAhead: boolean, isTaken: () => boolean): AsyncGenerator<Buffer> =>
+  const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
     downloadFile(
       { registry, records: new FileRecords(used.model) },
-      record,
+      changed,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
       { isAhead, isTaken, rooms: new PartRooms() },
     )
-  return { bytes, servers, download }
+  return { bytes, servers, download, record }
+}
+
+function partsIn(bytes: Buffer): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / PART_BYTES) }, (_, index) =>
+    bytes.subarray(index * PART_BYTES, (index + 1) * PART_BYTES),
+  )
 }
 
 function recordOf(bytes: Buffer, servers: ServerId[]): FileRecord {
   const _id = new Types.ObjectId()
-  const partDigests: Buffer[] = []
-  for (let at = 0; at < bytes.length; at += PART_BYTES)
-    partDigests.push(hash('sha256', bytes.subarray(at, at + PART_BYTES), 'buffer'))
+  const partKey = randomBytes(16).toString('hex') as PartKey
+  const partTags = partsIn(bytes).map((part, index) => digestPart({ key: partKey, index }, part))
   const sha256 = hash('sha256', bytes) as Digest
   return newRecord(newName(), {
     _id,
     size: bytes.length,
     sha256,
     chunks: [{ size: bytes.length, sha256, replicas: servers.map((server) => newReplica(_id, { server })) }],
-    partDigests: Buffer.concat(partDigests),
+    partKey,
+    partTags: Buffer.concat(partTags),
   })
 }
 
@@ -197,4 +204,39 @@ test('a replica that fails in the middle of a part and writes on later spoils no
   }
   expect(Buffer.concat(copies).equals(bytes)).toBe(true)
   expect(Buffer.concat(parts).equals(bytes.subarray(PART_BYTES))).toBe(true)
+})
+
+/** As records were before there were tags. */
+function withDigests({ partTags: _, partKey: __, ...record }: FileRecord, bytes: Buffer): FileRecord {
+  return { ...record, partDigests: Buffer.concat(partsIn(bytes).map((part) => hash('sha256', part, 'buffer'))) }
+}
+
+test('a file from before parts had tags is verified by their digests', async () => {
+  const swapped = (bytes: Buffer) => well(Buffer.concat(partsIn(bytes).reverse()))
+  const { bytes, download, record } = await stored(2.5, swapped, well)
+  const { read } = await readAll(download(false, () => true, withDigests(record, bytes)))
+  expect(read.equals(bytes)).toBe(true)
+  const bad = await stored(2, swapped)
+  const reading = readAll(bad.download(false, () => true, withDigests(bad.record, bad.bytes)))
+  await expect(reading).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+})
+
+test.each<[string, (bytes: Buffer) => Buffer]>([
+  ['have changed places', (bytes) => Buffer.concat(partsIn(bytes).reverse())],
+  ['are all the first', (bytes) => Buffer.concat(partsIn(bytes).map(() => bytes.subarray(0, PART_BYTES)))],
+])('invariant 3: a copy whose parts %s is not handed out', async (_, spoil) => {
+  const { download } = await stored(2, (bytes) => well(spoil(bytes)))
+  await expect(readAll(download(false, () => true))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+})
+
+test('parts that the record has no tag or digest for are not handed out', async () => {
+  const { download, record, bytes } = await stored(2, well)
+  const { partTags = Buffer.alloc(0), partKey: _, ...untagged } = record
+  const none = { ...untagged, partTags }
+  for (const changed of [
+    { ...record, partTags: partTags.subarray(0, 16) },
+    { ...withDigests(record, bytes), partDigests: Buffer.alloc(0) },
+    none,
+  ])
+    await expect(readAll(download(false, () => true, changed))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })

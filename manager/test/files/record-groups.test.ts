@@ -27,7 +27,7 @@ test('looks up many names at once: each its own record, or none', async () => {
 
 test('records too large for one reply are all found', async () => {
   const names = Array.from({ length: 70 }, newName)
-  await collection.insertMany(names.map((name) => newRecord(name, { partDigests: Buffer.alloc(256 * 1024, 1) })))
+  await collection.insertMany(names.map((name) => newRecord(name, { partTags: Buffer.alloc(256 * 1024, 1) })))
   const found = await lookUpAll(collection, names.map(named))
   expect(found.map((record) => record?.name)).toEqual(names)
 })

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId } from '@holdfast/shared/ids'
+import type { CopyId, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
+import { digestPart } from '@holdfast/shared/node/part-digest'
+import type { OpenUpload } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -43,9 +45,11 @@ const large = (name: string, fields: Partial<IncomingFile> = {}) =>
 class Stores {
   readonly copies = new Map<CopyId, Buffer>()
   readonly deleted: CopyId[] = []
+  readonly #keys = new Map<CopyId, PartKey>()
 
   constructor(peer: ScriptedFileServer) {
-    peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer | null, ack: Ack) => {
+    peer.answer('upload-file', ({ copyId, partKey }: OpenUpload, bytes: Buffer | null, ack: Ack) => {
+      if (bytes === null && partKey !== null) this.#keys.set(copyId, partKey)
       this.copies.set(copyId, bytes ?? Buffer.alloc(0))
       ack(bytes === null ? { ok: true } : { ok: true, copy: this.#stored(copyId), workMs: 1 })
     })
@@ -62,10 +66,15 @@ class Stores {
     })
   }
 
+  #tagsOf(copyId: CopyId, bytes: Buffer): Buffer {
+    const key = this.#keys.get(copyId)
+    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, index: 0 }, bytes)
+  }
+
   #stored(copyId: CopyId) {
     const bytes = this.copies.get(copyId) ?? Buffer.alloc(0)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
-    return { copyId, slot: 4, sizeBytes: bytes.length, sha256, partDigests: Buffer.alloc(bytes.length === 0 ? 0 : 32) }
+    return { copyId, slot: 4, sizeBytes: bytes.length, sha256, partTags: this.#tagsOf(copyId, bytes) }
   }
 }
 

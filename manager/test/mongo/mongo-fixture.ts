@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId, Digest, FileId, ServerId, Slot } from '@holdfast/shared/ids'
+import type { CopyId, Digest, FileId, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
 import { makeCopyId } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
@@ -46,7 +46,8 @@ export function newRecord(name: string, fields: Partial<FileRecord> = {}): FileR
     createdAt: new Date(),
     expiresAt: null,
     chunks: [{ size: 5, sha256, replicas: [newReplica(_id)] }],
-    partDigests: Buffer.alloc(32, 7),
+    partKey: '7'.repeat(32) as PartKey,
+    partTags: Buffer.alloc(16, 7),
     version: 0,
     ...fields,
   }

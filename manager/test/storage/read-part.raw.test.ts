@@ -54,7 +54,7 @@ test('a large read comes by the data connection, into the memory that was handed
 })
 
 test('several large reads at once come by one data connection, their frames mixed, each right', async () => {
-  const bytes = randomBytes(PART_BYTES)
+  const bytes = randomBytes(5 * LARGE)
   const { link, port, isRaw } = await connectRaw(bytes, async ({ offset, length, streamId }, raw) => {
     for (let at = 0; at < length; at += FRAME_BYTES) {
       const end = Math.min(at + FRAME_BYTES, length)

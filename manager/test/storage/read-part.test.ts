@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readPart } from '../../src/storage/read-part.ts'
 import { readBytes } from './read-part-fixture.ts'
@@ -162,15 +162,15 @@ test('a client that hangs up while it waits for its turn leaves nothing', async 
   const { peer, link } = await connect()
   const acks: Ack[] = []
   peer.answer('download-file', (_command: Command, ack: Ack) => void acks.push(ack))
-  const first = readPart(link, aCopy(), spanOf(FRAME_BYTES))
-  await vi.waitFor(() => expect(acks).toHaveLength(1))
+  const firsts = [0, 1].map(() => readPart(link, aCopy(), spanOf(INLINE_MAX_BYTES)))
+  await vi.waitFor(() => expect(acks).toHaveLength(2))
   const controller = new AbortController()
-  const second = readPart(link, aCopy(), spanOf(FRAME_BYTES), controller)
+  const third = readPart(link, aCopy(), spanOf(INLINE_MAX_BYTES), controller)
   controller.abort()
-  await expect(second).rejects.toMatchObject({ name: 'CANCELLED' })
-  acks[0]?.({ ok: true, bytes: Buffer.alloc(FRAME_BYTES) })
-  await first
-  expect([acks.length, leftOf(link)]).toEqual([1, nothing])
+  await expect(third).rejects.toMatchObject({ name: 'CANCELLED' })
+  for (const ack of acks) ack({ ok: true, bytes: Buffer.alloc(INLINE_MAX_BYTES) })
+  await Promise.all(firsts)
+  expect([acks.length, leftOf(link)]).toEqual([2, nothing])
 })
 
 test.each<[string, number, (peer: ScriptedFileServer) => void, number]>([

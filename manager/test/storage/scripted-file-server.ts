@@ -11,7 +11,6 @@ import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wi
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
-import { DigestThreads } from '../../src/storage/digest-threads.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer, type SocketServerParts } from '../../src/storage/socket-server.ts'
@@ -109,19 +108,18 @@ export class ScriptedFileServer {
       this.#answers.get(command)?.(...args, (ack: unknown) => {
         const { ok, error, copy, bytes: body, ...rest } = (ack ?? {}) as Record<string, unknown>
         if (ok === false) return reject(fromWireError(error))
-        const { partDigests, ...placed } = (copy ?? {}) as Record<string, unknown>
+        const { partTags: _, ...placed } = (copy ?? {}) as Record<string, unknown>
         const result = copy === undefined ? rest : { ...rest, copy: placed }
-        const carried = body ?? partDigests
         resolve({
           result: ok === true ? result : (ack as object),
-          bytes: carried instanceof Uint8Array ? carried : null,
+          bytes: body instanceof Uint8Array ? body : null,
         })
       })
     })
   }
 
   /**
-   * Answers a command, in place of an answer that was given before. What an ack has of `bytes` or part digests travels as
+   * Answers a command, in place of an answer that was given before. What an ack has of `bytes` travels as
    * bytes; an upload that opens a stream has null for them.
    */
   answer(event: string, handle: (...args: never[]) => void): void {
@@ -166,11 +164,9 @@ export function useSocketServer() {
     await once(http, 'listening')
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
     const registry = new FileServerRegistry(15_000)
-    const digests = new DigestThreads()
     const server = new SocketServer({
       httpServer: http,
       registry,
-      digests,
       identity: { managerId: MANAGER, clusterId: CLUSTER, secret: SECRET },
       log: createLogger('test', 'silent'),
       managers: () => [url],
@@ -180,7 +176,6 @@ export function useSocketServer() {
     })
     closing.push(async () => {
       await server.close()
-      await digests.close()
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
     })

@@ -80,8 +80,8 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 4/],
-  ['a newer protocol', { protocol: 5, more: 1 }, /the file-server speaks version 5, this manager 4/],
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 5/],
+  ['a newer protocol', { protocol: 6, more: 1 }, /the file-server speaks version 6, this manager 5/],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Digest } from '@holdfast/shared/ids'
-import { FRAME_BYTES } from '@holdfast/shared/limits'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
+import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type CopyOrder, type CopySource, storeCopy } from '../../src/storage/store-copy.ts'
 import {
@@ -34,14 +34,15 @@ const storedAs = (copyId: CopyId, bytes: Uint8Array): StoredCopy => ({
   slot: 7 as StoredCopy['slot'],
   sizeBytes: bytes.length,
   sha256: digestOf(bytes),
-  partDigests: Buffer.alloc(bytes.length === 0 ? 0 : 32),
+  partTags: Buffer.alloc(0),
 })
 const inline = (bytes: Uint8Array): CopySource => ({ kind: 'inline', bytes })
-const stream = (...chunks: Uint8Array[]): CopySource => ({
-  kind: 'stream',
+const stream = (...chunks: Uint8Array[]) => ({
+  kind: 'stream' as const,
   chunks: (async function* () {
     yield* chunks
   })(),
+  partKey: null,
 })
 const large = stream.bind(null, Buffer.alloc(FRAME_BYTES, 1), Buffer.alloc(FRAME_BYTES, 2), Buffer.alloc(10, 3))
 
@@ -94,11 +95,6 @@ const wrongAcks: [string, string, unknown][] = [
   ['upload-file', 'an ok without a copy', { ok: true }],
   ['upload-file', 'a copy without a slot', { ok: true, copy: { copyId: newCopyId() }, workMs: 1 }],
   ['upload-file', 'another copy', { ok: true, copy: storedAs(newCopyId(), Buffer.from('bytes')), workMs: 1 }],
-  [
-    'upload-file',
-    'part digests of another size',
-    { ok: true, copy: { ...storedAs(newCopyId(), Buffer.from('x')), sizeBytes: 1e9 }, workMs: 1 },
-  ],
   ['upload-end', 'nothing', undefined],
   ['upload-end', 'an ok without a copy', { ok: true }],
   ['upload-end', 'another copy', { ok: true, copy: storedAs(newCopyId(), Buffer.from('bytes')) }],
@@ -187,6 +183,37 @@ test('a copy of another size than ordered is not taken for stored', async () => 
   await vi.waitFor(() => expect(deletes).toEqual([order.copyId]))
 })
 
+test.each([
+  [2 * FRAME_BYTES + 10, 1, 16],
+  [PART_BYTES + 1, 2, 32],
+])('of a stream of %i bytes %i tags are wanted with a key, and none without', async (sizeBytes, _, tagBytes) => {
+  const { peer, link } = await connect()
+  const { deletes } = serveUploads(peer)
+  const chunks = () => stream(Buffer.alloc(sizeBytes, 1))
+  const keys: unknown[] = []
+  const serve = (partTags: Buffer): void => {
+    peer.answer('upload-file', ({ partKey }: OpenUpload, _bytes: null, ack: Ack) => {
+      keys.push(partKey)
+      ack({ ok: true })
+    })
+    peer.answer('upload-end', ({ copyId }: { copyId: CopyId }, ack: Ack) =>
+      ack({ ok: true, copy: { ...storedAs(copyId, Buffer.alloc(sizeBytes, 1)), partTags } }),
+    )
+  }
+  const partKey = 'ab'.repeat(16) as PartKey
+  for (const bytes of [0, tagBytes - 1, tagBytes + 16]) {
+    serve(Buffer.alloc(bytes))
+    const storing = storeCopy(link, orderOf(), { ...chunks(), partKey })
+    await expect(storing).rejects.toMatchObject({ name: 'BAD_ANSWER' })
+  }
+  serve(Buffer.alloc(tagBytes, 7))
+  await expect(storeCopy(link, orderOf(), chunks())).rejects.toMatchObject({ name: 'BAD_ANSWER' })
+  await vi.waitFor(() => expect(deletes).toHaveLength(4))
+  const { partTags } = await storeCopy(link, orderOf(), { ...chunks(), partKey })
+  expect(Buffer.from(partTags)).toEqual(Buffer.alloc(tagBytes, 7))
+  expect([keys.at(-2), keys.at(-1), deletes.length]).toEqual([null, partKey, 4])
+})
+
 test('a source that calls the copy off ends it before its end is sent', async () => {
   const { peer, link } = await connect()
   const { deletes } = serveUploads(peer)
@@ -197,7 +224,9 @@ test('a source that calls the copy off ends it before its end is sent', async ()
     throw new StoreError('INVALID_REQUEST', 'the rest of the body is not right')
   })()
   const order = orderOf()
-  await expect(storeCopy(link, order, { kind: 'stream', chunks })).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await expect(storeCopy(link, order, { kind: 'stream', chunks, partKey: null })).rejects.toMatchObject({
+    name: 'INVALID_REQUEST',
+  })
   await vi.waitFor(() => expect(deletes).toEqual([order.copyId]))
   expect([ends, leftOf(link)]).toEqual([[], nothing])
 })

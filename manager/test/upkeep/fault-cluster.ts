@@ -19,7 +19,6 @@ import { FileRecords } from '../../src/files/file-records.ts'
 import { PartRooms } from '../../src/files/part-rooms.ts'
 import { ReplicaRecords } from '../../src/files/replica-records.ts'
 import { uploadFile } from '../../src/files/upload-file.ts'
-import { DigestThreads } from '../../src/storage/digest-threads.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer } from '../../src/storage/socket-server.ts'
@@ -74,11 +73,9 @@ export class FaultCluster implements AsyncDisposable {
       urls.push(`http://127.0.0.1:${(httpServer.address() as AddressInfo).port}`)
       const registry = new FileServerRegistry(15_000)
       const identity = { managerId: randomBytes(8).toString('hex'), clusterId, secret }
-      const digests = new DigestThreads()
       const socketServer = new SocketServer({
         httpServer,
         registry,
-        digests,
         identity,
         log: quiet,
         managers: () => urls,
@@ -87,7 +84,6 @@ export class FaultCluster implements AsyncDisposable {
       })
       this.#closing.push(
         () => socketServer.close(),
-        () => digests.close(),
         async () => httpServer.closeAllConnections(),
       )
       this.managers.push({ registry, records: new FileRecords(model), replicas: new ReplicaRecords(model) })

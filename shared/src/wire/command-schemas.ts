@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import type { ErrorName } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
-import { isClusterId, isCopyId, isDigest, isServerId, isSlot } from '../ids.ts'
+import { isClusterId, isCopyId, isDigest, isPartKey, isServerId, isSlot } from '../ids.ts'
 import { INLINE_MAX_BYTES, INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
 import type * as wire from './events.ts'
 
 /** Parsers of everything that arrives over the wire: strict, so that a peer's mistake is an error and never a surprise. */
 const copyId = z.custom<wire.UploadFile['copyId']>(isCopyId, 'not a copyId')
 const digest = z.custom<wire.NamedCopy['sha256']>(isDigest, 'not a sha-256')
+const partKey = z.custom<NonNullable<wire.OpenUpload['partKey']>>(isPartKey, 'not a part key')
 const slot = z.custom<wire.NamedCopy['slot']>(isSlot, 'not a slot')
 const serverId = z.custom<wire.Hello['serverId']>(isServerId, 'not a file-server id')
 const clusterId = z.custom<wire.Challenge['clusterId']>(isClusterId, 'not a cluster id')
@@ -20,9 +21,16 @@ const bytes = z.custom<Uint8Array>(
   'not bytes',
 )
 const placedCopy = z.strictObject({ copyId, slot, sizeBytes, sha256: digest })
-const storedCopy = placedCopy.extend({ partDigests: bytes })
+const storedCopy = placedCopy.extend({ partTags: bytes })
 const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
 const spanOfCopy = namedCopy.extend({ sizeBytes: sizeBytes.nullable(), offset: sizeBytes })
+const uploadFile = z.strictObject({
+  copyId,
+  encoding: z.enum(['binary', 'base64']),
+  sizeBytes: sizeBytes.nullable(),
+  sha256: digest.nullable(),
+  requestId,
+})
 const cursor = z.strictObject({ where: z.enum(['tree', 'quarantine']), slot })
 
 const schemas = {
@@ -48,13 +56,8 @@ const schemas = {
     isInventoryDone: z.boolean(),
     isWritable: z.boolean(),
   }),
-  uploadFile: z.strictObject({
-    copyId,
-    encoding: z.enum(['binary', 'base64']),
-    sizeBytes: sizeBytes.nullable(),
-    sha256: digest.nullable(),
-    requestId,
-  }),
+  uploadFile,
+  openUpload: uploadFile.extend({ partKey: partKey.nullable() }),
   uploadFrame: z.strictObject({ copyId, seq: count }),
   uploadEnd: z.strictObject({ copyId, frameCount: count }),
   readFile: spanOfCopy.extend({ length: count.max(INLINE_MAX_BYTES) }),
@@ -100,6 +103,7 @@ export const wireSchemas: {
   readonly welcome: z.ZodType<wire.Welcome>
   readonly heartbeat: z.ZodType<wire.Heartbeat>
   readonly uploadFile: z.ZodType<wire.UploadFile>
+  readonly openUpload: z.ZodType<wire.OpenUpload>
   readonly uploadFrame: z.ZodType<wire.UploadFrame>
   readonly uploadEnd: z.ZodType<wire.UploadEnd>
   readonly readFile: z.ZodType<wire.ReadFile>

@@ -1,5 +1,5 @@
 import type { WireError, WireResult } from '../errors/store-error.ts'
-import type { ClusterId, CopyId, Digest, ServerId, Slot } from '../ids.ts'
+import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '../ids.ts'
 
 /**
  * Everything that travels between a manager and a file-server. Every command is acknowledged, has a deadline,
@@ -13,14 +13,14 @@ export interface ManagerToFileServerEvents {
 
   /**
    * Commands on small bodies, several in one message (`group.ts`), each `[id, command, argument]` with its bytes:
-   * `upload-file` (UploadFile with the whole body; UploadAck with its part digests), `download-file` (ReadFile; an ack with
+   * `upload-file` (UploadFile with the whole body; UploadAck), `download-file` (ReadFile; an ack with
    * the bytes), `delete-file` (DeleteFile; DeleteAck): removes that one copy, ends an upload of it, running or yet to come;
    * unknown, or not there any more, is success.
    */
   commands: (group: Uint8Array) => void
 
   /** Opens a stream that stores a new copy; its frames may come after the ack. */
-  'upload-file': (command: UploadFile, ack: Ack<object>) => void
+  'upload-file': (command: OpenUpload, ack: Ack<object>) => void
   'upload-frame': (frame: UploadFrame, bytes: Uint8Array, ack: Ack<object>) => void
   'upload-end': (end: UploadEnd, ack: Ack<{ readonly copy: StoredCopy }>) => void
 
@@ -115,9 +115,14 @@ export interface UploadFile {
   readonly requestId: string
 }
 
+/** A copy that comes in frames. */
+export interface OpenUpload extends UploadFile {
+  /** For tags of its parts; null where its record has them (a transfer). */
+  readonly partKey: PartKey | null
+}
+
 export interface UploadAck {
-  /** Its part digests are the bytes of the ack. */
-  readonly copy: Omit<StoredCopy, 'partDigests'>
+  readonly copy: Omit<StoredCopy, 'partTags'>
   /** The part of the ack's delay that was the file-server's work, not the link's. */
   readonly workMs: number
 }
@@ -138,8 +143,8 @@ export interface StoredCopy {
   readonly slot: Slot
   readonly sizeBytes: number
   readonly sha256: Digest
-  /** The sha-256 of each 4 MiB part, 32 bytes each, in order. Empty for an empty file. */
-  readonly partDigests: Uint8Array
+  /** Of each 4 MiB part, 16 bytes each, in order (`part-digest.ts`); none without a `partKey`. */
+  readonly partTags: Uint8Array
 }
 
 export interface NamedCopy {

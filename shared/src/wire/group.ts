@@ -1,5 +1,5 @@
 import { StoreError } from '../errors/store-error.ts'
-import { FRAME_BYTES } from '../limits.ts'
+import { INLINE_MAX_BYTES } from '../limits.ts'
 
 /** One of the messages that travel together: something JSON can say, and maybe bytes. */
 export interface GroupItem {
@@ -11,7 +11,7 @@ export interface GroupItem {
 export const GROUP_MAX_ITEMS = 256
 
 /** A group is closed before it gets longer than this, unless its first item alone does. Bytes. */
-export const GROUP_MAX_BYTES = FRAME_BYTES
+export const GROUP_MAX_BYTES = INLINE_MAX_BYTES
 
 /** What an item adds to its group beside its bytes, at most about this. Bytes. */
 const HEAD_BYTES = 300

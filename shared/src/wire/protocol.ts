@@ -1,5 +1,5 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 4
+export const PROTOCOL_VERSION = 5
 
 /** The Socket.IO namespace that file-servers dial. Every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'
@@ -7,14 +7,14 @@ export const FILE_SERVER_NAMESPACE = '/file-server'
 /** How long either side waits for the other in the handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000
 export const PING_INTERVAL_MS = 10_000
-/** A frame of 256 KiB at 50 KB/s takes 5 s. */
+/** A frame of 512 KiB at 50 KB/s takes 10 s. */
 export const PING_TIMEOUT_MS = 20_000
 export const HEARTBEAT_INTERVAL_MS = 3_000
 /** What changes on a file-server is told within this. */
 export const HEARTBEAT_CHANGE_MS = 200
 
 /**
- * An upload from which no frame came for this long is given up by the file-server. A frame waits for its 256 KiB to come
+ * An upload from which no frame came for this long is given up by the file-server. A frame waits for its 512 KiB to come
  * from a client, which may be as slow as the manager allows; a manager that is gone shows in the connection.
  */
 export const UPLOAD_IDLE_TIMEOUT_MS = 600_000

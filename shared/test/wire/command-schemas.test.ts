@@ -1,4 +1,5 @@
 import { LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { parseAck, parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -63,5 +64,5 @@ test('what is wrong in an ack is the fault of who gave it, not of who asked', ()
 })
 
 test('the part digests of the largest file fit into one message', () => {
-  expect((LARGEST_FILE_BYTES / PART_BYTES) * 32).toBeLessThan(MAX_MESSAGE_BYTES)
+  expect((LARGEST_FILE_BYTES / PART_BYTES) * PART_TAG_BYTES).toBeLessThan(MAX_MESSAGE_BYTES)
 })

@@ -1,0 +1,56 @@
+import { type CipherGCM, createCipheriv, createHash, hash } from 'node:crypto'
+import type { PartKey } from '../ids.ts'
+
+/** Of a part's tag. */
+export const PART_TAG_BYTES = 16
+
+/** How a part is digested: by SHA-256, or to a tag with its file's key, which takes a tenth of the time. */
+export type PartMethod = 'sha256' | PartTagging
+
+export interface PartTagging {
+  readonly key: PartKey
+  /** Of the part in its file. */
+  readonly index: number
+}
+
+/** Digests the bytes of one part as they pass. */
+export interface PartDigester {
+  update(bytes: Uint8Array): void
+  /** @returns 32 bytes of SHA-256 or a tag of 16; once, at the end. */
+  digest(): Buffer
+}
+
+export function startPart(method: PartMethod): PartDigester {
+  return method === 'sha256' ? createHash('sha256') : new PartTag(method)
+}
+
+/** As `startPart`, of a whole part. */
+export function digestPart(method: PartMethod, bytes: Uint8Array): Buffer {
+  if (method === 'sha256') return hash('sha256', bytes, 'buffer')
+  const tag = new PartTag(method)
+  tag.update(bytes)
+  return tag.digest()
+}
+
+/**
+ * GMAC (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. Its nonce is the part's
+ * index, so that parts that have changed places differ too; a key is of one file, whose bytes never change.
+ */
+class PartTag implements PartDigester {
+  readonly #cipher: CipherGCM
+
+  constructor({ key, index }: PartTagging) {
+    const nonce = Buffer.alloc(12)
+    nonce.writeUInt32BE(index, 8)
+    this.#cipher = createCipheriv('aes-128-gcm', Buffer.from(key, 'hex'), nonce)
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#cipher.setAAD(bytes)
+  }
+
+  digest(): Buffer {
+    this.#cipher.final()
+    return this.#cipher.getAuthTag()
+  }
+}
