@@ -77,7 +77,7 @@ export class BadAnswers implements HostileHandlers {
     else {
       const decodedBytes = (upload.receivedBytes / 4) * 3 - upload.paddingBytes
       const sizeBytes = upload.isBase64 ? decodedBytes : upload.receivedBytes
-      answer(placed(stored({ copyId, sizeBytes })), Buffer.alloc(32))
+      answer(placed(stored({ copyId, sizeBytes })), Buffer.alloc(16))
     }
     return true
   }

@@ -51,7 +51,7 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
   const member = faults.cluster.fileServers[0]
   const copies = () => copiesIn([member?.directory ?? ''])
   using client = new RecordedClient(faults.cluster.url)
-  const sizes = [2_000, 700_000]
+  const sizes = [2_000, 1_500_000]
   const generation = async (): Promise<void> => {
     for (const size of sizes) expect(await client.upload(`again/${size}`, randomBytes(size))).toBe(201)
   }
