@@ -3,6 +3,7 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey, Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { NO_TAGS } from '@holdfast/shared/node/part-digest'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import type { CopyHash } from './copy-hash.ts'
 import type { CopyTree } from './copy-tree.ts'
@@ -16,10 +17,9 @@ import type { Reservation } from './room.ts'
 import { copyPath, partPath } from './slot.ts'
 import type { CopyWriter } from './store.ts'
 
-const NO_TAGS = new Uint8Array(0)
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
-export interface WriterNeeds {
+interface WriterNeeds {
   readonly copyId: CopyId
   /** For tags of its parts, where they are wanted. */
   readonly partKey: PartKey | null

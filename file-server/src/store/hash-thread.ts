@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
-import { FRAME_BYTES } from '@holdfast/shared/limits'
-import type { CopyHash } from './copy-hash.ts'
+import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
+import { type CopyHash, hashHere } from './copy-hash.ts'
 
 /** Cells of the ring, of a frame each: 4 MiB for all copies together. A power of two: what counts them wraps around. */
 const CELLS = 8
@@ -57,8 +57,12 @@ export class HashThread {
   #running: RunningThread | null = null
   #nextId = 0
 
-  /** @throws INTERNAL, as all that is done with the hash, where the thread could not start, ended, or did not answer */
-  start(): CopyHash {
+  /**
+   * @param sizeBytes where it is known: a small copy is hashed here.
+   * @throws INTERNAL, as all that is done with the hash, where the thread could not start, ended, or did not answer
+   */
+  start(sizeBytes: number | null = null): CopyHash {
+    if (sizeBytes !== null && sizeBytes <= INLINE_MAX_BYTES) return hashHere()
     if (this.#running === null || this.#running.hasEnded) this.#running = new RunningThread()
     const thread = this.#running
     const id = this.#nextId

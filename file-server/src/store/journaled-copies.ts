@@ -3,6 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { NO_TAGS } from '@holdfast/shared/node/part-digest'
 import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import type { CopyTree } from './copy-tree.ts'
 import type { DiskCalls } from './disk-calls.ts'
@@ -99,5 +100,3 @@ export class JournaledCopies {
     else slots.keep(slot)
   }
 }
-
-const NO_TAGS = new Uint8Array(0)

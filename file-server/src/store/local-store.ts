@@ -1,14 +1,12 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
-import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
-import { type CopyHash, hashHere } from './copy-hash.ts'
 import { locateFile, openReader, readFileSpan } from './copy-reader.ts'
 import type { CopyTree } from './copy-tree.ts'
-import { SlotWriter, type WriterNeeds } from './copy-writer.ts'
+import { SlotWriter } from './copy-writer.ts'
 import type { DiskCalls } from './disk-calls.ts'
 import type { DiskHealth } from './disk-health.ts'
 import type { DurableWrite } from './durable-write.ts'
@@ -38,9 +36,6 @@ interface Parts {
   readonly journal: Journal | null
   readonly log: Logger
 }
-
-/** What is there of a copy before its slot. */
-type NewCopy = Pick<WriterNeeds, 'copyId' | 'partKey' | 'hash' | 'reservation'>
 
 /** The store on this machine's disk. */
 export class LocalStore implements Store {
@@ -104,18 +99,13 @@ export class LocalStore implements Store {
 
   createCopy(copyId: CopyId, sizeBytes: number | null, partKey: PartKey | null = null): Promise<CopyWriter> {
     return this.#run(async () => {
-      this.#parts.health.requireTrusted()
-      if (this.#isUnderWay(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+      this.#requireNew(copyId)
       this.#writers.set(copyId, null)
-      let hash: CopyHash | null = null
       try {
-        hash = sizeBytes !== null && sizeBytes <= INLINE_MAX_BYTES ? hashHere() : this.#hashes.start()
-        const reservation = await this.#parts.room.reserve(sizeBytes)
-        const writer = await this.#openWriter({ copyId, partKey, hash, reservation })
+        const writer = await this.#openWriter(copyId, sizeBytes, partKey)
         this.#writers.set(copyId, writer)
         return writer
       } catch (error) {
-        hash?.drop()
         this.#writers.delete(copyId)
         throw error
       }
@@ -134,8 +124,7 @@ export class LocalStore implements Store {
     const small = this.#small
     if (small !== null && this.#parts.journal?.takes(bytes.length) === true) {
       return this.#run(async () => {
-        this.#parts.health.requireTrusted()
-        if (this.#isUnderWay(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+        this.#requireNew(copyId)
         return small.store(copyId, bytes, sha256)
       })
     }
@@ -225,18 +214,21 @@ export class LocalStore implements Store {
     }
   }
 
-  #isUnderWay(copyId: CopyId): boolean {
-    return this.#writers.has(copyId) || this.#parts.tree.underWay.has(copyId)
+  #requireNew(copyId: CopyId): void {
+    this.#parts.health.requireTrusted()
+    if (this.#writers.has(copyId) || this.#parts.tree.underWay.has(copyId))
+      throw new StoreError('INTERNAL', 'this copy is being written already')
   }
 
-  async #openWriter(copy: NewCopy): Promise<SlotWriter> {
-    const { copyId, reservation } = copy
-    const { tree } = this.#parts
+  async #openWriter(copyId: CopyId, sizeBytes: number | null, partKey: PartKey | null): Promise<SlotWriter> {
+    const { tree, room } = this.#parts
+    const reservation = await room.reserve(sizeBytes)
     let slot: Slot | null = null
     try {
       slot = await tree.slots.take('durable')
       const onEnd = (): void => void this.#writers.delete(copyId)
-      return await SlotWriter.open({ ...this.#parts, ...copy, slot, onEnd })
+      const hash = this.#hashes.start(sizeBytes)
+      return await SlotWriter.open({ ...this.#parts, copyId, partKey, slot, reservation, hash, onEnd })
     } catch (error) {
       reservation.release()
       if (slot !== null) await tree.slots.giveBack(slot)

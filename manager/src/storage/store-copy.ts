@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
+import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
@@ -15,7 +15,6 @@ import type { FileServerLink } from './file-server-link.ts'
 const STORE_DEADLINE_MS = 30_000
 /** A small body that has no turn on the link by then is better off with another file-server. */
 const TURN_DEADLINE_MS = 10_000
-const NO_TAGS = new Uint8Array(0)
 /** Committing a large copy means syncing all of it. */
 const COMMIT_DEADLINE_MS = 120_000
 

@@ -1,5 +1,7 @@
+import { FRAME_BYTES } from '@holdfast/shared/limits'
+import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { expect, test } from 'vitest'
-import { BodyPace } from '../../src/bodies/body-pace.ts'
+import { BodyPace, DEFAULT_PACE } from '../../src/bodies/body-pace.ts'
 
 const limits = { idleMs: 30, windowMs: 50, minWindowBytes: 10 }
 
@@ -37,4 +39,9 @@ test('never asks for a wait beyond the end of the window', () => {
   pace.noteWait(15)
   pace.noteBytes(1)
   expect(pace.nextWaitMs).toBe(10)
+})
+
+test('the slowest client that is served fills a frame before its file-server gives the upload up', () => {
+  const { windowMs, minWindowBytes } = DEFAULT_PACE
+  expect((FRAME_BYTES / minWindowBytes) * windowMs).toBeLessThan(UPLOAD_IDLE_TIMEOUT_MS)
 })

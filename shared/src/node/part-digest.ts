@@ -4,6 +4,8 @@ import type { PartKey } from '../ids.ts'
 /** Of a part's tag. */
 export const PART_TAG_BYTES = 16
 
+export const NO_TAGS = new Uint8Array(0)
+
 /** How a part is digested: by SHA-256, or to a tag with its file's key, which takes a tenth of the time. */
 export type PartMethod = 'sha256' | PartTagging
 

@@ -63,6 +63,6 @@ test('what is wrong in an ack is the fault of who gave it, not of who asked', ()
     expect(() => parseAck(wireSchemas.deleteAck, ack)).toThrow(expect.objectContaining({ name: 'BAD_ANSWER' }))
 })
 
-test('the part digests of the largest file fit into one message', () => {
+test('the part tags of the largest file fit into one message', () => {
   expect((LARGEST_FILE_BYTES / PART_BYTES) * PART_TAG_BYTES).toBeLessThan(MAX_MESSAGE_BYTES)
 })
