@@ -1,16 +1,13 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { activeNodes, readAll, StandInManager, sendBytes, sha256Of } from '../stand-in-manager.ts'
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-const tsconfig = fileURLToPath(new URL('../../../tsconfig.check.json', import.meta.url))
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
 let manager: StandInManager
 let directory: string
@@ -26,9 +23,9 @@ afterEach(async () => {
 
 /** Runs the command as a user would, in a directory of its own. */
 async function holdfast(args: string[], input: Uint8Array = Buffer.alloc(0)) {
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     cwd: directory,
-    env: { ...process.env, TSX_TSCONFIG_PATH: tsconfig, HOLDFAST_URL: manager.url },
+    env: { ...process.env, HOLDFAST_URL: manager.url },
     timeout: 15_000,
   })
   // A command that needs no input may end before it is written.

@@ -3,7 +3,6 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DirectoryInUseError, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 
 // A slow disk: between the refusal that allows a takeover and the takeover lies any time that is allowed.
@@ -17,6 +16,9 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   }
   return { ...real, rename }
 })
+// Files of a project without isolation share their modules, and another one may have loaded it with the real disk.
+vi.resetModules()
+const { DirectoryInUseError, lockDirectory } = await import('@holdfast/shared/node/directory-lock')
 
 let directory = ''
 beforeEach(async () => {
