@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 
 /**
  * The packages' CommonJS builds: Node 20 takes three times as long for the same as some fifty ES modules, and 0.14 s of the
- * 0.40 s of CPU that the start of a file-server costs were that. Both must be of one kind: the socket is of a class of the other's.
+ * 0.48 s of CPU that a file-server needed to load its code were that. Both must be of one kind: the socket is of a class of the other's.
  */
 const load = createRequire(import.meta.url)
 
