@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest'
 
 // A slow disk: between the refusal that allows a takeover and the takeover lies any time that is allowed.
 let renameCount = 0
@@ -16,8 +16,12 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   }
   return { ...real, rename }
 })
-// Files of a project without isolation share their modules, and another one may have loaded it with the real disk.
+// Files of a project without isolation share their modules: others are to have the real disk, and this one not theirs.
 vi.resetModules()
+afterAll(() => {
+  vi.doUnmock('node:fs/promises')
+  vi.resetModules()
+})
 const { DirectoryInUseError, lockDirectory } = await import('@holdfast/shared/node/directory-lock')
 
 let directory = ''
