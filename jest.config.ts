@@ -29,7 +29,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
-      // Many small files, none of which changes anything for another: a process for each was a seventh of their time.
+      // Many small files, none of which leaves anything to another: a process for each was a seventh of their time.
       { extends: true, test: { name: 'without database', include: withoutDatabase, isolate: false } },
       {
         extends: true,

@@ -23,7 +23,7 @@ export interface Plan {
   readonly deleteCount: number
 }
 
-/** About a quarter of an hour, a third of it to make a million files. */
+/** About twenty minutes, a third of it to make a million files. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [

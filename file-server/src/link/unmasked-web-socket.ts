@@ -1,6 +1,6 @@
 import { NodeWebSocket } from './socket-io.ts'
 
-type Created = ReturnType<InstanceType<typeof NodeWebSocket>['createSocket']>
+type Created = ReturnType<typeof NodeWebSocket.prototype.createSocket>
 
 /**
  * WebSocket whose frames carry the mask 0, which leaves the bytes as they are. Masks keep pages in a browser from choosing
