@@ -11,7 +11,7 @@ const withoutDatabase = [
   'manager/test/{bodies,http,storage}/**/*.test.ts',
 ]
 
-/** One at a time, and nothing beside them: a load that is too slow shows nothing, and fails. */
+/** After all others: a load that is too slow shows nothing, and fails. Two at a time: each waits for half of its time. */
 const campaigns = ['test/faults/*.test.ts']
 
 export default defineConfig({
@@ -48,7 +48,6 @@ export default defineConfig({
           testTimeout: 60_000,
           include: campaigns,
           globalSetup: ['test/mongod-for-tests.ts'],
-          maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },

@@ -1,8 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { nodeFlags } from '@holdfast/launcher/processes/node-flags'
 
-const entries = { manager: '../manager/dist/main.js', 'file-server': '../file-server/dist/main.js' } as const
+const programs = {
+  manager: { entry: '../manager/dist/main.js', flags: nodeFlags.manager },
+  'file-server': { entry: '../file-server/dist/main.js', flags: nodeFlags.fileServer },
+} as const
 
 /** Lines kept of a process's log, to be shown when a test fails. */
 const KEPT_LINES = 2_000
@@ -15,18 +19,19 @@ export interface LogLine {
 
 /** A real manager or file-server, run as it is in production: built, in a process of its own. */
 export class TestProcess {
-  readonly kind: keyof typeof entries
+  readonly kind: keyof typeof programs
   readonly lines: LogLine[] = []
   readonly #child: ChildProcess
   readonly #exited: Promise<number | null>
   readonly #watchers = new Set<() => void>()
   #isExpectedToEnd = false
 
-  constructor(kind: keyof typeof entries, environment: Record<string, string>) {
+  constructor(kind: keyof typeof programs, environment: Record<string, string>) {
     this.kind = kind
-    const path = fileURLToPath(new URL(entries[kind], import.meta.url))
+    const { entry, flags } = programs[kind]
     const { PATH = '', HOME = '' } = process.env
-    this.#child = fork(path, [], {
+    this.#child = fork(fileURLToPath(new URL(entry, import.meta.url)), [], {
+      execArgv: [...flags],
       env: { PATH, HOME, UV_THREADPOOL_SIZE: '16', ...environment },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { expect } from 'vitest'
 import { checkCluster } from './check-cluster.ts'
 import type { FaultCluster } from './fault-cluster.ts'
 import { FaultLoad, type FaultLoadOptions } from './fault-load.ts'
@@ -14,7 +15,7 @@ export interface Campaign {
   readonly strike: (cluster: FaultCluster, random: Random, load: FaultLoad) => Promise<void>
   /** The longest time between two faults; each pause is a random part of it. */
   readonly maxPauseMs?: number
-  readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes'>
+  readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes' | 'gustMs'>
 }
 
 export interface CampaignResult {
@@ -68,4 +69,10 @@ export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
   } finally {
     await load.end()
   }
+}
+
+/** The faults were felt, and did no harm. */
+export function expectNoHarm({ violations, indeterminateCount }: CampaignResult): void {
+  expect(violations).toEqual([])
+  expect(indeterminateCount).toBeGreaterThan(0)
 }

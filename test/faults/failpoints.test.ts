@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { runCampaign } from './campaign.ts'
-import { faultCounts, isFullRun } from './counts.ts'
+import { GUST_MS, shareOf } from './counts.ts'
 import { listFailpoints } from './failpoints.ts'
 import { FaultCluster } from './fault-cluster.ts'
 import { OrphanMaker } from './orphan-maker.ts'
@@ -43,7 +43,7 @@ describe.each<Role>(['file-server', 'manager'])('a %s', (role) => {
         { role, names: [name], action: 'kill', nth: random.integer(2, 4) },
         { role, names: [name], action: 'throw', nth: 1 },
       ])
-      const order = isFullRun ? strikes : random.sample(strikes, faultCounts.strikeAtPoint.short)
+      const order = random.sample(strikes, shareOf(strikes.length))
       for (let start = 0; start < order.length; start += POINTS_PER_RUN)
         await strike(role, `at failpoints from ${start}`, order.slice(start, start + POINTS_PER_RUN))
     },
@@ -60,7 +60,7 @@ async function strike(role: Role, what: string, strikes: readonly PointStrike[])
     faultCount: strikes.length,
     seed: runSeed.fork(`${role} ${what}`),
     cluster,
-    load: { clients: CLIENTS },
+    load: { clients: CLIENTS, gustMs: GUST_MS },
     strike: async (_cluster, random, load) => {
       const next = waiting.shift()
       if (next === undefined) throw new Error('no strike is left')

@@ -4,12 +4,12 @@ import { endDeadLease } from './dead-lease.ts'
 import { OwnMongod } from './own-mongod.ts'
 
 /**
- * Orphans go within seconds, yet the grace is longer than any upload of the load takes. So many crashes in so little time
+ * Orphans go within seconds, yet the grace is longer than an upload of the load takes while everything runs. So many crashes in so little time
  * leave a share of orphans that would be unlikely elsewhere. File-servers that differ by little are evened out, so that
  * transfers are under way all the time.
  */
 const hastyUpkeep = {
-  ORPHAN_GRACE_MS: '4000',
+  ORPHAN_GRACE_MS: '2000',
   RECONCILE_EVERY_MS: '500',
   UPKEEP_EVERY_MS: '300',
   RECONCILE_MAX_SHARE_PERCENT: '100',
@@ -79,8 +79,7 @@ export class FaultCluster implements AsyncDisposable {
     const { managers, fileServers } = this.cluster
     const kills = [...managers, ...fileServers].map((member) => member.process.kill())
     await Promise.all([...kills, this.mongod.kill()])
-    await this.mongod.restart()
-    await Promise.all(fileServers.map((_, index) => this.cluster.restartFileServer(index)))
+    await Promise.all([this.mongod.restart(), ...fileServers.map((_, index) => this.cluster.restartFileServer(index))])
     await Promise.all(managers.map((_, index) => this.cluster.restartManager(index)))
   }
 

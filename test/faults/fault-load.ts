@@ -24,6 +24,8 @@ export interface FaultLoadOptions {
   readonly seed: Seed
   readonly clients?: number
   readonly maxBytes?: number
+  /** Clients go on at the next multiple of so many milliseconds, all at once; 0: each as soon as it has its answer. */
+  readonly gustMs?: number
 }
 
 /** Clients that upload, read back and delete without a pause, and remember what they were told. */
@@ -95,7 +97,9 @@ export class FaultLoad {
 
   async #loop(index: number, random: Random): Promise<void> {
     let names: OwnName[] = []
+    const { gustMs = 0 } = this.#options
     for (let count = 0; this.#stoppedAt === null; ) {
+      if (gustMs > 0) await delay(gustMs - (performance.now() % gustMs))
       const step = chooseStep(random, names)
       let own: OwnName
       if (step.kind === 'contest') own = newName(`${this.#prefix}/contest/${this.#takeContest()}`)

@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest'
 import { openFiles, residentBytes } from '../../fault-clients.ts'
 import { runCampaign } from '../campaign.ts'
-import { isFullRun, runsOf } from '../counts.ts'
+import { GUST_MS, isFullRun, runsOf } from '../counts.ts'
 import { FaultCluster } from '../fault-cluster.ts'
 import { runSeed } from '../seed.ts'
 import { rowCounts } from './row-counts.ts'
@@ -48,7 +48,8 @@ test.each([...runsOf(rowCounts.restartStorm).entries()])(
       faultCount,
       seed: runSeed.fork(`restart-storm-${run}`),
       cluster,
-      maxPauseMs: 2_000,
+      maxPauseMs: isFullRun ? 2_000 : 500,
+      load: { gustMs: GUST_MS },
       strike: async (_cluster, _random, load) => {
         if (filesBefore === 0) filesBefore = await openFiles(pid)
         await load.isServed(15)
