@@ -11,7 +11,7 @@ const withoutDatabase = [
   'manager/test/{bodies,http,storage}/**/*.test.ts',
 ]
 
-/** After all others: a load that is too slow shows nothing, and fails. Two at a time: each waits for half of its time. */
+/** After all others: a load that is too slow shows nothing, and fails. Two at a time, for they take what there is. */
 const campaigns = ['test/faults/*.test.ts']
 
 export default defineConfig({
@@ -25,7 +25,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    // On two cores: each waits for a third of its time.
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
@@ -48,6 +49,7 @@ export default defineConfig({
           testTimeout: 60_000,
           include: campaigns,
           globalSetup: ['test/mongod-for-tests.ts'],
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

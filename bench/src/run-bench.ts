@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { BenchOptions } from './arguments.ts'
-import { describeMachine, fileSystemOf, readCommit } from './machine.ts'
+import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from './machine.ts'
 import { measureGrowth, measureServers, type StartSystem } from './parts/holdfast-alone.ts'
 import { sideBySideParts } from './parts/side-by-side.ts'
 import { warmUp } from './parts/warm-up.ts'
@@ -46,7 +46,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
     await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
   if (parts.includes('growth')) {
     await withSystems(context, async (start) => {
-      const growth = await measureGrowth(start, plan, report)
+      const growth = await measureGrowth(start, plan, report, !(await isSlowAfterDeletes(directory)))
       cells.push(...growth.cells)
       fills.push(...growth.fills)
     })

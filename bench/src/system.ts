@@ -31,6 +31,8 @@ export class System {
   readonly name: string
   readonly #parts: SystemParts
   readonly #stored = new Map<number, { first: number; count: number }>()
+  /** Of the oldest file that is still there. */
+  #firstNumber = 0
   #nextNumber = 0
   #fileCount = 0
 
@@ -63,8 +65,21 @@ export class System {
   /** Downloads take from all it holds, from here on. @throws where there may be files of other sizes, or gaps */
   useAll(sizeBytes: number): void {
     const hasOthers = [...this.#stored.keys()].some((size) => size !== sizeBytes)
-    if (hasOthers || this.#fileCount !== this.#nextNumber) throw new Error('its files are not all alike')
-    this.#stored.set(sizeBytes, { first: 0, count: this.#fileCount })
+    if (hasOthers || this.#firstNumber + this.#fileCount !== this.#nextNumber)
+      throw new Error('its files are not all alike')
+    this.#stored.set(sizeBytes, { first: this.#firstNumber, count: this.#fileCount })
+  }
+
+  /** Deletes the latest files, all of one size, until there are only so many: all of them, or those made since the last time. */
+  async shrink(sizeBytes: number, wantedCount: number): Promise<void> {
+    const count = this.#fileCount - wantedCount
+    if (count <= 0) return
+    const stored = this.#stored.get(sizeBytes)
+    this.#stored.set(sizeBytes, { first: this.#nextNumber - count, count })
+    await this.#order({ operation: 'delete', sizeBytes, clients: FILL_CLIENTS, maxMs: FILL_LIMIT_MS, maxCount: count })
+    this.#stored.delete(sizeBytes)
+    if (wantedCount === 0) this.#firstNumber = this.#nextNumber
+    else if (stored !== undefined) this.#stored.set(sizeBytes, stored)
   }
 
   /** Files that are filled in from here on are others. */

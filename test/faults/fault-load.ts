@@ -112,7 +112,8 @@ export class FaultLoad {
       const { outcome, status } = await this.#carryOut(own, kind, random)
       own.operationCount++
       if (outcome === 'indeterminate') own.doubtCount++
-      if (outcome === 'indeterminate' || status === 0) await delay(random.integer(10, 40))
+      // Nobody is there: what goes on asking takes the time of what is starting.
+      if (outcome === 'indeterminate' || status === 0) await delay(random.integer(20, 100))
     }
   }
 

@@ -32,20 +32,37 @@ export async function measureServers(start: StartSystem, plan: Plan, report: (li
   return cells
 }
 
-/** The same operations on systems with few files and many, round about, so that a machine that gets slower shows as nothing else. */
-export async function measureGrowth(start: StartSystem, plan: Plan, report: (line: string) => void): Promise<Measured> {
+/**
+ * The same operations on systems with few files and many, round about, so that a machine that gets slower shows as nothing else.
+ * @param canDelete whether what was made to warm up, and what is measured, may go again: else the smallest system holds it all
+ */
+export async function measureGrowth(
+  start: StartSystem,
+  plan: Plan,
+  report: (line: string) => void,
+  canDelete: boolean,
+): Promise<Measured> {
   const systems: System[] = []
   for (const count of plan.fileCounts) systems.push(await start(`for ${count} files`, 3))
   await warmUp(systems, plan)
   const fills: Fill[] = []
   const labels = new Map<string, string>()
+  /** How many files those have that are kept small. */
+  const keptCounts = new Map<System, number>()
+  const tidyUp = async (system: System): Promise<void> => {
+    const keptCount = keptCounts.get(system)
+    if (keptCount !== undefined) await system.shrink(plan.smallBytes, keptCount)
+  }
   for (const [index, system] of systems.entries()) {
     const wantedCount = plan.fileCounts[index] ?? 0
     report(`filling up to ${wantedCount.toLocaleString('en')} files`)
     system.forgetStored(plan.smallBytes)
+    const isSmall = canDelete && wantedCount < system.fileCount
+    if (isSmall) await system.shrink(plan.smallBytes, 0)
     const fill = await system.fill(plan.smallBytes, Math.max(plan.storedCount, wantedCount - system.fileCount))
     fills.push(fill)
-    labels.set(system.name, `${Math.round(fill.fileCount / 1_000).toLocaleString('en')},000 files`)
+    if (isSmall) keptCounts.set(system, fill.fileCount)
+    labels.set(system.name, labelOf(fill))
     report(`filling took ${fill.seconds.toFixed(0)} s`)
   }
   // Files that are asked for again and again are cheaper, however many others there are.
@@ -55,10 +72,18 @@ export async function measureGrowth(start: StartSystem, plan: Plan, report: (lin
     report(`${operation} with ${[...labels.values()].join(', ')}`)
     const slice = { operation, sizeBytes: plan.smallBytes, clients: plan.clients, maxMs: plan.sliceMs }
     // Those with few files have waited for minutes while the others were filled.
-    for (const system of systems) await system.measure({ ...slice, maxMs: 3 * plan.sliceMs })
-    const cell = await measureCell('growth', systems, plan.rounds, slice)
+    for (const system of systems) {
+      await system.measure({ ...slice, maxMs: 3 * plan.sliceMs })
+      await tidyUp(system)
+    }
+    const cell = await measureCell('growth', systems, plan.rounds, slice, tidyUp)
     const samples = Object.entries(cell.samples).map(([name, ofSystem]) => [labels.get(name) ?? name, ofSystem])
     cells.push({ ...cell, samples: Object.fromEntries(samples) })
   }
   return { cells, fills }
+}
+
+function labelOf({ fileCount }: Fill): string {
+  const rounded = fileCount < 1_000 ? fileCount : Math.round(fileCount / 1_000) * 1_000
+  return `${rounded.toLocaleString('en')} files`
 }

@@ -56,7 +56,7 @@ export const sideBySideParts = {
     return [await measureCell('mixed', systems, plan.rounds, slice)]
   },
 
-  /** The last part: for a while after thousands of deletes, ext4 makes new files at a tenth of its rate. */
+  /** The last part, see `isSlowAfterDeletes`. */
   async delete(systems, plan, report) {
     report(`${plan.rounds * plan.deleteCount} files to be deleted`)
     await storeFiles(systems, plan.smallBytes, plan.rounds * plan.deleteCount)

@@ -1,7 +1,7 @@
 import type { Plan } from '../plan.ts'
 import type { System } from '../system.ts'
 
-/** Nothing is deleted: for minutes after that ext4 makes new files at a tenth of its rate. */
+/** Nothing is deleted, see `isSlowAfterDeletes`. */
 const OPERATIONS = ['upload', 'download'] as const
 
 /** Compilers and caches get what a server that runs for days has. */

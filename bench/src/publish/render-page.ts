@@ -48,8 +48,8 @@ many times as fast as this system the first one is. Uploads are JSON with base64
 - **gridfs**: the same API on GridFS behind Koa, on the same MongoDB, majority and journaled.
 - **node**: a bare Node server with default settings that decodes the same JSON, writes, fsyncs, renames, and fsyncs the directory.`
 
-const growthText =
-  'Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart.'
+const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
+smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`
 
 const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
 rounds. The CPU is more reliable than a rate where a machine is busy with something else.`
