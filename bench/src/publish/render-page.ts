@@ -37,8 +37,8 @@ ${result.hasImage ? `${imageText}\n\n` : ''}${sections.join('\n\n')}
 const imageText = `The file has all its room from the beginning and is written without the cache of the disk below it. A sync in it is still dearer than on
 that disk, and dearest for whoever syncs every file by itself: the ratios to the bare server are better than on that disk. Measured apart, one writer,
 4 KiB written, fsynced, renamed, directory fsynced: 0.30-0.39 ms on a disk without a journal, 0.79-1.01 on an image with one on it; it was 1.18-1.26 on
-one whose room was taken as it was needed. On a disk without a
-journal small uploads are slower than the bare server's: [measured](decisions/0006-journal.md).`
+one whose room was taken as it was needed. Small uploads on a
+disk without a journal: [measured apart](decisions/0006-journal.md).`
 
 const sideBySideText = `All in one run, in interleaved rounds, on one machine and disk, under the same load generator: bare keep-alive sockets in a
 process of its own that checks every answer and every byte. Rates, p50 and p99 are medians of the rounds; "first row is" tells how
