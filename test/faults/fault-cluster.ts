@@ -4,9 +4,9 @@ import { endDeadLease } from './dead-lease.ts'
 import { OwnMongod } from './own-mongod.ts'
 
 /**
- * Orphans go within seconds, yet the grace is longer than an upload of the load takes while everything runs. So many crashes in so little time
- * leave a share of orphans that would be unlikely elsewhere. File-servers that differ by little are evened out, so that
- * transfers are under way all the time.
+ * Orphans go within seconds, yet the grace is longer than an upload of the load takes while everything runs. So many
+ * crashes in so little time leave a share of orphans that would be unlikely elsewhere. File-servers that differ by little
+ * are evened out, so that transfers are under way all the time.
  */
 const hastyUpkeep = {
   ORPHAN_GRACE_MS: '2000',
