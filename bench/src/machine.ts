@@ -37,7 +37,8 @@ export async function describeMachine(directory: string, hasImage: boolean): Pro
 
 /**
  * For up to six minutes after thousands of deletes, an ext4 without a journal makes new files at a tenth of its rate: it passes
- * over every inode that was deleted lately (`recently_deleted` in the kernel's fs/ext4/ialloc.c).
+ * over every inode that was deleted lately (`recently_deleted` in the kernel's fs/ext4/ialloc.c). Where it cannot be told
+ * whether there is a journal, there is none.
  */
 export async function isSlowAfterDeletes(directory: string): Promise<boolean> {
   if ((await fileSystemOf(directory)) !== 'ext4') return false

@@ -22,6 +22,14 @@ export const faultCounts = {
   freezeMongod: { full: 20, perRun: 10 },
   jumpClock: { full: 60, perRun: 20 },
   seizeDirectory: { full: 60, perRun: 30 },
+  // Of the rows in rows/.
+  cutDataDisk: { full: 100, perRun: 10 },
+  cutBothDisks: { full: 30, perRun: 10 },
+  haltMongod: { full: 3, perRun: 3 },
+  stepDown: { full: 20, perRun: 10 },
+  loseAnswer: { full: 40, perRun: 20 },
+  restartStorm: { full: 300, perRun: 100 },
+  raceTransfers: { full: 60, perRun: 20 },
 } as const satisfies Record<string, FaultCount>
 
 /** How many faults of so many strike in this run. */

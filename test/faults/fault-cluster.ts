@@ -1,4 +1,6 @@
+import { download } from '../http.ts'
 import { TestCluster, type TestClusterOptions } from '../test-cluster.ts'
+import { waitUntil } from '../wait-until.ts'
 import type { ClusterView } from './check-cluster.ts'
 import { endDeadLease } from './dead-lease.ts'
 import { OwnMongod } from './own-mongod.ts'
@@ -83,7 +85,7 @@ export class FaultCluster implements AsyncDisposable {
     await Promise.all(managers.map((_, index) => this.cluster.restartManager(index)))
   }
 
-  /** Every process runs, is connected, and has counted. */
+  /** Every process runs, is connected, and has counted, and every manager reaches its database. */
   async heal(): Promise<void> {
     const { managers, fileServers } = this.cluster
     for (const { process } of [...managers, ...fileServers]) process.signal('SIGCONT')
@@ -93,6 +95,11 @@ export class FaultCluster implements AsyncDisposable {
     for (const [index, member] of managers.entries())
       if (!member.process.isRunning) await this.cluster.restartManager(index)
     await this.cluster.settled()
+    for (const url of this.urls)
+      await waitUntil('a record is looked up', async () => {
+        const { status } = await download(url, 'a name that nobody uses')
+        return status === 404 || status
+      })
     await this.endDeadLease()
   }
 

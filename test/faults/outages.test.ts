@@ -9,7 +9,6 @@ import { announceRun, runSeed } from './seed.ts'
 const RUN_DEADLINE_MS = 900_000
 /** How soon a client is told that the database is away. */
 const TOLD_WITHIN_MS = 3_000
-const LONG_OUTAGE_SHARE = 0.25
 /** Between two faults that stop everything: a run of outages alone would have next to no load. */
 const SERVED_UPLOADS = 120
 
@@ -20,15 +19,12 @@ describe('kill -9 under load loses and changes nothing acknowledged, shows nothi
     'of mongod, run %i, %i times; clients are told within 3 s',
     async (run, faultCount) => {
       await using cluster = await FaultCluster.start({ managers: 1, fileServers: 3 })
-      let strikeCount = 0
       const result = await runCampaign({
         kind: 'kill -9 of mongod',
         faultCount,
         seed: runSeed.fork(`kill-mongod-${run}`),
         cluster,
-        strike: async (_cluster, random, load) => {
-          await killMongod(cluster, load, strikeCount++ === 0 || random.isTrue(LONG_OUTAGE_SHARE))
-        },
+        strike: killMongod,
       })
       expectNoHarm(result)
     },
@@ -55,15 +51,13 @@ describe('kill -9 under load loses and changes nothing acknowledged, shows nothi
   )
 })
 
-/** @param isLong it stays away until clients have been told; else it is back at once, and many of them have only waited. */
-async function killMongod(cluster: FaultCluster, load: FaultLoad, isLong: boolean): Promise<void> {
+async function killMongod(cluster: FaultCluster, _random: unknown, load: FaultLoad): Promise<void> {
   await cluster.mongod.kill()
   const { url } = cluster.cluster
-  if (isLong)
-    await Promise.all([
-      expectAway(() => download(url, 'while-mongod-is-away')),
-      expectAway(() => upload(url, 'while-mongod-is-away', Buffer.from('x'))),
-    ])
+  await Promise.all([
+    expectAway(() => download(url, 'while-mongod-is-away')),
+    expectAway(() => upload(url, 'while-mongod-is-away', Buffer.from('x'))),
+  ])
   await cluster.mongod.restart()
   await load.isServed(SERVED_UPLOADS)
 }

@@ -8,11 +8,10 @@ import { waitUntil } from '../../wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { ChaosProxy } from '../chaos-proxy.ts'
 import { checkCluster } from '../check-cluster.ts'
-import { isFullRun, runsOf } from '../counts.ts'
+import { faultCounts, isFullRun, runsOf } from '../counts.ts'
 import { FaultCluster } from '../fault-cluster.ts'
 import { runSeed } from '../seed.ts'
 import { RecordedClient } from './recorded-client.ts'
-import { rowCounts } from './row-counts.ts'
 
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 300_000
@@ -25,7 +24,7 @@ const machine = { managers: 1, fileServers: 2 }
 /** The start of a command as it travels: an OP_MSG whose first element is `insert: "files"`. */
 const insertOfFiles = Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1')
 
-test.each([...runsOf(rowCounts.freezeMongod).entries()])(
+test.each([...runsOf(faultCounts.haltMongod).entries()])(
   `row 6, invariants 1 and 9: a mongod that stands still for ${FROZEN_MS} ms and goes on: 503 in time meanwhile, memory bounded, nothing acknowledged lost, nothing written twice, run %i, %i times`,
   async (run, faultCount) => {
     await using cluster = await FaultCluster.start(machine)
@@ -58,7 +57,7 @@ test.each([...runsOf(rowCounts.freezeMongod).entries()])(
   RUN_DEADLINE_MS,
 )
 
-test.each([...runsOf(rowCounts.stepDown).entries()])(
+test.each([...runsOf(faultCounts.stepDown).entries()])(
   'row 7, invariants 1 and 5: a primary that steps down under load costs nothing acknowledged, and what was unknown is found out by reading, run %i, %i times',
   async (run, faultCount) => {
     await using cluster = await FaultCluster.start(machine)
@@ -127,7 +126,7 @@ test('row 8, invariants 1 and 5: an upload whose record was written but whose an
   }
 }, 120_000)
 
-test.each([...runsOf(rowCounts.loseAnswer).entries()])(
+test.each([...runsOf(faultCounts.loseAnswer).entries()])(
   'row 8, invariants 1 and 5: answers of MongoDB that are lost again and again under load leave nothing acknowledged missing and nothing twice, run %i, %i times',
   async (run, faultCount) => {
     await using behind = await startBehindProxy()

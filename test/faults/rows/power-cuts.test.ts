@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
 import { runCampaign } from '../campaign.ts'
-import { runsOf } from '../counts.ts'
+import { faultCounts, runsOf } from '../counts.ts'
 import { FaultCluster } from '../fault-cluster.ts'
 import { FaultLoad } from '../fault-load.ts'
 import { LightClient } from '../light-client.ts'
@@ -11,7 +11,6 @@ import { runSeed } from '../seed.ts'
 import { SmallDisk } from '../small-disk.ts'
 import { hooked } from './hooked.ts'
 import { canMakeDisks } from './needs-root.ts'
-import { rowCounts } from './row-counts.ts'
 
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 300_000
@@ -31,7 +30,7 @@ async function cutDataDisk(faults: FaultCluster, disk: SmallDisk): Promise<void>
   await restartFileServers(faults)
 }
 
-test.each([...runsOf(rowCounts.cutDataDisk).entries()])(
+test.each([...runsOf(faultCounts.cutDataDisk).entries()])(
   'row 9, invariants 1, 2 and 6: power cuts of the file-servers’ disk under load lose and change nothing acknowledged, run %i, %i times',
   async (run, faultCount) => {
     if (!canMakeDisks('power cuts of the data disk')) return
@@ -54,7 +53,7 @@ test.each([...runsOf(rowCounts.cutDataDisk).entries()])(
   RUN_DEADLINE_MS,
 )
 
-test.each([...runsOf(rowCounts.cutBothDisks).entries()])(
+test.each([...runsOf(faultCounts.cutBothDisks).entries()])(
   'row 10, invariants 1 and 2: power cuts of everything, MongoDB and its disk included, lose and change nothing acknowledged, run %i, %i times',
   async (run, faultCount) => {
     if (!canMakeDisks('power cuts of data and MongoDB')) return

@@ -1,10 +1,9 @@
 import { expect, inject, test } from 'vitest'
 import { openFiles, residentBytes } from '../../fault-clients.ts'
 import { runCampaign } from '../campaign.ts'
-import { GUST_MS, isFullRun, runsOf } from '../counts.ts'
+import { faultCounts, GUST_MS, isFullRun, runsOf } from '../counts.ts'
 import { FaultCluster } from '../fault-cluster.ts'
 import { runSeed } from '../seed.ts'
-import { rowCounts } from './row-counts.ts'
 
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 900_000
@@ -36,7 +35,7 @@ test(
   RUN_DEADLINE_MS,
 )
 
-test.each([...runsOf(rowCounts.restartStorm).entries()])(
+test.each([...runsOf(faultCounts.restartStorm).entries()])(
   'row 29, invariants 1, 2 and 9: a file-server that is killed and started over and over under load loses nothing, leaves nothing half, and leaks no listener, run %i, %i times',
   async (run, faultCount) => {
     const options = { mongoUrl: inject('mongoUrl'), fileServers: 2, managers: 1 }

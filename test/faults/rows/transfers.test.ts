@@ -2,16 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { waitUntil } from '../../wait-until.ts'
 import { runCampaign } from '../campaign.ts'
-import { runsOf } from '../counts.ts'
+import { faultCounts, runsOf } from '../counts.ts'
 import { FaultCluster } from '../fault-cluster.ts'
 import { runSeed } from '../seed.ts'
-import { rowCounts } from './row-counts.ts'
 
 /** More than any disk of a test machine has free. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }
 const behindBy = 40
 
-test.each([...runsOf(rowCounts.raceTransfers).entries()])(
+test.each([...runsOf(faultCounts.raceTransfers).entries()])(
   'row 32, invariants 1, 3, 7 and 8: transfers that race deletes and downloads, with a kill -9 of source, target or manager in their middle, keep every file, and one copy of each, run %i, %i times',
   async (run, faultCount) => {
     const managerEnvironment = { REBALANCE_THRESHOLD: '2' }
