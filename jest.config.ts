@@ -8,7 +8,7 @@ const withoutDatabase = [
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
-  'manager/test/{bodies,http,storage}/**/*.test.ts',
+  'manager/test/{api,bodies,http,chunks}/**/*.test.ts',
 ]
 
 /** After all others: a load that is too slow shows nothing, and fails. Two at a time, for they take what there is. */

@@ -7,7 +7,7 @@ export interface SourceFile {
   readonly isBarrel: boolean
 }
 
-/** The table of architecture.md section 7: which package may import which others. */
+/** Which package may import which others. */
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
@@ -20,18 +20,19 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   scripts: ['shared', 'launcher', 'manager', 'file-server', 'client'],
 }
 
-/** The same between the manager's slices; `mongo` is the ground that those with records stand on. */
-const sliceRules: Readonly<Record<string, readonly string[]>> = {
+const apiMayImport = ['files', 'chunks', 'upkeep', 'bodies', 'http'] as const
+
+/** The same between the folders of the manager. An api is a folder of `api/`: none imports another. */
+const folderRules: Readonly<Record<string, readonly string[]>> = {
   http: [],
-  storage: [],
   bodies: [],
+  chunks: [],
   mongo: [],
   workers: [],
-  accounts: ['mongo'],
-  files: ['storage', 'bodies', 'accounts', 'mongo'],
-  upkeep: ['files', 'storage', 'mongo'],
-  audio: ['files', 'mongo'],
-  tracker: ['files', 'accounts', 'mongo'],
+  files: ['chunks', 'mongo'],
+  upkeep: ['files', 'chunks', 'mongo'],
+  'api/file': apiMayImport,
+  'api/cluster': apiMayImport,
 }
 
 const exemptFromBarrels = new Set(['jest.config.ts'])
@@ -57,7 +58,7 @@ function problemOf(from: string, specifier: string): string | null {
   const target = resolve(from, specifier)
   if (target === null) return isForBrowsers(from) && specifier === 'pino' ? 'browsers load this file' : null
   if (isForBrowsers(from) && /^(shared|client)\/src\/(node|cli)\//.test(target)) return 'browsers load this file'
-  return packageProblem(from, target) ?? sliceProblem(from, target) ?? appProblem(from, target)
+  return packageProblem(from, target) ?? folderProblem(from, target) ?? appProblem(from, target)
 }
 
 /** What browsers load: the wire's contract and the SDK. */
@@ -92,16 +93,17 @@ function packageProblem(from: string, target: string): string | null {
   return `${importer} may import ${allowed.join(', ') || 'no other package'}`
 }
 
-function sliceProblem(from: string, target: string): string | null {
-  const importer = /^manager\/src\/([^/]+)\//.exec(from)?.[1]
-  const imported = /^manager\/src\/([^/]+)\//.exec(target)?.[1]
+function folderProblem(from: string, target: string): string | null {
+  const [importer, imported] = [folderOf(from), folderOf(target)]
   if (importer === undefined || imported === undefined || importer === imported) return null
-  const allowed = sliceRules[importer]
-  if (allowed === undefined) return `the slice ${importer} is not in the table of scripts/import-rules.ts`
+  const allowed = folderRules[importer]
+  if (allowed === undefined) return `the folder ${importer} is not in the table of scripts/import-rules.ts`
   if (allowed.includes(imported)) return null
-  // Routes are where a slice meets HTTP.
-  if (imported === 'http' && from.endsWith('.routes.ts')) return null
-  return `the slice ${importer} may import ${allowed.join(', ') || 'no other slice'}`
+  return `the folder ${importer} may import ${allowed.join(', ') || 'no other folder'}`
+}
+
+function folderOf(path: string): string | undefined {
+  return /^manager\/src\/(api\/[^/]+|[^/]+)\//.exec(path)?.[1]
 }
 
 function appProblem(from: string, target: string): string | null {

@@ -41,7 +41,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'skip the digest check of a download',
-    file: 'manager/src/files/download-file.ts',
+    file: 'manager/src/files/get-file.ts',
     find: 'if (digest.equals(proof.digest)) return bytes',
     replace: 'if (digest.length > 0) return bytes',
     caughtBy: {
@@ -51,14 +51,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'insert the record before the bytes are durable',
-    file: 'manager/src/files/upload-file.ts',
+    file: 'manager/src/files/put-file.ts',
     find: "const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)",
     replace: [
       "storeCopy(link, order, { kind: 'inline', bytes }, context).catch(() => undefined)",
       'const copy = { ...order, slot: 0, sizeBytes, sha256: "", partTags: bytes.subarray(0, 0) } as never as StoredCopy',
     ].join('\n'),
     caughtBy: {
-      file: 'manager/test/files/upload-file.test.ts',
+      file: 'manager/test/files/put-file.test.ts',
       test: 'the error of the last file-server is the answer where there is no other, and no record is written',
     },
   },

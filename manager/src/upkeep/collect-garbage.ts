@@ -2,8 +2,8 @@ import type { ServerId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { removeReplicas } from '../files/delete-file.ts'
 import type { FileRecords } from '../files/file-records.ts'
-import type { ReplicaRecords } from '../files/replica-records.ts'
-import type { FileServerRegistry } from '../storage/registry.ts'
+import type { ReplicaRecords } from '../files/holder-records.ts'
+import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { Worker } from './upkeep.ts'
 
 const BATCH = 200

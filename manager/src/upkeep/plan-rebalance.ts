@@ -1,5 +1,5 @@
 import type { ServerId } from '@holdfast/shared/ids'
-import type { ServerView } from '../storage/choose-servers.ts'
+import type { ServerView } from '../chunks/placement.ts'
 
 export interface PlannedMoves {
   readonly from: ServerId

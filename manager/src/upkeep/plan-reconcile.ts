@@ -1,6 +1,6 @@
 import { type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
 import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
-import type { PlacedRecord } from '../files/replica-records.ts'
+import type { PlacedRecord } from '../files/holder-records.ts'
 
 export interface PageVerdict {
   /** No record names them. They may still become wanted: an upload's record comes after its bytes. */

@@ -1,7 +1,7 @@
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { ReplicaRecords } from '../files/replica-records.ts'
-import type { FileServerRegistry } from '../storage/registry.ts'
+import type { ReplicaRecords } from '../files/holder-records.ts'
+import type { FileServerRegistry } from '../chunks/registry.ts'
 import { type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
 import type { Worker } from './upkeep.ts'
 

@@ -3,7 +3,7 @@ import type { ServerId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
 import { partProofOf } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { ReplicaRecords } from '../../src/files/replica-records.ts'
+import { ReplicaRecords } from '../../src/files/holder-records.ts'
 import { aServer, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()

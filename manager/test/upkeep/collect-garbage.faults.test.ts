@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
-import type { FileServerRegistry } from '../../src/storage/registry.ts'
+import type { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
 import { FaultCluster, instead } from './fault-cluster.ts'
 

@@ -1,7 +1,7 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ServerView } from '../../src/storage/choose-servers.ts'
+import type { ServerView } from '../../src/chunks/placement.ts'
 import { countExcess, type PlannedMoves, planRebalance } from '../../src/upkeep/plan-rebalance.ts'
 
 const idOf = (number: number): ServerId => number.toString(16).padStart(16, '0') as ServerId

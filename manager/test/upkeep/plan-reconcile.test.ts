@@ -3,7 +3,7 @@ import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
 import fc from 'fast-check'
 import { Types } from 'mongoose'
 import { expect, test } from 'vitest'
-import type { PlacedRecord } from '../../src/files/replica-records.ts'
+import type { PlacedRecord } from '../../src/files/holder-records.ts'
 import { findMissing, isUnlikelyShare, judgePage } from '../../src/upkeep/plan-reconcile.ts'
 
 const server = 'aaaaaaaaaaaaaaaa' as ServerId

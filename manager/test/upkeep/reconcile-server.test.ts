@@ -4,11 +4,11 @@ import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { ReplicaRecords } from '../../src/files/replica-records.ts'
-import type { FileServerLink } from '../../src/storage/file-server-link.ts'
+import { ReplicaRecords } from '../../src/files/holder-records.ts'
+import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { reconcileServer } from '../../src/upkeep/reconcile-server.ts'
 import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
-import { type Ack, type ScriptedFileServer, useSocketServer } from '../storage/scripted-file-server.ts'
+import { type Ack, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
 
 const used = useDatabase()
 const { connect } = useSocketServer()

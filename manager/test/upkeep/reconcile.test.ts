@@ -1,9 +1,9 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
-import { ReplicaRecords } from '../../src/files/replica-records.ts'
+import { ReplicaRecords } from '../../src/files/holder-records.ts'
 import { reconciler } from '../../src/upkeep/reconcile.ts'
 import { useDatabase } from '../mongo/mongo-fixture.ts'
-import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../storage/scripted-file-server.ts'
+import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()

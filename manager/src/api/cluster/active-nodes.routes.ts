@@ -1,0 +1,45 @@
+import type { ServerId } from '@holdfast/shared/ids'
+import Router from '@koa/router'
+import type { RequestState } from '../../http/request-context.ts'
+import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
+import type { FileServerRegistry } from '../../chunks/registry.ts'
+
+/** One row of `GET /active-nodes`. */
+export interface ActiveNode {
+  readonly id: ServerId
+  readonly name: string
+  readonly lastPingAt: string
+  readonly files: number
+  readonly bytes: number
+  readonly freeBytes: number
+  readonly totalBytes: number
+  /** full: serves and deletes, takes nothing more. counting: its inventory is not done, `files` is from the records. */
+  readonly state: 'active' | 'counting' | 'full'
+}
+
+/** `GET /active-nodes`: the file-servers heard from within the set time, in the order of their names. */
+export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestState> {
+  const router = new Router<RequestState>()
+  router.get('/active-nodes', (ctx) => {
+    const counts = new Map(registry.views().map((view) => [view.id, view.fileCount]))
+    ctx.body = registry.links
+      .filter((link) => registry.isActive(link))
+      .map((link) => rowOf(link, counts.get(link.id) ?? 0, Date.now()))
+      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }) || (a.id < b.id ? -1 : 1))
+  })
+  return router
+}
+
+function rowOf({ id, name, heartbeat, silentMs }: FileServerLink, files: number, now: number): ActiveNode {
+  const { sizeBytes, freeBytes, totalBytes, isWritable, isInventoryDone } = heartbeat
+  return {
+    id,
+    name,
+    lastPingAt: new Date(now - silentMs).toISOString(),
+    files,
+    bytes: sizeBytes,
+    freeBytes,
+    totalBytes,
+    state: isWritable ? (isInventoryDone ? 'active' : 'counting') : 'full',
+  }
+}

@@ -1,0 +1,164 @@
+import { pipeline } from 'node:stream/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import Router from '@koa/router'
+import { openIncomingFile } from '../../bodies/open-incoming-file.ts'
+import { expectsContinue } from '../../http/http-server.ts'
+import type { AppContext, RequestState } from '../../http/request-context.ts'
+import type { FileServerRegistry } from '../../chunks/registry.ts'
+import { type ByteRange, byteRangeOf, coveredBytes } from '../../http/byte-range.ts'
+import { deleteFile } from '../../files/delete-file.ts'
+import { downloadFile } from '../../files/get-file.ts'
+import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
+import type { FileRecord } from '../../files/file.model.ts'
+import type { FileRecords } from '../../files/file-records.ts'
+import type { PartRooms } from '../../chunks/reading/part-rooms.ts'
+import { safeHeaders } from '../../http/safe-headers.ts'
+import { uploadFile } from '../../files/put-file.ts'
+import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
+
+export interface FilesParts {
+  readonly registry: FileServerRegistry
+  readonly records: FileRecords
+  /** False while the database is away: an upload is refused before its body is read. */
+  readonly isDatabaseAvailable: () => boolean
+  readonly memory: DownloadMemory
+  readonly rooms: PartRooms
+  readonly maxFileBytes: number
+  readonly maxUploads: number
+}
+
+/** `/file/a/b` and `/file/a%2Fb` are the same name; only what follows the first `/file/` is the name. */
+const onePath = /^\/file\/.+$/s
+
+/** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
+export function filesRoutes(parts: FilesParts): Router<RequestState> {
+  const router = new Router<RequestState>()
+  let uploadCount = 0
+
+  router.post('/file', async (ctx) => {
+    admitUpload(parts, uploadCount)
+    uploadCount++
+    try {
+      const record = await receive(parts, ctx)
+      ctx.status = 201
+      ctx.body = summaryOf(record)
+      ctx.set('Location', `/file/${record.name.split('/').map(encodeURIComponent).join('/')}`)
+    } finally {
+      uploadCount--
+    }
+  })
+
+  router.get(onePath, async (ctx) => {
+    const record = await parts.records.findLive(nameOf(ctx))
+    if (record === null) throw new StoreError('FILE_NOT_FOUND')
+    await send(parts, ctx, record)
+  })
+
+  router.delete(onePath, async (ctx) => {
+    const { requestId, log } = ctx.state
+    const record = await deleteFile(parts, nameOf(ctx), { requestId, log })
+    ctx.body = { filename: record.name, id: record._id.toHexString() }
+  })
+  return router
+}
+
+/** Everything that can be refused before the body is read is. */
+function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, uploadCount: number): void {
+  if (uploadCount >= maxUploads) throw new StoreError('OVERLOADED')
+  const { readiness } = registry
+  if (readiness === 'unavailable') throw new StoreError('SERVERS_UNAVAILABLE')
+  if (readiness === 'full') throw new StoreError('INSUFFICIENT_STORAGE')
+  if (!isDatabaseAvailable()) throw new StoreError('DATABASE_UNAVAILABLE')
+}
+
+async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> {
+  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
+  const file = await openIncomingFile(ctx.req, ctx.res, options)
+  return uploadFile(parts, file, ctx.state)
+}
+
+async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
+  const etag = `"${record.sha256}"`
+  ctx.set(safeHeaders(record.name, record.contentType))
+  ctx.set({
+    ETag: etag,
+    'Accept-Ranges': 'bytes',
+    'Last-Modified': record.createdAt.toUTCString(),
+    'Cache-Control': 'no-cache',
+  })
+  ctx.status = 200
+  if (ctx.fresh) {
+    ctx.status = 304
+    return
+  }
+  const { start, end } =
+    ctx.req.headers.range === undefined ? { start: 0, end: record.size } : takeRange(ctx, record, etag)
+  ctx.set('Content-Length', String(end - start))
+  if (ctx.method === 'HEAD') return
+  await sendBody(parts, ctx, record, { start, end })
+}
+
+/** `If-Range` with another version's tag asks for the whole of this one. @throws RANGE_NOT_SATISFIABLE */
+function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange {
+  const whole = { start: 0, end: record.size }
+  const condition = ctx.req.headers['if-range']
+  if (condition !== undefined && condition !== etag) return whole
+  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
+  const range = byteRangeOf(ctx.req.headers.range, record.size)
+  ctx.remove('Content-Range')
+  if (range === null) return whole
+  ctx.status = 206
+  ctx.set('Content-Range', `bytes ${range.start}-${range.end - 1}/${record.size}`)
+  return range
+}
+
+async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
+  const length = range.end - range.start
+  const readBytes = coveredBytes(range, record.size, PART_BYTES)
+  using share = parts.memory.take(readBytes)
+  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0, rooms: parts.rooms }
+  const bytes = downloadFile(parts, record, range, ctx.state, pace)
+  // The first part is there, and right, before the headers go: until then an error is an answer.
+  const first = await bytes.next()
+  if (ctx.state.isGone) throw new StoreError('CANCELLED')
+  if (first.done === true) {
+    ctx.body = Buffer.alloc(0)
+    return
+  }
+  if (first.value.length === length && length <= PIECE_BYTES) {
+    watchStall(ctx.res)
+    // A few bytes of a part must not keep all of it.
+    ctx.body = readBytes > length ? Buffer.from(first.value) : first.value
+    return
+  }
+  ctx.respond = false
+  ctx.flushHeaders()
+  const { log, signal } = ctx.state
+  try {
+    await pipeline(writeUnlessStalled(ctx.res, first.value, bytes), ctx.res, { signal })
+  } catch (error) {
+    if (signal.aborted) log.debug({ fileId: record._id }, 'client gone')
+    else log.warn({ fileId: record._id, err: error }, 'download ended early')
+    ctx.res.destroy()
+  }
+}
+
+function nameOf(ctx: AppContext): FileName {
+  // As it came: URL parsers rewrite some of what a name may hold.
+  const target = ctx.req.url ?? ''
+  return decodeFileNamePath(target.slice('/file/'.length).replace(/\?.*$/s, ''))
+}
+
+function summaryOf(record: FileRecord) {
+  const { name, _id, size, sha256, contentType, createdAt } = record
+  return {
+    filename: name,
+    id: _id.toHexString(),
+    sizeBytes: size,
+    sha256,
+    contentType,
+    createdAt: createdAt.toISOString(),
+  }
+}

@@ -1,0 +1,198 @@
+import type { Server as HttpServer } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
+import { fromWireError, StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import type { ServerId } from '@holdfast/shared/ids'
+import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import type { Logger } from '@holdfast/shared/node/logger'
+import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { FileServerToManagerEvents, Hello, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
+import { Peer } from '@holdfast/shared/wire/peer'
+import {
+  FILE_SERVER_NAMESPACE,
+  HANDSHAKE_TIMEOUT_MS,
+  PING_INTERVAL_MS,
+  PING_TIMEOUT_MS,
+} from '@holdfast/shared/wire/protocol'
+import { Server } from 'socket.io'
+import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
+import { boundConnection, type EngineConnection } from './bound-connection.ts'
+import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
+import { LocalReads } from '../reading/local-disk.ts'
+import type { FileServerRegistry } from '../registry.ts'
+
+/** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
+const MAX_STRANGERS = 100
+
+export interface SocketServerParts {
+  readonly httpServer: HttpServer
+  readonly registry: FileServerRegistry
+  readonly identity: ManagerIdentity
+  readonly log: Logger
+  /** Addresses of all managers, this one included. */
+  readonly managers: () => readonly string[]
+  /** Files that a file-server holds by the records. */
+  readonly countFiles: (id: ServerId) => Promise<number>
+  readonly onConnected: (link: FileServerLink) => void
+  /** Whether a connection came by an address that several managers share: it is told where each of them is. */
+  readonly isShared?: (connection: NetSocket) => boolean
+}
+
+/** The end of the wire that file-servers dial. */
+export class SocketServer {
+  readonly #parts: SocketServerParts
+  readonly #io: Server<FileServerToManagerEvents, ManagerToFileServerEvents>
+  /** Connections of file-servers that have proved themselves. */
+  readonly #trusted = new WeakSet<object>()
+  readonly #reads = new LocalReads()
+  #strangerCount = 0
+  #isClosing = false
+
+  constructor(parts: SocketServerParts) {
+    this.#parts = parts
+    this.#io = new Server(parts.httpServer, {
+      transports: ['websocket'],
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize: MAX_MESSAGE_BYTES + 64 * 1024,
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: PING_TIMEOUT_MS,
+      connectTimeout: HANDSHAKE_TIMEOUT_MS,
+      serveClient: false,
+      cleanupEmptyChildNamespaces: true,
+      // A browser says where its page is from; a file-server never does.
+      allowRequest: (request, give) =>
+        give(null, request.headers.origin === undefined && this.#strangerCount < MAX_STRANGERS),
+    })
+    this.#io.engine.on('connection', (connection: EngineConnection) =>
+      boundConnection(connection, () => this.#trusted.has(connection)),
+    )
+    this.#io.use((_socket, next) => next(new Error(`dial ${FILE_SERVER_NAMESPACE}`)))
+    const namespace = this.#io.of(FILE_SERVER_NAMESPACE)
+    namespace.use((socket, next) => {
+      try {
+        socket.data.hello = parseHello(socket.handshake.auth, parts.identity.clusterId)
+        next()
+      } catch (error) {
+        const refusal = toStoreError(error)
+        parts.log.warn(
+          { address: socket.handshake.address, error: refusal.name, detail: refusal.detail },
+          'file-server refused',
+        )
+        next(new Error(refusal.detail ?? refusal.message))
+      }
+    })
+    namespace.on('connection', (socket) => void this.#admit(socket))
+  }
+
+  /** Tells every file-server the managers it may dial. */
+  announceManagers(): void {
+    for (const link of this.#parts.registry.links)
+      void this.#tellManagers(link.peer, false).catch((error) =>
+        this.#parts.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
+      )
+  }
+
+  /** Ends all connections. The HTTP server is closed by its owner. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    this.#io.disconnectSockets(true)
+    this.#io.engine.close()
+  }
+
+  async #admit(socket: FileServerSocket): Promise<void> {
+    const { registry, identity, log, countFiles, onConnected } = this.#parts
+    const hello = socket.data.hello as Hello
+    const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
+    const isShared = this.#parts.isShared?.(socket.request.socket) === true
+    socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
+    // Looked at again: many may have been let in at one moment.
+    if (this.#strangerCount >= MAX_STRANGERS) {
+      socket.disconnect(true)
+      return
+    }
+    this.#strangerCount++
+    try {
+      const peer = new Peer(socket)
+      const heartbeat = await authenticate(peer, hello, identity)
+      if (isShared) {
+        await this.#tellManagers(peer, true)
+        socket.disconnect(true)
+        return
+      }
+      this.#trusted.add(socket.conn)
+      const shared = { now: () => performance.now(), reads: this.#reads }
+      const link = new FileServerLink(socket, hello, heartbeat, shared, log.child(place))
+      this.#takeOver(link)
+      const recordCount = await countFiles(link.id)
+      this.#listen(socket, link)
+      const told = await this.#tellManagers(link.peer, false)
+      if (!link.isConnected) return
+      // Looked at again: the same file-server may have come on another connection meanwhile.
+      this.#takeOver(link)
+      registry.add(link, recordCount)
+      // Managers that came while it was told were announced without it.
+      if (told.join() !== this.#parts.managers().join()) this.announceManagers()
+      log.info({ ...place, files: recordCount }, 'file-server connected')
+      socket.once('disconnect', (reason) => {
+        registry.remove(link)
+        if (!this.#isClosing) log.warn({ ...place, reason }, 'file-server disconnected')
+      })
+      onConnected(link)
+    } catch (error) {
+      const refusal = toStoreError(error)
+      // One that is connected by this manager's own address refuses the shared one.
+      log[isShared ? 'debug' : 'warn']({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
+      socket.disconnect(true)
+    } finally {
+      this.#strangerCount--
+    }
+  }
+
+  /** One identity, one process: the same one again replaces its stale connection, another one has to wait until that is gone. */
+  #takeOver(link: FileServerLink): void {
+    const known = this.#parts.registry.find(link.id)
+    if (known === undefined || !known.isConnected) return
+    if (known.bootId !== link.bootId)
+      throw new StoreError('FORBIDDEN', 'a file-server with this id is connected already')
+    known.disconnect()
+  }
+
+  #listen(socket: FileServerSocket, link: FileServerLink): void {
+    const { registry, log } = this.#parts
+    const guard = (work: () => void | Promise<void>, ack?: unknown): void => {
+      const done = (result: object): void => {
+        if (typeof ack === 'function') ack(result)
+      }
+      Promise.resolve()
+        .then(work)
+        .then(
+          () => done({ ok: true }),
+          (error: unknown) => {
+            log.debug({ serverId: link.id, err: error }, 'message refused')
+            done({ ok: false, error: toWireError(error) })
+          },
+        )
+    }
+    socket.on('heartbeat', (value) => guard(() => registry.hear(link, parseWire(wireSchemas.heartbeat, value))))
+    socket.on('stream-frame', (value, bytes, ack) =>
+      guard(() => {
+        const { streamId, seq, isLast } = parseWire(wireSchemas.streamFrame, value)
+        if (!(bytes instanceof Uint8Array)) throw new StoreError('INVALID_REQUEST', 'the frame carries no bytes')
+        return link.streams.frame(streamId, seq, isLast, bytes)
+      }, ack),
+    )
+    socket.on('stream-error', (value, ack) =>
+      guard(() => {
+        const { streamId, error } = parseWire(wireSchemas.streamError, value)
+        link.streams.fail(streamId, fromWireError(error))
+      }, ack),
+    )
+    socket.once('disconnect', () => link.streams.failAll(new StoreError('LINK_LOST')))
+  }
+
+  async #tellManagers(peer: Peer, isReferral: boolean): Promise<readonly string[]> {
+    const managers = this.#parts.managers()
+    await peer.call('welcome', [{ managers, isReferral }], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+    return managers
+  }
+}

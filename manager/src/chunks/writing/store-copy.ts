@@ -1,0 +1,119 @@
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
+import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
+import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
+import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import { sendFrames } from '@holdfast/shared/wire/send-frames'
+import { cutFrames } from './cut-frames.ts'
+import { deleteCopy } from './delete-copy.ts'
+import type { FileServerLink } from '../links/file-server-link.ts'
+
+/** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
+const STORE_DEADLINE_MS = 30_000
+/** A small body that has no turn on the link by then is better off with another file-server. */
+const TURN_DEADLINE_MS = 10_000
+/** Committing a large copy means syncing all of it. */
+const COMMIT_DEADLINE_MS = 120_000
+
+export interface CopyOrder {
+  readonly copyId: CopyId
+  readonly encoding: Encoding
+  /** Bytes after decoding, where known. */
+  readonly sizeBytes: number | null
+  readonly sha256: Digest | null
+  readonly requestId: string
+}
+
+/** Whoever waits for the copy. The signal is asked for only where there is something to wait for: making one costs. */
+export interface Caller {
+  readonly signal: AbortSignal
+}
+
+/** What is sent: all of it at once, or a stream. A stream may throw to call the copy off before it is durable. */
+export type CopySource =
+  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'stream'
+      readonly chunks: AsyncIterable<Uint8Array>
+      /** For tags of its parts, where its record is yet to come. */
+      readonly partKey: PartKey | null
+    }
+
+/**
+ * Stores one copy on one file-server and waits until it is durable. After a failure nothing of it stays: the file-server
+ * is told at once where it can be reached, else upkeep finds the orphan.
+ */
+export async function storeCopy(
+  link: FileServerLink,
+  order: CopyOrder,
+  source: CopySource,
+  caller?: Caller,
+): Promise<StoredCopy> {
+  const { copyId, encoding, sizeBytes, sha256, requestId } = order
+  const command: UploadFile = { copyId, encoding, sizeBytes, sha256, requestId }
+  try {
+    const copy =
+      source.kind === 'inline'
+        ? await storeInline(link, command, source.bytes, caller)
+        : await storeStream(link, { ...command, partKey: source.partKey }, source.chunks, caller?.signal)
+    if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
+    const tagCount = source.kind === 'stream' && source.partKey !== null ? Math.ceil(copy.sizeBytes / PART_BYTES) : 0
+    if (copy.partTags.length !== tagCount * PART_TAG_BYTES)
+      throw new StoreError('BAD_ANSWER', 'the ack has another number of part tags')
+    if (sizeBytes !== null && copy.sizeBytes !== sizeBytes)
+      throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
+    return copy
+  } catch (error) {
+    // Not waited for: the outcome is decided, and deleting what is not there is harmless.
+    void deleteCopy(link, { copyId, slot: null, requestId }).catch(() => undefined)
+    throw toStoreError(error)
+  }
+}
+
+/** Once sent, it does not end with its client's connection: the whole body is here, and soon durable. */
+async function storeInline(
+  link: FileServerLink,
+  command: UploadFile,
+  bytes: Uint8Array,
+  caller: Caller | undefined,
+): Promise<StoredCopy> {
+  if (!link.outbound.tryAcquire(bytes.length))
+    await link.outbound.acquire(bytes.length, caller?.signal, TURN_DEADLINE_MS)
+  const sentAt = performance.now()
+  let linkDelayMs: number | null = null
+  try {
+    const ack = await link.callGrouped('upload-file', command, bytes, STORE_DEADLINE_MS)
+    const { copy, workMs } = parseAck(wireSchemas.uploadAck, ack.result)
+    linkDelayMs = performance.now() - sentAt - workMs
+    const { copyId, slot, sizeBytes, sha256 } = copy
+    return { copyId, slot, sizeBytes, sha256, partTags: NO_TAGS }
+  } finally {
+    link.outbound.release(bytes.length, linkDelayMs)
+  }
+}
+
+async function storeStream(
+  link: FileServerLink,
+  command: OpenUpload,
+  chunks: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<StoredCopy> {
+  await link.call('upload-file', [command], { deadlineMs: STORE_DEADLINE_MS, signal })
+  const { copyId } = command
+  const buffers = new FrameBuffers(FRAME_BYTES)
+  const frameCount = await sendFrames(
+    {
+      budget: link.outbound,
+      buffers,
+      send: (seq, bytes, stop) =>
+        link.call('upload-frame', [{ copyId, seq }, bytes], { deadlineMs: STREAM_IDLE_TIMEOUT_MS, signal: stop }),
+    },
+    cutFrames(chunks, buffers),
+    signal,
+  )
+  const ack = await link.call('upload-end', [{ copyId, frameCount }], { deadlineMs: COMMIT_DEADLINE_MS, signal })
+  return parseAck(wireSchemas.uploadEndAck, ack).copy
+}

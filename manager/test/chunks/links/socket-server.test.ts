@@ -1,0 +1,246 @@
+import type { ServerId } from '@holdfast/shared/ids'
+import { makeProof } from '@holdfast/shared/node/handshake-proof'
+import type { Challenge } from '@holdfast/shared/wire/events'
+import { io } from 'socket.io-client'
+import { expect, test, vi } from 'vitest'
+import {
+  type Ack,
+  aHeartbeat,
+  CLUSTER,
+  linkOf,
+  newServerId,
+  type Script,
+  type ScriptedFileServer,
+  transcriptOf,
+  useSocketServer,
+} from '../scripted-file-server.ts'
+
+const { start, connect } = useSocketServer()
+const ended = (peer: ScriptedFileServer): Promise<string> =>
+  vi.waitFor(() => {
+    if (peer.ended === null) throw new Error('still connected')
+    return peer.ended
+  }, 8_000)
+
+test('a file-server that proves itself is listed, and the manager proved itself first', async () => {
+  const onConnected = vi.fn()
+  const { registry, dial } = await start({ countFiles: async () => 7, onConnected })
+  const peer = dial({ name: 'the first', heartbeat: { ...aHeartbeat, isInventoryDone: false } })
+  const link = await linkOf(registry, peer)
+  expect([peer.isManagerProven, peer.isWelcome, link.name]).toEqual([true, true, 'the first'])
+  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, fileCount: 7 }])
+  expect(onConnected).toHaveBeenCalledExactlyOnceWith(link)
+})
+
+test('a connection that ends takes the file-server out of the list', async () => {
+  const { registry, peer } = await connect()
+  peer.socket.disconnect()
+  await vi.waitFor(() => expect(registry.links).toEqual([]))
+})
+
+const noProof = (proof: (challenge: Challenge) => unknown): Script => ({
+  onChallenge: (challenge, ack) => ack({ ok: true, proof: proof(challenge), heartbeat: aHeartbeat }),
+})
+
+test.each<[string, Script]>([
+  ['another secret', { secret: 'another secret, just as long' }],
+  ['no proof', noProof(() => undefined)],
+  ['the manager’s own proof sent back', noProof((challenge) => challenge.proof)],
+  ['a proof that is no text', noProof(() => ({ length: 64 }))],
+  [
+    'an error instead of a proof',
+    { onChallenge: (_, ack) => ack({ ok: false, error: { name: 'NOT_AUTHENTICATED' } }) },
+  ],
+  ['garbage instead of an ack', { onChallenge: (_, ack) => ack('ok') }],
+  ['a heartbeat that is none', { heartbeat: { fileCount: -1 } }],
+  ['a welcome refused', { onWelcome: (ack) => ack({ ok: false, error: { name: 'WRONG_CLUSTER' } }) }],
+])('invariant 10: a file-server with %s is sent away and in no list', async (_, script) => {
+  const { registry, dial } = await start()
+  const peer = dial(script)
+  const reason = await ended(peer)
+  expect(['io server disconnect', 'transport close']).toContain(reason)
+  expect(registry.links).toEqual([])
+})
+
+test('invariant 10: the proof of another connection is worth nothing', async () => {
+  const { registry, dial } = await start()
+  let recorded: unknown
+  const honest = dial({ serverId: newServerId() })
+  honest.answer('challenge', (challenge: Challenge, ack: Ack) => {
+    recorded = makeProof('a secret of this test', 'file-server', transcriptOf(honest.hello, challenge))
+    ack({ ok: true, proof: recorded, heartbeat: aHeartbeat })
+  })
+  await linkOf(registry, honest)
+  honest.socket.disconnect()
+  await vi.waitFor(() => expect(registry.links).toEqual([]))
+  const { serverId, bootId, nonce } = honest.hello
+  const replayer = dial({ hello: { serverId, bootId, nonce }, ...noProof(() => recorded) })
+  await ended(replayer)
+  expect(registry.links).toEqual([])
+})
+
+test.each<[string, Record<string, unknown>, RegExp]>([
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 5/],
+  ['a newer protocol', { protocol: 6, more: 1 }, /the file-server speaks version 6, this manager 5/],
+  [
+    'another cluster',
+    { clusterId: 'd2'.repeat(8) },
+    new RegExp(`belongs to cluster (d2)+, this manager's database to ${CLUSTER}`),
+  ],
+  ['an id that is none', { serverId: '../../x' }, /serverId/],
+  ['a nonce that is none', { nonce: '' }, /nonce/],
+  ['a name without end', { name: 'x'.repeat(101) }, /name/],
+  ['a field more', { isAdmin: true }, /isAdmin/],
+])('a hello with %s is refused in plain words', async (_, hello, words) => {
+  const { registry, dial } = await start()
+  expect(await ended(dial({ hello }))).toMatch(words)
+  expect(registry.links).toEqual([])
+})
+
+test('a browser’s page and a dial of another namespace are turned away', async () => {
+  const { url, dial, registry } = await start()
+  expect(await ended(dial({ headers: { Origin: 'http://evil.example' } }))).toMatch(/websocket error/)
+  const stray = io(url, { transports: ['websocket'], forceNew: true, reconnection: false })
+  const reason = await new Promise<string>((resolve) => stray.on('connect_error', (error) => resolve(error.message)))
+  stray.disconnect()
+  expect(reason).toBe('dial /file-server')
+  expect(registry.links).toEqual([])
+})
+
+test('invariant 10: before its proof a file-server is not heard: no heartbeats, no frames', async () => {
+  const { registry, dial } = await start()
+  let challenged = false
+  const stranger = dial({
+    onChallenge: () => {
+      challenged = true
+    },
+  })
+  await vi.waitFor(() => expect(challenged).toBe(true))
+  stranger.socket.emit('heartbeat', aHeartbeat)
+  const answered = vi.fn()
+  stranger.socket.emit('stream-frame', { streamId: 'ab'.repeat(8), seq: 0, isLast: true }, Buffer.from('x'), answered)
+  stranger.socket.emit('stream-error', { streamId: 'ab'.repeat(8), error: {} }, answered)
+  const honest = dial()
+  await linkOf(registry, honest)
+  expect(registry.links.map((link) => link.id)).toEqual([honest.hello.serverId])
+  // The handshake's deadline ends it.
+  expect(await ended(stranger)).toMatch(/disconnect|close/)
+  expect([stranger.isWelcome, answered.mock.calls]).toEqual([false, []])
+})
+
+test('strangers are bounded: the hundred-and-first waits until others are gone, and the honest come in then', async () => {
+  const { registry, dial } = await start()
+  const strangers = Array.from({ length: 150 }, () => dial({ onChallenge: () => undefined }))
+  const turnedAway = (): number => strangers.filter((peer) => peer.ended !== null).length
+  await vi.waitFor(() => expect(turnedAway()).toBeGreaterThanOrEqual(50), 4_000)
+  expect(turnedAway()).toBe(50)
+  for (const peer of strangers) peer.socket.disconnect()
+  await vi.waitFor(async () => {
+    const honest = dial()
+    await linkOf(registry, honest)
+  }, 5_000)
+  expect(registry.links).toHaveLength(1)
+})
+
+test('a second process with the same id is refused while the first is connected, and let in after it', async () => {
+  const { registry, dial } = await start()
+  const serverId = newServerId()
+  const first = dial({ serverId })
+  const link = await linkOf(registry, first)
+  const second = dial({ serverId })
+  await ended(second)
+  expect([registry.find(serverId), first.ended]).toEqual([link, null])
+  first.socket.disconnect()
+  await vi.waitFor(() => expect(registry.links).toEqual([]))
+  const third = dial({ serverId })
+  expect((await linkOf(registry, third)).bootId).toBe(third.hello.bootId)
+})
+
+test('the same process that comes again replaces its stale connection', async () => {
+  const { registry, dial } = await start()
+  const [serverId, bootId] = [newServerId(), '1'.repeat(16)]
+  const stale = dial({ serverId, bootId })
+  const before = await linkOf(registry, stale)
+  const call = before.call('transfer-file', [{}], { deadlineMs: 60_000 }).catch((error: { name: string }) => error.name)
+  const fresh = dial({ serverId, bootId })
+  await ended(stale)
+  await vi.waitFor(() => expect(registry.find(serverId)?.isConnected).toBe(true))
+  expect(await call).toBe('LINK_LOST')
+  expect([fresh.ended, registry.links.length, registry.find(serverId) === before]).toEqual([null, 1, false])
+})
+
+test.each([
+  ['one process with two connections is listed once, and the other connection is ended', true],
+  ['two processes with one id are never both connected', false],
+])('handshakes at the same moment: %s', async (_, isSameBoot) => {
+  let release: (count: number) => void = () => undefined
+  const counted = new Promise<number>((resolve) => {
+    release = resolve
+  })
+  const countFiles = vi.fn((_id: ServerId) => counted)
+  const { registry, dial } = await start({ countFiles })
+  const serverId = newServerId()
+  const peers = ['1', '2'].map((digit) => dial({ serverId, bootId: (isSameBoot ? '1' : digit).repeat(16) }))
+  await vi.waitFor(() => expect(countFiles).toHaveBeenCalledTimes(2))
+  release(0)
+  await vi.waitFor(() => expect(peers.filter((peer) => peer.ended !== null)).toHaveLength(1))
+  const [kept] = peers.filter((peer) => peer.ended === null)
+  expect(kept?.socket.connected).toBe(true)
+  await vi.waitFor(() => expect(registry.links.map((link) => link.isConnected)).toEqual([true]))
+})
+
+test('a file-server whose files cannot be counted is sent away, to come again', async () => {
+  const { registry, dial } = await start({ countFiles: () => Promise.reject(new Error('the database is away')) })
+  await ended(dial())
+  expect(registry.links).toEqual([])
+})
+
+test('a connection that ends while its files are counted leaves nothing in the list', async () => {
+  let release: (count: number) => void = () => undefined
+  const counted = new Promise<number>((resolve) => {
+    release = resolve
+  })
+  const countFiles = vi.fn((_id: ServerId) => counted)
+  const { registry, dial } = await start({ countFiles })
+  const peer = dial()
+  await vi.waitFor(() => expect(countFiles).toHaveBeenCalled())
+  peer.socket.disconnect()
+  release(0)
+  const next = dial()
+  await linkOf(registry, next)
+  expect(registry.links.map((link) => link.id)).toEqual([next.hello.serverId])
+})
+
+test('heartbeats are heard, hostile messages are not, and the connection stays', async () => {
+  const { peer, link } = await connect()
+  for (const value of [null, 'x', {}, { ...aHeartbeat, fileCount: -1 }, { ...aHeartbeat, freeBytes: Number.NaN }])
+    peer.socket.emit('heartbeat', value)
+  peer.socket.emit('heartbeat')
+  peer.socket.emit('stream-frame')
+  peer.socket.emit('stream-frame', { streamId: 'ab'.repeat(8), seq: 0, isLast: true })
+  peer.socket.emit('no-such-event', { a: 1 })
+  const streamId = 'ab'.repeat(8)
+  const refused: [string, ...unknown[]][] = [
+    ['stream-frame', { streamId, seq: 0, isLast: true }, Buffer.from('x')],
+    ['stream-frame', { streamId, seq: -1, isLast: true }, Buffer.from('x')],
+    ['stream-frame', { streamId: '__proto__', seq: 0, isLast: true }, Buffer.from('x')],
+    ['stream-frame', { streamId, seq: 0, isLast: true }, 'text'],
+    ['stream-frame', null, null],
+    ['stream-error', { streamId: 5, error: {} }],
+    ['stream-error', null],
+  ]
+  for (const [event, ...args] of refused)
+    expect(await peer.send(event, ...args), event).toMatchObject({ ok: false, error: { name: expect.any(String) } })
+  expect(link.heartbeat).toEqual(aHeartbeat)
+  peer.socket.emit('heartbeat', { ...aHeartbeat, fileCount: 44 })
+  await vi.waitFor(() => expect(link.heartbeat.fileCount).toBe(44))
+  expect(link.isConnected).toBe(true)
+})
+
+test('a message larger than the largest legal one ends the connection, not the manager', async () => {
+  const { peer, registry, dial } = await connect()
+  peer.socket.emit('stream-frame', {}, Buffer.alloc(2 * 1024 * 1024))
+  await ended(peer)
+  await linkOf(registry, dial())
+  expect(registry.links).toHaveLength(1)
+})

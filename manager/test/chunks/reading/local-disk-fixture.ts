@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { lstat, mkdtemp, readdir, readlink, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { NamedCopy } from '@holdfast/shared/wire/events'
+import { afterEach, beforeEach, expect, vi } from 'vitest'
+import { LocalDisk, type LocalDiskParts, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
+import { aCopy } from '../scripted-file-server.ts'
+
+/** A copy on disk, under a name as a file-server gives it. */
+export interface Stored {
+  readonly copy: NamedCopy
+  readonly path: string
+  readonly bytes: Buffer
+}
+
+/** What a file-server says of the file that has this name. */
+export async function located(path: string) {
+  const { dev, ino } = await lstat(path, { bigint: true })
+  return { ok: true, path, device: String(dev), inode: String(ino) }
+}
+
+/** Copies in a directory for each test, and disks that read them. After each nothing of it is open, and it is removed. */
+export function useLocalDisks() {
+  let root = ''
+  const disks: LocalDisk[] = []
+  beforeEach(async () => {
+    root = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-disk-')))
+  })
+  afterEach(async () => {
+    vi.useRealTimers()
+    for (const disk of disks.splice(0)) disk.close()
+    await vi.waitFor(async () => expect(await filesOpen()).toEqual([]), 5_000)
+    await rm(root, { recursive: true, force: true })
+  })
+
+  const pathOf = ({ copyId, sha256 }: NamedCopy): string => join(root, `5-${copyId}-${sha256}`)
+  const store = async (bytes: Buffer = randomBytes(10_000)): Promise<Stored> => {
+    const copy = aCopy()
+    await writeFile(pathOf(copy), bytes)
+    return { copy, path: pathOf(copy), bytes }
+  }
+  /** Files of this test that this process has open: empty also where the system does not tell. */
+  const filesOpen = async (): Promise<string[]> => {
+    const names = await readdir('/proc/self/fd').catch(() => [])
+    const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+    return paths.filter((path) => path.startsWith(root))
+  }
+  /** A disk, how often it asked where a copy lies, and the reasons it gave for not reading one. */
+  const diskThat = (locate: LocalDiskParts['locate'], parts: Partial<LocalDiskParts> = {}) => {
+    const reasons: unknown[] = []
+    const asked = vi.fn(locate)
+    const disk = new LocalDisk({
+      address: '127.0.0.1',
+      isAllowed: true,
+      reads: new LocalReads(4),
+      locate: asked,
+      log: { info: (fields: unknown) => void reasons.push((fields as { reason: unknown }).reason) },
+      ...parts,
+    })
+    disks.push(disk)
+    return { disk, asked, reasons }
+  }
+  /** A disk whose file-server says where every copy lies. */
+  const honestDisk = (parts?: Partial<LocalDiskParts>) => diskThat((copy) => located(pathOf(copy)), parts)
+  return { pathOf, store, filesOpen, diskThat, honestDisk }
+}
+
+/** @returns whether the disk gave just these bytes of the copy, or false where it gave none. */
+export async function isRead(disk: LocalDisk, { copy, bytes }: Stored, start = 0, end = bytes.length) {
+  const room = Buffer.alloc(end - start)
+  if (!(await disk.read(copy, { sizeBytes: bytes.length, offset: start }, room))) return false
+  expect(room.equals(bytes.subarray(start, end))).toBe(true)
+  return true
+}
+
+/** Something that waits until it is let go. */
+export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileName } from '@holdfast/shared/file-name'
+import type { CopyId, PartKey } from '@holdfast/shared/ids'
+import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
+import { digestPart } from '@holdfast/shared/node/part-digest'
+import type { OpenUpload } from '@holdfast/shared/wire/events'
+import { afterEach, expect, test, vi } from 'vitest'
+import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { uploadFile } from '../../src/files/put-file.ts'
+import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
+import {
+  type Ack,
+  aHeartbeat,
+  linkOf,
+  type ScriptedFileServer,
+  useSocketServer,
+} from '../chunks/scripted-file-server.ts'
+
+const used = useDatabase()
+const { start } = useSocketServer()
+const context = () => ({ requestId: 'test', signal: new AbortController().signal })
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+function incoming(name: string, pieces: readonly Buffer[], fields: Partial<IncomingFile> = {}): IncomingFile {
+  return {
+    encoding: 'binary',
+    earlyName: null,
+    bytes: (async function* () {
+      yield* pieces
+    })(),
+    finish: async () => name as FileName,
+    ...fields,
+  }
+}
+const small = (name: string, fields: Partial<IncomingFile> = {}) => incoming(name, [Buffer.from('bytes')], fields)
+const large = (name: string, fields: Partial<IncomingFile> = {}) =>
+  incoming(name, [Buffer.alloc(INLINE_MAX_BYTES), Buffer.alloc(FRAME_BYTES), Buffer.alloc(10)], fields)
+
+/** Stores what comes, and knows which copies it has been told to delete. */
+class Stores {
+  readonly copies = new Map<CopyId, Buffer>()
+  readonly deleted: CopyId[] = []
+  readonly #keys = new Map<CopyId, PartKey>()
+
+  constructor(peer: ScriptedFileServer) {
+    peer.answer('upload-file', ({ copyId, partKey }: OpenUpload, bytes: Buffer | null, ack: Ack) => {
+      if (bytes === null && partKey !== null) this.#keys.set(copyId, partKey)
+      this.copies.set(copyId, bytes ?? Buffer.alloc(0))
+      ack(bytes === null ? { ok: true } : { ok: true, copy: this.#stored(copyId), workMs: 1 })
+    })
+    peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
+      this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
+      ack({ ok: true })
+    })
+    peer.answer('upload-end', ({ copyId }: { copyId: CopyId }, ack: Ack) =>
+      ack({ ok: true, copy: this.#stored(copyId) }),
+    )
+    peer.answer('delete-file', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
+      this.deleted.push(copyId)
+      ack({ ok: true, existed: this.copies.delete(copyId) })
+    })
+  }
+
+  #tagsOf(copyId: CopyId, bytes: Buffer): Buffer {
+    const key = this.#keys.get(copyId)
+    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, index: 0 }, bytes)
+  }
+
+  #stored(copyId: CopyId) {
+    const bytes = this.copies.get(copyId) ?? Buffer.alloc(0)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    return { copyId, slot: 4, sizeBytes: bytes.length, sha256, partTags: this.#tagsOf(copyId, bytes) }
+  }
+}
+
+/** File-servers, the first with the fewest files: it is tried first. */
+async function fileServers(count: number) {
+  const { registry, dial } = await start()
+  const peers: ScriptedFileServer[] = []
+  for (let index = 0; index < count; index++) {
+    const peer = dial({ heartbeat: { ...aHeartbeat, fileCount: index } })
+    await linkOf(registry, peer)
+    peers.push(peer)
+  }
+  const stores = peers.map((peer) => new Stores(peer))
+  const [first, second] = peers
+  if (first === undefined) throw new Error('no file-server')
+  return { parts: { registry, records: new FileRecords(used.model) }, registry, first, second: second ?? first, stores }
+}
+
+test.each([2, 3])('a small file goes to another of %i file-servers when the first one goes away', async (count) => {
+  const { parts, first, registry, stores } = await fileServers(count)
+  first.answer('upload-file', () => void first.socket.disconnect())
+  const record = await uploadFile(parts, small(newName()), context())
+  const [replica] = record.chunks[0]?.replicas ?? []
+  expect(replica?.server).not.toBe(first.hello.serverId)
+  expect(stores[1]?.copies.get(replica?.copyId as CopyId)?.toString()).toBe('bytes')
+  expect(registry.views().map((view) => view.fileCount)).toEqual([2, 2].slice(0, count - 1))
+})
+
+test.each([
+  ['is full', 'DISK_FULL'],
+  ['shuts down', 'CANCELLED'],
+])('a small file that a file-server refuses which %s goes to another one, under a new copyId', async (_how, error) => {
+  const { parts, first, stores } = await fileServers(2)
+  const asked: CopyId[] = []
+  first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer, ack: Ack) => {
+    asked.push(copyId)
+    ack({ ok: false, error: { name: error } })
+  })
+  const record = await uploadFile(parts, small(newName()), context())
+  expect(asked).toHaveLength(1)
+  expect(record.chunks[0]?.replicas[0]?.copyId).not.toBe(asked[0])
+  await vi.waitFor(() => expect(stores[0]?.deleted).toEqual(asked))
+})
+
+test('the error of the last file-server is the answer where there is no other, and no record is written', async () => {
+  const { parts, first } = await fileServers(1)
+  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
+    ack({ ok: false, error: { name: 'DISK_FULL' } }),
+  )
+  const name = newName()
+  await expect(uploadFile(parts, small(name), context())).rejects.toMatchObject({ name: 'DISK_FULL' })
+  expect(await parts.records.findLive(name as FileName)).toBeNull()
+})
+
+test('a small file whose client has hung up is not tried elsewhere', async () => {
+  const { parts, first, stores } = await fileServers(2)
+  const hangUp = new AbortController()
+  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) => {
+    hangUp.abort()
+    ack({ ok: false, error: { name: 'DISK_FULL' } })
+  })
+  const upload = uploadFile(parts, small(newName()), { requestId: 'test', signal: hangUp.signal })
+  await expect(upload).rejects.toMatchObject({ name: 'DISK_FULL' })
+  expect(stores[1]?.copies.size).toBe(0)
+})
+
+test('bytes that the file-server refuses for themselves are not tried elsewhere', async () => {
+  const { parts, first, stores } = await fileServers(2)
+  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
+    ack({ ok: false, error: { name: 'INVALID_REQUEST', detail: 'not base64' } }),
+  )
+  await expect(uploadFile(parts, small(newName()), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  expect(stores[1]?.copies.size).toBe(0)
+})
+
+test.each(['small', 'large'])('the bytes of a %s file whose name is taken are removed', async (size) => {
+  const { parts, stores } = await fileServers(1)
+  const name = newName()
+  await parts.records.insert(newRecord(name))
+  const file = size === 'small' ? small(name) : large(name)
+  await expect(uploadFile(parts, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
+})
+
+test('a large file whose name came early and is taken sends nothing', async () => {
+  const { parts, stores } = await fileServers(1)
+  const name = newName()
+  await parts.records.insert(newRecord(name))
+  const file = large(name, { earlyName: name as FileName })
+  await expect(uploadFile(parts, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  expect(stores[0]?.copies.size).toBe(0)
+})
+
+test('while it is not known whether the record was written its bytes stay', async () => {
+  const { parts, stores } = await fileServers(1)
+  vi.spyOn(parts.records, 'insert').mockRejectedValue(new StoreError('DATABASE_UNAVAILABLE'))
+  await expect(uploadFile(parts, small(newName()), context())).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  expect([stores[0]?.deleted, stores[0]?.copies.size]).toEqual([[], 1])
+})
+
+test('invariant 2: a large body that is not right at its end leaves no record and no bytes', async () => {
+  const { parts, stores } = await fileServers(1)
+  const name = newName()
+  const finish = () => Promise.reject(new StoreError('INVALID_REQUEST', 'no filename'))
+  await expect(uploadFile(parts, large(name, { finish }), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
+  expect(await parts.records.findLive(name as FileName)).toBeNull()
+})
+
+test('a file-server that stored fewer bytes than were sent is not believed', async () => {
+  const { parts, first, stores } = await fileServers(1)
+  first.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => ack({ ok: true }))
+  await expect(uploadFile(parts, large(newName()), context())).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
+  await vi.waitFor(() => expect(stores[0]?.deleted).toHaveLength(1))
+})
+
+test.each(['small', 'large'])('no place stays taken after a %s upload, successful or not', async (size) => {
+  const { parts, first, registry } = await fileServers(1)
+  const file = () => (size === 'small' ? small(newName()) : large(newName()))
+  await uploadFile(parts, file(), context())
+  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
+    ack({ ok: false, error: { name: 'DISK_FULL' } }),
+  )
+  await uploadFile(parts, file(), context()).catch(() => undefined)
+  expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
+})
