@@ -2,148 +2,106 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
-import type { ManagerSettings } from './config.ts'
+import { startStopping } from '@holdfast/shared/node/stop-stack'
+import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { fileRoutes } from './api/file/file.routes.ts'
+import { SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
-import { prepareFileModel } from './files/file.model.ts'
-import { FileRecords } from './files/file-records.ts'
-import { filesRoutes } from './api/file/file.routes.ts'
 import { PartRooms } from './chunks/reading/part-rooms.ts'
-import { ReplicaRecords } from './files/holder-records.ts'
+import { FileServerRegistry } from './chunks/registry.ts'
+import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
+import type { ManagerSettings } from './config.ts'
+import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { openApiDocument } from './http/openapi.ts'
-import { readClusterId } from './mongo/cluster-identity.ts'
-import { connectDatabase } from './mongo/database.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
-import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
-import { FileServerRegistry } from './chunks/registry.ts'
-import { SocketServer } from './chunks/links/socket-server.ts'
-import { garbageCollector } from './upkeep/collect-garbage.ts'
-import { Lease } from './upkeep/lease.ts'
-import { rebalancer } from './upkeep/rebalance.ts'
-import { reconciler } from './upkeep/reconcile.ts'
-import { Upkeep } from './upkeep/upkeep.ts'
-import { isEveryAddress, listen } from './workers/listen.ts'
+import { startUpkeep } from './upkeep/start-upkeep.ts'
+import type { Upkeep } from './upkeep/upkeep.ts'
+import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
-import { shareOf, workerHostOf } from './workers/worker-settings.ts'
+import { addressesOf, shareOf } from './workers/worker-settings.ts'
 
 export interface ManagerService extends Service {
   readonly url: string
 }
 
 /**
- * The composition root: the one file that knows every slice of the manager.
- * @param isWorker one of several behind the port, which listens on another one of its own besides
+ * The composition root: the one file that knows every slice of the manager. What it has started is stopped in reverse order,
+ * also where a later one fails.
+ * @param isWorker whether this is one of several behind the port, which listens on one of its own besides
  */
-export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
-  const { host, port, mongoUrl, clusterSecret, upkeepEveryMs } = settings
+export function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
+  const { host, mongoUrl, maxFileBytes, publicUrl } = settings
   requireLoopback(host, settings.allowAnonymous)
-  const workerHost = isWorker ? workerHostOf(settings) : null
-  const workerCount = isWorker ? settings.workerCount : 1
+  const addresses = addressesOf(settings, isWorker)
+  const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
 
-  const database = await connectDatabase(mongoUrl, log)
-  const model = await prepareFileModel(database.connection)
-  const clusterId = await readClusterId(database)
-  const managerId = randomBytes(8).toString('hex')
-  let place: WorkerPlace | null = null
-  const registry = new FileServerRegistry(settings.activeWithinMs, {
-    onChange: () => place?.noteFileServers(),
-    evenWithin: settings.rebalanceThreshold,
-  })
-  const records = new FileRecords(model)
-  const replicas = new ReplicaRecords(model)
+  return startStopping(async (stops) => {
+    const managerId = randomBytes(8).toString('hex')
+    const files = await startFiles(mongoUrl, log, stops)
+    const { database, records, clusterId } = files
+    let place: WorkerPlace | null = null
+    let upkeep: Upkeep | null = null
+    const registry = new FileServerRegistry(settings.activeWithinMs, {
+      onChange: () => place?.noteFileServers(),
+      evenWithin: settings.rebalanceThreshold,
+    })
+    const writer = new ChunkWriter(registry)
 
-  const findObstacles = (): string[] => [
-    ...(database.isAvailable ? [] : ['the database']),
-    ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
-  ]
-  const isDatabaseAvailable = (): boolean => database.isAvailable
-  const { maxFileBytes, publicUrl } = settings
-  const maxUploads = shareOf(settings.maxUploads, workerCount)
-  const memory = new DownloadMemory(shareOf(settings.downloadMemoryBytes, workerCount))
-  const httpServer = createHttpServer({
-    routers: [
-      filesRoutes({ registry, records, isDatabaseAvailable, memory, rooms: new PartRooms(), maxFileBytes, maxUploads }),
-      activeNodesRoutes(registry),
-      healthRoutes(findObstacles, openApiDocument),
-    ],
-    host,
-    publicUrl,
-    log,
-  })
-  const drainRequests = watchRequests(httpServer)
-  const own = await listen(httpServer, { host, port: isWorker ? settings.workerPort : port })
-  const ownUrl = workerHost === null ? own.origin : `http://${workerHost}:${own.port}`
+    const findObstacles = (): string[] => [
+      ...(database.isAvailable ? [] : ['the database']),
+      ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
+    ]
+    const fileDeps = {
+      ...{ registry, records, writer, rooms: new PartRooms(), maxFileBytes },
+      isDatabaseAvailable: () => database.isAvailable,
+      memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
+      maxUploads: share(settings.maxUploads),
+    }
+    const httpServer = createHttpServer({
+      routers: [fileRoutes(fileDeps), activeNodesRoutes(registry), healthRoutes(findObstacles, openApiDocument)],
+      ...{ host, publicUrl, log },
+    })
+    const drainRequests = watchRequests(httpServer)
+    const own = await listen(httpServer, { host, port: addresses.ownPort })
+    stops.add(() => httpServer.close())
+    const ownUrl = addresses.ownUrl(own)
 
-  const lease = new Lease(database, managerId)
-  const upkeep = new Upkeep(
-    lease,
-    [
-      garbageCollector({ registry, records, replicas, log }, upkeepEveryMs),
-      rebalancer(
-        { registry, records, replicas, log },
-        {
-          everyMs: upkeepEveryMs,
-          threshold: settings.rebalanceThreshold,
-          bytesPerSecond: settings.rebalanceBytesPerSecond,
-        },
-      ),
-      reconciler(
-        { registry, replicas, log },
-        {
-          everyMs: settings.reconcileEveryMs,
-          graceMs: settings.orphanGraceMs,
-          maxSharePercent: settings.reconcileMaxShare,
-        },
-      ),
-    ],
-    log,
-  )
-  const directory = new ManagerDirectory(
-    database,
-    { managerId, url: isWorker ? ownUrl : (publicUrl ?? (isEveryAddress(host) ? null : ownUrl)) },
-    () => socketServer.announceManagers(),
-  )
-  const socketServer = new SocketServer({
-    httpServer,
-    registry,
-    identity: { managerId, clusterId, secret: clusterSecret },
-    log,
-    managers: () => directory.urls,
-    countFiles: (id) => records.countOn(id),
-    onConnected: () => upkeep.wake(),
-    isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
-  })
-  await directory.start()
-  await lease.start()
-  if (isWorker) {
-    place = new WorkerPlace(
-      { url: ownUrl, ownPort: Number(own.port) },
-      {
-        onConnection: (connection) => httpServer.emit('connection', connection),
-        maxConnections: shareOf(MAX_CONNECTIONS, workerCount),
-        countFileServers: () => registry.links.length,
-        onSiblings: () => directory.lookAgain(),
-      },
+    const directory = new ManagerDirectory(database, { managerId, url: addresses.advertisedUrl(own) }, () =>
+      socketServer.announceManagers(),
     )
-    await place.inStep()
-  }
-  place?.serve()
-  const url = Object.assign(new URL(own), isWorker && { port }).origin
-  log.info({ url, ...(isWorker && { ownUrl, pid: process.pid }), managerId, clusterId }, 'manager started')
-
-  return {
-    url,
-    async close() {
-      place?.close()
-      const drained = drainRequests()
-      await upkeep.close()
-      await drained
-      await socketServer.close()
-      await lease.close()
-      await directory.close()
-      await database.close()
-    },
-  }
+    stops.add(() => directory.close())
+    const socketServer = new SocketServer({
+      ...{ httpServer, registry, log },
+      identity: { managerId, clusterId, secret: settings.clusterSecret },
+      managers: () => directory.urls,
+      countFiles: (id) => records.countOn(id),
+      onConnected: () => upkeep?.wake(),
+      isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
+    })
+    stops.add(() => socketServer.close())
+    upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
+    await directory.start()
+    // Uploads under way still need the links of the file-servers.
+    stops.add(drainRequests)
+    if (isWorker) {
+      place = new WorkerPlace(
+        { url: ownUrl, ownPort: Number(own.port) },
+        {
+          onConnection: (connection) => httpServer.emit('connection', connection),
+          maxConnections: share(MAX_CONNECTIONS),
+          countFileServers: () => registry.links.length,
+          onSiblings: () => directory.lookAgain(),
+        },
+      )
+      stops.add(() => place?.close())
+      await place.inStep()
+    }
+    place?.serve()
+    const url = addresses.publicOrigin(own)
+    log.info({ url, ...(isWorker && { ownUrl, pid: process.pid }), managerId, clusterId }, 'manager started')
+    return { url }
+  })
 }

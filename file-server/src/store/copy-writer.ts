@@ -50,7 +50,7 @@ export class SlotWriter implements CopyWriter {
   private constructor(needs: WriterNeeds, path: string, file: FileHandle) {
     this.#needs = needs
     this.#path = path
-    this.#tagger = needs.partKey === null ? null : new PartTagger(needs.partKey)
+    this.#tagger = needs.partKey === null ? null : new PartTagger(needs.partKey, 0)
     this.#file = file
     this.#early = new EarlySync(() => needs.disk.syncFile(file))
   }

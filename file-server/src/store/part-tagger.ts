@@ -5,18 +5,21 @@ import { type PartDigester, startPart } from '@holdfast/shared/node/part-digest'
 /** Makes the tags of a copy's parts as its bytes pass. */
 export class PartTagger {
   readonly #key: PartKey
+  readonly #chunk: number
   readonly #tags: Buffer[] = []
   #part: PartDigester | null = null
   #partBytes = 0
 
-  constructor(key: PartKey) {
+  /** @param chunk the chunk's place in its file, from 0 */
+  constructor(key: PartKey, chunk: number) {
     this.#key = key
+    this.#chunk = chunk
   }
 
   update(bytes: Uint8Array): void {
     for (let offset = 0; offset < bytes.length; ) {
       if (this.#partBytes === PART_BYTES) this.#endPart()
-      this.#part ??= startPart({ key: this.#key, index: this.#tags.length })
+      this.#part ??= startPart({ key: this.#key, chunk: this.#chunk, index: this.#tags.length })
       const take = Math.min(bytes.length - offset, PART_BYTES - this.#partBytes)
       this.#part.update(bytes.subarray(offset, offset + take))
       this.#partBytes += take

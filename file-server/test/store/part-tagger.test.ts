@@ -13,9 +13,9 @@ test.each([0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES, 2 *
     for (let at = 0; at < sizeBytes; at += 4093) bytes[at] = at % 251
     const tags: Buffer[] = []
     for (let at = 0; at < sizeBytes; at += PART_BYTES)
-      tags.push(digestPart({ key, index: tags.length }, bytes.subarray(at, at + PART_BYTES)))
+      tags.push(digestPart({ key, chunk: 5, index: tags.length }, bytes.subarray(at, at + PART_BYTES)))
     for (const pieceBytes of [sizeBytes || 1, 262_144, 1_000_003]) {
-      const tagger = new PartTagger(key)
+      const tagger = new PartTagger(key, 5)
       for (let at = 0; at < sizeBytes; at += pieceBytes) tagger.update(bytes.subarray(at, at + pieceBytes))
       expect(tagger.finish().equals(Buffer.concat(tags))).toBe(true)
     }

@@ -2,6 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/events'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
+import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
 
 /** Reads up to where the file begins. @throws StoreError, as `IncomingFile` does */
@@ -14,17 +15,15 @@ export async function openScannedFile(source: AsyncGenerator<Buffer>, scanner: B
 }
 
 class ScannedFile implements IncomingFile {
-  readonly encoding: Encoding
   readonly earlyName: FileName | null
-  readonly bytes: AsyncIterable<Buffer>
+  readonly bytes: IncomingBytes
   readonly #body: ScannedBody
   #isRead = false
 
   constructor(body: ScannedBody, encoding: Encoding) {
     this.#body = body
-    this.encoding = encoding
     this.earlyName = body.name
-    this.bytes = this.#readBytes()
+    this.bytes = new IncomingBytes(encoding, this.#readBytes())
   }
 
   async *#readBytes(): AsyncGenerator<Buffer, void, undefined> {

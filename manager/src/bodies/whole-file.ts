@@ -3,6 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/events'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
+import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import { type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 
@@ -78,10 +79,6 @@ class WholeScan {
       throw new StoreError('INTERNAL', 'a scanner found no file and did not say so')
     const [first] = this.#bytes
     const bytes = this.#bytes.length === 1 && first !== undefined ? first : Buffer.concat(this.#bytes)
-    return { encoding, earlyName, whole: { name, bytes }, bytes: once(bytes), finish: () => Promise.resolve(name) }
+    return { earlyName, bytes: IncomingBytes.whole(encoding, bytes), finish: () => Promise.resolve(name) }
   }
-}
-
-async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
-  if (bytes.length > 0) yield bytes
 }

@@ -7,6 +7,8 @@ export interface ServerView {
   readonly isActive: boolean
   /** Takes new copies: neither full nor with a failed disk. */
   readonly isWritable: boolean
+  /** Was asked to store bytes and did not answer in time. */
+  readonly isSilent: boolean
   /** Files it holds, and those on their way to it. */
   readonly fileCount: number
   /** Bytes it can still take, less those on their way to it. */
@@ -20,11 +22,20 @@ export interface PlacementWish {
   readonly exclude?: readonly ServerId[]
 }
 
-/** The active file-servers with room that hold the fewest files, at most `count`; the roomier one where they are equal. */
+/**
+ * The active file-servers with room that hold the fewest files, at most `count`; the roomier one where they are equal, and
+ * those that were silent last.
+ */
 export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
   return servers
     .filter((server) => canTake(server, wish))
-    .sort((a, b) => a.fileCount - b.fileCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
+    .sort(
+      (a, b) =>
+        Number(a.isSilent) - Number(b.isSilent) ||
+        a.fileCount - b.fileCount ||
+        b.roomBytes - a.roomBytes ||
+        (a.id < b.id ? -1 : 1),
+    )
     .slice(0, wish.count)
     .map((server) => server.id)
 }

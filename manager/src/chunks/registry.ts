@@ -1,8 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Heartbeat } from '@holdfast/shared/wire/events'
-import { canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
 import type { FileServerLink } from './links/file-server-link.ts'
+import { canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
 
 /** What is placed together, at most: more is worth the work of two file-servers. */
 const TOGETHER_MAX_COUNT = 64
@@ -164,7 +164,7 @@ export class FileServerRegistry {
     const turn = this.#turn
     if (turn === null || turn.count >= this.#maxTogether || turn.bytes + wish.sizeBytes > TOGETHER_MAX_BYTES)
       return null
-    if (!canTake(this.#viewOf(turn.link), wish)) return null
+    if (turn.link.isSilent || !canTake(this.#viewOf(turn.link), wish)) return null
     turn.count += 1
     turn.bytes += wish.sizeBytes
     return turn.link
@@ -177,6 +177,7 @@ export class FileServerRegistry {
       id: link.id,
       isActive: this.isActive(link),
       isWritable: link.heartbeat.isWritable,
+      isSilent: link.isSilent,
       fileCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
       roomBytes: link.heartbeat.freeBytes - account.inFlightBytes,
     }

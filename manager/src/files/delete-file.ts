@@ -2,12 +2,16 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { deleteCopy } from '../chunks/writing/delete-copy.ts'
+import type { Replica } from '../chunks/chunk.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
-import type { FileRecord, Replica } from './file.model.ts'
+import { deleteReplica } from '../chunks/writing/delete-copy.ts'
+import { copiesOf, type FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 
-export interface DeleteParts {
+/** Deletes of one file's copies under way at once. */
+const AT_ONCE = 16
+
+export interface DeleteDeps {
   readonly registry: FileServerRegistry
   readonly records: FileRecords
 }
@@ -17,37 +21,34 @@ export interface DeleteParts {
  * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND
  */
 export async function deleteFile(
-  parts: DeleteParts,
+  deps: DeleteDeps,
   name: FileName,
   { requestId, log }: { readonly requestId: string; readonly log: Logger },
 ): Promise<FileRecord> {
   await failpoint?.('manager.before-delete')
-  const record = await parts.records.markDeleted(name)
+  const record = await deps.records.markDeleted(name)
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
   await failpoint?.('manager.after-delete')
-  removeReplicas(parts, record, requestId).catch((error: unknown) =>
+  removeCopies(deps, record, requestId).catch((error: unknown) =>
     log.debug({ fileId: record._id, err: error }, 'bytes stay until upkeep comes'),
   )
   return record
 }
 
 /** Removes the copies of a deleted file that can be reached. @returns how many are gone */
-export async function removeReplicas(
-  { registry, records }: DeleteParts,
-  record: FileRecord,
-  requestId: string,
-): Promise<number> {
-  const all = record.chunks.flatMap((chunk) => chunk.replicas)
+export async function removeCopies(deps: DeleteDeps, record: FileRecord, requestId: string): Promise<number> {
+  const { registry, records } = deps
+  const all = copiesOf(record)
+  const waiting = all.filter(({ server }) => registry.find(server) !== undefined)
   const gone: Replica[] = []
-  for (const replica of all) {
-    const link = registry.find(replica.server)
-    if (link === undefined) continue
-    const { copyId, slot } = replica
-    await failpoint?.('manager.before-copy-delete')
-    const existed = await deleteCopy(link, { copyId, slot, requestId })
-    if (existed) registry.count(link.id, -1)
-    gone.push(replica)
+  const remove = async (): Promise<void> => {
+    for (let replica = waiting.pop(); replica !== undefined; replica = waiting.pop()) {
+      await failpoint?.('manager.before-copy-delete')
+      await deleteReplica(registry, replica, requestId)
+      gone.push(replica)
+    }
   }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, remove))
   await failpoint?.('manager.before-forget')
   if (gone.length === all.length) await records.forget(record._id)
   else for (const replica of gone) await records.forgetReplica(record._id, replica)

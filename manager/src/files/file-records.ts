@@ -2,10 +2,11 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { mongo, Types } from 'mongoose'
+import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type FileModel, type FileRecord, LIVE_NAME, type Replica } from './file.model.ts'
+import { type FileModel, type FileRecord, LIVE_NAME } from './file.model.ts'
 import { deleteAll, forgetAll, lookUpAll } from './record-groups.ts'
 
 /** Counting by the index takes a while on large collections; nobody's request waits for it. */
@@ -13,9 +14,9 @@ const COUNT_DEADLINE_MS = 12_000
 /** For a database that has just failed to answer in time: its client has waited for long already. */
 const READ_BACK_DEADLINE_MS = 700
 
-/** With `deletedAt`, which every deleted record has: the index of those that leave is for records that have it. */
+/** Names `deletedAt`, which every deleted record has, because the index of deleted records holds only those that have it. */
 const deleted = { state: 'deleted' as const, deletedAt: { $exists: true } }
-const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false } }
+const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
 
 /** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
 export class FileRecords {
@@ -74,9 +75,9 @@ export class FileRecords {
     return resultOf(await this.#deletes.add(name))
   }
 
-  /** Deleted files whose copies are still there on the file-server, the longest waiting first. */
-  findLeaving(server: ServerId, limit: number): Promise<FileRecord[]> {
-    const filter = { ...deleted, 'chunks.replicas.server': server }
+  /** Deleted files with copies that are still on the file-server, the longest waiting first. */
+  findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
+    const filter = { ...deleted, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
     return askDatabase(() => this.#model.find(filter).sort({ deletedAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 
@@ -86,7 +87,7 @@ export class FileRecords {
     await askDatabase(async () => {
       await this.#model.updateOne(
         { _id: id, state: 'deleted' },
-        { $pull: { 'chunks.$[].replicas': { copyId } } },
+        { $pull: { 'chunks.$[].replicas': { copyId }, 'chunks.$[].leaving': { copyId } } },
         DURABLE,
       )
       await this.#model.deleteOne({ _id: id, ...emptied }, DURABLE)

@@ -1,90 +1,127 @@
 import type { CopyId, FileId, ServerId, Slot } from '@holdfast/shared/ids'
-import { fileIdOf } from '@holdfast/shared/ids'
-import { Types } from 'mongoose'
+import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
+import { type mongo, Types } from 'mongoose'
+import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
-import type { FileModel, FileRecord, Replica } from './file.model.ts'
+import { copiesOf, type FileModel, type FileRecord, type Holder } from './file.model.ts'
 
 const DUPLICATE_KEY = 11_000
 
-/** What upkeep needs of a record to judge a copy. */
-export type PlacedRecord = Pick<FileRecord, '_id' | 'state' | 'chunks'>
+/** What upkeep reads of a holder. */
+const HOLDER_FIELDS = { state: 1, chunks: 1, partKey: 1 } as const
 
-/** Reads and changes of where files are, for upkeep. A change of replicas carries the version that it was planned on. */
-export class ReplicaRecords {
+/**
+ * Reads and changes of where chunks are, for upkeep. A change compares the version of the one chunk and its exact list of
+ * replicas with what it was planned on, so that changes of other chunks of the same file do not disturb it.
+ */
+export class HolderRecords {
   readonly #model: FileModel
+  readonly #collection: mongo.Collection<FileRecord>
 
   constructor(model: FileModel) {
     this.#model = model
+    this.#collection = model.collection as unknown as mongo.Collection<FileRecord>
   }
 
-  async findPlaces(ids: readonly FileId[]): Promise<Map<FileId, PlacedRecord>> {
-    const found = await askDatabase(() =>
-      this.#model
-        .find({ _id: { $in: ids } }, { state: 1, chunks: 1 })
-        .lean<PlacedRecord[]>()
-        .exec(),
-    )
-    return new Map(found.map((record) => [record._id.toHexString() as FileId, record]))
+  async findHolders(ids: readonly FileId[]): Promise<Map<FileId, Holder>> {
+    const found = await this.#find({ _id: { $in: ids.map((id) => new Types.ObjectId(id)) } })
+    return new Map(found.map((holder) => [holder._id.toHexString() as FileId, holder]))
   }
 
-  /** Live files with a replica on `server` in the slots `from` to `to`, `to` not included. */
-  findInSlots(server: ServerId, from: number, to: number, limit: number): Promise<PlacedRecord[]> {
+  /** Live holders with a replica on `server` in the slots `from` to `to`, `to` not included. */
+  findInSlots(server: ServerId, from: number, to: number, limit: number): Promise<Holder[]> {
     const place = { $elemMatch: { server, slot: { $gte: from, $lt: to } } }
-    return askDatabase(() =>
-      this.#model
-        .find({ state: 'live', 'chunks.replicas': place }, { state: 1, chunks: 1 })
-        .limit(limit)
-        .lean<PlacedRecord[]>()
-        .exec(),
-    )
+    return this.#find({ state: 'live', 'chunks.replicas': place }, limit)
   }
 
-  /** Some live files with a replica on `server`. */
-  sampleOn(server: ServerId, limit: number): Promise<FileRecord[]> {
-    return askDatabase(() =>
-      this.#model.find({ state: 'live', 'chunks.replicas.server': server }).limit(limit).lean<FileRecord[]>().exec(),
-    )
+  /** Some live holders with a replica on `server`. */
+  sampleOn(server: ServerId, limit: number): Promise<Holder[]> {
+    return this.#find({ state: 'live', 'chunks.replicas.server': server }, limit)
+  }
+
+  /** Live holders with a copy on `server` that is leaving. */
+  findWithLeaving(server: ServerId, limit: number): Promise<Holder[]> {
+    return this.#find({ state: 'live', 'chunks.leaving.server': server }, limit)
   }
 
   /**
-   * Replaces one replica by another, if the record is still the one the change was planned on.
-   * @returns whether it was replaced. @throws DATABASE_UNAVAILABLE where that is not known: then no copy may be deleted
+   * Puts one replica in the place of another, which is leaving from then on, if the chunk is still the one that the change
+   * was planned on. @returns whether it was replaced. @throws DATABASE_UNAVAILABLE where that is not known: then no copy may be deleted
    */
-  async switchReplica(record: FileRecord, from: Replica, to: Replica): Promise<boolean> {
-    const { _id, version } = record
+  async replaceReplica(
+    holder: Pick<Holder, '_id'>,
+    { number, chunk }: Pick<PlacedChunk, 'number' | 'chunk'>,
+    { from, to }: { readonly from: Replica; readonly to: Replica },
+  ): Promise<boolean> {
+    const path = `chunks.${number}`
+    const replicas = chunk.replicas.map((replica) => (replica.copyId === from.copyId ? to : replica))
     const result = await askDatabase(() =>
-      this.#model.updateOne(
-        { _id, state: 'live', version, 'chunks.replicas.copyId': from.copyId },
-        { $set: { 'chunks.$[].replicas.$[replica]': to }, $inc: { version: 1 } },
-        { ...DURABLE, arrayFilters: [{ 'replica.copyId': from.copyId }] },
+      this.#collection.updateOne(
+        {
+          _id: holder._id,
+          state: 'live',
+          [`${path}.version`]: chunk.version,
+          [`${path}.replicas`]: chunk.replicas,
+        } as mongo.Filter<FileRecord>,
+        {
+          $set: { [`${path}.replicas`]: replicas },
+          $push: { [`${path}.leaving`]: from },
+          $inc: { [`${path}.version`]: 1 },
+        } as mongo.UpdateFilter<FileRecord>,
+        DURABLE,
       ),
     )
     return result.modifiedCount === 1
   }
 
+  /** A leaving copy is gone: its record goes too. */
+  async forgetLeaving(holder: Pick<Holder, '_id'>, { copyId }: Replica): Promise<void> {
+    const update = { $pull: { 'chunks.$[].leaving': { copyId } } } as unknown as mongo.UpdateFilter<FileRecord>
+    await askDatabase(() =>
+      this.#collection.updateOne({ _id: holder._id, 'chunks.leaving.copyId': copyId }, update, DURABLE),
+    )
+  }
+
   /**
-   * Makes sure that no record will ever name the copy: a tombstone with the file's id where there is no record, a raised
-   * version (which stops a transfer that is under way) where there is one that does not name it.
-   * @returns false where a record names it
+   * Makes sure that no holder will ever name the copy: a tombstone with the file's id where there is no record, a raised
+   * version of the chunk (which stops a move that is under way) where there is one that does not name it.
+   * @returns false where a holder names it
    */
   async renounceCopy(copy: {
     readonly copyId: CopyId
     readonly server: ServerId
     readonly slot: Slot
   }): Promise<boolean> {
-    const { copyId, server, slot } = copy
-    const _id = new Types.ObjectId(fileIdOf(copyId))
+    const _id = new Types.ObjectId(fileIdOf(copy.copyId))
     const now = new Date()
     try {
-      const tombstone = { _id, state: 'tombstone', createdAt: now, deletedAt: now, version: 0 }
-      await this.#model.collection.insertOne(tombstone as never, DURABLE)
+      const tombstone = { _id, state: 'tombstone', createdAt: now, deletedAt: now, chunks: [] }
+      await this.#collection.insertOne(tombstone as never, DURABLE)
       return true
     } catch (error) {
       if ((error as { code?: unknown }).code !== DUPLICATE_KEY) return askDatabase(() => Promise.reject(error))
     }
-    const unnamed = { _id, 'chunks.replicas': { $not: { $elemMatch: { copyId, server, slot } } } }
-    const result = await askDatabase(() => this.#model.updateOne(unnamed, { $inc: { version: 1 } }, DURABLE))
-    return result.matchedCount === 1
+    return this.#renounceBesideRecord(_id, copy)
+  }
+
+  async #renounceBesideRecord(
+    _id: Types.ObjectId,
+    { copyId, server, slot }: { readonly copyId: CopyId; readonly server: ServerId; readonly slot: Slot },
+  ): Promise<boolean> {
+    const path = `chunks.${chunkNumberOf(copyId)}`
+    const named = { $elemMatch: { copyId, server, slot } }
+    const unnamed = {
+      _id,
+      [path]: { $exists: true },
+      'chunks.replicas': { $not: named },
+      'chunks.leaving': { $not: named },
+    } as unknown as mongo.Filter<FileRecord>
+    const raise = { $inc: { [`${path}.version`]: 1 } } as mongo.UpdateFilter<FileRecord>
+    const result = await askDatabase(() => this.#collection.updateOne(unnamed, raise, DURABLE))
+    if (result.matchedCount === 1) return true
+    // The record names the copy, or has no such chunk and will not come to have it. One that is gone is judged anew later.
+    const [holder] = await this.#find({ _id })
+    return holder !== undefined && !copiesOf(holder).some((known) => isSame(known, { copyId, server, slot }))
   }
 
   /** Removes tombstones older than `ageMs`: no manager has slept that long. */
@@ -92,4 +129,12 @@ export class ReplicaRecords {
     const filter = { state: 'tombstone' as const, deletedAt: { $lt: new Date(Date.now() - ageMs) } }
     return (await askDatabase(() => this.#model.deleteMany(filter, DURABLE))).deletedCount
   }
+
+  #find(filter: object, limit = 0): Promise<Holder[]> {
+    return askDatabase(() => this.#model.find(filter, HOLDER_FIELDS).limit(limit).lean<Holder[]>().exec())
+  }
+}
+
+function isSame(a: Replica, b: Replica): boolean {
+  return a.copyId === b.copyId && a.server === b.server && a.slot === b.slot
 }

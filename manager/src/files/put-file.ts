@@ -1,186 +1,141 @@
 import { randomBytes } from 'node:crypto'
-import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { type CopyId, type FileId, makeCopyId, type PartKey, type ServerId } from '@holdfast/shared/ids'
+import type { FileId, PartKey } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
-import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/events'
 import { Types } from 'mongoose'
-import type { IncomingFile } from '../bodies/incoming-file.ts'
-import { deleteCopy } from '../chunks/writing/delete-copy.ts'
-import type { FileServerLink } from '../chunks/links/file-server-link.ts'
-import type { FileServerRegistry } from '../chunks/registry.ts'
-import { type CopyOrder, storeCopy } from '../chunks/writing/store-copy.ts'
+import type { Chunk } from '../chunks/chunk.ts'
+import type { ChunkOrder, ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { contentTypeOf } from './content-type.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
-import { RandomDigits } from '../chunks/writing/random-digits.ts'
-import { SentBytes } from '../bodies/sent-bytes.ts'
 
-const randomDigits = new RandomDigits(8)
-
-/** File-servers that are tried for bytes that are still in memory. */
-const MAX_ATTEMPTS = 3
-
-export interface UploadParts {
-  readonly registry: FileServerRegistry
+export interface PutDeps {
+  readonly writer: ChunkWriter
   readonly records: FileRecords
 }
 
-export interface UploadContext {
+export interface PutContext {
   readonly requestId: string
   readonly signal: AbortSignal
 }
 
-interface Stored {
-  readonly fileId: Types.ObjectId
-  readonly link: FileServerLink
-  readonly copy: StoredCopy
-  /** What its part tags were made with; none of a small file. */
-  readonly partKey?: PartKey
+/** A file on its way in. */
+export interface FileSource {
+  /** The name, where it came before the bytes. */
+  readonly earlyName: FileName | null
+  readonly bytes: SourceBytes
+  /** Reads what comes after the bytes. @throws StoreError where that is not right */
+  finish(): Promise<FileName>
 }
 
-interface Placed {
-  readonly stored: Stored
-  readonly name: FileName
-  /** The first bytes of the body's file, in its encoding. */
+/** The bytes of a file, some of which are held. They travel encoded or not; sizes and first bytes are the file's own. */
+export interface SourceBytes {
+  readonly encoding: Encoding
+  readonly isComplete: boolean
+  readonly readBytes: number
   readonly head: Buffer
+  /** @returns how many bytes the file has, once all are read. @throws INVALID_REQUEST where the encoding is broken */
+  measure(): number
+  readHead(limit: number): Promise<void>
+  firstBytes(length: number): Buffer
+  all(beforeEnd: () => Promise<void>): AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
+
+interface Stored {
+  readonly name: FileName
+  readonly chunks: readonly Chunk[]
+  /** The key of the chunks' tags; a file whose chunks came in one message has none. */
+  readonly partKey?: PartKey
 }
 
 /**
  * Bytes first, record second: the file is visible only when it is durable. Bytes whose record could not be written are
  * removed, unless it is not known whether it was.
  */
-export async function uploadFile(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<FileRecord> {
-  const { encoding, whole } = file
-  const { stored, name, head } = await (whole === undefined
-    ? storeBytes(parts, file, context)
-    : storeHead(parts, encoding, whole, context))
-  const headOf = (length: number) => (encoding === 'base64' ? decodeHead(head, length) : head.subarray(0, length))
-  const record = recordOf(stored, name, await contentTypeOf(name, headOf))
+export async function putFile(deps: PutDeps, source: FileSource, context: PutContext): Promise<FileRecord> {
+  const { bytes } = source
+  const _id = new Types.ObjectId()
+  const fileId = _id.toHexString() as FileId
+  try {
+    await bytes.readHead(INLINE_MAX_BYTES)
+    const stored = await (bytes.isComplete ? putHeld : putPassing)(deps, fileId, source, context)
+    const record = recordOf(_id, stored, await contentTypeOf(stored.name, (length) => bytes.firstBytes(length)))
+    await insertRecord(deps, record, context)
+    return record
+  } finally {
+    await bytes.close()
+  }
+}
+
+async function insertRecord({ records, writer }: PutDeps, record: FileRecord, context: PutContext): Promise<void> {
   await failpoint?.('manager.before-insert')
   try {
-    await parts.records.insert(record)
+    await records.insert(record)
   } catch (error) {
     if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'RECORD_NOT_SENT', 'OVERLOADED'))
-      removeLater(parts.registry, stored, context.requestId)
+      writer.discard(record.chunks, context.requestId)
     throw error
   }
   await failpoint?.('manager.after-insert')
-  return record
 }
 
-async function storeBytes(parts: UploadParts, file: IncomingFile, context: UploadContext): Promise<Placed> {
-  const sent = new SentBytes(file.bytes)
-  try {
-    const head = await sent.readHead(INLINE_MAX_BYTES)
-    if (!sent.isComplete) return await storeRest(parts, file, { sent, head }, context)
-    return await storeHead(parts, file.encoding, { name: await file.finish(), bytes: head }, context)
-  } finally {
-    await sent.close()
-  }
+/** The whole body of a small file is known to be right before a byte of it is stored. */
+async function putHeld({ writer }: PutDeps, fileId: FileId, source: FileSource, context: PutContext): Promise<Stored> {
+  const { bytes } = source
+  const name = await source.finish()
+  const held = { bytes: bytes.head, sizeBytes: bytes.measure() }
+  return { name, chunks: [await writer.store(firstChunk(fileId, bytes, context), held, context)] }
 }
 
-/** A small file: its whole body is known to be right before a byte is stored, and another file-server can take it. */
-async function storeHead(
-  { registry }: UploadParts,
-  encoding: Encoding,
-  { name, bytes }: { readonly name: FileName; readonly bytes: Buffer },
-  context: UploadContext,
-): Promise<Placed> {
-  const sizeBytes = encoding === 'base64' ? sizeOfBase64(bytes.length, paddingOf(bytes)) : bytes.length
-  const tried: ServerId[] = []
-  for (;;) {
-    using place = registry.reserve({ sizeBytes, exclude: tried })
-    const { link } = place
-    const { fileId, copyId } = newIds()
-    const order: CopyOrder = { copyId, encoding, sizeBytes, sha256: null, requestId: context.requestId }
-    try {
-      const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)
-      registry.count(link.id, 1)
-      return { name, stored: { fileId, link, copy }, head: bytes }
-    } catch (error) {
-      tried.push(link.id)
-      const isHopeless = context.signal.aborted || hasErrorName(error, 'INVALID_REQUEST')
-      if (isHopeless || tried.length === MAX_ATTEMPTS || !registry.hasRoom({ sizeBytes, exclude: tried })) throw error
-    }
-  }
-}
-
-/** A large file: sent on as it comes, called off before it is durable if the rest of the body is not right. */
-async function storeRest(
-  { registry, records }: UploadParts,
-  file: IncomingFile,
-  { sent, head }: { readonly sent: SentBytes; readonly head: Buffer },
-  context: UploadContext,
-): Promise<Placed> {
-  const { requestId } = context
-  if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) throw new StoreError('FILE_EXISTS')
-  using place = registry.reserve({ sizeBytes: sent.readBytes })
-  const { fileId, copyId } = newIds()
-  const order: CopyOrder = { copyId, encoding: file.encoding, sizeBytes: null, sha256: null, requestId }
+/** A large file is sent on as it comes, and called off before it is durable if the rest of the body is not right. */
+async function putPassing(
+  { writer, records }: PutDeps,
+  fileId: FileId,
+  source: FileSource,
+  context: PutContext,
+): Promise<Stored> {
+  const { bytes, earlyName } = source
+  if (earlyName !== null && (await records.findLive(earlyName)) !== null) throw new StoreError('FILE_EXISTS')
   let name: FileName | undefined
-  const chunks = sent.all(async () => {
-    name = await file.finish()
-    if (file.encoding === 'base64') sizeOfBase64(sent.readBytes, sent.paddingCount)
-  })
+  const all = () =>
+    bytes.all(async () => {
+      name = await source.finish()
+      bytes.measure()
+    })
   const partKey = randomBytes(16).toString('hex') as PartKey
-  const copy = await storeCopy(place.link, order, { kind: 'stream', chunks, partKey }, context)
-  const expectedBytes = file.encoding === 'base64' ? sizeOfBase64(sent.readBytes, sent.paddingCount) : sent.readBytes
-  const stored = { fileId, link: place.link, copy, partKey }
-  registry.count(place.link.id, 1)
-  if (name === undefined || copy.sizeBytes !== expectedBytes) {
-    removeLater(registry, stored, requestId)
+  const passing = { readBytes: bytes.readBytes, all, partKey }
+  const chunk = await writer.stream(firstChunk(fileId, bytes, context), passing, context)
+  if (name === undefined || chunk.size !== bytes.measure()) {
+    writer.discard([chunk], context.requestId)
     throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
   }
-  return { name, stored, head }
+  return { name, chunks: [chunk], partKey }
 }
 
-function newIds(): { fileId: Types.ObjectId; copyId: CopyId } {
-  const fileId = new Types.ObjectId()
-  return { fileId, copyId: makeCopyId(fileId.toHexString() as FileId, randomDigits.next()) }
+/** A file of class `single` is one chunk. */
+function firstChunk(fileId: FileId, { encoding }: SourceBytes, { requestId }: PutContext): ChunkOrder {
+  return { fileId, number: 0, encoding, requestId }
 }
 
-function recordOf({ fileId, link, copy, partKey }: Stored, name: FileName, contentType: string): FileRecord {
-  const { sizeBytes, sha256, slot, copyId, partTags } = copy
+function recordOf(_id: Types.ObjectId, { name, chunks, partKey }: Stored, contentType: string): FileRecord {
+  const [chunk] = chunks
+  if (chunk === undefined || chunks.length > 1) throw new StoreError('INTERNAL', 'a file of class single is one chunk')
   return {
-    _id: fileId,
+    _id,
     state: 'live',
     name,
-    size: sizeBytes,
-    sha256,
+    size: chunk.size,
+    sha256: chunk.sha256,
     contentType,
     owner: null,
     storageClass: 'single',
     createdAt: new Date(),
     expiresAt: null,
-    chunks: [{ size: sizeBytes, sha256, replicas: [{ server: link.id, slot, copyId }] }],
-    ...(partKey !== undefined && { partKey, partTags: Buffer.from(partTags) }),
-    version: 0,
+    chunks,
+    ...(partKey !== undefined && { partKey }),
   }
-}
-
-/** Not waited for: where it fails, upkeep finds the orphan. */
-function removeLater(registry: FileServerRegistry, { link, copy }: Stored, requestId: string): void {
-  deleteCopy(link, { copyId: copy.copyId, slot: copy.slot, requestId }).then(
-    (existed) => {
-      if (existed) registry.count(link.id, -1)
-    },
-    () => undefined,
-  )
-}
-
-function sizeOfBase64(length: number, paddingCount: number): number {
-  if (length % 4 !== 0) throw new StoreError('INVALID_REQUEST', 'file is not base64: its length is not a multiple of 4')
-  return decodedLength(length, paddingCount)
-}
-
-function paddingOf(bytes: Buffer): number {
-  if (bytes.at(-1) !== 0x3d) return 0
-  return bytes.at(-2) === 0x3d ? 2 : 1
-}
-
-function decodeHead(head: Buffer, length: number): Buffer {
-  return Buffer.from(head.toString('latin1', 0, Math.ceil(length / 3) * 4), 'base64').subarray(0, length)
 }

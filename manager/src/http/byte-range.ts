@@ -20,37 +20,3 @@ export function byteRangeOf(header: string | undefined, sizeBytes: number): Byte
   const [range] = ranges
   return range === undefined ? null : { start: range.start, end: range.end + 1 }
 }
-
-/** A part of a file, and what of it a range wants. */
-export interface PartSpan {
-  readonly index: number
-  /** Of the part in the file. */
-  readonly offset: number
-  readonly length: number
-  /** Within the part. */
-  readonly from: number
-  readonly to: number
-}
-
-/** Bytes of all parts that hold a range. */
-export function coveredBytes({ start, end }: ByteRange, sizeBytes: number, partBytes: number): number {
-  if (end <= start) return 0
-  return Math.min(sizeBytes, Math.ceil(end / partBytes) * partBytes) - Math.floor(start / partBytes) * partBytes
-}
-
-/** The parts that hold a range. They are read and verified whole. */
-export function partsOf(range: ByteRange, sizeBytes: number, partBytes: number): PartSpan[] {
-  const spans: PartSpan[] = []
-  for (let index = Math.floor(range.start / partBytes); index * partBytes < range.end; index++) {
-    const offset = index * partBytes
-    const length = Math.min(partBytes, sizeBytes - offset)
-    spans.push({
-      index,
-      offset,
-      length,
-      from: Math.max(0, range.start - offset),
-      to: Math.min(length, range.end - offset),
-    })
-  }
-  return spans
-}

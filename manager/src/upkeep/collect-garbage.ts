@@ -1,25 +1,33 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { removeReplicas } from '../files/delete-file.ts'
-import type { FileRecords } from '../files/file-records.ts'
-import type { ReplicaRecords } from '../files/holder-records.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
-import type { Worker } from './upkeep.ts'
+import { removeCopies } from '../files/delete-file.ts'
+import type { Holder } from '../files/file.model.ts'
+import type { FileRecords } from '../files/file-records.ts'
+import type { HolderRecords } from '../files/holder-records.ts'
+import { removeLeaving } from './move-replica.ts'
+import type { Loop } from './upkeep.ts'
 
 const BATCH = 200
 const AT_ONCE = 16
 const TOMBSTONE_AGE_MS = 7 * 24 * 3_600_000
 
-interface Parts {
+interface Deps {
   readonly registry: FileServerRegistry
   readonly records: FileRecords
-  readonly replicas: ReplicaRecords
+  readonly holders: HolderRecords
   readonly log: Logger
 }
 
-/** Deletes carried out later: copies of deleted files go as soon as their file-server is there. */
-export function garbageCollector(parts: Parts, everyMs: number): Worker {
-  const { registry, records, replicas, log } = parts
+/** What was left to be deleted on a file-server, and whether there is more of it. */
+interface Round {
+  readonly goneCount: number
+  readonly hasMore: boolean
+}
+
+/** Deletes that were left for later: copies of deleted files, and copies that are leaving, go as soon as their file-server is there. */
+export function garbageCollector(deps: Deps, everyMs: number): Loop {
+  const { registry, records, holders, log } = deps
   return {
     name: 'collect-garbage',
     everyMs,
@@ -27,36 +35,51 @@ export function garbageCollector(parts: Parts, everyMs: number): Worker {
       let hasMore = false
       let goneCount = 0
       for (const link of registry.links) {
-        if (signal.aborted || !registry.isActive(link)) continue
-        const round = await collectOn(parts, link.id, signal)
-        goneCount += round.goneCount
-        hasMore ||= round.hasMore
+        for (const collect of [collectDeleted, collectLeaving]) {
+          if (signal.aborted || !registry.isActive(link)) continue
+          const round = await collect(deps, link.id, signal)
+          goneCount += round.goneCount
+          hasMore ||= round.hasMore
+        }
       }
-      if (goneCount > 0) log.info({ copies: goneCount }, 'copies of deleted files removed')
+      if (goneCount > 0) log.info({ copies: goneCount }, 'copies removed that nothing needs')
       await records.forgetEmptied()
-      await replicas.forgetTombstones(TOMBSTONE_AGE_MS)
+      await holders.forgetTombstones(TOMBSTONE_AGE_MS)
       return hasMore
     },
   }
 }
 
-/** Each file-server by itself: one whose deletes fail, of a disk gone read-only say, keeps none of the others waiting. */
-async function collectOn(
-  parts: Parts,
+async function collectDeleted(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {
+  const deleted = await deps.records.findDeleted(server, BATCH)
+  return collect(deps, server, deleted, (record) => removeCopies(deps, record, 'collect-garbage'), signal)
+}
+
+async function collectLeaving(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {
+  const removeOn = async (holder: Holder): Promise<number> => {
+    const copies = holder.chunks.flatMap(({ leaving = [] }) => leaving.filter((copy) => copy.server === server))
+    for (const copy of copies) await removeLeaving(deps, holder, copy)
+    return copies.length
+  }
+  return collect(deps, server, await deps.holders.findWithLeaving(server, BATCH), removeOn, signal)
+}
+
+/** A file-server whose deletes fail, because its disk has gone read-only say, does not keep the others waiting. */
+async function collect<H extends Holder>(
+  { log }: Deps,
   server: ServerId,
+  holders: readonly H[],
+  remove: (holder: H) => Promise<number>,
   signal: AbortSignal,
-): Promise<{ goneCount: number; hasMore: boolean }> {
-  const leaving = await parts.records.findLeaving(server, BATCH)
+): Promise<Round> {
   let goneCount = 0
-  for (let start = 0; start < leaving.length && !signal.aborted; start += AT_ONCE) {
-    const outcomes = await Promise.allSettled(
-      leaving.slice(start, start + AT_ONCE).map((record) => removeReplicas(parts, record, 'collect-garbage')),
-    )
-    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  for (let start = 0; start < holders.length && !signal.aborted; start += AT_ONCE) {
+    const outcomes = await Promise.allSettled(holders.slice(start, start + AT_ONCE).map(remove))
     for (const outcome of outcomes) if (outcome.status === 'fulfilled') goneCount += outcome.value
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failed === undefined) continue
-    parts.log.warn({ serverId: server, err: failed.reason }, 'copies of deleted files not removed')
+    log.warn({ serverId: server, err: failed.reason }, 'copies not removed')
     return { goneCount, hasMore: false }
   }
-  return { goneCount, hasMore: leaving.length === BATCH && goneCount > 0 }
+  return { goneCount, hasMore: holders.length === BATCH && goneCount > 0 }
 }

@@ -1,90 +1,89 @@
-import { randomBytes } from 'node:crypto'
-import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
-import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
-import { PART_BYTES } from '@holdfast/shared/limits'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileId, ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
-import { partsOf } from '../http/byte-range.ts'
-import { type FileRecord, partProofOf, type Replica } from '../files/file.model.ts'
-import type { FileRecords } from '../files/file-records.ts'
-import type { ReplicaRecords } from '../files/holder-records.ts'
-import { deleteCopy } from '../chunks/writing/delete-copy.ts'
+import { type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
+import { PartRooms } from '../chunks/reading/part-rooms.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
+import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
+import { deleteReplica, discardCopies } from '../chunks/writing/delete-copy.ts'
 import { transferCopy } from '../chunks/writing/transfer-copy.ts'
+import type { Holder } from '../files/file.model.ts'
+import type { HolderRecords } from '../files/holder-records.ts'
 
-export interface MoveParts {
+export interface MoveDeps {
   readonly registry: FileServerRegistry
-  readonly records: FileRecords
-  readonly replicas: ReplicaRecords
+  readonly holders: HolderRecords
+  readonly writer: ChunkWriter
 }
 
 const REQUEST_ID = 'rebalance'
 
 /**
- * Moves a file of class `single` to another file-server: copy, switch the record, read record and new copy again, and only
- * then delete the source. At every moment the record names a whole copy. @returns whether it was moved
+ * Moves a replica of a chunk to another file-server: copies it, reads the whole new copy, puts it in the other's place in the
+ * record, and only then deletes the old copy, which is leaving meanwhile. At every moment the record names a whole copy
+ * that counts, and nothing comes back from leaving. @returns whether it was moved
  */
 export async function moveReplica(
-  parts: MoveParts,
-  record: FileRecord,
-  from: ServerId,
-  to: ServerId,
+  deps: MoveDeps,
+  holder: Holder,
+  place: PlacedChunk,
+  { from, to }: { readonly from: ServerId; readonly to: ServerId },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { registry, replicas } = parts
-  const [chunk] = record.chunks
-  const old = chunk?.replicas.find((replica) => replica.server === from)
+  const { registry, holders, writer } = deps
+  const { chunk, number } = place
+  const old = chunk.replicas.find((replica) => replica.server === from)
   const [source, target] = [registry.find(from), registry.find(to)]
-  if (chunk === undefined || old === undefined || source === undefined || target === undefined) return false
+  if (old === undefined || source === undefined || target === undefined) return false
+  // Two replicas of a chunk on one file-server would be lost together.
+  if (chunk.replicas.some((replica) => replica.server === to)) return false
 
-  const newCopyId = makeCopyId(record._id.toHexString() as FileId, randomBytes(4).toString('hex'))
+  const newCopyId = writer.copyIds.next(holder._id.toHexString() as FileId, number)
   using _place = registry.reserveOn(target, chunk.size)
   const named = { copyId: old.copyId, slot: old.slot, sha256: chunk.sha256 }
   const copy = await transferCopy(source, target, { from: named, to: newCopyId, sizeBytes: chunk.size }, signal)
   const fresh: Replica = { server: to, slot: copy.slot, copyId: copy.copyId }
+  registry.count(to, 1)
+  try {
+    await verifyCopy(place, fresh, target)
+  } catch (error) {
+    discardCopies(registry, [fresh], REQUEST_ID)
+    throw error
+  }
 
   await failpoint?.('manager.before-switch')
-  // Where the outcome is unknown this throws, and both copies stay: reconcile finds out which one the record names.
-  if (!(await replicas.switchReplica(record, old, fresh))) {
-    await deleteCopy(target, { copyId: fresh.copyId, slot: fresh.slot, requestId: REQUEST_ID })
+  // Where the outcome is unknown this throws, and both copies stay. The record names one of them, or both.
+  if (!(await holders.replaceReplica(holder, place, { from: old, to: fresh }))) {
+    discardCopies(registry, [fresh], REQUEST_ID)
     return false
   }
-  registry.count(to, 1)
   await failpoint?.('manager.after-switch')
-  await confirm(parts, record, old, fresh, target)
-  await failpoint?.('manager.before-source-delete')
-  if (await deleteCopy(source, { copyId: old.copyId, slot: old.slot, requestId: REQUEST_ID })) registry.count(from, -1)
+  await removeLeaving(deps, holder, old)
   return true
 }
 
-/** Reads record and new copy again. A new copy that is not right is given up: the record goes back to the source. */
-async function confirm(
-  { records, replicas }: MoveParts,
-  planned: FileRecord,
-  old: Replica,
-  fresh: Replica,
-  target: FileServerLink,
+/** Deletes a copy that is leaving, then what names it. */
+export async function removeLeaving(
+  { registry, holders }: Pick<MoveDeps, 'registry' | 'holders'>,
+  holder: Pick<Holder, '_id'>,
+  copy: Replica,
 ): Promise<void> {
-  const current = await records.findLiveById(planned._id)
-  if (current === null) throw new StoreError('FILE_NOT_FOUND', 'the file was deleted while it was moved')
-  // Any other version: it was moved again, or upkeep elsewhere has given up the source, and there is no way back to it.
-  if (current.version !== planned.version + 1) throw new StoreError('CANCELLED', 'the record was changed meanwhile')
-  try {
-    await verifyCopy(current, fresh, target)
-  } catch (error) {
-    if (hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_NOT_FOUND', 'COPY_MISMATCH'))
-      await replicas.switchReplica(current, fresh, old)
-    throw error
-  }
+  await failpoint?.('manager.before-source-delete')
+  await deleteReplica(registry, copy, REQUEST_ID)
+  await holders.forgetLeaving(holder, copy)
 }
 
-async function verifyCopy(record: FileRecord, replica: Replica, target: FileServerLink): Promise<void> {
-  const named = { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
-  for (const { index, offset, length } of partsOf({ start: 0, end: record.size }, record.size, PART_BYTES)) {
-    const proof = partProofOf(record, index)
-    const span = { sizeBytes: record.size, offset, length, requestId: REQUEST_ID, method: proof.method }
-    const { digest } = await readPart(target, named, span)
+async function verifyCopy(place: PlacedChunk, { copyId, slot }: Replica, target: FileServerLink): Promise<void> {
+  const { size, sha256 } = place.chunk
+  const rooms = new PartRooms()
+  // A chunk by itself is read as a file that begins with it.
+  for (const { index, offset, length } of partsOf([place], { start: 0, end: size })) {
+    const proof = proofOfPart(place, index)
+    const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, rooms }
+    const { digest, giveBack } = await readPart(target, { copyId, slot, sha256 }, span)
     if (!digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
+    giveBack()
   }
 }

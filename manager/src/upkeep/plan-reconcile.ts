@@ -1,35 +1,36 @@
-import { type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
+import { chunkNumberOf, type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
 import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
-import type { PlacedRecord } from '../files/holder-records.ts'
+import type { Chunk, Replica } from '../chunks/chunk.ts'
+import type { Holder } from '../files/file.model.ts'
 
 export interface PageVerdict {
-  /** No record names them. They may still become wanted: an upload's record comes after its bytes. */
+  /** Copies that no record names. They may still become wanted: an upload's record comes after its bytes. */
   readonly orphans: readonly NamedCopy[]
-  /** Quarantined, but a live file needs them. */
+  /** Quarantined copies that a record counts on. */
   readonly toRestore: readonly NamedCopy[]
 }
 
-/** Judges a page of a file-server's inventory by the records of its files. */
-export function judgePage(server: ServerId, page: CopyPage, records: ReadonlyMap<FileId, PlacedRecord>): PageVerdict {
-  const isNamed = (copy: NamedCopy): boolean => namesCopy(records.get(fileIdOf(copy.copyId)), server, copy)
+/** Judges a page of a file-server's inventory by the holders of its chunks. A copy that is leaving is named: it is deleted by name. */
+export function judgePage(server: ServerId, page: CopyPage, holders: ReadonlyMap<FileId, Holder>): PageVerdict {
+  const chunkOf = (copy: NamedCopy): Chunk | undefined =>
+    holders.get(fileIdOf(copy.copyId))?.chunks[chunkNumberOf(copy.copyId)]
+  const isAmong = (replicas: readonly Replica[] | undefined, copy: NamedCopy): boolean =>
+    replicas?.some(
+      ({ copyId, slot, ...at }) => copyId === copy.copyId && slot === copy.slot && at.server === server,
+    ) === true
+  const isCounted = (copy: NamedCopy): boolean => isAmong(chunkOf(copy)?.replicas, copy)
+  const isLeaving = (copy: NamedCopy): boolean => isAmong(chunkOf(copy)?.leaving, copy)
   return {
-    orphans: page.copies.filter((copy) => !isNamed(copy)),
-    toRestore: page.where === 'quarantine' ? page.copies.filter(isNamed) : [],
+    orphans: page.copies.filter((copy) => !isCounted(copy) && !isLeaving(copy)),
+    toRestore: page.where === 'quarantine' ? page.copies.filter(isCounted) : [],
   }
 }
 
-function namesCopy(record: PlacedRecord | undefined, server: ServerId, copy: Omit<NamedCopy, 'sha256'>): boolean {
-  const replicas = record?.chunks?.flatMap((chunk) => chunk.replicas) ?? []
-  return replicas.some(
-    (replica) => replica.server === server && replica.slot === copy.slot && replica.copyId === copy.copyId,
-  )
-}
-
 /** Copies that records name on a page's slots and that the page does not list. */
-export function findMissing(server: ServerId, page: CopyPage, records: readonly PlacedRecord[]): NamedCopy[] {
+export function findMissing(server: ServerId, page: CopyPage, holders: readonly Holder[]): NamedCopy[] {
   const listed = new Set(page.copies.map((copy) => `${copy.slot}-${copy.copyId}`))
-  return records.flatMap((record) =>
-    record.chunks.flatMap(({ sha256, replicas }) =>
+  return holders.flatMap((holder) =>
+    holder.chunks.flatMap(({ sha256, replicas }) =>
       replicas
         .filter((replica) => replica.server === server && !listed.has(`${replica.slot}-${replica.copyId}`))
         .map(({ slot, copyId }) => ({ slot, copyId, sha256 })),

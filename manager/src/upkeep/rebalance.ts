@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
+import type { ServerId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { FileRecord } from '../files/file.model.ts'
-import { type MoveParts, moveReplica } from './move-replica.ts'
+import type { PlacedChunk } from '../chunks/chunk.ts'
+import { chunksOf, type Holder } from '../files/file.model.ts'
+import { type MoveDeps, moveReplica } from './move-replica.ts'
 import { countExcess, type PlannedMoves, planRebalance } from './plan-rebalance.ts'
-import type { Worker } from './upkeep.ts'
+import type { Loop } from './upkeep.ts'
 
 const BATCH = 64
 const AT_ONCE = 4
@@ -17,8 +19,8 @@ export interface RebalanceSettings {
 }
 
 /** Fills new file-servers and relieves full ones, throttled, until they hold about the same number of files. */
-export function rebalancer(parts: MoveParts & { log: Logger }, settings: RebalanceSettings): Worker {
-  const { registry, log } = parts
+export function rebalancer(deps: MoveDeps & { log: Logger }, settings: RebalanceSettings): Loop {
+  const { registry, log } = deps
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
 
   const sayProgress = (remainingCount: number): void => {
@@ -51,7 +53,7 @@ export function rebalancer(parts: MoveParts & { log: Logger }, settings: Rebalan
       if (progress === null) log.info({ remaining: countExcess(registry.views()) }, 'rebalancing starts')
       progress ??= { startedAt: now, saidAt: now, movedCount: 0 }
       let movedCount = 0
-      for (const moves of plan) movedCount += await carryOut(parts, moves, settings.bytesPerSecond, signal)
+      for (const moves of plan) movedCount += await carryOut(deps, moves, settings.bytesPerSecond, signal)
       progress.movedCount += movedCount
       sayProgress(countExcess(registry.views()))
       return movedCount > 0
@@ -60,36 +62,50 @@ export function rebalancer(parts: MoveParts & { log: Logger }, settings: Rebalan
 }
 
 async function carryOut(
-  parts: MoveParts & { log: Logger },
+  deps: MoveDeps & { log: Logger },
   { from, to, count }: PlannedMoves,
   bytesPerSecond: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const waiting = await parts.replicas.sampleOn(from, count)
+  const waiting = (await deps.holders.sampleOn(from, count))
+    .flatMap((holder) => movesFrom(holder, from))
+    .slice(0, count)
   let movedCount = 0
   const work = async (): Promise<void> => {
-    for (let record = waiting.pop(); record !== undefined && !signal.aborted; record = waiting.pop()) {
-      if (await tryMove(parts, record, { from, to }, signal)) movedCount++
-      // Read once, written once, read again: the share of one of the workers that run at once.
-      await delay((record.size / bytesPerSecond) * 1000 * AT_ONCE, undefined, { signal }).catch(() => undefined)
+    for (let move = waiting.pop(); move !== undefined && !signal.aborted; move = waiting.pop()) {
+      if (await tryMove(deps, move, { from, to }, signal)) movedCount++
+      // Each of those that run at once keeps to its share of the rate.
+      const restMs = (move.place.chunk.size / bytesPerSecond) * 1000 * AT_ONCE
+      await delay(restMs, undefined, { signal }).catch(() => undefined)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return movedCount
 }
 
+interface ChunkMove {
+  readonly holder: Holder
+  readonly place: PlacedChunk
+}
+
+function movesFrom(holder: Holder, from: ServerId): ChunkMove[] {
+  return chunksOf(holder)
+    .filter(({ chunk }) => chunk.replicas.some(({ server }) => server === from))
+    .map((place) => ({ holder, place }))
+}
+
 async function tryMove(
-  parts: MoveParts & { log: Logger },
-  record: FileRecord,
+  deps: MoveDeps & { log: Logger },
+  { holder, place }: ChunkMove,
   { from, to }: Pick<PlannedMoves, 'from' | 'to'>,
   signal: AbortSignal,
 ): Promise<boolean> {
   try {
-    return await moveReplica(parts, record, from, to, signal)
+    return await moveReplica(deps, holder, place, { from, to }, signal)
   } catch (thrown) {
     const error = toStoreError(thrown)
-    if (!signal.aborted)
-      parts.log.warn({ fileId: record._id, from, to, error: error.name, err: error }, 'file not moved')
+    const chunk = { fileId: holder._id, chunk: place.number, from, to }
+    if (!signal.aborted) deps.log.warn({ ...chunk, error: error.name, err: error }, 'chunk not moved')
     return false
   }
 }

@@ -4,10 +4,10 @@ import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
-import type { ReplicaRecords } from '../files/holder-records.ts'
-import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
+import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
+import type { HolderRecords } from '../files/holder-records.ts'
 import { findMissing, isUnlikelyShare, judgePage } from './plan-reconcile.ts'
 
 export interface ReconcileLimits {
@@ -35,7 +35,7 @@ const MAX_ORPHANS = 100_000
 
 /** Compares one file-server's inventory with the records, both ways, and collects orphans past their grace period. */
 export async function reconcileServer(
-  replicas: ReplicaRecords,
+  holders: HolderRecords,
   link: FileServerLink,
   limits: ReconcileLimits,
   log: Logger,
@@ -46,13 +46,13 @@ export async function reconcileServer(
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
-    const records = await replicas.findPlaces([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
-    const verdict = judgePage(link.id, page, records)
+    const found = await holders.findHolders([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
+    const verdict = judgePage(link.id, page, found)
     for (const copy of verdict.toRestore) {
       if (await isDone(link, copy, log, () => moveCopy(link, 'restore-file', copy))) restoredCount++
     }
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
-    if (page.where === 'tree') missingCount += await countMissing(replicas, link, cursor, page, log)
+    if (page.where === 'tree') missingCount += await countMissing(holders, link, cursor, page, log)
     copyCount += page.copies.length
     orphanCount += verdict.orphans.length
     cursor = page.next
@@ -66,7 +66,7 @@ export async function reconcileServer(
     if (signal.aborted) break
     let isUnwanted = false
     const collect = async (): Promise<void> => {
-      isUnwanted = await collectOrphan(replicas, link, orphan)
+      isUnwanted = await collectOrphan(holders, link, orphan)
     }
     if (!(await isDone(link, orphan, log, collect))) continue
     if (isUnwanted) collectedCount++
@@ -109,25 +109,25 @@ async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs
  * Out of sight first, renounced for ever second, gone last. A failure between two steps leaves a quarantined copy, which
  * the next pass judges again. @returns false where a record came to name it: then it is put back
  */
-async function collectOrphan(replicas: ReplicaRecords, link: FileServerLink, orphan: Orphan): Promise<boolean> {
+async function collectOrphan(holders: HolderRecords, link: FileServerLink, orphan: Orphan): Promise<boolean> {
   await failpoint?.('manager.before-quarantine')
   if (orphan.where === 'tree') await moveCopy(link, 'quarantine-file', orphan)
   await failpoint?.('manager.before-renounce')
-  const isUnwanted = await replicas.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
+  const isUnwanted = await holders.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
   await failpoint?.('manager.before-discard')
   await moveCopy(link, isUnwanted ? 'discard-file' : 'restore-file', orphan)
   return isUnwanted
 }
 
 async function countMissing(
-  replicas: ReplicaRecords,
+  holders: HolderRecords,
   link: FileServerLink,
   cursor: InventoryCursor,
   page: CopyPage,
   log: Logger,
 ): Promise<number> {
   const end = page.next?.where === 'tree' ? page.next.slot : SLOT_COUNT
-  const named = await replicas.findInSlots(link.id, cursor.slot, end, 2 * INVENTORY_PAGE)
+  const named = await holders.findInSlots(link.id, cursor.slot, end, 2 * INVENTORY_PAGE)
   let missingCount = 0
   for (const copy of findMissing(link.id, page, named)) {
     if (copy.slot < cursor.slot || copy.slot >= end || (await isThere(link, copy))) continue

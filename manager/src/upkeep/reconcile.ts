@@ -1,16 +1,16 @@
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { ReplicaRecords } from '../files/holder-records.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
+import type { HolderRecords } from '../files/holder-records.ts'
 import { type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
-import type { Worker } from './upkeep.ts'
+import type { Loop } from './upkeep.ts'
 
 /** Reconciles every file-server in turn, each one again after `everyMs`. One that fails does not keep the others waiting. */
 export function reconciler(
-  parts: { registry: FileServerRegistry; replicas: ReplicaRecords; log: Logger },
+  deps: { registry: FileServerRegistry; holders: HolderRecords; log: Logger },
   limits: ReconcileLimits & { readonly everyMs: number },
-): Worker {
-  const { registry, replicas, log } = parts
+): Loop {
+  const { registry, holders, log } = deps
   const schedule = new ReconcileSchedule()
   return {
     name: 'reconcile',
@@ -21,7 +21,7 @@ export function reconciler(
         if (!schedule.isDue(link.id, performance.now(), limits.everyMs)) continue
         const startedAt = performance.now()
         const place = { serverId: link.id, name: link.name }
-        const report = await reconcileServer(replicas, link, limits, log, signal).catch((thrown: unknown) => {
+        const report = await reconcileServer(holders, link, limits, log, signal).catch((thrown: unknown) => {
           const error = toStoreError(thrown)
           if (!signal.aborted) log.warn({ ...place, error: error.name, err: error }, 'reconcile will try again')
           return null

@@ -2,26 +2,26 @@ import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Lease } from './lease.ts'
 
-/** A piece of background work that comes again and again. */
-export interface Worker {
+/** A piece of upkeep that repeats. */
+export interface Loop {
   readonly name: string
   readonly everyMs: number
   /** Does what there is to do. @returns true where there is more to do at once */
   run(signal: AbortSignal): Promise<boolean>
 }
 
-/** Runs the workers, each in its own loop, while this manager holds the lease. */
+/** Runs the loops, beside each other, while this manager holds the lease. */
 export class Upkeep {
   readonly #lease: Lease
   readonly #log: Logger
   readonly #stop = new AbortController()
   readonly #wakers = new Set<() => void>()
-  readonly #loops: Promise<void>[]
+  readonly #running: Promise<void>[]
 
-  constructor(lease: Lease, workers: readonly Worker[], log: Logger) {
+  constructor(lease: Lease, loops: readonly Loop[], log: Logger) {
     this.#lease = lease
     this.#log = log
-    this.#loops = workers.map((worker) => this.#loop(worker))
+    this.#running = loops.map((loop) => this.#run(loop))
   }
 
   /** There may be something to do: a file-server has come, say. */
@@ -32,21 +32,20 @@ export class Upkeep {
   async close(): Promise<void> {
     this.#stop.abort(new Error('shutdown'))
     this.wake()
-    await Promise.all(this.#loops)
+    await Promise.all(this.#running)
   }
 
-  async #loop(worker: Worker): Promise<void> {
+  async #run(loop: Loop): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
       let hasMore = false
       try {
-        if (this.#lease.isHeld) hasMore = await worker.run(signal)
+        if (this.#lease.isHeld) hasMore = await loop.run(signal)
       } catch (thrown) {
         const error = toStoreError(thrown)
-        if (!signal.aborted)
-          this.#log.warn({ worker: worker.name, error: error.name, err: error }, 'upkeep will try again')
+        if (!signal.aborted) this.#log.warn({ loop: loop.name, error: error.name, err: error }, 'upkeep will try again')
       }
-      if (!hasMore && !signal.aborted) await this.#rest(worker.everyMs)
+      if (!hasMore && !signal.aborted) await this.#rest(loop.everyMs)
     }
   }
 

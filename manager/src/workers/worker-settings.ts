@@ -26,3 +26,41 @@ export function shareOf(bound: number, workerCount: number): number {
 export function ownPortOf(firstPort: number, place: number, rememberedPort: number): number {
   return firstPort === 0 ? rememberedPort : firstPort + place
 }
+
+interface AllAddresses extends Addresses {
+  readonly port: number
+  readonly workerPort: number
+}
+
+/** Where a manager listens and under which addresses it is known, by itself or as one of several workers behind a port. */
+export interface ManagerAddresses {
+  /** The port that this process listens on; 0 takes a free one. */
+  readonly ownPort: number
+  /** @param listening the address it listens on. @returns where file-servers reach this very process */
+  ownUrl(listening: URL): string
+  /** @returns what file-servers are told to dial, or null where no address is known under which they reach it */
+  advertisedUrl(listening: URL): string | null
+  /** @returns the origin that clients use on this machine */
+  publicOrigin(listening: URL): string
+}
+
+/** @throws StartError where a worker has no address to tell */
+export function addressesOf(settings: AllAddresses, isWorker: boolean): ManagerAddresses {
+  const { host, port, publicUrl, workerPort } = settings
+  if (!isWorker) {
+    return {
+      ownPort: port,
+      ownUrl: (listening) => listening.origin,
+      advertisedUrl: (listening) => publicUrl ?? (isEveryAddress(host) ? null : listening.origin),
+      publicOrigin: (listening) => listening.origin,
+    }
+  }
+  const workerHost = workerHostOf(settings)
+  const ownUrl = (listening: URL): string => `http://${workerHost}:${listening.port}`
+  return {
+    ownPort: workerPort,
+    ownUrl,
+    advertisedUrl: ownUrl,
+    publicOrigin: (listening) => Object.assign(new URL(listening), { port }).origin,
+  }
+}

@@ -29,7 +29,7 @@ test('streams 256 MiB in constant memory, and never lets the client run far ahea
   let client: ClientRequest | undefined
   await using server = await startUploadServer(async (request, response) => {
     const file = await openIncomingFile(request, response, { maxFileBytes })
-    for await (const piece of file.bytes) {
+    for await (const piece of file.bytes.all(async () => undefined)) {
       consumedBytes += piece.length
       await nextTurn()
       const sentBytes = (client?.socket?.bytesWritten ?? 0) - (client?.socket?.writableLength ?? 0)
@@ -143,7 +143,7 @@ test('does not count the time that the consumer takes against the client', async
   const pace = { idleMs: 100, windowMs: 100, minWindowBytes: 1_000_000 }
   await using server = await startUploadServer(async (request, response) => {
     const file = await openIncomingFile(request, response, { maxFileBytes, pace })
-    for await (const piece of file.bytes) {
+    for await (const piece of file.bytes.all(async () => undefined)) {
       const startedAt = performance.now()
       while (performance.now() - startedAt < 150) await nextTurn()
       expect(piece.length).toBeGreaterThan(0)
@@ -160,7 +160,8 @@ test('leaves no listeners behind, and a consumer that stops early leaves a reque
   await using server = await startUploadServer(async (request, response) => {
     const before = counts(request)
     const file = await openIncomingFile(request, response, { maxFileBytes })
-    for await (const piece of file.bytes) if (piece.length > 0) break
+    for await (const piece of file.bytes.all(async () => undefined)) if (piece.length > 0) break
+    await file.bytes.close()
     const after = counts(request)
     request.resume()
     await once(request, 'end')

@@ -47,10 +47,10 @@ export function receive(options: Omit<IncomingFileOptions, 'expectsContinue'>): 
   return async (request, response, expectsContinue) => {
     const file = await openIncomingFile(request, response, { ...options, expectsContinue })
     const pieces: Buffer[] = []
-    for await (const piece of file.bytes) pieces.push(piece)
+    for await (const piece of file.bytes.all(async () => undefined)) pieces.push(piece)
     const name = await file.finish()
     const bytes = Buffer.concat(pieces)
-    const content = file.encoding === 'base64' ? Buffer.from(bytes.toString(), 'base64') : bytes
-    return { name, earlyName: file.earlyName, encoding: file.encoding, content: content.toString('hex') }
+    const content = file.bytes.encoding === 'base64' ? Buffer.from(bytes.toString(), 'base64') : bytes
+    return { name, earlyName: file.earlyName, encoding: file.bytes.encoding, content: content.toString('hex') }
   }
 }

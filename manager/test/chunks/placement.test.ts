@@ -8,6 +8,7 @@ const view = (number: number, fields: Partial<ServerView> = {}): ServerView => (
   id: idOf(number),
   isActive: true,
   isWritable: true,
+  isSilent: false,
   fileCount: 10,
   roomBytes: 1_000,
   ...fields,
@@ -16,6 +17,8 @@ const wish = { count: 1, sizeBytes: 100 }
 
 test.each<[string, ServerView[], number[]]>([
   ['the one with the fewest files', [view(1, { fileCount: 5 }), view(2, { fileCount: 4 }), view(3)], [2]],
+  ['one that was silent only where there is no other', [view(1, { fileCount: 0, isSilent: true }), view(2)], [2]],
+  ['one that was silent rather than none', [view(1, { isSilent: true })], [1]],
   ['none of none', [], []],
   ['not an inactive one', [view(1, { fileCount: 0, isActive: false }), view(2)], [2]],
   ['not one that takes nothing', [view(1, { fileCount: 0, isWritable: false }), view(2)], [2]],

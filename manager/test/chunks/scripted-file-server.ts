@@ -12,8 +12,8 @@ import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/p
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
-import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { SocketServer, type SocketServerParts } from '../../src/chunks/links/socket-server.ts'
+import { FileServerRegistry } from '../../src/chunks/registry.ts'
 
 const SECRET = 'a secret of this test'
 export const CLUSTER = 'c1c1c1c1c1c1c1c1' as ClusterId
@@ -21,7 +21,7 @@ const MANAGER = 'abababababababab'
 
 export type Ack = (result: unknown) => void
 
-export const newCopyId = (): CopyId => randomBytes(16).toString('hex') as CopyId
+export const newCopyId = (): CopyId => randomBytes(20).toString('hex') as CopyId
 export const newServerId = (): ServerId => randomBytes(8).toString('hex') as ServerId
 export const aCopy = (): NamedCopy => ({ copyId: newCopyId(), slot: 5 as Slot, sha256: 'cd'.repeat(32) as Digest })
 

@@ -6,7 +6,7 @@ import { ChaosProxy } from '../../../test/faults/chaos-proxy.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { FaultCluster, type ManagerParts } from '../upkeep/fault-cluster.ts'
+import { FaultCluster, type ManagerDeps } from '../upkeep/fault-cluster.ts'
 
 const name = 'late' as FileName
 
@@ -15,7 +15,7 @@ const commandOn = (command: string): Buffer => Buffer.from(`\x02${command}\0\x06
 
 /** A cluster with a second manager whose way to the database can be held up. */
 async function withSlowManager(
-  work: (cluster: FaultCluster, slow: ManagerParts, proxy: ChaosProxy) => Promise<void>,
+  work: (cluster: FaultCluster, slow: ManagerDeps, proxy: ChaosProxy) => Promise<void>,
 ): Promise<void> {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 1 })
   const { host, port, name: database } = cluster.connection

@@ -1,24 +1,26 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
-import { partProofOf } from '../../src/files/file.model.ts'
+import { proofOfPart } from '../../src/chunks/chunk.ts'
+import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { ReplicaRecords } from '../../src/files/holder-records.ts'
-import { aServer, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
+import { HolderRecords } from '../../src/files/holder-records.ts'
+import { aServer, newChunk, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 let records: FileRecords
 beforeEach(() => {
   records = new FileRecords(used.model)
 })
+const proofOf = (record: FileRecord) => chunksOf(record).map((place) => proofOfPart(place, 0))
 const named = (name: string): FileName => name as FileName
 
 test('a record that was inserted is found under its name, as it was', async () => {
   const record = newRecord(newName())
   await records.insert(record)
   const found = await records.findLive(record.name)
-  expect(found).toMatchObject({ state: 'live', name: record.name, size: 5, chunks: record.chunks, version: 0 })
-  expect(partProofOf(found ?? newRecord(newName()), 0)).toEqual(partProofOf(record, 0))
+  expect(found).toMatchObject({ state: 'live', name: record.name, size: 5, chunks: [{ replicas: record.chunks[0]?.replicas }] })
+  expect(proofOf(found ?? newRecord(newName()))).toEqual(proofOf(record))
 })
 
 test('invariant 4: of a hundred simultaneous records of one name exactly one is inserted', async () => {
@@ -41,7 +43,7 @@ test('the same record again, as after a lost answer, is success', async () => {
 test('a record whose bytes upkeep has collected can come no more', async () => {
   const record = newRecord(newName())
   const { copyId, server, slot } = replicaOf(record)
-  expect(await new ReplicaRecords(used.model).renounceCopy({ copyId, server, slot })).toBe(true)
+  expect(await new HolderRecords(used.model).renounceCopy({ copyId, server, slot })).toBe(true)
   await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
   expect(await records.findLive(record.name)).toBeNull()
 })
@@ -94,16 +96,15 @@ test.each(['a.b', '$where', '$ne', '__proto__', 'constructor', 'a\u0001b', '😀
   },
 )
 
-test('a deleted file leaves copy by copy, and its record goes with the last one', async () => {
+test('a deleted file leaves copy by copy, those that were leaving before too, and its record goes with the last one', async () => {
   const record = newRecord(newName())
   const other = 'bbbbbbbbbbbbbbbb' as ServerId
-  const [chunk] = record.chunks
   const replicas = [newReplica(record._id), newReplica(record._id, { server: other })]
-  const two = { ...record, chunks: [{ ...chunk, size: 5, sha256: record.sha256, replicas }] }
+  const two = { ...record, chunks: [newChunk(replicas.slice(0, 1)), newChunk([], { leaving: replicas.slice(1) })] }
   await records.insert(two)
   await records.markDeleted(record.name)
   const leaving = async (server: ServerId): Promise<boolean> =>
-    (await records.findLeaving(server, 1_000)).some((one) => one._id.equals(record._id))
+    (await records.findDeleted(server, 1_000)).some((one) => one._id.equals(record._id))
   expect([await leaving(aServer), await leaving(other)]).toEqual([true, true])
   const [first, second] = replicas
   if (first === undefined || second === undefined) throw new Error('two replicas')
@@ -126,7 +127,7 @@ test('records that a crash left without copies go, live ones and tombstones stay
   const [emptied, live, renounced] = [newRecord(newName()), newRecord(newName()), newRecord(newName())]
   await records.insert(emptied)
   await records.insert(live)
-  await new ReplicaRecords(used.model).renounceCopy(replicaOf(renounced))
+  await new HolderRecords(used.model).renounceCopy(replicaOf(renounced))
   await records.markDeleted(emptied.name)
   await used.model.updateOne({ _id: emptied._id }, { $set: { 'chunks.0.replicas': [] } })
   await records.forgetEmptied()
@@ -139,12 +140,12 @@ test('the longest deleted come first, and no more than were asked for', async ()
   const all = Array.from({ length: 5 }, () => {
     const record = newRecord(newName())
     const replicas = [newReplica(record._id, { server })]
-    return { ...record, chunks: [{ size: 5, sha256: record.sha256, replicas }] }
+    return { ...record, chunks: [newChunk(replicas)] }
   })
   for (const record of all) await records.insert(record)
   for (const [index, record] of all.entries())
     await used.model.updateOne({ _id: record._id }, { state: 'deleted', deletedAt: new Date(1e12 - index) })
-  const found = await records.findLeaving(server, 3)
+  const found = await records.findDeleted(server, 3)
   expect(found.map((record) => record._id.toHexString())).toEqual(
     all
       .slice(2)

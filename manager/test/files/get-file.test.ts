@@ -1,27 +1,36 @@
 import { hash, randomBytes } from 'node:crypto'
-import type { Digest, PartKey, ServerId } from '@holdfast/shared/ids'
+import { type CopyId, chunkNumberOf, type Digest, type PartKey, type ServerId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { expect, test, vi } from 'vitest'
-import { downloadFile } from '../../src/files/get-file.ts'
+import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
-import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
-import { readToHere } from '../chunks/reading/data-link-fixture.ts'
-import { framesOf, type ScriptedDataPort, useDataPorts } from '../chunks/reading/scripted-data-port.ts'
+import { readFile } from '../../src/files/get-file.ts'
 import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
+import { newChunk, newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()
-const openPort = useDataPorts()
 
-type Command = { offset: number; length: number; streamId: string; isRaw: boolean }
-type Send = (command: Command, port: ScriptedDataPort, peer: ScriptedFileServer) => unknown
+type Command = { offset: number; length: number; streamId: string }
+type Send = (command: Command, peer: ScriptedFileServer) => unknown
 
-/** A file of so many parts with a copy on a file-server for each of `sends`, all with data connections. */
+/** What a file is cut into: parts of one chunk, or chunks of at most one part each. */
+type Cut = 'one chunk' | 'a chunk a part'
+
+/** Sends bytes as the frames of a stream. @param from where it begins, as a frame's number */
+async function sendFrames(peer: ScriptedFileServer, streamId: string, bytes: Buffer, from = 0): Promise<void> {
+  for (let seq = from; seq * FRAME_BYTES < bytes.length; seq++) {
+    const isLast = (seq + 1) * FRAME_BYTES >= bytes.length
+    const frame = bytes.subarray(seq * FRAME_BYTES, (seq + 1) * FRAME_BYTES)
+    await peer.send('stream-frame', { streamId, seq, isLast }, frame)
+  }
+}
+
+/** A file of so many parts with a copy on a file-server for each of `sends`. */
 async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) {
   const { registry, dial } = await start()
   const bytes = randomBytes(partCount * PART_BYTES)
@@ -29,30 +38,27 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
   for (const toSend of sends) {
     const peer = dial()
     const link = await linkOf(registry, peer)
-    const port = await openPort()
     const send = toSend(bytes)
-    peer.answer('open-data-port', (ack: Ack) => ack(port.ack()))
     peer.answer('download-file', (command: Command, ack: Ack) => {
-      expect(command.isRaw).toBe(true)
       ack({ ok: true })
-      void send(command, port, peer)
+      void send(command, peer)
     })
-    await vi.waitFor(() => expect(link.data.isOpen()).toBe(true), 5_000)
-    servers.push({ peer, link, port })
+    servers.push({ peer, link })
   }
   const record = recordOf(
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
   )
+  const rooms = new PartRooms()
   const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
-    downloadFile(
-      { registry, records: new FileRecords(used.model) },
+    readFile(
+      { registry, records: new FileRecords(used.model), rooms },
       changed,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
-      { isAhead, isTaken, rooms: new PartRooms() },
+      { isAhead, isTaken },
     )
-  return { bytes, servers, download, record }
+  return { bytes, servers, download, record, registry, rooms }
 }
 
 function partsIn(bytes: Buffer): Buffer[] {
@@ -61,25 +67,24 @@ function partsIn(bytes: Buffer): Buffer[] {
   )
 }
 
-function recordOf(bytes: Buffer, servers: ServerId[]): FileRecord {
+function recordOf(bytes: Buffer, servers: ServerId[], cut: Cut = 'one chunk'): FileRecord {
   const _id = new Types.ObjectId()
   const partKey = randomBytes(16).toString('hex') as PartKey
-  const partTags = partsIn(bytes).map((part, index) => digestPart({ key: partKey, index }, part))
-  const sha256 = hash('sha256', bytes) as Digest
-  return newRecord(newName(), {
-    _id,
-    size: bytes.length,
-    sha256,
-    chunks: [{ size: bytes.length, sha256, replicas: servers.map((server) => newReplica(_id, { server })) }],
-    partKey,
-    partTags: Buffer.concat(partTags),
+  const chunks = (cut === 'one chunk' ? [bytes] : partsIn(bytes)).map((chunk, number) => {
+    const tags = partsIn(chunk).map((part, index) => digestPart({ key: partKey, chunk: number, index }, part))
+    return newChunk(
+      servers.map((server) => newReplica(_id, { server }, number)),
+      { size: chunk.length, sha256: hash('sha256', chunk) as Digest, tags: Buffer.concat(tags) },
+    )
   })
+  const sha256 = hash('sha256', bytes) as Digest
+  return newRecord(newName(), { _id, size: bytes.length, sha256, chunks, partKey })
 }
 
 const well =
   (bytes: Buffer): Send =>
-  ({ offset, length, streamId }, port) =>
-    port.send(framesOf(streamId, bytes.subarray(offset, offset + length)))
+  ({ offset, length, streamId }, peer) =>
+    sendFrames(peer, streamId, bytes.subarray(offset, offset + length))
 
 /** Reads all, as a client that takes each part before it asks for the next. @returns the memory of each part, too */
 async function readAll(parts: AsyncGenerator<Buffer>) {
@@ -139,10 +144,10 @@ test.each([
   const held = new Promise<void>((resolve) => {
     release = resolve
   })
-  const { bytes, servers, download } = await stored(3, (all) => async (command, port, peer) => {
+  const { bytes, servers, download } = await stored(3, (all) => async (command, peer) => {
     offsets.push(command.offset / PART_BYTES)
     if (isSecondPart(command)) await held
-    await well(all)(command, port, peer)
+    await well(all)(command, peer)
   })
   let now = performance.now()
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
@@ -169,10 +174,10 @@ test.each([
 test('a replica that is damaged in one part costs the memory that it was read into', async () => {
   const damaged =
     (bytes: Buffer): Send =>
-    (command, port, peer) =>
+    (command, peer) =>
       isSecondPart(command)
-        ? port.send(framesOf(command.streamId, Buffer.alloc(PART_BYTES, 'x')))
-        : well(bytes)(command, port, peer)
+        ? sendFrames(peer, command.streamId, Buffer.alloc(PART_BYTES, 'x'))
+        : well(bytes)(command, peer)
   const { bytes, download } = await stored(4, damaged, well)
   const { read, memories } = await readAll(download(false, () => true))
   expect([read.equals(bytes), placesOf(memories)]).toEqual([true, [0, 1, 1, 1]])
@@ -182,15 +187,15 @@ test('a replica that fails in the middle of a part and writes on later spoils no
   const late = new Set<() => Promise<void>>()
   const failing =
     (bytes: Buffer): Send =>
-    async (command, port, peer) => {
-      if (!isSecondPart(command)) return well(bytes)(command, port, peer)
+    async (command, peer) => {
+      if (!isSecondPart(command)) return well(bytes)(command, peer)
       const { streamId } = command
-      const wrong = framesOf(streamId, Buffer.alloc(PART_BYTES, 'x'))
-      await port.send(wrong.subarray(0, 1_000))
-      late.add(() => port.send(wrong.subarray(1_000), [100_000, FRAME_BYTES + 5_000]))
+      const wrong = Buffer.alloc(PART_BYTES, 'x')
+      await peer.send('stream-frame', { streamId, seq: 0, isLast: false }, wrong.subarray(0, FRAME_BYTES))
+      late.add(() => sendFrames(peer, streamId, wrong, 1))
       await peer.send('stream-error', { streamId, error: { name: 'COPY_MISMATCH' } })
     }
-  const { bytes, servers, download } = await stored(4, failing, well)
+  const { bytes, download } = await stored(4, failing, well)
   const parts: Buffer[] = []
   const copies: Buffer[] = []
   for await (const part of download(false, () => copies.length === 1)) {
@@ -200,25 +205,9 @@ test('a replica that fails in the middle of a part and writes on later spoils no
     if (copies.length !== 2) continue
     expect(late.size).toBe(1)
     for (const send of late) await send()
-    for (const { port, link } of servers) await readToHere(port, link.data)
   }
   expect(Buffer.concat(copies).equals(bytes)).toBe(true)
   expect(Buffer.concat(parts).equals(bytes.subarray(PART_BYTES))).toBe(true)
-})
-
-/** As records were before there were tags. */
-function withDigests({ partTags: _, partKey: __, ...record }: FileRecord, bytes: Buffer): FileRecord {
-  return { ...record, partDigests: Buffer.concat(partsIn(bytes).map((part) => hash('sha256', part, 'buffer'))) }
-}
-
-test('a file from before parts had tags is verified by their digests', async () => {
-  const swapped = (bytes: Buffer) => well(Buffer.concat(partsIn(bytes).reverse()))
-  const { bytes, download, record } = await stored(2.5, swapped, well)
-  const { read } = await readAll(download(false, () => true, withDigests(record, bytes)))
-  expect(read.equals(bytes)).toBe(true)
-  const bad = await stored(2, swapped)
-  const reading = readAll(bad.download(false, () => true, withDigests(bad.record, bad.bytes)))
-  await expect(reading).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })
 
 test.each<[string, (bytes: Buffer) => Buffer]>([
@@ -229,14 +218,68 @@ test.each<[string, (bytes: Buffer) => Buffer]>([
   await expect(readAll(download(false, () => true))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })
 
-test('parts that the record has no tag or digest for are not handed out', async () => {
-  const { download, record, bytes } = await stored(2, well)
-  const { partTags = Buffer.alloc(0), partKey: _, ...untagged } = record
-  const none = { ...untagged, partTags }
+test('parts that the record has no tag for are not handed out', async () => {
+  const { download, record } = await stored(2, well)
+  const [chunk] = record.chunks
+  if (chunk?.tags === undefined) throw new Error('no tags')
+  const { tags, ...untagged } = chunk
+  const { partKey: _, ...keyless } = record
   for (const changed of [
-    { ...record, partTags: partTags.subarray(0, 16) },
-    { ...withDigests(record, bytes), partDigests: Buffer.alloc(0) },
-    none,
+    { ...record, chunks: [{ ...chunk, tags: tags.subarray(0, 16) }] },
+    { ...record, chunks: [untagged] },
+    keyless,
   ])
     await expect(readAll(download(false, () => true, changed))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+})
+
+/** A file-server that has every chunk of a file as a copy of its own. */
+const chunkwise =
+  (record: FileRecord, bytes: Buffer) =>
+  ({ offset, length, streamId, copyId }: Command & { copyId: CopyId }, peer: ScriptedFileServer) => {
+    const start = record.chunks.slice(0, chunkNumberOf(copyId)).reduce((sum, { size }) => sum + size, 0)
+    return sendFrames(peer, streamId, bytes.subarray(start + offset, start + offset + length))
+  }
+
+test.each<[string, number, number]>([
+  ['all of it', 0, 2.5 * PART_BYTES],
+  ['a range within a chunk', PART_BYTES + 5, PART_BYTES + 500_000],
+  ['a range over two borders', PART_BYTES - 1, 2 * PART_BYTES + 1],
+])('a file of several chunks is read as one: %s', async (_, from, to) => {
+  const { bytes, servers, registry, rooms } = await stored(2.5, well)
+  const record = recordOf(
+    bytes,
+    servers.map(({ peer }) => peer.hello.serverId),
+    'a chunk a part',
+  )
+  for (const { peer } of servers)
+    peer.answer('download-file', (command: Command & { copyId: CopyId }, ack: Ack) => {
+      ack({ ok: true })
+      void chunkwise(record, bytes)(command, peer)
+    })
+  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
+  const pace = { isAhead: true, isTaken: () => true }
+  const { read } = await readAll(readFile(deps, record, { start: from, end: to }, context, pace))
+  expect(read.equals(bytes.subarray(from, to))).toBe(true)
+})
+
+test('a chunk that stands in the place of another one is not handed out', async () => {
+  const { bytes, servers, registry, rooms } = await stored(2, well)
+  const record = recordOf(
+    bytes,
+    servers.map(({ peer }) => peer.hello.serverId),
+    'a chunk a part',
+  )
+  const swapped = Buffer.concat(partsIn(bytes).reverse())
+  for (const { peer } of servers)
+    peer.answer('download-file', (command: Command & { copyId: CopyId }, ack: Ack) => {
+      ack({ ok: true })
+      void chunkwise(record, swapped)(command, peer)
+    })
+  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
+  const reading = readAll(
+    readFile(deps, record, { start: 0, end: bytes.length }, context, { isAhead: false, isTaken: () => true }),
+  )
+  await expect(reading).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })

@@ -1,18 +1,19 @@
 import type { CopyId, FileId, ServerId, Slot } from '@holdfast/shared/ids'
 import type { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
-import type { FileRecord, Replica } from '../../src/files/file.model.ts'
+import type { Replica } from '../../src/chunks/chunk.ts'
+import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { ReplicaRecords } from '../../src/files/holder-records.ts'
-import { aServer, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
+import { HolderRecords } from '../../src/files/holder-records.ts'
+import { aServer, newChunk, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const elsewhere = 'bbbbbbbbbbbbbbbb' as ServerId
 let records: FileRecords
-let replicas: ReplicaRecords
+let holders: HolderRecords
 beforeEach(() => {
   records = new FileRecords(used.model)
-  replicas = new ReplicaRecords(used.model)
+  holders = new HolderRecords(used.model)
 })
 
 async function inserted(): Promise<{ record: FileRecord; old: Replica; fresh: Replica }> {
@@ -21,32 +22,38 @@ async function inserted(): Promise<{ record: FileRecord; old: Replica; fresh: Re
   return { record, old: replicaOf(record), fresh: newReplica(record._id, { server: elsewhere, slot: 8 as Slot }) }
 }
 
+const replace = (record: FileRecord, from: Replica, to: Replica, number = 0): Promise<boolean> => {
+  const place = chunksOf(record)[number]
+  if (place === undefined) throw new Error('no such chunk')
+  return holders.replaceReplica(record, place, { from, to })
+}
+
 const currentOf = async (record: FileRecord) => used.model.findById(record._id).lean<FileRecord>()
 
-test('a replica is switched on the version that was planned on, and the version grows', async () => {
+test('a replica is replaced on the version that was planned on, which grows, and the old one is leaving', async () => {
   const { record, old, fresh } = await inserted()
-  expect(await replicas.switchReplica(record, old, fresh)).toBe(true)
-  expect(await currentOf(record)).toMatchObject({ version: 1, chunks: [{ replicas: [fresh] }] })
+  expect(await replace(record, old, fresh)).toBe(true)
+  expect(await currentOf(record)).toMatchObject({ chunks: [{ version: 1, replicas: [fresh], leaving: [old] }] })
 })
 
 test('of two moves that were planned on one version exactly one is made', async () => {
   const { record, old } = await inserted()
   const fresh = Array.from({ length: 10 }, () => newReplica(record._id, { server: elsewhere }))
-  const switched = await Promise.all(fresh.map((replica) => replicas.switchReplica(record, old, replica)))
+  const switched = await Promise.all(fresh.map((replica) => replace(record, old, replica)))
   expect(switched.filter(Boolean)).toHaveLength(1)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([fresh[switched.indexOf(true)]])
 })
 
 test.each<[string, (record: FileRecord) => Promise<unknown>]>([
   ['was deleted', (record) => records.markDeleted(record.name)],
-  ['has another version', (record) => used.model.updateOne({ _id: record._id }, { $inc: { version: 1 } })],
+  ['has another version', (record) => used.model.updateOne({ _id: record._id }, { $inc: { 'chunks.0.version': 1 } })],
   ['is gone', (record) => used.model.deleteOne({ _id: record._id })],
   ['names another copy', (record) => used.model.updateOne({ _id: record._id }, { 'chunks.0.replicas': [] })],
 ])('a record that %s meanwhile is not switched', async (_, change) => {
   const { record, old, fresh } = await inserted()
   await change(record)
   const before = await currentOf(record)
-  expect(await replicas.switchReplica(record, old, fresh)).toBe(false)
+  expect(await replace(record, old, fresh)).toBe(false)
   expect(await currentOf(record)).toEqual(before)
 })
 
@@ -54,40 +61,42 @@ test('only the replica that moves is changed', async () => {
   const { record, old, fresh } = await inserted()
   const kept = newReplica(record._id, { server: 'cccccccccccccccc' as ServerId })
   await used.model.updateOne({ _id: record._id }, { 'chunks.0.replicas': [kept, old] })
-  expect(await replicas.switchReplica(record, old, fresh)).toBe(true)
+  // What was planned on the replica alone does not know of the other one.
+  expect(await replace(record, old, fresh)).toBe(false)
+  expect(await replace((await currentOf(record)) as FileRecord, old, fresh)).toBe(true)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([kept, fresh])
 })
 
 test('a copy that a record names is never renounced, and the record stays as it is', async () => {
   const { record, old } = await inserted()
   const before = await currentOf(record)
-  expect(await replicas.renounceCopy(old)).toBe(false)
+  expect(await holders.renounceCopy(old)).toBe(false)
   expect(await currentOf(record)).toEqual(before)
   await records.markDeleted(record.name)
-  expect(await replicas.renounceCopy(old)).toBe(false)
+  expect(await holders.renounceCopy(old)).toBe(false)
 })
 
 test.each<[string, (replica: Replica) => Replica]>([
-  ['another copyId', (replica) => ({ ...replica, copyId: `${replica.copyId.slice(0, 24)}ffffffff` as CopyId })],
+  ['another copyId', (replica) => ({ ...replica, copyId: `${replica.copyId.slice(0, 29)}fffffffffff` as CopyId })],
   ['another slot', (replica) => ({ ...replica, slot: 99 as Slot })],
   ['another file-server', (replica) => ({ ...replica, server: elsewhere })],
 ])('a copy of a live file with %s is renounced: no move that was planned before can name it', async (_, change) => {
   const { record, old } = await inserted()
   const superseded = change(old)
-  expect(await replicas.renounceCopy(superseded)).toBe(true)
-  expect(await replicas.switchReplica(record, old, superseded)).toBe(false)
+  expect(await holders.renounceCopy(superseded)).toBe(true)
+  expect(await replace(record, old, superseded)).toBe(false)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([old])
   // Planned on what the record has become, another move goes on.
   const again = await records.findLiveById(record._id)
-  expect(again?.version).toBe(1)
-  expect(await replicas.switchReplica(again as FileRecord, old, newReplica(record._id))).toBe(true)
+  expect(again?.chunks[0]?.version).toBe(1)
+  expect(await replace(again as FileRecord, old, newReplica(record._id))).toBe(true)
 })
 
 test('of a renounce and the insert of its record, at once, exactly one has its way', async () => {
   for (let round = 0; round < 30; round++) {
     const record = newRecord(newName())
     const [renounced, insert] = await Promise.allSettled([
-      replicas.renounceCopy(replicaOf(record)),
+      holders.renounceCopy(replicaOf(record)),
       records.insert(record),
     ])
     const isInserted = insert.status === 'fulfilled'
@@ -99,10 +108,7 @@ test('of a renounce and the insert of its record, at once, exactly one has its w
 test('of a renounce and the move to its copy, at once, exactly one has its way', async () => {
   for (let round = 0; round < 30; round++) {
     const { record, old, fresh } = await inserted()
-    const [isRenounced, isSwitched] = await Promise.all([
-      replicas.renounceCopy(fresh),
-      replicas.switchReplica(record, old, fresh),
-    ])
+    const [isRenounced, isSwitched] = await Promise.all([holders.renounceCopy(fresh), replace(record, old, fresh)])
     expect(isRenounced).toBe(!isSwitched)
     expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([isSwitched ? fresh : old])
   }
@@ -110,8 +116,8 @@ test('of a renounce and the move to its copy, at once, exactly one has its way',
 
 test('a renounce comes twice with the same outcome', async () => {
   const record = newRecord(newName())
-  expect(await replicas.renounceCopy(replicaOf(record))).toBe(true)
-  expect(await replicas.renounceCopy(replicaOf(record))).toBe(true)
+  expect(await holders.renounceCopy(replicaOf(record))).toBe(true)
+  expect(await holders.renounceCopy(replicaOf(record))).toBe(true)
   await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
 })
 
@@ -119,34 +125,81 @@ test('places are found by id and by slot, of live files only', async () => {
   const server = 'dddddddddddddddd' as ServerId
   const all = [10, 20, 30].map((slot) => {
     const record = newRecord(newName())
-    const chunk = { size: 5, sha256: record.sha256, replicas: [newReplica(record._id, { server, slot: slot as Slot })] }
-    return { ...record, chunks: [chunk] }
+    return { ...record, chunks: [newChunk([newReplica(record._id, { server, slot: slot as Slot })])] }
   })
   for (const record of all) await records.insert(record)
   const idOf = (record: { _id: Types.ObjectId }): FileId => record._id.toHexString() as FileId
-  const found = await replicas.findPlaces([...all.map(idOf), 'f'.repeat(24) as FileId])
+  const found = await holders.findHolders([...all.map(idOf), 'f'.repeat(24) as FileId])
   expect([...found.keys()].sort()).toEqual(all.map(idOf).sort())
 
   const between = async (from: number, to: number): Promise<FileId[]> =>
-    (await replicas.findInSlots(server, from, to, 100)).map(idOf)
+    (await holders.findInSlots(server, from, to, 100)).map(idOf)
   expect(await between(10, 30)).toEqual(all.slice(0, 2).map(idOf))
   expect(await between(11, 20)).toEqual([])
   await records.markDeleted(all[0]?.name as never)
   expect(await between(0, 100)).toEqual(all.slice(1).map(idOf))
-  expect((await replicas.sampleOn(server, 1)).map(idOf)).toHaveLength(1)
-  expect(await replicas.sampleOn(elsewhere.replaceAll('b', 'e') as ServerId, 10)).toEqual([])
+  expect((await holders.sampleOn(server, 1)).map(idOf)).toHaveLength(1)
+  expect(await holders.sampleOn(elsewhere.replaceAll('b', 'e') as ServerId, 10)).toEqual([])
 })
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
   const [old, young] = [newRecord(newName()), newRecord(newName())]
-  for (const record of [old, young]) await replicas.renounceCopy(replicaOf(record))
+  for (const record of [old, young]) await holders.renounceCopy(replicaOf(record))
   const { record: live } = await inserted()
   await used.model.updateOne({ _id: old._id }, { deletedAt: new Date(Date.now() - 60_000) })
   await used.model.updateOne({ _id: live._id }, { deletedAt: new Date(0) })
-  await replicas.forgetTombstones(30_000)
+  await holders.forgetTombstones(30_000)
   const left = await used.model.find({ _id: { $in: [old._id, young._id, live._id] } }).lean()
   expect(left.map((record) => record._id.toHexString()).sort()).toEqual(
     [young._id, live._id].map((id) => id.toHexString()).sort(),
   )
   expect(await used.model.countDocuments({ 'chunks.replicas.server': aServer, _id: live._id })).toBe(1)
+})
+
+/** A file of three chunks, each with a copy on the same file-server. */
+async function insertedThree(): Promise<FileRecord> {
+  const { _id, ...record } = newRecord(newName())
+  const chunks = [0, 1, 2].map((number) => newChunk([newReplica(_id, { slot: number as Slot }, number)]))
+  const three = { ...record, _id, chunks }
+  await records.insert(three)
+  return three
+}
+
+test('a change of one chunk neither disturbs nor changes the others of its file', async () => {
+  const record = await insertedThree()
+  const moves = record.chunks.map(async ({ replicas: [old] }, number) => {
+    if (old === undefined) throw new Error('no replica')
+    const fresh = newReplica(record._id, { server: elsewhere }, number)
+    expect(await replace(record, old, fresh, number)).toBe(true)
+    return { replicas: [fresh], leaving: [old], version: 1 }
+  })
+  expect((await currentOf(record))?.chunks).toMatchObject(await Promise.all(moves))
+})
+
+test('a copy of one chunk is renounced without a word about the others, and a leaving one never', async () => {
+  const record = await insertedThree()
+  const [old] = record.chunks[1]?.replicas ?? []
+  if (old === undefined) throw new Error('no replica')
+  expect(await replace(record, old, newReplica(record._id, { server: elsewhere }, 1), 1)).toBe(true)
+  expect(await holders.renounceCopy(old)).toBe(false)
+  expect(await holders.renounceCopy(newReplica(record._id, {}, 2))).toBe(true)
+  // There is no such chunk, and none is made up.
+  expect(await holders.renounceCopy(newReplica(record._id, {}, 7))).toBe(true)
+  expect((await currentOf(record))?.chunks.map(({ version }) => version)).toEqual([0, 1, 1])
+})
+
+test('what is leaving is found by its file-server until it is forgotten', async () => {
+  const server = '9'.repeat(16) as ServerId
+  const record = await insertedThree()
+  const [chunk] = record.chunks
+  const leaving = newReplica(record._id, { server })
+  await used.model.updateOne({ _id: record._id }, { 'chunks.0.leaving': [leaving] })
+  const found = await holders.findWithLeaving(server, 10)
+  expect(found).toMatchObject([
+    { _id: record._id, chunks: [{ replicas: chunk?.replicas, leaving: [leaving] }, {}, {}] },
+  ])
+  await holders.forgetLeaving(record, leaving)
+  await holders.forgetLeaving(record, leaving)
+  expect(await holders.findWithLeaving(server, 10)).toEqual([])
+  expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(chunk?.replicas)
 })

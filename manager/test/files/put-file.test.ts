@@ -6,10 +6,10 @@ import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import type { OpenUpload } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
+import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
+import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { uploadFile } from '../../src/files/put-file.ts'
-import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
+import { type FileSource, putFile } from '../../src/files/put-file.ts'
 import {
   type Ack,
   aHeartbeat,
@@ -17,28 +17,31 @@ import {
   type ScriptedFileServer,
   useSocketServer,
 } from '../chunks/scripted-file-server.ts'
+import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()
+/** So short that a test need not wait for long. */
+const SILENCE_MS = 300
 const context = () => ({ requestId: 'test', signal: new AbortController().signal })
 
 afterEach(() => {
   vi.restoreAllMocks()
 })
 
-function incoming(name: string, pieces: readonly Buffer[], fields: Partial<IncomingFile> = {}): IncomingFile {
+function incoming(name: string, pieces: readonly Buffer[], fields: Partial<FileSource> = {}): FileSource {
+  const passing = (async function* () {
+    yield* pieces
+  })()
   return {
-    encoding: 'binary',
     earlyName: null,
-    bytes: (async function* () {
-      yield* pieces
-    })(),
+    bytes: new IncomingBytes('binary', passing),
     finish: async () => name as FileName,
     ...fields,
   }
 }
-const small = (name: string, fields: Partial<IncomingFile> = {}) => incoming(name, [Buffer.from('bytes')], fields)
-const large = (name: string, fields: Partial<IncomingFile> = {}) =>
+const small = (name: string, fields: Partial<FileSource> = {}) => incoming(name, [Buffer.from('bytes')], fields)
+const large = (name: string, fields: Partial<FileSource> = {}) =>
   incoming(name, [Buffer.alloc(INLINE_MAX_BYTES), Buffer.alloc(FRAME_BYTES), Buffer.alloc(10)], fields)
 
 /** Stores what comes, and knows which copies it has been told to delete. */
@@ -68,7 +71,7 @@ class Stores {
 
   #tagsOf(copyId: CopyId, bytes: Buffer): Buffer {
     const key = this.#keys.get(copyId)
-    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, index: 0 }, bytes)
+    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, chunk: 0, index: 0 }, bytes)
   }
 
   #stored(copyId: CopyId) {
@@ -90,13 +93,14 @@ async function fileServers(count: number) {
   const stores = peers.map((peer) => new Stores(peer))
   const [first, second] = peers
   if (first === undefined) throw new Error('no file-server')
-  return { parts: { registry, records: new FileRecords(used.model) }, registry, first, second: second ?? first, stores }
+  const deps = { writer: new ChunkWriter(registry, SILENCE_MS), records: new FileRecords(used.model) }
+  return { deps, registry, first, second: second ?? first, stores }
 }
 
 test.each([2, 3])('a small file goes to another of %i file-servers when the first one goes away', async (count) => {
-  const { parts, first, registry, stores } = await fileServers(count)
+  const { deps, first, registry, stores } = await fileServers(count)
   first.answer('upload-file', () => void first.socket.disconnect())
-  const record = await uploadFile(parts, small(newName()), context())
+  const record = await putFile(deps, small(newName()), context())
   const [replica] = record.chunks[0]?.replicas ?? []
   expect(replica?.server).not.toBe(first.hello.serverId)
   expect(stores[1]?.copies.get(replica?.copyId as CopyId)?.toString()).toBe('bytes')
@@ -107,97 +111,145 @@ test.each([
   ['is full', 'DISK_FULL'],
   ['shuts down', 'CANCELLED'],
 ])('a small file that a file-server refuses which %s goes to another one, under a new copyId', async (_how, error) => {
-  const { parts, first, stores } = await fileServers(2)
+  const { deps, first, stores } = await fileServers(2)
   const asked: CopyId[] = []
   first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer, ack: Ack) => {
     asked.push(copyId)
     ack({ ok: false, error: { name: error } })
   })
-  const record = await uploadFile(parts, small(newName()), context())
+  const record = await putFile(deps, small(newName()), context())
   expect(asked).toHaveLength(1)
   expect(record.chunks[0]?.replicas[0]?.copyId).not.toBe(asked[0])
   await vi.waitFor(() => expect(stores[0]?.deleted).toEqual(asked))
 })
 
 test('the error of the last file-server is the answer where there is no other, and no record is written', async () => {
-  const { parts, first } = await fileServers(1)
+  const { deps, first } = await fileServers(1)
   first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
     ack({ ok: false, error: { name: 'DISK_FULL' } }),
   )
   const name = newName()
-  await expect(uploadFile(parts, small(name), context())).rejects.toMatchObject({ name: 'DISK_FULL' })
-  expect(await parts.records.findLive(name as FileName)).toBeNull()
+  await expect(putFile(deps, small(name), context())).rejects.toMatchObject({ name: 'DISK_FULL' })
+  expect(await deps.records.findLive(name as FileName)).toBeNull()
 })
 
 test('a small file whose client has hung up is not tried elsewhere', async () => {
-  const { parts, first, stores } = await fileServers(2)
+  const { deps, first, stores } = await fileServers(2)
   const hangUp = new AbortController()
   first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) => {
     hangUp.abort()
     ack({ ok: false, error: { name: 'DISK_FULL' } })
   })
-  const upload = uploadFile(parts, small(newName()), { requestId: 'test', signal: hangUp.signal })
+  const upload = putFile(deps, small(newName()), { requestId: 'test', signal: hangUp.signal })
   await expect(upload).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(stores[1]?.copies.size).toBe(0)
 })
 
 test('bytes that the file-server refuses for themselves are not tried elsewhere', async () => {
-  const { parts, first, stores } = await fileServers(2)
+  const { deps, first, stores } = await fileServers(2)
   first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
     ack({ ok: false, error: { name: 'INVALID_REQUEST', detail: 'not base64' } }),
   )
-  await expect(uploadFile(parts, small(newName()), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await expect(putFile(deps, small(newName()), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
   expect(stores[1]?.copies.size).toBe(0)
 })
 
 test.each(['small', 'large'])('the bytes of a %s file whose name is taken are removed', async (size) => {
-  const { parts, stores } = await fileServers(1)
+  const { deps, stores } = await fileServers(1)
   const name = newName()
-  await parts.records.insert(newRecord(name))
+  await deps.records.insert(newRecord(name))
   const file = size === 'small' ? small(name) : large(name)
-  await expect(uploadFile(parts, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  await expect(putFile(deps, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
   await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
 })
 
 test('a large file whose name came early and is taken sends nothing', async () => {
-  const { parts, stores } = await fileServers(1)
+  const { deps, stores } = await fileServers(1)
   const name = newName()
-  await parts.records.insert(newRecord(name))
+  await deps.records.insert(newRecord(name))
   const file = large(name, { earlyName: name as FileName })
-  await expect(uploadFile(parts, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  await expect(putFile(deps, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
   expect(stores[0]?.copies.size).toBe(0)
 })
 
 test('while it is not known whether the record was written its bytes stay', async () => {
-  const { parts, stores } = await fileServers(1)
-  vi.spyOn(parts.records, 'insert').mockRejectedValue(new StoreError('DATABASE_UNAVAILABLE'))
-  await expect(uploadFile(parts, small(newName()), context())).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  const { deps, stores } = await fileServers(1)
+  vi.spyOn(deps.records, 'insert').mockRejectedValue(new StoreError('DATABASE_UNAVAILABLE'))
+  await expect(putFile(deps, small(newName()), context())).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
   expect([stores[0]?.deleted, stores[0]?.copies.size]).toEqual([[], 1])
 })
 
 test('invariant 2: a large body that is not right at its end leaves no record and no bytes', async () => {
-  const { parts, stores } = await fileServers(1)
+  const { deps, stores } = await fileServers(1)
   const name = newName()
   const finish = () => Promise.reject(new StoreError('INVALID_REQUEST', 'no filename'))
-  await expect(uploadFile(parts, large(name, { finish }), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await expect(putFile(deps, large(name, { finish }), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
   await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
-  expect(await parts.records.findLive(name as FileName)).toBeNull()
+  expect(await deps.records.findLive(name as FileName)).toBeNull()
 })
 
 test('a file-server that stored fewer bytes than were sent is not believed', async () => {
-  const { parts, first, stores } = await fileServers(1)
+  const { deps, first, stores } = await fileServers(1)
   first.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => ack({ ok: true }))
-  await expect(uploadFile(parts, large(newName()), context())).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
+  await expect(putFile(deps, large(newName()), context())).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
   await vi.waitFor(() => expect(stores[0]?.deleted).toHaveLength(1))
 })
 
 test.each(['small', 'large'])('no place stays taken after a %s upload, successful or not', async (size) => {
-  const { parts, first, registry } = await fileServers(1)
+  const { deps, first, registry } = await fileServers(1)
   const file = () => (size === 'small' ? small(newName()) : large(newName()))
-  await uploadFile(parts, file(), context())
+  await putFile(deps, file(), context())
   first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
     ack({ ok: false, error: { name: 'DISK_FULL' } }),
   )
-  await uploadFile(parts, file(), context()).catch(() => undefined)
+  await putFile(deps, file(), context()).catch(() => undefined)
   expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
+})
+
+test.each(['small', 'large'])(
+  'a file-server that is silent holds up no %s upload: its bytes go to another one',
+  async (size) => {
+    const { deps, first, registry } = await fileServers(2)
+    let late: (() => void) | undefined
+    const deleted: CopyId[] = []
+    first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer | null, ack: Ack) => {
+      const sha256 = createHash('sha256').update('bytes').digest('hex')
+      late = () =>
+        ack({ ok: true, copy: { copyId, slot: 9, sizeBytes: 5, sha256, partTags: Buffer.alloc(0) }, workMs: 1 })
+    })
+    first.answer('delete-file', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
+      deleted.push(copyId)
+      ack({ ok: true, existed: true })
+    })
+    const startedAt = performance.now()
+    const record = await putFile(deps, size === 'small' ? small(newName()) : large(newName()), context())
+    expect(performance.now() - startedAt).toBeLessThan(10 * SILENCE_MS)
+    expect(record.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
+    // The next upload does not try it first, although it has the fewest files.
+    const next = await putFile(deps, small(newName()), context())
+    expect(next.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
+    late?.()
+    await vi.waitFor(() => expect(deleted).toHaveLength(1))
+    expect(record.chunks[0]?.replicas[0]?.copyId).not.toBe(deleted[0])
+    expect(
+      registry
+        .views()
+        .map(({ fileCount }) => fileCount)
+        .sort(),
+    ).toEqual([0, 3])
+  },
+)
+
+test('a file-server that is silent alone is waited for', async () => {
+  const { deps, first, stores } = await fileServers(1)
+  const [store] = stores
+  first.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    setTimeout(
+      () => ack({ ok: true, copy: { copyId, slot: 9, sizeBytes: bytes.length, sha256 }, workMs: 1 }),
+      3 * SILENCE_MS,
+    )
+  })
+  expect((await putFile(deps, small(newName()), context())).size).toBe(5)
+  expect(store?.deleted).toEqual([])
 })

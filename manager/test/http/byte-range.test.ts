@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ByteRange, byteRangeOf, coveredBytes, partsOf } from '../../src/http/byte-range.ts'
+import { type ByteRange, byteRangeOf } from '../../src/http/byte-range.ts'
 
 test.each<[string | undefined, number, ByteRange | null]>([
   [undefined, 100, null],
@@ -51,29 +51,4 @@ test('whatever the header, the range lies within the file and is not empty, or i
     }
   })
   fc.assert(property, { numRuns: 500 })
-})
-
-test('the parts of a range, cut to what is wanted of each, are exactly the range', () => {
-  const property = fc.property(
-    fc.integer({ min: 0, max: 300 }),
-    fc.integer({ min: 1, max: 64 }),
-    fc.nat(300),
-    fc.nat(300),
-    (sizeBytes, partBytes, a, b) => {
-      const [start = 0, end = 0] = [Math.min(a, sizeBytes), Math.min(b, sizeBytes)].sort((x, y) => x - y)
-      const file = Buffer.from(Array.from({ length: sizeBytes }, (_, index) => index % 251))
-      const spans = partsOf({ start, end }, sizeBytes, partBytes)
-      const wanted = spans.map(({ offset, length, from, to }) =>
-        file.subarray(offset, offset + length).subarray(from, to),
-      )
-      expect(Buffer.concat(wanted).equals(file.subarray(start, end))).toBe(true)
-      for (const { index, offset, length } of spans) {
-        expect(offset).toBe(index * partBytes)
-        expect(length).toBe(Math.min(partBytes, sizeBytes - offset))
-      }
-      const readBytes = start === end ? 0 : spans.reduce((sum, { length }) => sum + length, 0)
-      expect(coveredBytes({ start, end }, sizeBytes, partBytes)).toBe(readBytes)
-    },
-  )
-  fc.assert(property, { numRuns: 300 })
 })

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId, Digest, FileId, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
-import { makeCopyId } from '@holdfast/shared/ids'
+import type { Digest, FileId, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
 import { afterAll, beforeAll, inject } from 'vitest'
-import { type FileModel, type FileRecord, prepareFileModel, type Replica } from '../../src/files/file.model.ts'
+import type { Chunk, Replica } from '../../src/chunks/chunk.ts'
+import { CopyIds } from '../../src/chunks/writing/copy-ids.ts'
+import { type FileModel, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
 import { connectDatabase, type Database } from '../../src/mongo/database.ts'
 
 /** A database of the test file's own on the suite's MongoDB, dropped after it. */
@@ -26,9 +27,16 @@ export function useDatabase(): { database: Database; model: FileModel; url: stri
 
 export const aServer = 'aaaaaaaaaaaaaaaa' as ServerId
 
-export function newReplica(fileId: Types.ObjectId, fields: Partial<Replica> = {}): Replica {
-  const copyId: CopyId = makeCopyId(fileId.toHexString() as FileId, randomBytes(4).toString('hex'))
+const copyIds = new CopyIds()
+
+/** A copy of the chunk `number` of a file. */
+export function newReplica(fileId: Types.ObjectId, fields: Partial<Replica> = {}, number = 0): Replica {
+  const copyId = copyIds.next(fileId.toHexString() as FileId, number)
   return { server: aServer, slot: 0 as Slot, copyId, ...fields }
+}
+
+export function newChunk(replicas: readonly Replica[], fields: Partial<Chunk> = {}): Chunk {
+  return { size: 5, sha256: 'cd'.repeat(32) as Digest, replicas, version: 0, ...fields }
 }
 
 export function newRecord(name: string, fields: Partial<FileRecord> = {}): FileRecord {
@@ -45,10 +53,8 @@ export function newRecord(name: string, fields: Partial<FileRecord> = {}): FileR
     storageClass: 'single',
     createdAt: new Date(),
     expiresAt: null,
-    chunks: [{ size: 5, sha256, replicas: [newReplica(_id)] }],
+    chunks: [newChunk([newReplica(_id)], { tags: Buffer.alloc(16, 7) })],
     partKey: '7'.repeat(32) as PartKey,
-    partTags: Buffer.alloc(16, 7),
-    version: 0,
     ...fields,
   }
 }

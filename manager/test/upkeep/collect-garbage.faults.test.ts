@@ -30,7 +30,7 @@ function withFailingDeletes(registry: FileServerRegistry, broken: ServerId): Fil
 
 test('a file-server whose deletes fail keeps the bytes on none of the others', async () => {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 2 })
-  const { registry, records, replicas } = cluster.first
+  const { registry, records, holders } = cluster.first
   const files = cluster.connection.collection('files')
   const uploaded = await Promise.all(Array.from({ length: 20 }, (_, i) => cluster.upload(`f-${i}`, randomBytes(10))))
   for (const { name } of uploaded) await records.markDeleted(name)
@@ -38,11 +38,10 @@ test('a file-server whose deletes fail keeps the bytes on none of the others', a
   const waiting = Array.from({ length: LONG_WAITING }, () => ({
     state: 'deleted',
     deletedAt: new Date(0),
-    chunks: [{ size: 0, sha256: '', replicas: [{ server: broken, slot: 1_000_000, copyId: newCopyId() }] }],
-    version: 0,
+    chunks: [{ size: 0, sha256: '', replicas: [{ server: broken, slot: 1_000_000, copyId: newCopyId() }], version: 0 }],
   }))
   await files.insertMany(waiting)
-  const collector = garbageCollector({ registry: withFailingDeletes(registry, broken), records, replicas, log }, 1_000)
+  const collector = garbageCollector({ registry: withFailingDeletes(registry, broken), records, holders, log }, 1_000)
   await collector.run(new AbortController().signal)
   expect(await files.distinct('chunks.replicas.server')).toEqual([broken])
   expect(await cluster.copies()).toHaveLength((await files.countDocuments()) - LONG_WAITING)
@@ -50,10 +49,10 @@ test('a file-server whose deletes fail keeps the bytes on none of the others', a
 
 test('looking for what has to go reads the records of deleted files, not those of all files', async () => {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 1 })
-  const { registry, records, replicas } = cluster.first
+  const { registry, records, holders } = cluster.first
   await Promise.all(Array.from({ length: 50 }, (_, index) => cluster.upload(`f-${index}`, randomBytes(10))))
   await cluster.connection.db?.command({ profile: 2 })
-  await garbageCollector({ registry, records, replicas, log }, 1_000).run(new AbortController().signal)
+  await garbageCollector({ registry, records, holders, log }, 1_000).run(new AbortController().signal)
   await cluster.connection.db?.command({ profile: 0 })
   const seen = await cluster.connection
     .collection('system.profile')

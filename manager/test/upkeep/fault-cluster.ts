@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -12,32 +13,36 @@ import mongoose, { type Connection } from 'mongoose'
 import { copiesIn } from '../../../test/disk.ts'
 import { TestProcess } from '../../../test/test-process.ts'
 import { waitUntil } from '../../../test/wait-until.ts'
-import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
-import { downloadFile } from '../../src/files/get-file.ts'
-import { type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
-import { FileRecords } from '../../src/files/file-records.ts'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
-import { ReplicaRecords } from '../../src/files/holder-records.ts'
-import { uploadFile } from '../../src/files/put-file.ts'
+import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
-import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
+import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
+import { FileServerRegistry } from '../../src/chunks/registry.ts'
+import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
+import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { readFile } from '../../src/files/get-file.ts'
+import { HolderRecords } from '../../src/files/holder-records.ts'
+import { putFile } from '../../src/files/put-file.ts'
+import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
 import { moveReplica } from '../../src/upkeep/move-replica.ts'
 import { type ReconcileReport, reconcileServer } from '../../src/upkeep/reconcile-server.ts'
 
 const quiet = createLogger('test', 'silent')
 const never = (): AbortSignal => new AbortController().signal
 
-/** What one manager works with: the real parts of it, in this process, so that a test can stop it between any two steps. */
-export interface ManagerParts {
+/** What one manager works with, real and in this process, so that a test can stop it between any two steps. */
+export interface ManagerDeps {
   readonly registry: FileServerRegistry
   readonly records: FileRecords
-  readonly replicas: ReplicaRecords
+  readonly holders: HolderRecords
+  readonly writer: ChunkWriter
+  readonly rooms: PartRooms
 }
 
 /** Managers in this process, real file-servers as processes, a database of its own. Removed with all it wrote. */
 export class FaultCluster implements AsyncDisposable {
-  readonly managers: ManagerParts[] = []
+  readonly managers: ManagerDeps[] = []
   readonly fileServers: { readonly process: TestProcess; readonly directory: string }[] = []
   readonly connection: Connection
   readonly #directory: string
@@ -86,7 +91,13 @@ export class FaultCluster implements AsyncDisposable {
         () => socketServer.close(),
         async () => httpServer.closeAllConnections(),
       )
-      this.managers.push({ registry, records: new FileRecords(model), replicas: new ReplicaRecords(model) })
+      this.managers.push({
+        registry,
+        records: new FileRecords(model),
+        holders: new HolderRecords(model),
+        writer: new ChunkWriter(registry),
+        rooms: new PartRooms(),
+      })
     }
     for (let number = 1; number <= fileServerCount; number++) {
       const directory = join(this.#directory, `${number}`)
@@ -99,58 +110,73 @@ export class FaultCluster implements AsyncDisposable {
     )
   }
 
-  get first(): ManagerParts {
+  get first(): ManagerDeps {
     return this.managers[0] ?? raise('no manager')
   }
 
-  get second(): ManagerParts {
+  get second(): ManagerDeps {
     return this.managers[1] ?? raise('no second manager')
   }
 
-  async upload(name: string, bytes: Buffer, by: ManagerParts = this.first): Promise<FileRecord> {
-    const file: IncomingFile = {
-      encoding: 'binary',
+  async upload(name: string, bytes: Buffer, by: ManagerDeps = this.first): Promise<FileRecord> {
+    const pieces = (async function* () {
+      if (bytes.length > 0) yield bytes
+    })()
+    const file = {
       earlyName: name as FileName,
-      bytes: (async function* () {
-        if (bytes.length > 0) yield bytes
-      })(),
+      bytes: new IncomingBytes('binary', pieces),
       finish: async () => name as FileName,
     }
-    return uploadFile(by, file, { requestId: 'test', signal: never() })
+    return putFile(by, file, { requestId: 'test', signal: never() })
   }
 
   /** @returns what a client would get, or null where there is no such file */
-  async read(name: string, by: ManagerParts = this.first): Promise<Buffer | null> {
+  async read(name: string, by: ManagerDeps = this.first): Promise<Buffer | null> {
     const record = await by.records.findLive(name as FileName)
     if (record === null) return null
     const context = { requestId: 'test', signal: never(), log: quiet }
     const parts: Buffer[] = []
-    const pace = { isAhead: false, isTaken: () => false, rooms: new PartRooms() }
-    for await (const part of downloadFile(by, record, { start: 0, end: record.size }, context, pace)) parts.push(part)
+    const pace = { isAhead: false, isTaken: () => false }
+    for await (const part of readFile(by, record, { start: 0, end: record.size }, context, pace)) parts.push(part)
     return Buffer.concat(parts)
   }
 
   /** Moves a file to a file-server that does not have it. @param to of those, by its place in the order of ids */
-  move(record: FileRecord, by: ManagerParts, to = 0): Promise<boolean> {
+  move(record: FileRecord, by: ManagerDeps, to = 0): Promise<boolean> {
     const from = record.chunks[0]?.replicas[0]?.server ?? raise('no replica')
     const others = by.registry.links.map((link) => link.id).filter((id) => id !== from)
-    return moveReplica(by, record, from, others.sort()[to] ?? raise('no other file-server'), never())
+    const [place = raise('no chunk')] = chunksOf(record)
+    const servers = { from, to: others.sort()[to] ?? raise('no other file-server') }
+    return moveReplica(by, record, place, servers, never())
   }
 
   /** One pass over every file-server, with nothing kept for a grace period. */
-  async reconcile(by: ManagerParts = this.second): Promise<ReconcileReport[]> {
+  async reconcile(by: ManagerDeps = this.second): Promise<ReconcileReport[]> {
     const limits = { graceMs: 0, maxSharePercent: 100 }
     const reports: ReconcileReport[] = []
-    for (const link of by.registry.links) reports.push(await reconcileServer(by.replicas, link, limits, quiet, never()))
+    for (const link of by.registry.links) reports.push(await reconcileServer(by.holders, link, limits, quiet, never()))
     return reports
   }
 
-  linkTo(server: ServerId, by: ManagerParts = this.first): FileServerLink {
+  /** One pass over what deletes and moves have left for later. */
+  async collectGarbage(by: ManagerDeps = this.second): Promise<void> {
+    await garbageCollector({ ...by, log: quiet }, 0).run(never())
+  }
+
+  linkTo(server: ServerId, by: ManagerDeps = this.first): FileServerLink {
     return by.registry.find(server) ?? raise('not connected')
   }
 
   copies(): Promise<readonly string[]> {
     return copiesIn(this.fileServers.map((member) => member.directory))
+  }
+
+  /** The same without a turn of the event loop in between. */
+  copiesNow(): readonly string[] {
+    return this.fileServers
+      .map(({ directory }) => join(directory, 'tree'))
+      .flatMap((tree) => readdirSync(tree, { recursive: true, encoding: 'utf8' }).map((name) => join(tree, name)))
+      .filter((path) => statSync(path).isFile())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,45 +1,68 @@
 import { randomBytes } from 'node:crypto'
-import { truncate } from 'node:fs/promises'
+import { truncateSync } from 'node:fs'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
+import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
 import { waitUntil } from '../../../test/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
-import { FaultCluster, gate, instead, type ManagerParts } from './fault-cluster.ts'
+import { FaultCluster, gate, instead, type ManagerDeps } from './fault-cluster.ts'
 
 const start = (fileServers = 2) => FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers })
 const bytes = randomBytes(700_000)
+const quiet = createLogger('test', 'silent')
 const lost = () => Promise.reject(new StoreError('DATABASE_UNAVAILABLE'))
 
-/** A manager that is cut off from the database at one step of a move. */
-const cutOff: Record<string, (parts: ManagerParts) => ManagerParts> = {
-  'before the record is switched': (parts) => ({ ...parts, replicas: instead(parts.replicas, 'switchReplica', lost) }),
-  'after the record was switched, not knowing it': (parts) => ({
-    ...parts,
-    replicas: instead(parts.replicas, 'switchReplica', (work) => work().then(lost)),
-  }),
-  'before the record is read again': (parts) => ({ ...parts, records: instead(parts.records, 'findLiveById', lost) }),
-}
+/** A manager that is cut off from the database at one step of a move, and how many copies that leaves. */
+const cutOff: [string, number, (deps: ManagerDeps) => ManagerDeps][] = [
+  ['before the record is switched', 2, (deps) => ({ ...deps, holders: instead(deps.holders, 'replaceReplica', lost) })],
+  [
+    'after the record was switched, not knowing it',
+    2,
+    (deps) => ({ ...deps, holders: instead(deps.holders, 'replaceReplica', (work) => work().then(lost)) }),
+  ],
+  [
+    'before the old copy is forgotten',
+    1,
+    (deps) => ({ ...deps, holders: instead(deps.holders, 'forgetLeaving', lost) }),
+  ],
+]
 
-test.each(Object.entries(cutOff))(
+test.each(cutOff)(
   'a move that is cut off %s keeps the file readable, and one copy of it in the end',
-  async (_, cut) => {
+  async (_, left, cut) => {
     await using cluster = await start()
     const record = await cluster.upload('moved', bytes)
     await expect(cluster.move(record, cut(cluster.first))).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
     expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
-    expect(await cluster.copies()).toHaveLength(2)
+    expect(await cluster.copies()).toHaveLength(left)
     await cluster.reconcile()
+    await cluster.collectGarbage()
     expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
     expect(await cluster.copies()).toHaveLength(1)
+    const [after] = await cluster.connection.collection('files').find({ name: 'moved' }).toArray()
+    expect(after?.chunks[0].leaving ?? []).toEqual([])
   },
 )
+
+test('reconcile leaves a copy alone that is leaving: it is deleted by name', async () => {
+  await using cluster = await start()
+  const record = await cluster.upload('moved', bytes)
+  const asleep = gate(cluster.first.holders, 'replaceReplica', 'after')
+  const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
+  await asleep.reached
+  for (const report of await cluster.reconcile()) expect(report).toMatchObject({ orphanCount: 0, missingCount: 0 })
+  expect(await cluster.copies()).toHaveLength(2)
+  asleep.open()
+  expect(await moving).toBe(true)
+  expect(await cluster.copies()).toHaveLength(1)
+})
 
 test('a move that slept until its new copy was collected does not switch the record to it', async () => {
   await using cluster = await start()
   const record = await cluster.upload('moved', bytes)
-  const asleep = gate(cluster.first.replicas, 'switchReplica', 'before')
-  const moving = cluster.move(record, { ...cluster.first, replicas: asleep.gated })
+  const asleep = gate(cluster.first.holders, 'replaceReplica', 'before')
+  const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
   await asleep.reached
   await cluster.reconcile()
   asleep.open()
@@ -51,11 +74,11 @@ test('a move that slept until its new copy was collected does not switch the rec
 test('two managers that move one file to two file-servers at once leave one copy, readable all the time', async () => {
   await using cluster = await start(3)
   const record = await cluster.upload('moved', bytes)
-  const gates = [cluster.first, cluster.second].map((parts) => ({
-    parts,
-    ...gate(parts.replicas, 'switchReplica', 'before'),
+  const gates = [cluster.first, cluster.second].map((deps) => ({
+    deps,
+    ...gate(deps.holders, 'replaceReplica', 'before'),
   }))
-  const moves = gates.map(({ parts, gated }, to) => cluster.move(record, { ...parts, replicas: gated }, to))
+  const moves = gates.map(({ deps, gated }, to) => cluster.move(record, { ...deps, holders: gated }, to))
   await Promise.all(gates.map(({ reached }) => reached))
   expect(await cluster.copies()).toHaveLength(3)
   for (const { open } of gates) open()
@@ -64,49 +87,38 @@ test('two managers that move one file to two file-servers at once leave one copy
   expect(await cluster.copies()).toHaveLength(1)
 })
 
-test('a file that is deleted between the switch and the last look stays deleted, and its bytes go', async () => {
+test('a file that is deleted between the switch and the delete of its old copy stays deleted, and its bytes go', async () => {
   await using cluster = await start()
   const record = await cluster.upload('moved', bytes)
-  const asleep = gate(cluster.first.replicas, 'switchReplica', 'after')
-  const moving = cluster.move(record, { ...cluster.first, replicas: asleep.gated })
+  const asleep = gate(cluster.first.holders, 'replaceReplica', 'after')
+  const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
   await asleep.reached
-  await deleteFile(cluster.second, 'moved' as FileName, { requestId: 'test', log: {} as never })
+  await deleteFile(cluster.second, 'moved' as FileName, { requestId: 'test', log: quiet })
   asleep.open()
-  await expect(moving).rejects.toMatchObject({ name: 'FILE_NOT_FOUND' })
-  await waitUntil('the new copy is gone', async () => (await cluster.copies()).length === 1)
-  await cluster.reconcile()
-  expect(await cluster.copies()).toEqual([])
+  await moving
+  await waitUntil('both copies are gone', async () => (await cluster.copies()).length === 0)
+  await waitUntil(
+    'the record is gone',
+    async () => (await cluster.connection.collection('files').countDocuments()) === 0,
+  )
   expect(await cluster.read('moved')).toBeNull()
 })
 
-/** Stops a mover after the switch, damages its new copy, and lets it go on once `meanwhile` is done. */
-async function moveDamaged(cluster: FaultCluster, meanwhile: () => Promise<unknown>): Promise<string> {
-  const before = await cluster.copies()
+test('a new copy that turns out damaged is given up before the record comes to name it', async () => {
+  await using cluster = await start()
   const record = await cluster.upload('moved', bytes)
-  const [source] = (await cluster.copies()).filter((path) => !before.includes(path))
-  const asleep = gate(cluster.first.replicas, 'switchReplica', 'after')
-  const moving = cluster.move(record, { ...cluster.first, replicas: asleep.gated }).then(
-    () => 'moved',
-    (error: Error) => error.name,
-  )
-  await asleep.reached
-  const [fresh] = (await cluster.copies()).filter((path) => path !== source && !before.includes(path))
-  await truncate(fresh ?? '', 1_000)
-  await meanwhile()
-  asleep.open()
-  return moving
-}
-
-test('a new copy that turns out damaged after the switch sends the record back to the source', async () => {
-  await using cluster = await start()
-  expect(await moveDamaged(cluster, async () => undefined)).toBe('COPY_NOT_FOUND')
+  const [source] = await cluster.copies()
+  let damagedCount = 0
+  const registry = instead(cluster.first.registry, 'count', (work) => {
+    for (const fresh of cluster.copiesNow().filter((path) => path !== source)) {
+      truncateSync(fresh, 1_000)
+      damagedCount++
+    }
+    return work()
+  })
+  await expect(cluster.move(record, { ...cluster.first, registry })).rejects.toMatchObject({ name: 'COPY_NOT_FOUND' })
+  expect(damagedCount).toBe(1)
   expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
-})
-
-test('a mover that slept while its source was collected does not point the record at what is gone', async () => {
-  await using cluster = await start()
-  expect(await moveDamaged(cluster, () => cluster.reconcile())).toBe('CANCELLED')
-  const [record] = await cluster.connection.collection('files').find({ name: 'moved' }).toArray()
-  const [copy] = await cluster.copies()
-  expect(copy).toContain(String(record?.chunks[0].replicas[0].copyId))
+  await waitUntil('the damaged copy is gone', async () => (await cluster.copies()).length === 1)
+  expect(await cluster.copies()).toEqual([source])
 })

@@ -9,6 +9,7 @@ const view = (number: number, fileCount: number, fields: Partial<ServerView> = {
   id: idOf(number),
   isActive: true,
   isWritable: true,
+  isSilent: false,
   fileCount,
   roomBytes: 1_000,
   ...fields,

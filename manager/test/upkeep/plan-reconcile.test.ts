@@ -3,7 +3,7 @@ import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
 import fc from 'fast-check'
 import { Types } from 'mongoose'
 import { expect, test } from 'vitest'
-import type { PlacedRecord } from '../../src/files/holder-records.ts'
+import type { Holder } from '../../src/files/file.model.ts'
 import { findMissing, isUnlikelyShare, judgePage } from '../../src/upkeep/plan-reconcile.ts'
 
 const server = 'aaaaaaaaaaaaaaaa' as ServerId
@@ -11,24 +11,39 @@ const elsewhere = 'bbbbbbbbbbbbbbbb' as ServerId
 const sha256 = 'cd'.repeat(32) as Digest
 
 const copyOf = (number: number, slot = number): NamedCopy => ({
-  copyId: `${number.toString(16).padStart(24, '0')}abababab` as CopyId,
+  copyId: `${number.toString(16).padStart(24, '0')}${'0'.repeat(5)}abababababa` as CopyId,
   slot: slot as Slot,
   sha256,
 })
-const recordOf = (copy: NamedCopy, place: { server?: ServerId; slot?: Slot; copyId?: CopyId } = {}): PlacedRecord => ({
+const recordOf = (copy: NamedCopy, place: { server?: ServerId; slot?: Slot; copyId?: CopyId } = {}): Holder => ({
   _id: new Types.ObjectId(fileIdOf(copy.copyId)),
   state: 'live',
-  chunks: [{ size: 1, sha256, replicas: [{ server, slot: copy.slot, copyId: copy.copyId, ...place }] }],
+  chunks: [{ size: 1, sha256, replicas: [{ server, slot: copy.slot, copyId: copy.copyId, ...place }], version: 0 }],
 })
-const tombstoneOf = (copy: NamedCopy): PlacedRecord =>
-  ({ _id: new Types.ObjectId(fileIdOf(copy.copyId)), state: 'tombstone' }) as PlacedRecord
-const byId = (...records: PlacedRecord[]): Map<FileId, PlacedRecord> =>
+const tombstoneOf = (copy: NamedCopy): Holder =>
+  ({ _id: new Types.ObjectId(fileIdOf(copy.copyId)), state: 'tombstone', chunks: [] }) as Holder
+const byId = (...records: Holder[]): Map<FileId, Holder> =>
   new Map(records.map((record) => [record._id.toHexString() as FileId, record]))
 const pageOf = (where: CopyPage['where'], ...copies: NamedCopy[]): CopyPage => ({ where, copies, next: null })
 
 const copy = copyOf(7)
+const otherChunk = `${copy.copyId.slice(0, 24)}00001${copy.copyId.slice(29)}` as CopyId
+/** The record has a newer copy elsewhere. */
+const leavingOf = ({ slot, copyId }: NamedCopy): Holder => ({
+  _id: new Types.ObjectId(fileIdOf(copyId)),
+  state: 'live',
+  chunks: [
+    {
+      size: 1,
+      sha256,
+      replicas: [{ server: elsewhere, slot, copyId }],
+      leaving: [{ server, slot, copyId }],
+      version: 1,
+    },
+  ],
+})
 
-test.each<[string, PlacedRecord[], boolean]>([
+test.each<[string, Holder[], boolean]>([
   ['a record that names it', [recordOf(copy)], false],
   ['no record', [], true],
   ['a tombstone', [tombstoneOf(copy)], true],
@@ -36,7 +51,13 @@ test.each<[string, PlacedRecord[], boolean]>([
   ['a record of the file that names another slot', [recordOf(copy, { slot: 8 as Slot })], true],
   [
     'a record of the file that names a later copy',
-    [recordOf(copy, { copyId: `${copy.copyId.slice(0, 24)}ffffffff` as CopyId })],
+    [recordOf(copy, { copyId: `${copy.copyId.slice(0, 29)}fffffffffff` as CopyId })],
+    true,
+  ],
+  ['a record of whose chunk it is leaving', [leavingOf(copy)], false],
+  [
+    'a record that names it as of another chunk',
+    [recordOf({ ...copy, copyId: otherChunk }, { copyId: otherChunk })],
     true,
   ],
   ['a deleted record that still names it', [{ ...recordOf(copy), state: 'deleted' }], false],
@@ -48,6 +69,28 @@ test('a quarantined copy that a record names is put back, one in the tree is lef
   const records = byId(recordOf(copy))
   expect(judgePage(server, pageOf('quarantine', copy), records)).toEqual({ orphans: [], toRestore: [copy] })
   expect(judgePage(server, pageOf('tree', copy), records)).toEqual({ orphans: [], toRestore: [] })
+})
+
+test('a quarantined copy that is leaving is not put back', () => {
+  const verdict = judgePage(server, pageOf('quarantine', copy), byId(leavingOf(copy)))
+  expect(verdict).toEqual({ orphans: [], toRestore: [] })
+})
+
+test('copies are judged by the chunk that they are of, in a file of several', () => {
+  const numbered = (number: number): CopyId =>
+    `${copy.copyId.slice(0, 24)}${number.toString(16).padStart(5, '0')}${copy.copyId.slice(29)}` as CopyId
+  const copies = [0, 1, 2].map((number) => ({ ...copy, copyId: numbered(number), slot: (20 + number) as Slot }))
+  const holder: Holder = {
+    ...recordOf(copy),
+    chunks: copies.slice(0, 2).map(({ slot, copyId }) => ({
+      size: 1,
+      sha256,
+      replicas: [{ server, slot, copyId }],
+      version: 0,
+    })),
+  }
+  expect(judgePage(server, pageOf('tree', ...copies), byId(holder)).orphans).toEqual(copies.slice(2))
+  expect(findMissing(server, pageOf('tree', ...copies.slice(0, 1)), [holder])).toEqual([copies[1]])
 })
 
 test('whatever the page and the records, every copy is an orphan or named, never both', () => {

@@ -28,8 +28,8 @@ test('a record that comes while its copy is in quarantine gets it back, though u
   const asleep = gate(cluster.first.records, 'insert', 'before')
   const uploading = cluster.upload('wanted', bytes, { ...cluster.first, records: asleep.gated })
   await asleep.reached
-  const collecting = gate(cluster.second.replicas, 'renounceCopy', 'before')
-  const pass = cluster.reconcile({ ...cluster.second, replicas: collecting.gated })
+  const collecting = gate(cluster.second.holders, 'renounceCopy', 'before')
+  const pass = cluster.reconcile({ ...cluster.second, holders: collecting.gated })
   await collecting.reached
   for (let index = 0; index < 5; index++) await cluster.upload(`other-${index}`, randomBytes(100))
   asleep.open()
@@ -51,8 +51,8 @@ test('passes of two managers at once collect an orphan once and never a live fil
     (error: Error) => error.name,
   )
   await asleep.reached
-  const stale = gate(cluster.first.replicas, 'renounceCopy', 'after')
-  const stalePass = cluster.reconcile({ ...cluster.first, replicas: stale.gated })
+  const stale = gate(cluster.first.holders, 'renounceCopy', 'after')
+  const stalePass = cluster.reconcile({ ...cluster.first, holders: stale.gated })
   await stale.reached
   await cluster.reconcile(cluster.second)
   stale.open()

@@ -3,30 +3,34 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
-import { FileRecords } from '../../src/files/file-records.ts'
-import { ReplicaRecords } from '../../src/files/holder-records.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import { HolderRecords } from '../../src/files/holder-records.ts'
 import { reconcileServer } from '../../src/upkeep/reconcile-server.ts'
-import { newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 import { type Ack, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
+import { newChunk, newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { connect } = useSocketServer()
 let records: FileRecords
-let replicas: ReplicaRecords
+let holders: HolderRecords
 beforeEach(async () => {
   records = new FileRecords(used.model)
-  replicas = new ReplicaRecords(used.model)
+  holders = new HolderRecords(used.model)
   await used.model.deleteMany({})
 })
 
 const limits = { graceMs: 1_000, maxSharePercent: 5 }
 const run = (link: FileServerLink, signal = new AbortController().signal) =>
-  reconcileServer(replicas, link, limits, createLogger('test', 'silent'), signal)
+  reconcileServer(holders, link, limits, createLogger('test', 'silent'), signal)
 
 const orphanAt = (slot: number): NamedCopy => {
   const fileId = new Types.ObjectId().toHexString() as FileId
-  return { copyId: makeCopyId(fileId, 'abababab'), slot: slot as Slot, sha256: 'cd'.repeat(32) as NamedCopy['sha256'] }
+  return {
+    copyId: makeCopyId(fileId, 0, 'abababababa'),
+    slot: slot as Slot,
+    sha256: 'cd'.repeat(32) as NamedCopy['sha256'],
+  }
 }
 
 /** A file-server's inventory, and what was done to it: moves by their command, in order. */
@@ -69,7 +73,7 @@ class Inventory {
 async function liveAt(link: FileServerLink, slot: number): Promise<NamedCopy> {
   const record = newRecord(newName())
   const replica = newReplica(record._id, { server: link.id, slot: slot as Slot })
-  await records.insert({ ...record, chunks: [{ size: 5, sha256: record.sha256, replicas: [replica] }] })
+  await records.insert({ ...record, chunks: [newChunk([replica])] })
   return { copyId: replica.copyId, slot: replica.slot, sha256: record.sha256 }
 }
 

@@ -1,9 +1,9 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
-import { ReplicaRecords } from '../../src/files/holder-records.ts'
+import { HolderRecords } from '../../src/files/holder-records.ts'
 import { reconciler } from '../../src/upkeep/reconcile.ts'
-import { useDatabase } from '../mongo/mongo-fixture.ts'
 import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
+import { useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()
@@ -14,7 +14,7 @@ function servePages(peer: ScriptedFileServer, slots: number): { passes: () => nu
   peer.answer('list-copies', ({ cursor }: { cursor: { where: string } }, ack: Ack) => {
     if (cursor.where === 'tree') passes++
     const copies = Array.from({ length: cursor.where === 'tree' ? slots : 0 }, (_, slot) => ({
-      copyId: slot.toString(16).padStart(24, '0') + 'ab'.repeat(4),
+      copyId: slot.toString(16).padStart(24, '0') + '0'.repeat(5) + 'ab'.repeat(5) + 'a',
       slot,
       sha256: 'cd'.repeat(32),
     }))
@@ -36,45 +36,45 @@ async function twoServers(everyMs: number) {
   const peers = [dial(), dial()]
   for (const peer of peers) await linkOf(registry, peer)
   const log = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }
-  const worker = reconciler(
-    { registry, replicas: new ReplicaRecords(used.model), log: log as unknown as Logger },
+  const loop = reconciler(
+    { registry, holders: new HolderRecords(used.model), log: log as unknown as Logger },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )
-  return { peers, log, worker }
+  return { peers, log, loop }
 }
 
 test('each file-server is compared in turn, and again only after its time', async () => {
-  const { peers, worker } = await twoServers(60_000)
+  const { peers, loop } = await twoServers(60_000)
   const served = peers.map((peer) => servePages(peer, 0))
-  for (let round = 0; round < 3; round++) expect(await worker.run(signal)).toBe(false)
+  for (let round = 0; round < 3; round++) expect(await loop.run(signal)).toBe(false)
   expect(served.map(({ passes }) => passes())).toEqual([1, 1])
 })
 
 test('a file-server whose inventory fails keeps none of the others waiting, and is tried again', async () => {
-  const { peers, worker, log } = await twoServers(60_000)
+  const { peers, loop, log } = await twoServers(60_000)
   const [broken, sound] = peers
   if (broken === undefined || sound === undefined) throw new Error('two file-servers')
   broken.answer('list-copies', (_command: unknown, ack: Ack) => ack({ ok: false, error: { name: 'DISK_FAILED' } }))
   const { passes } = servePages(sound, 0)
-  await worker.run(signal)
+  await loop.run(signal)
   expect(passes()).toBe(1)
   expect(log.warn).toHaveBeenCalledExactlyOnceWith(
     expect.objectContaining({ serverId: broken.hello.serverId, error: 'DISK_FAILED' }),
     'reconcile will try again',
   )
   const repaired = servePages(broken, 0)
-  await worker.run(signal)
+  await loop.run(signal)
   expect([repaired.passes(), passes()]).toEqual([1, 1])
 })
 
 test('invariant 7: an unlikely share is an error line, and nothing is asked to go', async () => {
-  const { peers, worker, log } = await twoServers(60_000)
+  const { peers, loop, log } = await twoServers(60_000)
   const moves = vi.fn()
   for (const peer of peers) {
     servePages(peer, 60)
     for (const command of ['quarantine-file', 'discard-file', 'delete-file']) peer.answer(command, moves)
   }
-  await worker.run(signal)
+  await loop.run(signal)
   expect(moves).not.toHaveBeenCalled()
   expect(log.error.mock.calls.map(([fields, message]) => [fields.isHalted, fields.orphanCount, message])).toEqual(
     peers.map(() => [true, 60, 'reconcile stopped: an unlikely share of the copies has no record']),
@@ -82,9 +82,9 @@ test('invariant 7: an unlikely share is an error line, and nothing is asked to g
 })
 
 test('a shutdown in the middle is no failure', async () => {
-  const { peers, worker, log } = await twoServers(60_000)
+  const { peers, loop, log } = await twoServers(60_000)
   const stop = new AbortController()
   for (const peer of peers) peer.answer('list-copies', () => stop.abort())
-  await worker.run(stop.signal)
+  await loop.run(stop.signal)
   expect([log.warn.mock.calls, log.error.mock.calls]).toEqual([[], []])
 })

@@ -11,7 +11,9 @@ export type PartMethod = 'sha256' | PartTagging
 
 export interface PartTagging {
   readonly key: PartKey
-  /** Of the part in its file. */
+  /** The chunk's place in its file, from 0. */
+  readonly chunk: number
+  /** The part's place in its chunk, from 0. */
   readonly index: number
 }
 
@@ -35,14 +37,15 @@ export function digestPart(method: PartMethod, bytes: Uint8Array): Buffer {
 }
 
 /**
- * GMAC (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. Its nonce is the part's
- * index, so that parts that have changed places differ too; a key is of one file, whose bytes never change.
+ * GMAC (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. Its nonce says
+ * which part of which chunk it is, so that parts that have changed places differ too; a key is of one file, whose bytes never change.
  */
 class PartTag implements PartDigester {
   readonly #cipher: CipherGCM
 
-  constructor({ key, index }: PartTagging) {
+  constructor({ key, chunk, index }: PartTagging) {
     const nonce = Buffer.alloc(12)
+    nonce.writeUInt32BE(chunk, 4)
     nonce.writeUInt32BE(index, 8)
     this.#cipher = createCipheriv('aes-128-gcm', Buffer.from(key, 'hex'), nonce)
   }

@@ -1,8 +1,8 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import Router from '@koa/router'
-import type { RequestState } from '../../http/request-context.ts'
 import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
+import type { RequestState } from '../../http/request-context.ts'
 
 /** One row of `GET /active-nodes`. */
 export interface ActiveNode {

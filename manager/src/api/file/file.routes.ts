@@ -1,30 +1,23 @@
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
-import { PART_BYTES } from '@holdfast/shared/limits'
 import Router from '@koa/router'
 import { openIncomingFile } from '../../bodies/open-incoming-file.ts'
+import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
+import { deleteFile } from '../../files/delete-file.ts'
+import type { FileRecord } from '../../files/file.model.ts'
+import { type GetDeps, readBytesOf, readFile } from '../../files/get-file.ts'
+import { type PutDeps, putFile } from '../../files/put-file.ts'
+import { type ByteRange, byteRangeOf } from '../../http/byte-range.ts'
 import { expectsContinue } from '../../http/http-server.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import type { FileServerRegistry } from '../../chunks/registry.ts'
-import { type ByteRange, byteRangeOf, coveredBytes } from '../../http/byte-range.ts'
-import { deleteFile } from '../../files/delete-file.ts'
-import { downloadFile } from '../../files/get-file.ts'
-import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
-import type { FileRecord } from '../../files/file.model.ts'
-import type { FileRecords } from '../../files/file-records.ts'
-import type { PartRooms } from '../../chunks/reading/part-rooms.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
-import { uploadFile } from '../../files/put-file.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
 
-export interface FilesParts {
-  readonly registry: FileServerRegistry
-  readonly records: FileRecords
+export interface FileApiDeps extends PutDeps, GetDeps {
   /** False while the database is away: an upload is refused before its body is read. */
   readonly isDatabaseAvailable: () => boolean
   readonly memory: DownloadMemory
-  readonly rooms: PartRooms
   readonly maxFileBytes: number
   readonly maxUploads: number
 }
@@ -33,15 +26,15 @@ export interface FilesParts {
 const onePath = /^\/file\/.+$/s
 
 /** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
-export function filesRoutes(parts: FilesParts): Router<RequestState> {
+export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   const router = new Router<RequestState>()
   let uploadCount = 0
 
   router.post('/file', async (ctx) => {
-    admitUpload(parts, uploadCount)
+    admitUpload(deps, uploadCount)
     uploadCount++
     try {
-      const record = await receive(parts, ctx)
+      const record = await receive(deps, ctx)
       ctx.status = 201
       ctx.body = summaryOf(record)
       ctx.set('Location', `/file/${record.name.split('/').map(encodeURIComponent).join('/')}`)
@@ -51,21 +44,21 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
   })
 
   router.get(onePath, async (ctx) => {
-    const record = await parts.records.findLive(nameOf(ctx))
+    const record = await deps.records.findLive(nameOf(ctx))
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
-    await send(parts, ctx, record)
+    await send(deps, ctx, record)
   })
 
   router.delete(onePath, async (ctx) => {
     const { requestId, log } = ctx.state
-    const record = await deleteFile(parts, nameOf(ctx), { requestId, log })
+    const record = await deleteFile(deps, nameOf(ctx), { requestId, log })
     ctx.body = { filename: record.name, id: record._id.toHexString() }
   })
   return router
 }
 
 /** Everything that can be refused before the body is read is. */
-function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, uploadCount: number): void {
+function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FileApiDeps, uploadCount: number): void {
   if (uploadCount >= maxUploads) throw new StoreError('OVERLOADED')
   const { readiness } = registry
   if (readiness === 'unavailable') throw new StoreError('SERVERS_UNAVAILABLE')
@@ -73,13 +66,13 @@ function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, 
   if (!isDatabaseAvailable()) throw new StoreError('DATABASE_UNAVAILABLE')
 }
 
-async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> {
-  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
+async function receive(deps: FileApiDeps, ctx: AppContext): Promise<FileRecord> {
+  const options = { maxFileBytes: deps.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
   const file = await openIncomingFile(ctx.req, ctx.res, options)
-  return uploadFile(parts, file, ctx.state)
+  return putFile(deps, file, ctx.state)
 }
 
-async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
+async function send(deps: FileApiDeps, ctx: AppContext, record: FileRecord): Promise<void> {
   const etag = `"${record.sha256}"`
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
@@ -97,7 +90,7 @@ async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Pro
     ctx.req.headers.range === undefined ? { start: 0, end: record.size } : takeRange(ctx, record, etag)
   ctx.set('Content-Length', String(end - start))
   if (ctx.method === 'HEAD') return
-  await sendBody(parts, ctx, record, { start, end })
+  await sendBody(deps, ctx, record, { start, end })
 }
 
 /** `If-Range` with another version's tag asks for the whole of this one. @throws RANGE_NOT_SATISFIABLE */
@@ -114,12 +107,12 @@ function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange
   return range
 }
 
-async function sendBody(parts: FilesParts, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
+async function sendBody(deps: FileApiDeps, ctx: AppContext, record: FileRecord, range: ByteRange): Promise<void> {
   const length = range.end - range.start
-  const readBytes = coveredBytes(range, record.size, PART_BYTES)
-  using share = parts.memory.take(readBytes)
-  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0, rooms: parts.rooms }
-  const bytes = downloadFile(parts, record, range, ctx.state, pace)
+  const readBytes = readBytesOf(record, range)
+  using share = deps.memory.take(readBytes)
+  const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0 }
+  const bytes = readFile(deps, record, range, ctx.state, pace)
   // The first part is there, and right, before the headers go: until then an error is an answer.
   const first = await bytes.next()
   if (ctx.state.isGone) throw new StoreError('CANCELLED')

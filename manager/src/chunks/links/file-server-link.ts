@@ -11,11 +11,11 @@ import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { type GroupedAck, GroupedCalls, type GroupSocket } from '@holdfast/shared/wire/grouped-calls'
 import { type CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Socket } from 'socket.io'
-import { DataLink } from '../reading/data-link.ts'
-import { IncomingStreams } from './incoming-streams.ts'
 import { LocalDisk, type LocalReads } from '../reading/local-disk.ts'
+import { IncomingStreams } from './incoming-streams.ts'
 
-const ASK_DEADLINE_MS = 2_000
+/** A file-server that was silent is chosen last until it answers, or for this long. */
+const SILENT_FOR_MS = 30_000
 /** As long as for a download's own ack: a client waits for it. */
 const LOCATE_DEADLINE_MS = 10_000
 
@@ -38,8 +38,6 @@ export class FileServerLink {
   /** What this manager has asked for in acks and not yet got. */
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
-  /** By which the bytes of large downloads come where it can be reached. */
-  readonly data: DataLink
   /** Where it runs on this machine, its disk. */
   readonly disk: LocalDisk
   readonly #peer: Peer
@@ -47,6 +45,7 @@ export class FileServerLink {
   readonly #socket: FileServerSocket
   #heartbeat: Heartbeat
   #heardAt: number
+  #silentAt = Number.NEGATIVE_INFINITY
   readonly #now: () => number
 
   constructor(socket: FileServerSocket, hello: Hello, heartbeat: Heartbeat, { now, reads }: LinkParts, log: Logger) {
@@ -67,15 +66,7 @@ export class FileServerLink {
       log,
       locate: (copy) => this.call('locate-file', [copy], { deadlineMs: LOCATE_DEADLINE_MS }),
     })
-    this.data = new DataLink({
-      address,
-      log,
-      askForPort: () => this.call('open-data-port', [], { deadlineMs: ASK_DEADLINE_MS }),
-    })
-    socket.once('disconnect', () => {
-      this.data.close()
-      this.disk.close()
-    })
+    socket.once('disconnect', () => this.disk.close())
   }
 
   get peer(): Peer {
@@ -93,6 +84,19 @@ export class FileServerLink {
   /** Milliseconds since its last heartbeat. */
   get silentMs(): number {
     return this.#now() - this.#heardAt
+  }
+
+  /** Whether it lately left bytes unanswered for so long that they went elsewhere. It still sends heartbeats, perhaps. */
+  get isSilent(): boolean {
+    return this.#now() - this.#silentAt < SILENT_FOR_MS
+  }
+
+  noteSilence(): void {
+    this.#silentAt = this.#now()
+  }
+
+  noteAnswer(): void {
+    this.#silentAt = Number.NEGATIVE_INFINITY
   }
 
   hear(heartbeat: Heartbeat): void {

@@ -14,11 +14,11 @@ import {
   PING_TIMEOUT_MS,
 } from '@holdfast/shared/wire/protocol'
 import { Server } from 'socket.io'
+import { LocalReads } from '../reading/local-disk.ts'
+import type { FileServerRegistry } from '../registry.ts'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
-import { LocalReads } from '../reading/local-disk.ts'
-import type { FileServerRegistry } from '../registry.ts'
 
 /** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
 const MAX_STRANGERS = 100

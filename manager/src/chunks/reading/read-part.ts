@@ -1,11 +1,11 @@
-import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
 import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
-import type { RawSink } from './data-reader.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FrameSink } from '../links/incoming-streams.ts'
 import type { Caller } from '../writing/store-copy.ts'
+import { type PartRoom, PartRooms } from './part-rooms.ts'
 
 const ACK_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
@@ -14,11 +14,16 @@ const PART_DEADLINE_MS = 80_000
 /** What came is the file-server's claim: compare before use. */
 export interface PartRead {
   readonly bytes: Buffer
-  /** By the method that was asked for, by this process's own count. */
+  /** What this process makes of the bytes by the method that was asked for. */
   readonly digest: Buffer
+  /** Lets other parts use the memory. Nobody reads the bytes any more. */
+  readonly giveBack: () => void
 }
 
-/** Reads `length` bytes, at most one part, of a copy. */
+/**
+ * Reads `length` bytes, at most one part, of a copy. More than a message's worth is read into a room of `rooms`; the room of
+ * an attempt that failed is never used again, for it may still be written to.
+ */
 export async function readPart(
   link: FileServerLink,
   copy: NamedCopy,
@@ -29,18 +34,17 @@ export async function readPart(
     readonly length: number
     readonly requestId: string
     readonly method?: PartMethod
-    /** At least `length` bytes that nobody reads any more, in memory of their own: for a part that is more than a message. */
-    readonly room?: Buffer | undefined
+    readonly rooms?: PartRooms
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, method = 'sha256', room } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', rooms = new PartRooms() } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, command, method, caller)
-    : readLarge(link, { ...command, requestId }, { method, room, signal: caller?.signal })
+    : readLarge(link, { ...command, requestId }, { method, rooms, signal: caller?.signal })
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
@@ -60,7 +64,8 @@ async function readSmall(
     if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
     if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
-    return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, length), digest: digestPart(method, bytes) }
+    const read = Buffer.from(bytes.buffer, bytes.byteOffset, length)
+    return { bytes: read, digest: digestPart(method, read), giveBack: () => undefined }
   } finally {
     link.inbound.release(length, ackDelayMs)
   }
@@ -71,63 +76,44 @@ type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
 /** How a part is read, and for whom. */
 interface Reading {
   readonly method: PartMethod
-  readonly room?: Buffer | undefined
+  readonly rooms: PartRooms
   readonly signal: AbortSignal | undefined
 }
 
-/** From its disk where that is this machine's, else by the data connection; where there is none, or it ends, by messages. */
+/** Reads from the file-server's disk where that is this machine's, else the file-server sends it. */
 async function readLarge(link: FileServerLink, command: LargeRead, reading: Reading): Promise<PartRead> {
-  if (link.disk.isUsable) {
-    const read = await readLocally(link, command, reading)
-    if (read !== null) return read
-    // The memory may still be written to.
-    return readSent(link, command, { ...reading, room: undefined })
-  }
-  return readSent(link, command, reading)
+  const read = link.disk.isUsable ? await readLocally(link, command, reading) : null
+  return read ?? readStream(link, command, reading)
 }
 
 /** A read that has begun does not end with its client's connection: it is over soon. */
 async function readLocally(
   link: FileServerLink,
   { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
-  { method, room = Buffer.allocUnsafeSlow(length), signal }: Reading,
+  { method, rooms, signal }: Reading,
 ): Promise<PartRead | null> {
   requireClient(signal)
-  const bytes = room.subarray(0, length)
+  const { bytes, giveBack } = rooms.take(length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
   requireClient(signal)
-  return isRead ? { bytes, digest: digestPart(method, bytes) } : null
+  return isRead ? { bytes, digest: digestPart(method, bytes), giveBack } : null
 }
 
 function requireClient(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
 }
 
-async function readSent(link: FileServerLink, command: LargeRead, reading: Reading): Promise<PartRead> {
-  if (link.data.isOpen()) {
-    try {
-      return await readStream(link, { ...command, isRaw: true }, reading)
-    } catch (error) {
-      if (hasErrorName(error, 'DEADLINE_EXCEEDED')) link.data.drop()
-      if (!hasErrorName(error, 'LINK_LOST') || !link.isConnected) throw error
-    }
-  }
-  return readStream(link, { ...command, isRaw: false }, { ...reading, room: undefined })
-}
-
 async function readStream(
   link: FileServerLink,
-  command: Omit<DownloadFile, 'streamId'>,
-  { method, room = Buffer.allocUnsafe(command.length), signal }: Reading,
+  command: LargeRead,
+  { method, rooms, signal }: Reading,
 ): Promise<PartRead> {
-  const part = new PartBuffer(room.subarray(0, command.length), startPart(method), command.isRaw)
+  const part = new PartBuffer(rooms.take(command.length), startPart(method))
   const streamId = link.streams.open(part)
-  if (command.isRaw) link.data.expect(streamId, part)
   try {
-    await link.call('download-file', [{ ...command, streamId }], { deadlineMs: ACK_DEADLINE_MS, signal })
+    await link.call('download-file', [{ ...command, streamId, isRaw: false }], { deadlineMs: ACK_DEADLINE_MS, signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
-    link.data.forget(streamId)
     link.streams.close(streamId)
   }
 }
@@ -136,43 +122,29 @@ async function readStream(
  * Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. Each piece is
  * digested as it comes, while the file-server sends the next one.
  */
-class PartBuffer implements FrameSink, RawSink {
+class PartBuffer implements FrameSink {
   readonly #bytes: Buffer
+  readonly #giveBack: () => void
   readonly #digester: PartDigester
-  readonly #isRaw: boolean
   #filled = 0
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor(bytes: Buffer, digester: PartDigester, isRaw: boolean) {
+  constructor({ bytes, giveBack }: PartRoom, digester: PartDigester) {
     this.#bytes = bytes
+    this.#giveBack = giveBack
     this.#digester = digester
-    this.#isRaw = isRaw
   }
 
   async frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
-    // The memory may hold the next part by now.
+    // The memory may hold another part by then.
     if (this.#outcome !== undefined) throw new StoreError('CANCELLED')
-    // Else the part could be complete, verified and handed out while a raw frame is still read into its memory.
-    if (this.#isRaw) throw this.fail(new StoreError('INVALID_REQUEST', 'a message in a stream of raw bytes'))
     if (this.#filled + bytes.length > this.#bytes.length)
       throw this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))
     this.#bytes.set(bytes, this.#filled)
-    this.took(bytes.length)
-    if (isLast) this.end()
-  }
-
-  room(): Buffer {
-    return this.#bytes.subarray(this.#outcome === undefined ? this.#filled : this.#bytes.length)
-  }
-
-  took(count: number): void {
-    this.#digester.update(this.#bytes.subarray(this.#filled, this.#filled + count))
-    this.#filled += count
-  }
-
-  /** The last byte was here. */
-  end(): void {
+    this.#digester.update(this.#bytes.subarray(this.#filled, this.#filled + bytes.length))
+    this.#filled += bytes.length
+    if (!isLast) return
     const isWhole = this.#filled === this.#bytes.length
     this.#end(isWhole ? null : new StoreError('COPY_MISMATCH', 'fewer bytes came than were asked for'))
   }
@@ -189,7 +161,7 @@ class PartBuffer implements FrameSink, RawSink {
       this.#settle = (error) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', cancel)
-        if (error === null) resolve({ bytes: this.#bytes, digest: this.#digester.digest() })
+        if (error === null) resolve({ bytes: this.#bytes, digest: this.#digester.digest(), giveBack: this.#giveBack })
         else reject(error)
       }
       signal?.addEventListener('abort', cancel)

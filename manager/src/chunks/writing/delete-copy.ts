@@ -1,6 +1,9 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Slot } from '@holdfast/shared/ids'
 import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { Replica } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
+import type { FileServerRegistry } from '../registry.ts'
 
 const DELETE_DEADLINE_MS = 15_000
 
@@ -12,4 +15,17 @@ export async function deleteCopy(
   const { copyId, slot, requestId } = copy
   const ack = await link.callGrouped('delete-file', { copyId, slot, requestId }, null, DELETE_DEADLINE_MS)
   return parseAck(wireSchemas.deleteAck, ack.result).existed
+}
+
+/** Deletes a copy that a record names, or named. @throws LINK_LOST where its file-server is not connected */
+export async function deleteReplica(registry: FileServerRegistry, replica: Replica, requestId: string): Promise<void> {
+  const { server, copyId, slot } = replica
+  const link = registry.find(server)
+  if (link === undefined) throw new StoreError('LINK_LOST')
+  if (await deleteCopy(link, { copyId, slot, requestId })) registry.count(server, -1)
+}
+
+/** Deletes copies that no record names. Nobody waits for it: where it fails, upkeep finds the orphans. */
+export function discardCopies(registry: FileServerRegistry, replicas: readonly Replica[], requestId: string): void {
+  for (const replica of replicas) deleteReplica(registry, replica, requestId).catch(() => undefined)
 }

@@ -7,9 +7,9 @@ import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/sha
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
+import type { FileServerLink } from '../links/file-server-link.ts'
 import { cutFrames } from './cut-frames.ts'
 import { deleteCopy } from './delete-copy.ts'
-import type { FileServerLink } from '../links/file-server-link.ts'
 
 /** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
 const STORE_DEADLINE_MS = 30_000
@@ -40,6 +40,8 @@ export type CopySource =
       readonly chunks: AsyncIterable<Uint8Array>
       /** For tags of its parts, where its record is yet to come. */
       readonly partKey: PartKey | null
+      /** How long the file-server may take to agree. Until it has, nothing is asked of `chunks`. */
+      readonly openDeadlineMs?: number
     }
 
 /**
@@ -58,7 +60,7 @@ export async function storeCopy(
     const copy =
       source.kind === 'inline'
         ? await storeInline(link, command, source.bytes, caller)
-        : await storeStream(link, { ...command, partKey: source.partKey }, source.chunks, caller?.signal)
+        : await storeStream(link, { ...command, partKey: source.partKey }, source, caller?.signal)
     if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
     const tagCount = source.kind === 'stream' && source.partKey !== null ? Math.ceil(copy.sizeBytes / PART_BYTES) : 0
     if (copy.partTags.length !== tagCount * PART_TAG_BYTES)
@@ -98,10 +100,10 @@ async function storeInline(
 async function storeStream(
   link: FileServerLink,
   command: OpenUpload,
-  chunks: AsyncIterable<Uint8Array>,
+  { chunks, openDeadlineMs = STORE_DEADLINE_MS }: Extract<CopySource, { kind: 'stream' }>,
   signal?: AbortSignal,
 ): Promise<StoredCopy> {
-  await link.call('upload-file', [command], { deadlineMs: STORE_DEADLINE_MS, signal })
+  await link.call('upload-file', [command], { deadlineMs: openDeadlineMs, signal })
   const { copyId } = command
   const buffers = new FrameBuffers(FRAME_BYTES)
   const frameCount = await sendFrames(

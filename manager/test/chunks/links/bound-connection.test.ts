@@ -1,7 +1,11 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import { boundConnection, MAX_BACKLOG_BYTES, MAX_STRANGER_BACKLOG_BYTES } from '../../../src/chunks/links/bound-connection.ts'
+import {
+  boundConnection,
+  MAX_BACKLOG_BYTES,
+  MAX_STRANGER_BACKLOG_BYTES,
+} from '../../../src/chunks/links/bound-connection.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(() => {

@@ -4,9 +4,9 @@ import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limi
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { expect, test, vi } from 'vitest'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
-import { gate, located, useLocalDisks } from './local-disk-fixture.ts'
-import { readBytes } from './read-part-fixture.ts'
 import { type Ack, leftOf, nothing, type Script, useSocketServer } from '../scripted-file-server.ts'
+import { gate, located, useLocalDisks } from './local-disk-fixture.ts'
+import { LentRooms, readBytes } from './read-part-fixture.ts'
 
 // Files are closed when the connections are: those are ended first.
 const { store, filesOpen, pathOf } = useLocalDisks()
@@ -56,9 +56,9 @@ test('large reads of a file-server on this machine come from its disk, each righ
 test('the bytes come in the memory that was given for them', async () => {
   const bytes = randomBytes(LARGE)
   const { copy, link } = await connectLocal(bytes)
-  const room = Buffer.alloc(PART_BYTES)
-  const read = await readBytes(link, copy, { ...spanOf(LARGE), room })
-  expect([read.equals(bytes), read.buffer === room.buffer]).toEqual([true, true])
+  const rooms = new LentRooms()
+  const read = await readBytes(link, copy, { ...spanOf(LARGE), rooms })
+  expect([read.equals(bytes), rooms.lent.map((room) => room === read)]).toEqual([true, [true]])
 })
 
 test('small reads, and those of a file-server that does not allow it, are not from its disk', async () => {
@@ -75,9 +75,9 @@ test('a copy that this machine does not have comes by messages, into other memor
   const bytes = randomBytes(LARGE)
   const { copy, path, link, asked } = await connectLocal(bytes)
   await rm(path)
-  const room = Buffer.alloc(LARGE)
-  const read = await readBytes(link, copy, { ...spanOf(LARGE), room })
-  expect([read.equals(bytes), read.buffer === room.buffer]).toEqual([true, false])
+  const rooms = new LentRooms()
+  const read = await readBytes(link, copy, { ...spanOf(LARGE), rooms })
+  expect([read.equals(bytes), rooms.lent.map((room) => room === read)]).toEqual([true, [false, true]])
   expect(asked).toEqual(['locate-file', 'download-file'])
   expect((await readBytes(link, copy, spanOf(LARGE))).equals(bytes)).toBe(true)
   expect([asked.slice(2), leftOf(link)]).toEqual([['download-file'], nothing])

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { afterEach, expect, test, vi } from 'vitest'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
-import { readBytes } from './read-part-fixture.ts'
 import { type Ack, aCopy, leftOf, nothing, type ScriptedFileServer, useSocketServer } from '../scripted-file-server.ts'
+import { readBytes } from './read-part-fixture.ts'
 
 const { connect } = useSocketServer()
 type Command = { offset: number; length: number; streamId: string }

@@ -1,0 +1,106 @@
+import { decodedLength } from '@holdfast/shared/base64-length'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Encoding } from '@holdfast/shared/wire/events'
+
+/**
+ * The bytes of one file on their way in: a head that is held, and the rest that passes. They travel as they came, as
+ * base64 text perhaps; what this tells of them is told of the file itself.
+ */
+export class IncomingBytes {
+  readonly encoding: Encoding
+  readonly #source: AsyncIterator<Buffer>
+  #head: Buffer = Buffer.alloc(0)
+  #isComplete = false
+  #readBytes = 0
+  #lastTwo = ''
+
+  constructor(encoding: Encoding, source: AsyncIterable<Buffer>) {
+    this.encoding = encoding
+    this.#source = source[Symbol.asyncIterator]()
+  }
+
+  /** Bytes that are all there. */
+  static whole(encoding: Encoding, bytes: Buffer): IncomingBytes {
+    const incoming = new IncomingBytes(encoding, nothing)
+    incoming.#head = bytes
+    incoming.#isComplete = true
+    incoming.#note(bytes)
+    return incoming
+  }
+
+  /** Whether the last byte has been read. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  /** How many bytes have been read, as they travel. */
+  get readBytes(): number {
+    return this.#readBytes
+  }
+
+  /** The bytes that are held, as they travel: all of them where they were complete when `readHead` ended. */
+  get head(): Buffer {
+    return this.#head
+  }
+
+  /** @returns how many bytes the file has, once all are read. @throws INVALID_REQUEST where they are no whole base64 */
+  measure(): number {
+    if (this.encoding === 'binary') return this.#readBytes
+    if (this.#readBytes % 4 !== 0)
+      throw new StoreError('INVALID_REQUEST', 'file is not base64: its length is not a multiple of 4')
+    const paddingCount = this.#lastTwo.endsWith('==') ? 2 : this.#lastTwo.endsWith('=') ? 1 : 0
+    return decodedLength(this.#readBytes, paddingCount)
+  }
+
+  /** The file's first bytes, decoded: at most `length`, fewer where the head holds no more. */
+  firstBytes(length: number): Buffer {
+    if (this.encoding === 'binary') return this.#head.subarray(0, length)
+    const text = this.#head.toString('latin1', 0, Math.ceil(length / 3) * 4)
+    return Buffer.from(text, 'base64').subarray(0, length)
+  }
+
+  /** Reads until the bytes end or more than `limit` are there, as they travel. */
+  async readHead(limit: number): Promise<void> {
+    if (this.#isComplete) return
+    const pieces: Buffer[] = []
+    while (!this.#isComplete && this.#readBytes <= limit) {
+      const piece = await this.#next()
+      if (piece !== null) pieces.push(piece)
+    }
+    this.#head = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
+  }
+
+  /** All bytes: the head, then the rest as it comes. `beforeEnd` may throw to call them off. */
+  async *all(beforeEnd: () => Promise<void>): AsyncGenerator<Buffer> {
+    if (this.#head.length > 0) yield this.#head
+    while (!this.#isComplete) {
+      const piece = await this.#next()
+      if (piece !== null) yield piece
+    }
+    await beforeEnd()
+  }
+
+  /** Lets the request go, whether it was read to its end or not. */
+  async close(): Promise<void> {
+    await this.#source.return?.()
+  }
+
+  async #next(): Promise<Buffer | null> {
+    const { done, value } = await this.#source.next()
+    if (done === true) {
+      this.#isComplete = true
+      return null
+    }
+    this.#note(value)
+    return value
+  }
+
+  #note(piece: Buffer): void {
+    this.#readBytes += piece.length
+    this.#lastTwo = (this.#lastTwo + piece.toString('latin1', Math.max(0, piece.length - 2))).slice(-2)
+  }
+}
+
+const nothing: AsyncIterable<Buffer> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true as const, value: undefined }) }),
+}

@@ -1,0 +1,24 @@
+import type { ClusterId } from '@holdfast/shared/ids'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import { readClusterId } from '../mongo/cluster-identity.ts'
+import { connectDatabase, type Database } from '../mongo/database.ts'
+import { prepareFileModel } from './file.model.ts'
+import { FileRecords } from './file-records.ts'
+import { HolderRecords } from './holder-records.ts'
+
+export interface FilesSlice {
+  readonly database: Database
+  readonly clusterId: ClusterId
+  readonly records: FileRecords
+  readonly holders: HolderRecords
+}
+
+/** Connects to the database, however long that takes, and prepares the records in it. */
+export async function startFiles(mongoUrl: string, log: Logger, stops: StopStack): Promise<FilesSlice> {
+  const database = await connectDatabase(mongoUrl, log)
+  stops.add(() => database.close())
+  const model = await prepareFileModel(database.connection)
+  const clusterId = await readClusterId(database)
+  return { database, clusterId, records: new FileRecords(model), holders: new HolderRecords(model) }
+}
