@@ -6,23 +6,31 @@ import { deleteCopy } from '../storage/delete-copy.ts'
 import type { FileServerRegistry } from '../storage/registry.ts'
 import type { FileRecord, Replica } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
+import type { Objection } from './preconditions.ts'
 
 export interface DeleteParts {
   readonly registry: FileServerRegistry
   readonly records: FileRecords
 }
 
+export interface DeleteContext {
+  readonly requestId: string
+  readonly log: Logger
+  /** To the version that is there. Default: none. */
+  readonly objection?: Objection
+}
+
 /**
  * Makes the file invisible, then lets its bytes go: at once on file-servers that are connected, through upkeep on the
- * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND
+ * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND, the objection
  */
 export async function deleteFile(
   parts: DeleteParts,
   name: FileName,
-  { requestId, log }: { readonly requestId: string; readonly log: Logger },
+  { requestId, log, objection }: DeleteContext,
 ): Promise<FileRecord> {
   await failpoint?.('manager.before-delete')
-  const record = await parts.records.markDeleted(name)
+  const record = await parts.records.markDeleted(name, objection)
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
   await failpoint?.('manager.after-delete')
   removeReplicas(parts, record, requestId).catch((error: unknown) =>

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
+import { decodeFileNamePath, encodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import Router from '@koa/router'
 import { openIncomingFile } from '../bodies/open-incoming-file.ts'
@@ -14,6 +14,7 @@ import type { DownloadMemory } from './download-memory.ts'
 import type { FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import type { PartRooms } from './part-rooms.ts'
+import { isSameForRange, judgePreconditions, objectionOf, type Validators, validatorsOf } from './preconditions.ts'
 import { safeHeaders } from './safe-headers.ts'
 import { uploadFile } from './upload-file.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from './write-unless-stalled.ts'
@@ -44,7 +45,7 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
       const record = await receive(parts, ctx)
       ctx.status = 201
       ctx.body = summaryOf(record)
-      ctx.set('Location', `/file/${record.name.split('/').map(encodeURIComponent).join('/')}`)
+      ctx.set('Location', `/file/${encodeFileNamePath(record.name)}`)
     } finally {
       uploadCount--
     }
@@ -58,7 +59,7 @@ export function filesRoutes(parts: FilesParts): Router<RequestState> {
 
   router.delete(onePath, async (ctx) => {
     const { requestId, log } = ctx.state
-    const record = await deleteFile(parts, nameOf(ctx), { requestId, log })
+    const record = await deleteFile(parts, nameOf(ctx), { requestId, log, objection: objectionOf(ctx.req.headers) })
     ctx.body = { filename: record.name, id: record._id.toHexString() }
   })
   return router
@@ -80,31 +81,33 @@ async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> 
 }
 
 async function send(parts: FilesParts, ctx: AppContext, record: FileRecord): Promise<void> {
-  const etag = `"${record.sha256}"`
+  const version = validatorsOf(record)
+  const verdict = judgePreconditions(ctx.req.headers, version, 'read')
+  if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
-    ETag: etag,
+    ETag: version.etag,
     'Accept-Ranges': 'bytes',
-    'Last-Modified': record.createdAt.toUTCString(),
+    'Last-Modified': new Date(version.lastModified).toUTCString(),
     'Cache-Control': 'no-cache',
   })
   ctx.status = 200
-  if (ctx.fresh) {
+  if (verdict.kind === 'not-modified') {
     ctx.status = 304
     return
   }
-  const { start, end } =
-    ctx.req.headers.range === undefined ? { start: 0, end: record.size } : takeRange(ctx, record, etag)
+  // Only GET has ranges (RFC 9110 section 14.2).
+  const isWhole = ctx.req.headers.range === undefined || ctx.method === 'HEAD'
+  const { start, end } = isWhole ? { start: 0, end: record.size } : takeRange(ctx, record, version)
   ctx.set('Content-Length', String(end - start))
   if (ctx.method === 'HEAD') return
   await sendBody(parts, ctx, record, { start, end })
 }
 
-/** `If-Range` with another version's tag asks for the whole of this one. @throws RANGE_NOT_SATISFIABLE */
-function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange {
+/** @throws RANGE_NOT_SATISFIABLE */
+function takeRange(ctx: AppContext, record: FileRecord, version: Validators): ByteRange {
   const whole = { start: 0, end: record.size }
-  const condition = ctx.req.headers['if-range']
-  if (condition !== undefined && condition !== etag) return whole
+  if (!isSameForRange(ctx.req.headers, version)) return whole
   ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
   const range = byteRangeOf(ctx.req.headers.range, record.size)
   ctx.remove('Content-Range')
