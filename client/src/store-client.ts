@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { encodeFileNamePath, type FileName, parseFileName } from '@holdfast/shared/file-name'
+import { encodeFileNamePath, parseFileName } from '@holdfast/shared/file-name'
 import {
   type ActiveNode,
   type DeletedFile,
@@ -57,7 +57,7 @@ export class StoreClient {
   /** @throws FILE_EXISTS where the name is taken; what the source throws, as it is. */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
     const { signal, onProgress = () => undefined } = options
-    const filename = parseAddressable(name)
+    const filename = parseFileName(name)
     const openable = toOpenable(source)
     const whole = wholeBody(filename, source)
     const answer = await this.#http.json({
@@ -108,11 +108,4 @@ export class StoreClient {
 
 function pathOf(name: string): string {
   return `/file/${encodeFileNamePath(parseFileName(name))}`
-}
-
-/** A file that no URL can name could be stored, but never be read. */
-function parseAddressable(name: string): FileName {
-  const filename = parseFileName(name)
-  encodeFileNamePath(filename)
-  return filename
 }
