@@ -5,7 +5,7 @@ import type { Encoding } from '@holdfast/shared/wire/events'
 export interface IncomingFile {
   /** How `bytes` are to be understood: the file itself, or base64 text of it that nobody has decoded yet. */
   readonly encoding: Encoding
-  /** The name, where it came before the bytes. */
+  /** The name, where one came before the bytes. In multipart a field after them may name the file otherwise. */
   readonly earlyName: FileName | null
   /** Name and bytes of a file whose body was short enough to be read whole before this was made. */
   readonly whole?: { readonly name: FileName; readonly bytes: Buffer }

@@ -116,7 +116,12 @@ async function storeRest(
   context: UploadContext,
 ): Promise<Placed> {
   const { requestId } = context
-  if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) throw new StoreError('FILE_EXISTS')
+  if (file.earlyName !== null && (await records.findLive(file.earlyName)) !== null) {
+    throw new StoreError(
+      'FILE_EXISTS',
+      `the name that came before the bytes, ${JSON.stringify(file.earlyName)}, is taken`,
+    )
+  }
   using place = registry.reserve({ sizeBytes: sent.readBytes })
   const { fileId, copyId } = newIds()
   const order: CopyOrder = { copyId, encoding: file.encoding, sizeBytes: null, sha256: null, requestId }

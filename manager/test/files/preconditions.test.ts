@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { expect, test } from 'vitest'
 import { judgePreconditions, objectionOf, validatorsOf } from '../../src/files/preconditions.ts'
 import { newRecord } from '../mongo/mongo-fixture.ts'
@@ -81,7 +82,7 @@ test('a version is known by its sha-256 and the second of its creation', () => {
 
 test('an objection says which header it is, and how it is written', () => {
   const record = newRecord('a')
-  const detailOf = (headers: object): unknown => objectionOf(headers)(record)?.detail
+  const detailOf = (headers: IncomingHttpHeaders): unknown => objectionOf(headers)(record)?.detail
   expect(detailOf({ 'if-match': '"nope"' })).toBe('If-Match does not name the ETag of what is there')
   expect(detailOf({ 'if-match': record.sha256 })).toBe('If-Match must be * or ETags in quotes')
   expect(detailOf({ 'if-none-match': '*' })).toBe('If-None-Match names what is there')
