@@ -43,7 +43,7 @@ test('a file that fetch sends is stored under the name that it has there', async
     expect([stored.status, JSON.parse(stored.body.toString()).filename]).toEqual([201, name])
     expect((await download(cluster.url, name)).body.toString()).toBe(String(number))
   })
-  await fc.assert(property, { numRuns: 100 })
+  await fc.assert(property, { numRuns: 60 })
 })
 
 test('a name with a line break, which fetch escapes too, is refused as such', async () => {

@@ -112,7 +112,7 @@ test('of conditional and unconditional deletes and uploads at once none ends a v
   const urls = cluster.managers.map((manager) => `${manager.url}/file/${name}`)
   const etagOf = (bytes: Buffer) => `"${createHash('sha256').update(bytes).digest('hex')}"`
   let previous = '"none"'
-  for (let round = 0; round < 15; round++) {
+  for (let round = 0; round < 8; round++) {
     const bytes = randomBytes(200)
     expect((await upload(cluster.url, name, bytes)).status).toBe(201)
     const wrong = Array.from({ length: 10 }, (_, index) =>
