@@ -82,8 +82,8 @@ async function lockData(layout: DataLayout, started: Started[]): Promise<Directo
   return lock
 }
 
-async function makeDirectories({ mongo, fileServers, logs }: DataLayout): Promise<void> {
-  for (const directory of [mongo, fileServers, logs]) await makeDirectory(directory)
+async function makeDirectories({ root, mongo, fileServers, logs }: DataLayout): Promise<void> {
+  for (const directory of [mongo, fileServers, logs]) await makeDirectory(directory, root)
 }
 
 function groupOf(members: readonly Supervised[]): Started {
@@ -102,7 +102,7 @@ async function chooseFileServers(context: LaunchContext): Promise<readonly numbe
   const numbers = planFileServerNumbers(await listFileServerNumbers(layout.fileServers), options.fileServerCount)
   const chosen: number[] = []
   for (const number of numbers) {
-    await makeDirectory(fileServerDirectory(layout.fileServers, number))
+    await makeDirectory(fileServerDirectory(layout.fileServers, number), layout.root)
     if (await isFileServerRunning(context, number))
       progress.line(`  file-server ${number} runs already, started by someone else`)
     else chosen.push(number)

@@ -79,7 +79,7 @@ export async function pickFreeSubdirectory(
 ): Promise<{ readonly directory: string; readonly lock: DirectoryLock }> {
   for (let number = 1; number <= MAX_SUBDIRECTORIES; number++) {
     const directory = join(root, String(number))
-    await makeDirectory(directory)
+    await makeDirectory(directory, root)
     try {
       return { directory, lock: await lockDirectory(directory, options) }
     } catch (error) {

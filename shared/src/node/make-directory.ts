@@ -6,16 +6,16 @@ import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
  * Makes a directory with all that is missing above it, private to the user, so that it survives a power cut.
- * @throws StartError where it cannot be
+ * @param named the directory that a person named, in which this one is. @throws StartError where it cannot be
  */
-export async function makeDirectory(path: string): Promise<void> {
+export async function makeDirectory(path: string, named = path): Promise<void> {
   const target = resolve(path)
   const made: string[] = []
   try {
     await makeWithParents(target, made)
     for (const directory of made.toReversed()) await syncDirectory(await realpath(dirname(directory)))
   } catch (error) {
-    throw explainDirectory(target, error)
+    throw explainDirectory(resolve(named), error)
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeDirectory } from '@holdfast/shared/node/make-directory'
@@ -11,8 +11,8 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-const refusalOf = async (path: string): Promise<string> => {
-  const error: unknown = await makeDirectory(path).catch((thrown: unknown) => thrown)
+const refusalOf = async (path: string, named?: string): Promise<string> => {
+  const error: unknown = await makeDirectory(path, named).catch((thrown: unknown) => thrown)
   if (!(error instanceof StartError)) throw new Error(`not refused with a sentence: ${String(error)}`)
   return error.message.replaceAll(root, 'ROOT')
 }
@@ -64,14 +64,16 @@ it.runIf(process.platform === 'linux')('ends where a file system takes no new na
 it('says what to do where the user has no right to it', async () => {
   const closed = join(root, 'closed')
   await mkdir(closed, { mode: 0o500 })
-  const wanted = join(closed, 'a/b')
-  const { uid, sentence } = await withoutRights(async () => ({
+  await chmod(root, 0o755)
+  const { uid, sentence, inNamed } = await withoutRights(async () => ({
     uid: process.geteuid?.(),
-    sentence: await refusalOf(wanted),
+    sentence: await refusalOf(join(closed, 'a/b')),
+    inNamed: await refusalOf(join(closed, '1'), closed),
   }))
-  expect(sentence).toMatch(
-    `ROOT/closed/a/b cannot be used (EACCES): user ${uid} has no right to it; name another one, or as root: mkdir -p 'ROOT/closed/a/b' && chown -R ${uid}:`,
-  )
+  const says = (path: string, toOwn: string) =>
+    `ROOT/${path} cannot be used (EACCES): user ${uid} has no right to it; name another one, or as root: mkdir -p 'ROOT/${toOwn}' && chown -R ${uid}:`
+  expect(sentence).toMatch(says('closed/a/b', 'closed/a/b'))
+  expect(inNamed).toMatch(says('closed/1', 'closed'))
 })
 
 /** For root every directory is open: it becomes somebody else for a while. */
