@@ -118,5 +118,6 @@ function reasonOf(thrown: unknown): string {
   let innermost = thrown
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
   if (!(innermost instanceof Error)) return String(innermost)
+  if (innermost.message === 'bad port') return 'fetch refuses this port, as browsers do: give the manager another one'
   return 'code' in innermost && typeof innermost.code === 'string' ? innermost.code : innermost.message
 }

@@ -178,3 +178,11 @@ describe('activeNodes', () => {
     })
   })
 })
+
+test('a port that fetch refuses is named as such', async () => {
+  const misplaced = new StoreClient({ baseUrl: 'http://127.0.0.1:10080' })
+  await expect(misplaced.get('x')).rejects.toMatchObject({
+    name: 'SERVERS_UNAVAILABLE',
+    detail: expect.stringContaining('(fetch refuses this port, as browsers do: give the manager another one)'),
+  })
+})

@@ -1,6 +1,16 @@
 import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, httpUrl, integer, milliseconds, mongoUrl, port, secret, text } from '@holdfast/shared/settings/parsers'
+import {
+  bytes,
+  httpPort,
+  httpUrl,
+  integer,
+  milliseconds,
+  mongoUrl,
+  port,
+  secret,
+  text,
+} from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 const MIB = 1024 ** 2
@@ -20,7 +30,7 @@ export const managerSettings = {
     doc: 'What managers and file-servers prove to each other that they know; at least 16 characters',
   },
   host: hostSetting,
-  port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  port: { env: 'PORT', parse: httpPort, default: 8000, doc: 'HTTP port; 0 takes a free one' },
   publicUrl: {
     env: 'MANAGER_URL',
     parse: (value: string): string | null => httpUrl(value),

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs'
+import { requireDescriptors } from '@holdfast/shared/node/descriptor-limit'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { explainInside } from '@holdfast/shared/node/system-error'
 import { SettingsError } from '@holdfast/shared/settings/settings'
 import { readStartOptions, type StartOptions, usage } from '../arguments.ts'
 import { layoutOf } from '../data/data-layout.ts'
@@ -23,7 +25,10 @@ export async function runLauncher(
       console.log(usage)
       return 0
     }
-    return await runUntilSignal(options, environment, programs)
+    requireDescriptors()
+    return await runUntilSignal(options, environment, programs).catch((error: unknown) => {
+      throw explainInside(options.dataDirectory, error)
+    })
   } catch (error) {
     console.error(isSaidInOneSentence(error) ? `holdfast: ${error.message}` : error)
     return 1

@@ -67,3 +67,20 @@ test.each<[(text: string) => unknown, string, string]>([
 ])('%o refuses %j and says what it wants: %s', (parse, text, words) => {
   expect(() => parse(text)).toThrow(words)
 })
+
+test('a port for HTTP is none that fetch refuses', async () => {
+  const ports = Array.from({ length: 65_536 }, (_, port) => port)
+  const refused = ports.filter((port) => {
+    try {
+      return parsers.httpPort(String(port)) !== port
+    } catch {
+      return true
+    }
+  })
+  expect(refused).toHaveLength(82)
+  for (const port of refused) {
+    const failure = await fetch(`http://127.0.0.1:${port}`).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ cause: { message: 'bad port' } })
+  }
+  for (const port of [0, 80, 443, 3000, 8000, 8080, 9000, 65_535]) expect(refused).not.toContain(port)
+})

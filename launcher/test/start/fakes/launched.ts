@@ -16,9 +16,11 @@ export class Launched {
   readonly #directory: string
   readonly ended: Promise<number | null>
 
-  constructor(directory: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  constructor(directory: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}, fileLimit = 4096) {
     this.#directory = directory
-    this.#child = spawn(process.execPath, ['--import', tsx, script, '--data', directory, ...args], {
+    const command = ['--import', tsx, script, '--data', directory, ...args]
+    // "$0" is Node, "$@" what it runs: exec, so that a signal reaches it.
+    this.#child = spawn('sh', ['-c', `ulimit -n ${fileLimit} && exec "$0" "$@"`, process.execPath, ...command], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
