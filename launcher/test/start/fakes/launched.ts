@@ -16,7 +16,13 @@ export class Launched {
   readonly #directory: string
   readonly ended: Promise<number | null>
 
-  constructor(directory: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /** @param stdout an open file for what it prints, which is not in `output` then */
+  constructor(
+    directory: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+    stdout: 'pipe' | number = 'pipe',
+  ) {
     this.#directory = directory
     this.#child = spawn(process.execPath, ['--import', tsx, script, '--data', directory, ...args], {
       env: {
@@ -30,7 +36,7 @@ export class Launched {
         ...environment,
       },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
