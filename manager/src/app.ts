@@ -59,12 +59,21 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
   ]
   const isDatabaseAvailable = (): boolean => database.isAvailable
-  const { maxFileBytes, publicUrl } = settings
+  const { maxFileBytes, senderPatienceMs, publicUrl } = settings
   const maxUploads = shareOf(settings.maxUploads, workerCount)
   const memory = new DownloadMemory(shareOf(settings.downloadMemoryBytes, workerCount))
   const httpServer = createHttpServer({
     routers: [
-      filesRoutes({ registry, records, isDatabaseAvailable, memory, rooms: new PartRooms(), maxFileBytes, maxUploads }),
+      filesRoutes({
+        registry,
+        records,
+        isDatabaseAvailable,
+        memory,
+        rooms: new PartRooms(),
+        maxFileBytes,
+        senderPatienceMs,
+        maxUploads,
+      }),
       activeNodesRoutes(registry),
       healthRoutes(findObstacles, openApiDocument),
     ],

@@ -12,6 +12,7 @@ import {
   text,
 } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
+import { MAX_PATIENCE_MS } from './bodies/body-pace.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
@@ -67,6 +68,12 @@ export const managerSettings = {
     parse: integer({ min: 1, max: 100_000 }),
     default: 1024,
     doc: 'Uploads under way at once, shared out among the workers; further ones are answered with code 17 and Retry-After',
+  },
+  senderPatienceMs: {
+    env: 'SENDER_PATIENCE_MS',
+    parse: integer({ min: 1_000, max: MAX_PATIENCE_MS }),
+    default: 300_000,
+    doc: 'How long an upload may pause; with one that comes more slowly than 512 bytes a second, how far it may fall behind that. Then code 18; an hour at most',
   },
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',

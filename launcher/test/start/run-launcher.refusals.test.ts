@@ -25,7 +25,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
     environment: NodeJS.ProcessEnv = {},
     fileLimit?: number,
   ): Promise<string> {
-    const launched = new Launched(directory, args, environment, fileLimit)
+    const launched = new Launched(directory, args, environment, { fileLimit })
     expect(await launched.ended).toBe(1)
     return launched.output.trim().split('\n').at(-1) ?? ''
   }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,6 +41,25 @@ describe('npm start', () => {
     expect(launched.output).toMatch(/file-server 2 {2}pid \d+ +\S+\/file-servers\/2\n/)
     expect(launched.output).toContain(`curl ${managerUrl}/file/hello.txt`)
     expect(launched.output).toContain('file-server 2 | warn: hello {"threads":"16"}')
+  })
+
+  test('runs on where what it prints finds no room', async () => {
+    await using full = await open('/dev/full', 'w')
+    const launched = new Launched(directory, anyPort, {}, { stdout: full.fd })
+    const isThere = (name: string): Promise<boolean> =>
+      stat(join(directory, name)).then(
+        () => true,
+        () => false,
+      )
+    await eventually(
+      () => isThere('run.json'),
+      () => launched.output,
+    )
+    const { managerUrl } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8'))
+    await eventually(async () => (await nodeNames(managerUrl)).length === 3)
+    launched.signal('SIGTERM')
+    expect(await launched.ended).toBe(0)
+    expect(launched.output).not.toContain('ENOSPC')
   })
 
   test('keeps a run file and a secret that only its user can read, and takes the run file away at the end', async () => {

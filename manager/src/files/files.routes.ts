@@ -27,6 +27,7 @@ export interface FilesParts {
   readonly memory: DownloadMemory
   readonly rooms: PartRooms
   readonly maxFileBytes: number
+  readonly senderPatienceMs: number
   readonly maxUploads: number
 }
 
@@ -75,7 +76,8 @@ function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FilesParts, 
 }
 
 async function receive(parts: FilesParts, ctx: AppContext): Promise<FileRecord> {
-  const options = { maxFileBytes: parts.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
+  const { maxFileBytes, senderPatienceMs: patienceMs } = parts
+  const options = { maxFileBytes, patienceMs, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
   const file = await openIncomingFile(ctx.req, ctx.res, options)
   return uploadFile(parts, file, ctx.state)
 }

@@ -63,10 +63,25 @@ export function oneOf<T extends string>(...choices: readonly T[]): (value: strin
   }
 }
 
+/** An origin. What else a URL may hold is refused, so that nothing of it is dropped without a word. */
 export function httpUrl(value: string): string {
-  if (!/^https?:\/\/[^/]/i.test(value) || !URL.canParse(value))
-    throw new Error('must be a URL such as http://10.0.0.1:8000')
-  return new URL(value).origin
+  const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000')
+  if (pathname !== '/') throw new Error('must have no path')
+  return origin
+}
+
+/** An origin and, for what a proxy serves under one, a path: without a slash at its end. */
+export function httpBaseUrl(value: string): string {
+  const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000 or https://host/path')
+  return origin + pathname.replace(/\/+$/, '')
+}
+
+function parseHttpUrl(value: string, example: string): URL {
+  const url = /^https?:\/\/[^/]/i.test(value) && URL.canParse(value) ? new URL(value) : null
+  if (url === null) throw new Error(`must be a URL such as ${example}`)
+  if (url.username !== '' || url.password !== '') throw new Error('must have no user name and no password')
+  if (/[?#]/.test(value)) throw new Error('must have no query and no fragment')
+  return url
 }
 
 export function httpUrls(value: string): readonly string[] {
