@@ -18,7 +18,7 @@ import { connectDatabase } from './mongo/database.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { activeNodesRoutes } from './storage/active-nodes.routes.ts'
 import { FileServerRegistry } from './storage/registry.ts'
-import { SocketServer } from './storage/socket-server.ts'
+import { isWireUpgrade, SocketServer } from './storage/socket-server.ts'
 import { garbageCollector } from './upkeep/collect-garbage.ts'
 import { Lease } from './upkeep/lease.ts'
 import { rebalancer } from './upkeep/rebalance.ts'
@@ -79,6 +79,8 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     ],
     host,
     publicUrl,
+    keepAliveMs: settings.keepAliveMs,
+    isOwnUpgrade: isWireUpgrade,
     log,
   })
   const drainRequests = watchRequests(httpServer)

@@ -81,6 +81,12 @@ export const managerSettings = {
     default: 512 * MIB,
     doc: 'What all downloads together hold in memory, shared out among the workers, 4 to 8 MiB each of a large file; further ones are answered with code 17',
   },
+  keepAliveMs: {
+    env: 'HTTP_KEEP_ALIVE_MS',
+    parse: milliseconds,
+    default: 130_000,
+    doc: 'How long a connection stays open between two requests; longer than the proxy in front keeps it, or requests fail now and then',
+  },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',
     parse: milliseconds,

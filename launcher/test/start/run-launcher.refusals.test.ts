@@ -23,7 +23,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
   async function refusal(
     args: readonly string[],
     environment: NodeJS.ProcessEnv = {},
-    fileLimit?: number,
+    fileLimit = 4096,
   ): Promise<string> {
     const launched = new Launched(directory, args, environment, { fileLimit })
     expect(await launched.ended).toBe(1)
