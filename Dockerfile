@@ -1,8 +1,8 @@
 # One image for both programs: `node manager/dist/main.js` and `node file-server/dist/main.js`.
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
-# The manifests first: packages are installed anew only when these change.
-COPY package.json package-lock.json .npmrc tsconfig.base.json tsconfig.json ./
+# The manifests first: packages are installed anew only when these change. All of them, as the lock file names them.
+COPY package.json package-lock.json .npmrc tsconfig.base.json ./
 COPY shared/package.json shared/
 COPY launcher/package.json launcher/
 COPY manager/package.json manager/
@@ -11,20 +11,26 @@ COPY client/package.json client/
 COPY test/package.json test/
 COPY bench/package.json bench/
 RUN npm ci --no-audit
-COPY shared shared
-COPY launcher launcher
-COPY manager manager
-COPY file-server file-server
-COPY client client
-COPY bench bench
-RUN npx tsc -b && npm prune --omit=dev --no-audit
+COPY shared/tsconfig.json shared/
+COPY shared/src shared/src
+COPY manager/tsconfig.json manager/
+COPY manager/src manager/src
+COPY file-server/tsconfig.json file-server/
+COPY file-server/src file-server/src
+# Then what the two programs need while they run, and nothing else.
+RUN npx tsc -b manager file-server \
+  && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server \
+  && rm -rf */src */tsconfig.*
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 # A named volume takes its owner from the directory that it is mounted on.
 RUN install -d -o node -g node /data
-COPY --from=build /app ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/shared shared
+COPY --from=build /app/manager manager
+COPY --from=build /app/file-server file-server
 USER node
 EXPOSE 8000
 CMD ["node", "manager/dist/main.js"]

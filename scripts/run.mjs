@@ -17,6 +17,10 @@ if (program !== 'manager' && program !== 'file-server' && program !== 'bench') {
   console.error('holdfast: node scripts/run.mjs manager | file-server | bench')
   process.exit(1)
 }
+if (program === 'manager' && args.length > 0) {
+  console.error('holdfast: npm run manager takes no options; its settings, such as PORT, are environment variables')
+  process.exit(1)
+}
 await ensureInstalled()
 await ensureBuilt()
 const { nodeFlags } = await load('launcher/dist/processes/node-flags.js')
@@ -32,5 +36,5 @@ if (program === 'file-server') {
   const env = { UV_THREADPOOL_SIZE: '16', ...process.env }
   process.exitCode = await (program === 'bench'
     ? runNode([built('bench/dist/main.js'), ...args], env)
-    : runNode([...nodeFlags.manager, built('manager/dist/main.js'), ...args], env))
+    : runNode([...nodeFlags.manager, built('manager/dist/main.js')], env))
 }

@@ -14,18 +14,32 @@ import { parse } from 'yaml'
 interface Service {
   readonly image: string
   readonly build?: string
+  readonly pull_policy?: string
+  readonly scale?: string
+  readonly user?: string
   readonly command: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
-  readonly healthcheck: { readonly test: readonly string[] }
+  readonly tmpfs: readonly string[]
+  readonly healthcheck: {
+    readonly test: readonly string[]
+    readonly interval: string
+    readonly start_interval: string
+    readonly start_period: string
+    readonly retries: number
+  }
+  readonly logging: { readonly driver: string; readonly options: Readonly<Record<string, string>> }
+  readonly read_only: boolean
+  readonly cap_drop: readonly string[]
+  readonly security_opt: readonly string[]
   readonly restart: string
   readonly stop_grace_period: string
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
-const compose = parse(read('docker-compose.yml')) as {
+const compose = parse(read('docker-compose.yml'), { merge: true }) as {
   services: { mongo: Service; manager: Service; 'file-server': Service }
   volumes: Record<string, unknown>
 }
@@ -50,6 +64,35 @@ describe('docker-compose.yml', () => {
     expect(manager.command).toEqual(['node', ...nodeFlags.manager, 'manager/dist/main.js'])
     expect(fileServer.command).toEqual(['node', ...nodeFlags.fileServer, 'file-server/dist/main.js'])
     expect(fileServer.environment?.DATA_HOST).toBe('0.0.0.0')
+  })
+
+  test('builds the image once, and asks no registry for it', () => {
+    expect(manager.build).toBe('.')
+    expect(fileServer).not.toHaveProperty('build')
+    for (const { image, pull_policy } of [manager, fileServer])
+      expect({ image, pull_policy }).toEqual({ image: 'holdfast', pull_policy: 'never' })
+  })
+
+  test('asks for health often during the start, and seldom afterwards', () => {
+    for (const { healthcheck } of Object.values(compose.services)) {
+      expect(healthcheck).toMatchObject({ start_interval: '1s', retries: 3 })
+      expect(Number.parseInt(healthcheck.interval, 10)).toBeGreaterThanOrEqual(30)
+      expect(Number.parseInt(healthcheck.start_period, 10)).toBeGreaterThanOrEqual(30)
+    }
+    // mongosh takes a second of CPU.
+    expect(mongo.healthcheck).toMatchObject({ interval: '60s', start_period: '60s' })
+  })
+
+  test('gives no service a right, a writable image or a log that grows for ever', () => {
+    for (const service of Object.values(compose.services)) {
+      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] })
+      expect(service.logging).toEqual({ driver: 'local', options: { 'max-size': '10m', 'max-file': '5' } })
+      expect(service.tmpfs).toContain('/tmp')
+      expect(service).not.toHaveProperty('cap_add')
+    }
+    // Its entrypoint would need capabilities to leave root, and its image asks for a volume there.
+    expect(mongo.user).toBe('mongodb')
+    expect(mongo.tmpfs).toContain('/data/configdb')
   })
 
   test('restarts every service, checks its health, and gives it time to end', () => {
@@ -77,7 +120,9 @@ describe('docker-compose.yml', () => {
       expect(environment?.CLUSTER_SECRET).toMatch(/^\$\{CLUSTER_SECRET:\?/)
   })
 
-  test('lets file-servers be scaled: no fixed name or port, one volume that the image owns', () => {
+  test('lets file-servers be scaled: a number that lasts, no fixed name or port, one volume that the image owns', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose puts the number in
+    expect(fileServer.scale).toBe('${FILE_SERVERS:-3}')
     expect(fileServer).not.toHaveProperty('container_name')
     expect(fileServer).not.toHaveProperty('ports')
     expect(fileServer.volumes).toEqual(['file-server-data:/data'])
@@ -122,18 +167,43 @@ describe('docker-compose.yml', () => {
   })
 })
 
+test('the secret is written for its owner alone, wherever it is told how', () => {
+  for (const path of ['README.md', 'docker-compose.yml', 'docs/operations.md', '.env.example']) {
+    for (const line of read(path)
+      .split('\n')
+      .filter((candidate) => /> ?\.env\b/.test(candidate)))
+      expect(line).toMatch(/\(umask 077; .*> \.env\)/)
+  }
+})
+
 describe('Dockerfile', () => {
   const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] }
-  const { references } = JSON.parse(read('tsconfig.json')) as { references: { path: string }[] }
+  const needed = ['shared', 'manager', 'file-server']
+  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '))
 
-  test('installs every workspace and copies all that is built', () => {
+  test('knows every workspace of the lock file, and builds the sources of what runs', () => {
     for (const workspace of workspaces) expect(dockerfile).toContain(`\nCOPY ${workspace}/package.json ${workspace}/\n`)
-    for (const { path } of references) expect(dockerfile).toContain(`\nCOPY ${path} ${path}\n`)
-    expect(dockerfile).toMatch(/^RUN npm ci/m)
+    const sources = [...dockerfile.matchAll(/^COPY (\S+)\/src /gm)].map(([, workspace]) => workspace)
+    expect(sources).toEqual(needed)
+    expect(dockerfile).toContain('\nRUN npm ci --no-audit\n')
+    expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server/m)
+  })
+
+  test('carries only what manager and file-server need', () => {
+    for (const workspace of needed) {
+      const { dependencies = {} } = JSON.parse(read(`${workspace}/package.json`)) as { dependencies?: object }
+      const own = Object.keys(dependencies).filter((name) => name.startsWith('@holdfast/'))
+      expect(needed).toEqual(expect.arrayContaining(own.map((name) => name.replace('@holdfast/', ''))))
+    }
+    expect(dockerfile).toContain(
+      `npm ci --no-audit --omit=dev ${needed.map((name) => `--workspace ${name}`).join(' ')} `,
+    )
+    expect(dockerfile).toContain('rm -rf */src */tsconfig.*')
+    const copied = [...last.matchAll(/^COPY --from=build \/app\/(\S+) (\S+)$/gm)].map(([, from, to]) => [from, to])
+    expect(copied).toEqual(['node_modules', ...needed].map((name) => [name, name]))
   })
 
   test('runs as a user that is not root', () => {
-    const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '))
     expect(last).toMatch(/\nUSER node\n/)
   })
 

@@ -9,8 +9,8 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Called for every attempt. */
-  readonly body?: (watch: IdleWatch) => Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  /** Called for every attempt. The request opens when it resolves. */
+  readonly body?: (watch: IdleWatch) => Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>
   readonly canSendAgain: boolean
   readonly signal?: AbortSignal | undefined
 }
@@ -68,11 +68,12 @@ export class HttpClient {
     const watch = new IdleWatch(this.#limits.idleTimeoutMs, signal)
     const explain = (thrown: unknown): StoreError => this.#explain(thrown, watch, signal)
     try {
+      const sent = await body?.(watch)
       const response = await fetch(this.#baseUrl + path, {
         method,
         signal: watch.signal,
         ...(headers === undefined ? {} : { headers }),
-        ...(body === undefined ? {} : { body: body(watch), duplex: 'half' }),
+        ...(sent === undefined ? {} : { body: sent, duplex: 'half' }),
       })
       watch.touch()
       return { response, watch, explain }
@@ -118,5 +119,6 @@ function reasonOf(thrown: unknown): string {
   let innermost = thrown
   while (innermost instanceof Error && innermost.cause instanceof Error) innermost = innermost.cause
   if (!(innermost instanceof Error)) return String(innermost)
+  if (innermost.message === 'bad port') return 'fetch refuses this port, as browsers do: give the manager another one'
   return 'code' in innermost && typeof innermost.code === 'string' ? innermost.code : innermost.message
 }

@@ -2,6 +2,7 @@
 export class IdleWatch implements Disposable {
   readonly signal: AbortSignal
   readonly #controller = new AbortController()
+  readonly #over = new AbortController()
   readonly #limitMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -11,6 +12,11 @@ export class IdleWatch implements Disposable {
     this.touch()
   }
 
+  /** Fires at the end of the call, however it ends. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
   get hasExpired(): boolean {
     return this.#controller.signal.aborted
   }
@@ -18,7 +24,8 @@ export class IdleWatch implements Disposable {
   /** Something moved, or is waited for from here on. */
   touch(): void {
     this.pause()
-    this.#timer = setTimeout(() => this.#controller.abort(), this.#limitMs)
+    // A body may still be pulled when its request has been answered: the watch that is over stays so.
+    if (!this.#over.signal.aborted) this.#timer = setTimeout(() => this.#controller.abort(), this.#limitMs)
   }
 
   /** It is the caller's turn: a slow source or reader is no fault of the server. */
@@ -28,5 +35,6 @@ export class IdleWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.pause()
+    this.#over.abort()
   }
 }

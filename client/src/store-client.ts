@@ -1,5 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { encodeFileNamePath, type FileName, parseFileName } from '@holdfast/shared/file-name'
+import { encodeFileNamePath, parseFileName } from '@holdfast/shared/file-name'
+import { httpBaseUrl } from '@holdfast/shared/settings/parsers'
 import {
   type ActiveNode,
   type DeletedFile,
@@ -16,10 +17,15 @@ import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts'
 import { streamedBody, wholeBody } from './upload-body.ts'
 
 export interface StoreClientOptions {
-  /** A manager's address, such as `http://127.0.0.1:8000`. */
+  /** A manager's address, such as `http://127.0.0.1:8000`, or a proxy's with a path, such as `https://host/store`. */
   readonly baseUrl: string
   /** A request on which nothing moves for this long is ended. Default: a minute. */
   readonly idleTimeoutMs?: number
+  /**
+   * How long the source of an upload may take to its next bytes, and to its first. Default: an hour. Once they have begun
+   * to flow the manager has a patience of its own, its setting `SENDER_PATIENCE_MS`.
+   */
+  readonly sourcePatienceMs?: number
   readonly retry?: Partial<RetryLimits>
 }
 
@@ -49,22 +55,29 @@ export interface Download {
  */
 export class StoreClient {
   readonly #http: HttpClient
+  readonly #sourcePatienceMs: number
 
-  constructor({ baseUrl, idleTimeoutMs = 60_000, retry = {} }: StoreClientOptions) {
-    this.#http = new HttpClient(baseUrl, { idleTimeoutMs, retry: { ...defaultRetryLimits, ...retry } })
+  /** @throws INVALID_REQUEST where the address is none */
+  constructor({ baseUrl, idleTimeoutMs = 60_000, sourcePatienceMs = 3_600_000, retry = {} }: StoreClientOptions) {
+    this.#http = new HttpClient(parseBaseUrl(baseUrl), { idleTimeoutMs, retry: { ...defaultRetryLimits, ...retry } })
+    this.#sourcePatienceMs = sourcePatienceMs
   }
 
-  /** @throws FILE_EXISTS where the name is taken; what the source throws, as it is. */
+  /**
+   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source keeps it waiting for too long; what the
+   * source throws, as it is.
+   */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
     const { signal, onProgress = () => undefined } = options
-    const filename = parseAddressable(name)
+    const filename = parseFileName(name)
     const openable = toOpenable(source)
     const whole = wholeBody(filename, source)
+    const streamed = { openable, patienceMs: this.#sourcePatienceMs, onProgress }
     const answer = await this.#http.json({
       method: 'POST',
       path: '/file',
       headers: { 'content-type': 'application/json' },
-      body: (watch) => whole ?? streamedBody(filename, openable, watch, onProgress),
+      body: async (watch) => whole ?? streamedBody(filename, streamed, watch),
       canSendAgain: openable.canSendAgain,
       signal,
     })
@@ -106,13 +119,16 @@ export class StoreClient {
   }
 }
 
-function pathOf(name: string): string {
-  return `/file/${encodeFileNamePath(parseFileName(name))}`
+/** The address is not repeated in the message: it may hold a password. */
+function parseBaseUrl(baseUrl: string): string {
+  try {
+    return httpBaseUrl(baseUrl)
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    throw new StoreError('INVALID_REQUEST', `the manager's address ${problem}`, { cause: error })
+  }
 }
 
-/** A file that no URL can name could be stored, but never be read. */
-function parseAddressable(name: string): FileName {
-  const filename = parseFileName(name)
-  encodeFileNamePath(filename)
-  return filename
+function pathOf(name: string): string {
+  return `/file/${encodeFileNamePath(parseFileName(name))}`
 }

@@ -1,3 +1,4 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeBase64, encodeBase64Stream } from './base64-encode.ts'
 import type { FileSource, OpenableSource } from './file-source.ts'
 import type { IdleWatch } from './idle-watch.ts'
@@ -7,6 +8,14 @@ const WHOLE_MAX_BYTES = 4 * 1024 * 1024
 
 /** The source failed, not the request. */
 export class SourceError extends Error {}
+
+export interface UploadSource {
+  readonly openable: OpenableSource
+  /** How long it may take to its next bytes. */
+  readonly patienceMs: number
+  /** Is told how many bytes of the source have gone out. */
+  readonly onProgress: (sentBytes: number) => void
+}
 
 /** @returns the whole request body where the source is small and in memory, or null. */
 export function wholeBody(filename: string, source: FileSource): Uint8Array<ArrayBuffer> | null {
@@ -20,43 +29,54 @@ export function wholeBody(filename: string, source: FileSource): Uint8Array<Arra
   return body
 }
 
-/** The request body as it is pulled. @param onProgress is told how many bytes of the source have gone out. */
-export function streamedBody(
+/**
+ * The request body as it is pulled. Resolves when the source has given its first bytes, so that no request is open while a
+ * producer has nothing to send yet. The source is closed when the call is over.
+ */
+export async function streamedBody(
   filename: string,
-  source: OpenableSource,
+  source: UploadSource,
   watch: IdleWatch,
-  onProgress: (sentBytes: number) => void,
-): ReadableStream<Uint8Array> {
+): Promise<ReadableStream<Uint8Array>> {
   const [before, after] = frame(filename)
+  const stop = AbortSignal.any([watch.signal, watch.over])
+  const encoded = encodeBase64Stream(counted(source, stop))
+  const close = (): void => void encoded.return(undefined).catch(() => undefined)
+  stop.addEventListener('abort', close, { once: true })
+  const nextPiece = async (): Promise<IteratorResult<Uint8Array>> => {
+    watch.pause()
+    const next = await encoded.next()
+    // The end of a source that was closed early must not pass for the end of the file.
+    if (stop.aborted) throw cancelled(stop)
+    watch.touch()
+    return next
+  }
+  const first = await nextPiece()
   async function* pieces(): AsyncGenerator<Uint8Array> {
     yield before
-    yield* encodeBase64Stream(counted(source.open(), onProgress))
+    for (let next = first; !next.done; next = await nextPiece()) yield next.value
     yield after
   }
   const iterator = pieces()
   return new ReadableStream({
     async pull(controller) {
-      watch.pause()
       const next = await iterator.next()
-      watch.touch()
       if (next.done) controller.close()
       else controller.enqueue(next.value)
     },
-    async cancel() {
-      await iterator.return(undefined)
-    },
+    cancel: close,
   })
 }
 
 async function* counted(
-  source: AsyncIterable<Uint8Array>,
-  onProgress: (sentBytes: number) => void,
+  { openable, patienceMs, onProgress }: UploadSource,
+  stop: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   let sentBytes = 0
-  const iterator = source[Symbol.asyncIterator]()
+  const iterator = openable.open()[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await iterator.next().catch((cause: unknown) => {
+      const next = await within(iterator.next(), patienceMs, stop).catch((cause: unknown) => {
         throw new SourceError('the source failed', { cause })
       })
       if (next.done) return
@@ -65,8 +85,38 @@ async function* counted(
       onProgress(sentBytes)
     }
   } finally {
-    await iterator.return?.()
+    // A source that waits for its producer ends when it wakes; nobody waits for that.
+    void iterator.return?.().catch(() => undefined)
   }
+}
+
+/** @throws REQUEST_TIMEOUT where it takes longer, CANCELLED where the signal fires first */
+function within<T>(next: Promise<T>, patienceMs: number, stop: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      settle()
+      reject(error)
+    }
+    const cancel = (): void => fail(cancelled(stop))
+    const timer = setTimeout(
+      () => fail(new StoreError('REQUEST_TIMEOUT', `the source gave nothing for ${patienceMs / 1000} s`)),
+      patienceMs,
+    )
+    const settle = (): void => {
+      clearTimeout(timer)
+      stop.removeEventListener('abort', cancel)
+    }
+    stop.addEventListener('abort', cancel)
+    next.then((value) => {
+      settle()
+      resolve(value)
+    }, fail)
+    if (stop.aborted) cancel()
+  })
+}
+
+function cancelled(stop: AbortSignal): StoreError {
+  return new StoreError('CANCELLED', undefined, { cause: stop.reason })
 }
 
 function frame(filename: string): [before: Uint8Array, after: Uint8Array] {

@@ -9,11 +9,16 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void | Pro
 /** A small HTTP server that answers as a manager does (compatibility.md, section A), and wrongly where a test says so. */
 export class StandInManager implements AsyncDisposable {
   readonly files = new Map<string, Buffer>()
+  /** What a proxy in front of it takes off every path; other paths it does not know. */
+  prefix = ''
   /** Method and path of every request, in order. */
   readonly requests: string[] = []
   /** Answers for the next requests, before it behaves again. */
   readonly nextAnswers: Answer[] = []
-  readonly #server = createServer((request, response) => void this.#answer(request, response))
+  readonly #server = createServer((request, response) => {
+    // A client that goes away is answered no more.
+    this.#answer(request, response).catch(() => response.destroy())
+  })
 
   static async start(): Promise<StandInManager> {
     const manager = new StandInManager()
@@ -33,8 +38,10 @@ export class StandInManager implements AsyncDisposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method = '', url = '' } = request
-    this.requests.push(`${method} ${url}`)
+    const { method = '', url: target = '' } = request
+    this.requests.push(`${method} ${target}`)
+    if (!target.startsWith(this.prefix)) return sendError(response, 'ROUTE_NOT_FOUND')
+    const url = target.slice(this.prefix.length)
     const special = this.nextAnswers.shift()
     if (special !== undefined) return special(request, response)
     if (method === 'POST' && url === '/file') return this.#upload(request, response)

@@ -1,15 +1,20 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { FileSource } from '../src/file-source.ts'
 import { StoreClient } from '../src/store-client.ts'
 import { activeNodes, readAll, StandInManager, sendBytes, sendError, sha256Of } from './stand-in-manager.ts'
 
 let manager: StandInManager
 let client: StoreClient
+let startedAt: number
 
 beforeEach(async () => {
   manager = await StandInManager.start()
-  client = new StoreClient({ baseUrl: manager.url, idleTimeoutMs: 300, retry: { baseMs: 1 } })
+  startedAt = performance.now()
+  client = new StoreClient({ baseUrl: manager.url, idleTimeoutMs: 1_000, retry: { baseMs: 1 } })
 })
 afterEach(() => manager[Symbol.asyncDispose]())
 
@@ -90,6 +95,85 @@ describe('put', () => {
     expect(manager.files.size).toBe(0)
   })
 
+  test('opens no request before the source gives its first bytes', async () => {
+    let give: (bytes: Uint8Array) => void = () => undefined
+    const given = new Promise<Uint8Array>((resolve) => {
+      give = resolve
+    })
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield await given
+    }
+    const stored = client.put('a', slow())
+    // Longer than the request may be idle.
+    await client.activeNodes()
+    await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(startedAt + 1_100), 5_000)
+    expect(manager.requests).toEqual(['GET /active-nodes'])
+    give(small)
+    expect(await stored).toMatchObject({ sha256: sha256Of(small) })
+  })
+
+  const never = (): AsyncIterable<Uint8Array> => ({
+    [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }),
+  })
+  async function* stalled(): AsyncGenerator<Uint8Array> {
+    yield large
+    yield* never()
+  }
+
+  test.each([
+    ['gives nothing', never],
+    ['stops', stalled],
+  ])('gives up a source that %s for longer than it was told to bear with it', async (_, source) => {
+    const impatient = new StoreClient({ baseUrl: manager.url, sourcePatienceMs: 50, retry: { maxAttempts: 1 } })
+    await expect(impatient.put('a', source)).rejects.toMatchObject({
+      name: 'REQUEST_TIMEOUT',
+      detail: 'the source gave nothing for 0.05 s',
+    })
+    expect(manager.files.size).toBe(0)
+  })
+
+  test('is cancelled while it waits for its source', async () => {
+    const controller = new AbortController()
+    const stored = client.put('a', never(), { signal: controller.signal })
+    controller.abort()
+    await expect(stored).rejects.toMatchObject({ name: 'CANCELLED' })
+  })
+
+  test('closes its source after an answer that came early', async () => {
+    manager.nextAnswers.push((_, response) => sendError(response, 'FILE_EXISTS'))
+    let isClosed = false
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield large
+      } finally {
+        isClosed = true
+      }
+    }
+    await expect(client.put('a', endless)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+    await vi.waitFor(() => expect(isClosed).toBe(true))
+  })
+
+  test('leaves nothing that keeps a process after an answer that came early', async () => {
+    manager.nextAnswers.push((_, response) => sendError(response, 'FILE_EXISTS'))
+    const script = `
+      import { StoreClient } from ${JSON.stringify(new URL('../dist/store-client.js', import.meta.url).href)}
+      let goOn
+      const isAnswered = new Promise((resolve) => { goOn = resolve })
+      async function* goesOn() {
+        yield Buffer.alloc(2_000_000)
+        await isAnswered
+        yield Buffer.alloc(2_000_000)
+      }
+      const client = new StoreClient({ baseUrl: '${manager.url}' })
+      await client.put('a', goesOn()).catch((error) => console.log(error.name))
+      goOn()
+    `
+    // Its request may be idle for a minute, its source for an hour.
+    const child = execFile(process.execPath, ['--input-type=module', '--eval', script], { timeout: 15_000 })
+    expect(child.stdout === null ? null : await text(child.stdout)).toBe('FILE_EXISTS\n')
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(0)
+  })
+
   test('refuses a name that no URL can carry, before it is sent', async () => {
     await expect(client.put('..', small)).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
     expect(manager.requests).toEqual([])
@@ -128,7 +212,7 @@ describe('get', () => {
     const download = await client.get('a')
     await expect(readAll(download.stream)).rejects.toMatchObject({
       name: 'SERVERS_UNAVAILABLE',
-      detail: expect.stringContaining('nothing came for 0.3 s'),
+      detail: expect.stringContaining('nothing came for 1 s'),
     })
   })
 
@@ -176,5 +260,13 @@ describe('activeNodes', () => {
       name: 'SERVERS_UNAVAILABLE',
       detail: expect.stringContaining('http://127.0.0.1:1'),
     })
+  })
+})
+
+test('a port that fetch refuses is named as such', async () => {
+  const misplaced = new StoreClient({ baseUrl: 'http://127.0.0.1:10080' })
+  await expect(misplaced.get('x')).rejects.toMatchObject({
+    name: 'SERVERS_UNAVAILABLE',
+    detail: expect.stringContaining('(fetch refuses this port, as browsers do: give the manager another one)'),
   })
 })

@@ -37,6 +37,7 @@ export function readStartOptions(
     ...(given.host !== undefined && { HOST: given.host }),
   }
   const settings = readSettings(launcherSettings, { ...environment, ...overrides })
+  if (given.data === '') throw new StartError('--data: must name a directory.')
   requireLoopback(settings.host, settings.allowAnonymous)
   return {
     ...settings,

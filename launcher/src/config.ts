@@ -1,5 +1,5 @@
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { integer, mongoUrl, port, secret } from '@holdfast/shared/settings/parsers'
+import { httpPort, integer, mongoUrl, secret } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
 /** What `npm start` reads itself. Everything else in its environment reaches the processes that it starts. */
@@ -19,7 +19,7 @@ export const launcherSettings = {
     doc: 'What managers and file-servers prove to each other that they know; made and kept in the data directory unless given',
   },
   host: hostSetting,
-  port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  port: { env: 'PORT', parse: httpPort, default: 8000, doc: 'HTTP port; 0 takes a free one' },
   managerWorkers: {
     env: 'MANAGER_WORKERS',
     parse: (value: string): number | null => integer({ min: 1, max: 16 })(value),

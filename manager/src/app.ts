@@ -5,7 +5,7 @@ import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
-import { SocketServer } from './chunks/links/socket-server.ts'
+import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { PartRooms } from './chunks/reading/part-rooms.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
@@ -33,7 +33,7 @@ export interface ManagerService extends Service {
  * @param isWorker whether this is one of several behind the port, which listens on one of its own besides
  */
 export function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
-  const { host, mongoUrl, maxFileBytes, publicUrl } = settings
+  const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
@@ -55,7 +55,7 @@ export function startManager(settings: ManagerSettings, log: Logger, isWorker: b
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
     const fileDeps = {
-      ...{ registry, records, writer, rooms: new PartRooms(), maxFileBytes },
+      ...{ registry, records, writer, rooms: new PartRooms(), maxFileBytes, senderPatienceMs },
       isDatabaseAvailable: () => database.isAvailable,
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       maxUploads: share(settings.maxUploads),
@@ -63,6 +63,8 @@ export function startManager(settings: ManagerSettings, log: Logger, isWorker: b
     const httpServer = createHttpServer({
       routers: [fileRoutes(fileDeps), activeNodesRoutes(registry), healthRoutes(findObstacles, openApiDocument)],
       ...{ host, publicUrl, log },
+      keepAliveMs: settings.keepAliveMs,
+      isOwnUpgrade: isWireUpgrade,
     })
     const drainRequests = watchRequests(httpServer)
     const own = await listen(httpServer, { host, port: addresses.ownPort })

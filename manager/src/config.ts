@@ -1,7 +1,18 @@
 import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, httpUrl, integer, milliseconds, mongoUrl, port, secret, text } from '@holdfast/shared/settings/parsers'
+import {
+  bytes,
+  httpPort,
+  httpUrl,
+  integer,
+  milliseconds,
+  mongoUrl,
+  port,
+  secret,
+  text,
+} from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
+import { MAX_PATIENCE_MS } from './bodies/body-pace.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
@@ -20,7 +31,7 @@ export const managerSettings = {
     doc: 'What managers and file-servers prove to each other that they know; at least 16 characters',
   },
   host: hostSetting,
-  port: { env: 'PORT', parse: port, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  port: { env: 'PORT', parse: httpPort, default: 8000, doc: 'HTTP port; 0 takes a free one' },
   publicUrl: {
     env: 'MANAGER_URL',
     parse: (value: string): string | null => httpUrl(value),
@@ -58,11 +69,23 @@ export const managerSettings = {
     default: 1024,
     doc: 'Uploads under way at once, shared out among the workers; further ones are answered with code 17 and Retry-After',
   },
+  senderPatienceMs: {
+    env: 'SENDER_PATIENCE_MS',
+    parse: integer({ min: 1_000, max: MAX_PATIENCE_MS }),
+    default: 300_000,
+    doc: 'How long an upload may pause; with one that comes more slowly than 512 bytes a second, how far it may fall behind that. Then code 18; an hour at most',
+  },
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',
     parse: bytes,
     default: 512 * MIB,
     doc: 'What all downloads together hold in memory, shared out among the workers, 4 to 8 MiB each of a large file; further ones are answered with code 17',
+  },
+  keepAliveMs: {
+    env: 'HTTP_KEEP_ALIVE_MS',
+    parse: milliseconds,
+    default: 130_000,
+    doc: 'How long a connection stays open between two requests; longer than the proxy in front keeps it, or requests fail now and then',
   },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
+import { requireDescriptors } from '@holdfast/shared/node/descriptor-limit'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import { runService } from '@holdfast/shared/node/run-service'
 import { readSettings } from '@holdfast/shared/settings/settings'
-import { startManager } from './app.ts'
 import { managerSettings } from './config.ts'
 import { Primary } from './workers/primary.ts'
 import { workerHostOf } from './workers/worker-settings.ts'
@@ -14,11 +14,16 @@ const log = createLogger('manager', 'info')
 const isWorker = process.env.MANAGER_IS_WORKER === 'true'
 const title = isWorker ? 'holdfast manager worker' : 'holdfast manager'
 
-await runService(title, log, () => {
+await runService(title, log, async () => {
+  requireDescriptors()
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
   const { workerCount, host, port, workerPort } = settings
-  if (workerCount === 1 || isWorker) return startManager(settings, log, isWorker)
+  if (workerCount === 1 || isWorker) {
+    // Loaded here: its many files at once are more than a low limit of descriptors allows, which was to be said first.
+    const { startManager } = await import('./app.ts')
+    return startManager(settings, log, isWorker)
+  }
   requireLoopback(host, settings.allowAnonymous)
   workerHostOf(settings)
   const script = fileURLToPath(import.meta.url)

@@ -1,7 +1,10 @@
 import { StoreError } from './errors/store-error.ts'
 import { MAX_FILE_NAME_BYTES } from './limits.ts'
 
-/** A file's name: well-formed Unicode in NFC, 1 to 255 bytes of UTF-8, without control or bidi characters. `/` is allowed. */
+/**
+ * A file's name: well-formed Unicode in NFC, 1 to 255 bytes of UTF-8, without control or bidi characters. `/` is allowed; the
+ * names `.` and `..` are not, for every URL parser resolves them, escaped or not.
+ */
 export type FileName = string & { readonly brand: 'FileName' }
 
 // Control characters, line and paragraph separators, the byte order mark, and what turns the reading direction
@@ -22,6 +25,7 @@ export function parseFileName(value: unknown): FileName {
   if (!isShortEnough(name)) throw tooLong()
   if (forbidden.test(name))
     throw new StoreError('INVALID_REQUEST', 'filename must not hold control or bidirectional characters')
+  if (isDotSegment(name)) throw new StoreError('INVALID_REQUEST', 'filename must not be . or .., which fit into no URL')
   return name as FileName
 }
 
@@ -43,12 +47,10 @@ export function decodeFileNamePath(rawPath: string): FileName {
 }
 
 /**
- * The inverse of `decodeFileNamePath`, for clients: `/` is kept, unless a segment is `.` or `..`, which every URL parser
- * resolves, escaped or not; then `/` is escaped, which makes the whole name one segment.
- * @throws StoreError INVALID_REQUEST for the names `.` and `..` themselves: no URL can carry them.
+ * The inverse of `decodeFileNamePath`, and the only way in which a name is written into a URL: `/` is kept, unless a
+ * segment is `.` or `..`; then `/` is escaped, which makes the whole name one segment that no URL parser resolves.
  */
 export function encodeFileNamePath(name: FileName): string {
-  if (isDotSegment(name)) throw new StoreError('INVALID_REQUEST', 'the names . and .. do not fit into a URL')
   const segments = name.split('/')
   return segments.map(encodeURIComponent).join(segments.some(isDotSegment) ? '%2F' : '/')
 }

@@ -1,5 +1,6 @@
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { errorCodeOf, systemReason } from '../node/system-error.ts'
 
 export const exitCodes = {
   error: 1,
@@ -8,6 +9,8 @@ export const exitCodes = {
   exists: 4,
   tryLater: 5,
   interrupted: 130,
+  /** As shells show a death by SIGPIPE. */
+  closedPipe: 141,
 } as const
 
 export const exitCodeHelp = `
@@ -18,7 +21,8 @@ Exit codes:
   3    the file does not exist
   4    the name is taken, in the store or on this disk
   5    not possible at the moment; the same command may succeed later
-  130  interrupted`
+  130  interrupted
+  141  the reader of the file's bytes went away`
 
 const byName: Partial<Record<ErrorName, number>> = {
   FILE_NOT_FOUND: exitCodes.notFound,
@@ -28,8 +32,14 @@ const byName: Partial<Record<ErrorName, number>> = {
 }
 
 export function exitCodeOf(thrown: unknown): number {
+  if (isClosedPipe(thrown)) return exitCodes.closedPipe
   if (!(thrown instanceof StoreError)) return exitCodes.error
   return byName[thrown.name] ?? (errorRow(thrown.name).isRetryable ? exitCodes.tryLater : exitCodes.error)
+}
+
+/** Whoever read the output has seen enough, as in `| head`: that needs no sentence. */
+export function isClosedPipe(thrown: unknown): boolean {
+  return errorCodeOf(thrown) === 'EPIPE'
 }
 
 /** One sentence for people. @param subject what the command was about: a name, a path. */
@@ -40,7 +50,7 @@ export function sentenceOf(thrown: unknown, subject: string | null): string {
     const detail = thrown.detail === undefined ? '' : `: ${thrown.detail}`
     return `${about}${thrown.message} (code ${errorRow(thrown.name).code})${detail}`
   }
-  return about + (thrown instanceof Error ? thrown.message : String(thrown))
+  return about + systemReason(thrown)
 }
 
 /** The same for programs, in the shape of the manager's own error bodies. */

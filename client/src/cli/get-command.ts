@@ -1,9 +1,11 @@
-import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { saveFile, targetExists } from '../node/save-file.ts'
+import { findSaveTarget, type SaveTarget } from '../node/save-target.ts'
+import { writeSpecial } from '../node/special-file.ts'
+import { errorCodeOf, PathError } from '../node/system-error.ts'
 import { verifiedBytes } from '../node/verified-download.ts'
 import { type Console, printResult } from './console.ts'
 import { formatBytes } from './format.ts'
@@ -11,40 +13,56 @@ import { type Progress, showProgress } from './progress.ts'
 
 /** @param path `-` for standard output; a directory takes the file under the last part of its name. */
 export async function get(console: Console, name: string, path: string | undefined, isForced: boolean): Promise<void> {
-  const target = path === '-' ? null : await chooseTarget(name, path, isForced)
+  const { shown, target } = await chooseTarget(name, path, isForced)
   const download = await console.client.get(name, { signal: console.signal })
   using progress = showProgress(name, download.sizeBytes, console.stderr)
   const bytes = measured(verifiedBytes(download), progress)
-  if (target === null) {
+  if (target.kind === 'stdout') {
     await pipeline(Readable.from(bytes, { objectMode: false }), console.stdout, { end: false, signal: console.signal })
     return
   }
-  await saveFile(target, bytes, isForced)
+  await write(console, target, bytes, isForced).catch((error: unknown) => {
+    throw error instanceof StoreError || errorCodeOf(error) === 'EPIPE' ? error : new PathError(shown, error)
+  })
   const { sizeBytes, sha256, contentType } = download
-  const result = { filename: name, path: target, sizeBytes, sha256, contentType }
-  printResult(console, result, `saved ${name} as ${target} (${formatBytes(sizeBytes)})`)
+  const result = { filename: name, path: shown, sizeBytes, sha256, contentType }
+  printResult(console, result, `saved ${name} as ${shown} (${formatBytes(sizeBytes)})`)
 }
 
-async function chooseTarget(name: string, path: string | undefined, isForced: boolean): Promise<string> {
+type NamedTarget = Extract<SaveTarget, { readonly path: string }>
+
+/** A regular file is replaced as a whole; everything else is written into. */
+async function write(
+  { signal }: Console,
+  target: NamedTarget,
+  bytes: AsyncIterable<Uint8Array>,
+  isForced: boolean,
+): Promise<void> {
+  if (target.kind === 'file') await saveFile(target.path, bytes, isForced)
+  else await pipeline(Readable.from(bytes, { objectMode: false }), await writeSpecial(target.path, signal), { signal })
+}
+
+interface Choice {
+  /** As the user named it. */
+  readonly shown: string
+  readonly target: NamedTarget | { readonly kind: 'stdout' }
+}
+
+async function chooseTarget(name: string, path: string | undefined, isForced: boolean): Promise<Choice> {
+  if (path === '-') return { shown: path, target: { kind: 'stdout' } }
+  const given = path === undefined ? null : await findSaveTarget(path)
+  if (path !== undefined && given !== null && given.kind !== 'directory') return checked(path, given, isForced)
   const own = basename(name)
-  const isDirectory = path !== undefined && (await kindOf(path)) === 'directory'
-  if ((path === undefined || isDirectory) && ['', '.', '..'].includes(own)) {
-    throw new StoreError('INVALID_REQUEST', `give a path to save ${name} under`)
-  }
-  const target = path === undefined ? own : isDirectory ? join(path, own) : path
-  const kind = await kindOf(target)
-  if (kind === 'directory') throw new Error(`${target} is a directory`)
-  if (kind === 'file' && !isForced) throw targetExists(target)
-  return target
+  if (['', '.', '..'].includes(own)) throw new StoreError('INVALID_REQUEST', `give a path to save ${name} under`)
+  const shown = path === undefined ? own : join(path, own)
+  return checked(shown, await findSaveTarget(shown), isForced)
 }
 
-async function kindOf(path: string): Promise<'directory' | 'file' | 'nothing'> {
-  try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file'
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'nothing'
-    throw error
-  }
+function checked(shown: string, target: SaveTarget, isForced: boolean): Choice {
+  if (target.kind === 'directory') throw new Error(`${shown} is a directory`)
+  const isOverwritten = (target.kind === 'file' && target.exists) || (target.kind === 'special' && target.isDisk)
+  if (isOverwritten && !isForced) throw targetExists(shown)
+  return { shown, target }
 }
 
 async function* measured(bytes: AsyncIterable<Uint8Array>, progress: Progress): AsyncGenerator<Uint8Array> {

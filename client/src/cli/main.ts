@@ -2,8 +2,7 @@
 import { runProgram } from './program.ts'
 
 const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(signal))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort(signal))
 
-process.exitCode = await runProgram(process.argv.slice(2), interrupted.signal)
-// What is left open after an interruption, standard input above all, would keep the process.
-if (interrupted.signal.aborted) process.exit()
+// Whatever a command leaves open, a connection or standard input, must not keep the process.
+process.exit(await runProgram(process.argv.slice(2), interrupted.signal))

@@ -1,9 +1,13 @@
-import { httpUrl } from '@holdfast/shared/settings/parsers'
+import { readFileSync } from 'node:fs'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { integer } from '@holdfast/shared/settings/parsers'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { StoreClient } from '../store-client.ts'
+import { openStandardStreams } from '../node/standard-streams.ts'
+import { StoreClient, type StoreClientOptions } from '../store-client.ts'
 import type { Console } from './console.ts'
 import { errorJson, exitCodeHelp, exitCodeOf, exitCodes, sentenceOf } from './exit-code.ts'
 import { get } from './get-command.ts'
+import { Output } from './output.ts'
 import { put } from './put-command.ts'
 import { rm } from './rm-command.ts'
 import { status } from './status-command.ts'
@@ -13,20 +17,32 @@ interface GlobalOptions {
   readonly json?: boolean
 }
 
+interface PutOptions {
+  readonly patience: number
+}
+
 /** @returns the exit code. @param signal ends whatever is under way. */
 export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
   const program = new Command()
+  const { stderr } = process
+  const { stdin, stdout } = openStandardStreams()
+  const output = new Output(stdout, stderr)
   let exitCode = 0
   /** Runs one command; its failure becomes a sentence and an exit code. */
-  const run = async (subject: string | null, work: (console: Console) => Promise<number>): Promise<void> => {
+  const run = async (
+    subject: string | null,
+    work: (console: Console) => Promise<number>,
+    clientOptions: Partial<StoreClientOptions> = {},
+  ): Promise<void> => {
     const { manager, json } = program.opts<GlobalOptions>()
-    const { stdin, stdout, stderr } = process
-    const client = new StoreClient({ baseUrl: manager })
     try {
+      const client = new StoreClient({ ...clientOptions, baseUrl: manager })
       exitCode = await work({ client, stdin, stdout, stderr, isJson: json === true, signal })
-    } catch (error) {
-      stderr.write(json === true ? `${errorJson(error, subject)}\n` : `holdfast: ${sentenceOf(error, subject)}\n`)
-      exitCode = signal.aborted ? exitCodes.interrupted : exitCodeOf(error)
+    } catch (thrown) {
+      const error = signal.aborted ? new StoreError('CANCELLED', undefined, { cause: thrown }) : thrown
+      if (!output.isFailure(error))
+        stderr.write(json === true ? `${errorJson(error, subject)}\n` : `holdfast: ${sentenceOf(error, subject)}\n`)
+      exitCode = exitCodeOf(error)
     }
   }
 
@@ -34,11 +50,9 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .name('holdfast')
     .description('Store files in Holdfast, get them back, and see how the store is.')
     .addOption(
-      new Option('-m, --manager <url>', "a manager's address")
-        .env('HOLDFAST_URL')
-        .default('http://127.0.0.1:8000')
-        .argParser(parseManager),
+      new Option('-m, --manager <url>', "a manager's address").env('HOLDFAST_URL').default('http://127.0.0.1:8000'),
     )
+    .version(readVersion(), '-V, --version')
     .option('--json', 'print results and errors as JSON, one object a line')
     .addHelpText('after', exitCodeHelp)
     .exitOverride()
@@ -46,12 +60,25 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .command('put')
     .description('store a file')
     .argument('<path>', 'the file, or - for standard input')
-    .argument('[name]', 'its name in the store; the last part of the path unless given')
-    .action((path: string, name: string | undefined) =>
-      run(path, async (console) => {
-        await put(console, path, name)
-        return 0
-      }),
+    .argument(
+      '[name]',
+      'its name in the store; the last part of the path unless given, or after a name that ends with /',
+    )
+    .addOption(
+      new Option('--patience <seconds>', 'how long the input may pause, and take to its first byte')
+        .env('HOLDFAST_PATIENCE')
+        .default(3_600)
+        .argParser(parseSeconds),
+    )
+    .action((path: string, name: string | undefined, { patience }: PutOptions) =>
+      run(
+        path,
+        async (console) => {
+          await put(console, path, name)
+          return 0
+        },
+        { sourcePatienceMs: patience * 1000 },
+      ),
     )
   program
     .command('get')
@@ -84,14 +111,19 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     await program.parseAsync(args, { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    return error.exitCode === 0 ? 0 : exitCodes.usage
+    exitCode = error.exitCode === 0 ? 0 : exitCodes.usage
   }
-  return exitCode
+  return output.end(exitCode)
 }
 
-function parseManager(value: string): string {
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return version
+}
+
+function parseSeconds(value: string): number {
   try {
-    return httpUrl(value)
+    return integer({ min: 1, max: 2_000_000 })(value)
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
   }

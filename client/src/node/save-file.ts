@@ -1,37 +1,79 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { errorCodeOf } from './system-error.ts'
 
 /**
- * Writes a whole file or nothing: into a temporary one beside the target, which then takes its name.
+ * Writes a whole file or nothing: into a temporary one beside the target, which then takes its name. One that it replaces
+ * leaves it its mode and owner.
  * @throws FILE_EXISTS where the target is there and `isForced` is false, even if it appeared meanwhile.
  */
 export async function saveFile(target: string, bytes: AsyncIterable<Uint8Array>, isForced: boolean): Promise<void> {
   const temporary = join(dirname(target), `.holdfast-${randomBytes(6).toString('hex')}.part`)
+  const replaced = isForced ? await statOrNull(target) : null
   try {
-    const file = await open(temporary, 'wx')
+    const file = await open(temporary, 'wx', replaced === null ? 0o666 : 0o600)
     try {
+      if (replaced !== null) await takeAfter(file, replaced)
       for await (const chunk of bytes) await file.writeFile(chunk)
       await file.sync()
     } finally {
       await file.close()
     }
     if (isForced) await rename(temporary, target)
-    else await linkNew(temporary, target)
+    else await renameNew(temporary, target)
   } finally {
     await rm(temporary, { force: true })
   }
 }
 
 /** Unlike a rename, a link never replaces what has the name. */
-async function linkNew(temporary: string, target: string): Promise<void> {
+async function renameNew(temporary: string, target: string): Promise<void> {
   try {
     await link(temporary, target)
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw targetExists(target, cause)
-    throw cause
+  } catch (error) {
+    if (isUnsupported(error)) return renameUnlinked(temporary, target)
+    throw errorCodeOf(error) === 'EEXIST' ? targetExists(target, error) : error
+  }
+}
+
+/** Where there are no hard links (exFAT, FAT, some SMB and FUSE), an empty file takes the name, and is then replaced. */
+async function renameUnlinked(temporary: string, target: string): Promise<void> {
+  const placeholder = await open(target, 'wx').catch((error: unknown) => {
+    throw errorCodeOf(error) === 'EEXIST' ? targetExists(target, error) : error
+  })
+  await placeholder.close()
+  try {
+    await rename(temporary, target)
+  } catch (error) {
+    await rm(target, { force: true })
+    throw error
+  }
+}
+
+async function takeAfter(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
+  // Another's file can be given to its owner by root only, and some file systems have no modes.
+  await file.chown(uid, gid).catch(unlessUnsupported)
+  await file.chmod(mode & 0o7777).catch(unlessUnsupported)
+}
+
+function unlessUnsupported(error: unknown): void {
+  if (!isUnsupported(error)) throw error
+}
+
+/** How file systems say that they have no hard links, no owners or no modes. */
+function isUnsupported(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errorCodeOf(error) ?? '')
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return null
+    throw error
   }
 }
 

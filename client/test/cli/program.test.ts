@@ -1,43 +1,21 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { activeNodes, readAll, StandInManager, sendBytes, sha256Of } from '../stand-in-manager.ts'
+import { activeNodes, type StandInManager, sendBytes, sha256Of } from '../stand-in-manager.ts'
+import { Workplace } from './run-holdfast.ts'
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-
+let workplace: Workplace
 let manager: StandInManager
 let directory: string
 
 beforeEach(async () => {
-  manager = await StandInManager.start()
-  directory = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
+  workplace = await Workplace.make()
+  ;({ manager, directory } = workplace)
 })
-afterEach(async () => {
-  await manager[Symbol.asyncDispose]()
-  await rm(directory, { recursive: true })
-})
+afterEach(() => workplace[Symbol.asyncDispose]())
 
-/** Runs the command as a user would, in a directory of its own. */
-async function holdfast(args: string[], input: Uint8Array = Buffer.alloc(0)) {
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd: directory,
-    env: { ...process.env, HOLDFAST_URL: manager.url },
-    timeout: 15_000,
-  })
-  // A command that needs no input may end before it is written.
-  child.stdin.on('error', (error: NodeJS.ErrnoException) => expect(error.code).toBe('EPIPE'))
-  child.stdin.end(input)
-  const [stdout, stderr, code] = await Promise.all([
-    readAll(child.stdout),
-    readAll(child.stderr),
-    new Promise<number | null>((resolve) => child.on('close', resolve)),
-  ])
-  return { stdout, text: stdout.toString(), errors: stderr.toString(), code }
-}
+const holdfast = (args: string[], input?: Uint8Array) => workplace.run(args, input)
 
 test('stores a file and saves it again, byte for byte', async () => {
   const bytes = randomBytes(2_000_000)
@@ -123,6 +101,32 @@ test('lists the file-servers as a table or as JSON', async () => {
   expect(table[1]).toMatch(/^0123456789abcdef +2 +active +7 +4\.0 KiB +3\.0 GiB /)
   const { id, files } = activeNodes[0] ?? {}
   expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject([{ id, files }])
+})
+
+test('finds a manager behind a path of a proxy', async () => {
+  manager.prefix = '/store'
+  manager.files.set('a/b', Buffer.from('x'))
+  for (const slash of ['', '/']) {
+    const url = `${manager.url}/store${slash}`
+    expect(await holdfast(['--manager', url, 'get', 'a/b', '-'])).toMatchObject({ code: 0, text: 'x' })
+  }
+})
+
+test.each([
+  ['https://user:pa55@host/store', 'no user name and no password'],
+  ['https://host/?x=1', 'no query'],
+  ['https://host#x', 'no fragment'],
+  ['host:8000', 'a URL such as'],
+])('refuses the address %s and repeats no password', async (url, words) => {
+  const { code, errors } = await workplace.run(['status'], undefined, { env: { HOLDFAST_URL: url } })
+  expect(code).toBe(2)
+  expect(errors).toContain(words)
+  expect(errors).not.toContain('pa55')
+})
+
+test('tells its version', async () => {
+  const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
+  expect(await holdfast(['--version'])).toMatchObject({ code: 0, text: `${version}\n` })
 })
 
 test('refuses what it does not understand', async () => {

@@ -1,8 +1,16 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { saveFile } from '../../src/node/save-file.ts'
+
+const { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } = fs
+
+// File systems without hard links are not to be had everywhere.
+vi.mock(import('node:fs/promises'), async (importOriginal) => {
+  const real = await importOriginal()
+  return { ...real, link: vi.fn(real.link) }
+})
 
 let directory: string
 let target: string
@@ -48,4 +56,41 @@ test('leaves the old file and no part of the new one where the bytes break off',
   await expect(saveFile(target, broken(), true)).rejects.toThrow('broke off')
   expect(await readFile(target, 'utf8')).toBe('old')
   expect(await readdir(directory)).toEqual(['saved'])
+})
+
+test('leaves a file that it replaces its mode and its owner', async () => {
+  await writeFile(target, 'old')
+  await chmod(target, 0o604)
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) await chown(target, 1234, 2345)
+  else console.log('not root: whether the owner stays is not tried')
+  const before = await stat(target)
+  await saveFile(target, chunks('new'), true)
+  const { mode, uid, gid } = await stat(target)
+  expect({ mode, uid, gid }).toEqual({ mode: before.mode, uid: before.uid, gid: before.gid })
+})
+
+describe.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('where a hard link is refused with %s', (code) => {
+  beforeEach(() => {
+    vi.mocked(fs.link).mockRejectedValue(Object.assign(new Error(code), { code }))
+  })
+  afterEach(() => {
+    vi.mocked(fs.link).mockRestore()
+  })
+
+  test('saves the bytes and leaves nothing else', async () => {
+    await saveFile(target, chunks('one ', 'two'), false)
+    expect(await readFile(target, 'utf8')).toBe('one two')
+    expect(await readdir(directory)).toEqual(['saved'])
+  })
+
+  test('keeps a file that appeared while the bytes came', async () => {
+    async function* raced(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('late')
+      await writeFile(target, 'first')
+    }
+    await expect(saveFile(target, raced(), false)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+    expect(await readFile(target, 'utf8')).toBe('first')
+    expect(await readdir(directory)).toEqual(['saved'])
+  })
 })

@@ -58,12 +58,19 @@ function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
     length += room.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
   // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
   if (length !== decodedLength(text.length, paddingCount) || text.includes('-') || text.includes('_'))
-    throw invalid('it holds a character outside the alphabet, or padding before the end')
+    throw invalid(strangerIn(text))
   if (paddingCount > 0) {
     const last = ALPHABET.indexOf(String.fromCharCode(text[text.length - 1 - paddingCount] ?? PADDING))
     if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
   }
   return room.subarray(0, length)
+}
+
+/** What is commonly wrong is named. */
+function strangerIn(text: Buffer): string {
+  if (text.includes('\n')) return 'it holds a line break; base64 -w0 writes none'
+  if (text.includes('-') || text.includes('_')) return 'it holds - or _, which are of the alphabet for URLs'
+  return 'it holds a character outside the alphabet, or padding before the end'
 }
 
 function cut(): StoreError {

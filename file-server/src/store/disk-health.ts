@@ -4,7 +4,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
 const TOO_MANY_OPEN = ['EMFILE', 'ENFILE']
 
-export function errnoOf(error: unknown): string | undefined {
+function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }

@@ -2,10 +2,10 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { StartError } from '@holdfast/shared/node/run-service'
+import { explainDirectory } from '@holdfast/shared/node/system-error'
 import { CopyTree } from './copy-tree.ts'
 import { type DiskCalls, realDisk } from './disk-calls.ts'
-import { DiskHealth, errnoOf } from './disk-health.ts'
+import { DiskHealth } from './disk-health.ts'
 import { DurableWrite } from './durable-write.ts'
 import { Identity, prepareDirectory } from './identity.ts'
 import { LocalStore } from './local-store.ts'
@@ -36,8 +36,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return await openLocked(options, lock)
   } catch (error) {
     await lock?.release()
-    if (errnoOf(error) === undefined) throw error
-    throw new StartError(`${options.dataDirectory} cannot be used: ${String(error)}`, { cause: error })
+    throw explainDirectory(options.dataDirectory, error)
   }
 }
 

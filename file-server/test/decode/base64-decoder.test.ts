@@ -88,7 +88,9 @@ describe('Base64Decoder', () => {
     ['QR==', 'the bits after its last byte are not zero'],
     ['QUF=', 'the bits after its last byte are not zero'],
     ['Q===', 'outside the alphabet, or padding before the end'],
-    ['QUJ-', 'outside the alphabet, or padding before the end'],
+    ['QU*J', 'outside the alphabet, or padding before the end'],
+    ['QUJ-', 'the alphabet for URLs'],
+    ['AAA\n', 'line break; base64 -w0'],
   ])('refuses %s with its reason', (text, reason) => {
     const isRight = (error: unknown) =>
       error instanceof Error && 'detail' in error && String(error.detail).includes(reason)

@@ -1,5 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { StartError } from '@holdfast/shared/node/run-service'
 
 const FIRST_START_COUNT = 3
 const HIGHEST_NUMBER = 9_999
@@ -39,5 +40,5 @@ export async function takeNextNumber(directory: string): Promise<number> {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
   }
-  throw new Error(`${directory} has no free number`)
+  throw new StartError(`${directory} has no free number.`)
 }

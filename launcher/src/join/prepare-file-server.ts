@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { explainInside, isErrno } from '@holdfast/shared/node/system-error'
 import type { RunFile } from '@holdfast/shared/run-file'
 import { layoutOf } from '../data/data-layout.ts'
 import { fileServerDirectory, takeNextNumber } from '../data/file-server-directories.ts'
@@ -25,7 +26,9 @@ export async function prepareFileServer(
       console.log(joinUsage)
       return { kind: 'end', exitCode: 0 }
     }
-    const env = await joinEnvironment(options)
+    const env = await joinEnvironment(options).catch((error: unknown) => {
+      throw explainJoin(options, error)
+    })
     console.error(
       `holdfast: file-server ${env.NAME || 'without a name'} joins ${env.MANAGERS}, its files are in ${env.DATA_DIR || env.DATA_ROOT}`,
     )
@@ -54,6 +57,15 @@ export async function joinEnvironment(options: JoinOptions): Promise<Record<stri
   const number = await takeNextNumber(run.fileServersDirectory)
   const directory = fileServerDirectory(run.fileServersDirectory, number)
   return { ...shared, DATA_DIR: directory, DATA_ROOT: '', NAME: options.name ?? String(number) }
+}
+
+/** Of a data directory that somebody else runs, the right advice is not to take it over. */
+function explainJoin({ joinDirectory }: JoinOptions, error: unknown): unknown {
+  if (!isErrno(error, 'EACCES')) return explainInside(joinDirectory, error)
+  return new StartError(
+    `${joinDirectory} belongs to another user: join it as that user, or give --managers, --data and CLUSTER_SECRET.`,
+    { cause: error },
+  )
 }
 
 async function findRunning({ joinDirectory }: JoinOptions): Promise<RunFile | null> {

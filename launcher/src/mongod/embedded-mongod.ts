@@ -1,5 +1,6 @@
-import { mkdir, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
 import type { RunningProcess } from '../processes/running-process.ts'
 import { choosePort } from './free-port.ts'
@@ -38,7 +39,7 @@ const PORT_TRIES = 5
 
 export async function startEmbeddedMongod(options: EmbeddedMongodOptions): Promise<EmbeddedMongod> {
   const { environment, report, onLogLine, signal } = options
-  await mkdir(join(options.directory, 'db'), { recursive: true, mode: 0o700 })
+  await makeDirectory(join(options.directory, 'db'))
   const directory = await realpath(options.directory)
   const dbPath = join(directory, 'db')
   const record = await readMongodRecord(directory)

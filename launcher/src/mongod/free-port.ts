@@ -19,8 +19,7 @@ export async function tryPort(host: string, port: number): Promise<number | null
     const address = server.address()
     return typeof address === 'object' && address !== null ? address.port : null
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES'))
-      return null
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return null
     throw error
   } finally {
     await new Promise<void>((resolve) => server.close(() => resolve()))

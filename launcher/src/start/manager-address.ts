@@ -20,7 +20,7 @@ export async function claimPort(host: string, port: number, patienceMs: number, 
   for (;;) {
     const free = await tryPort(host, port).catch((error: unknown) => {
       throw new StartError(
-        `HOST=${host}: cannot listen there (${error instanceof Error ? error.message : String(error)}).`,
+        `HOST=${host}, PORT=${port}: cannot listen there (${error instanceof Error ? error.message : String(error)}).`,
       )
     })
     if (free !== null) return free

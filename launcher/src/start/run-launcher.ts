@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs'
+import { requireDescriptors } from '@holdfast/shared/node/descriptor-limit'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { explainInside } from '@holdfast/shared/node/system-error'
 import { SettingsError } from '@holdfast/shared/settings/settings'
 import { readStartOptions, type StartOptions, usage } from '../arguments.ts'
 import { layoutOf } from '../data/data-layout.ts'
@@ -16,14 +18,17 @@ export async function runLauncher(
   programs: Programs,
 ): Promise<number> {
   process.title = 'holdfast'
-  ignoreClosedConsole()
+  ignoreBrokenConsole()
   try {
     const options = readStartOptions(args, environment, environment.INIT_CWD ?? process.cwd())
     if (options === null) {
       console.log(usage)
       return 0
     }
-    return await runUntilSignal(options, environment, programs)
+    requireDescriptors()
+    return await runUntilSignal(options, environment, programs).catch((error: unknown) => {
+      throw explainInside(options.dataDirectory, error)
+    })
   } catch (error) {
     console.error(isSaidInOneSentence(error) ? `holdfast: ${error.message}` : error)
     return 1
@@ -74,13 +79,9 @@ async function stopAll(started: readonly Started[], progress: Progress): Promise
   if (areProcesses) progress.line(`Stopped (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
 }
 
-/** The terminal, or the other end of a pipe, may be gone; that is no reason to take the files away from everybody. */
-function ignoreClosedConsole(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
-    })
-  }
+/** A terminal that is gone, or a full disk under the output, is no reason to take the files away from everybody. */
+function ignoreBrokenConsole(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }
 
 function isSaidInOneSentence(error: unknown): error is Error {

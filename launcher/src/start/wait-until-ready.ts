@@ -1,3 +1,5 @@
+import { get } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StartError } from '@holdfast/shared/node/run-service'
 
@@ -21,7 +23,7 @@ export function waitUntilReady(options: ReadyOptions): Promise<void> {
 }
 
 async function waitUntilOk(path: string, { managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
-  const isOk = await poll(deadlineMs, signal, async () => (await request(managerUrl + path, signal))?.ok === true)
+  const isOk = await poll(deadlineMs, signal, async () => (await ask(managerUrl + path, signal)) !== null)
   if (!isOk) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
 }
 
@@ -32,8 +34,7 @@ export async function waitForFileServers(
 ): Promise<number> {
   let connected = 0
   await poll(deadlineMs, signal, async () => {
-    const answer = await request(`${managerUrl}/active-nodes`, signal)
-    const nodes: unknown = answer?.ok ? await answer.json().catch(() => null) : null
+    const nodes = parse(await ask(`${managerUrl}/active-nodes`, signal))
     connected = Array.isArray(nodes) ? nodes.length : 0
     return connected >= count
   })
@@ -50,7 +51,22 @@ async function poll(deadlineMs: number, signal: AbortSignal, isDone: () => Promi
   return false
 }
 
-/** @returns null where nobody answers. */
-async function request(url: string, signal: AbortSignal): Promise<Response | null> {
-  return fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) }).catch(() => null)
+/** Not by fetch, which refuses some ports and knows of proxies. @returns the body of a 200, else null. */
+async function ask(url: string, signal: AbortSignal): Promise<string | null> {
+  return new Promise((resolve) => {
+    const giveUp = (): void => resolve(null)
+    const request = get(url, { agent: false, signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]) })
+    request.once('error', giveUp)
+    request.once('response', (response) => {
+      text(response).then((body) => resolve(response.statusCode === 200 ? body : null), giveUp)
+    })
+  })
+}
+
+function parse(json: string | null): unknown {
+  try {
+    return JSON.parse(json ?? 'null')
+  } catch {
+    return null
+  }
 }

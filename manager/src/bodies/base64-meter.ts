@@ -26,7 +26,7 @@ export class Base64Meter {
 
   /** @throws TOO_LARGE, or INVALID_REQUEST where the text's length is not that of any base64. */
   end(): void {
-    if (this.#length % 4 !== 0 || this.#paddingCount > 2) throw new StoreError('INVALID_REQUEST', 'file is not base64')
+    if (this.#length % 4 !== 0 || this.#paddingCount > 2) throw notBase64()
     if (decodedLength(this.#length, this.#paddingCount) > this.#maxFileBytes) throw new StoreError('TOO_LARGE')
   }
 }
@@ -34,6 +34,10 @@ export class Base64Meter {
 /** Characters of the base64 of so many bytes. */
 export function base64Length(sizeBytes: number): number {
   return Math.ceil(sizeBytes / 3) * 4
+}
+
+export function notBase64(): StoreError {
+  return new StoreError('INVALID_REQUEST', 'file is not base64, in one line: base64 -w0 writes it so')
 }
 
 /** `A-Z a-z 0-9 + / =` (RFC 4648, section 4). */

@@ -1,46 +1,31 @@
-/** How slowly a body may come. Only time spent waiting for the client counts. */
-export interface PaceLimits {
-  /** The longest wait for a byte. */
-  readonly idleMs: number
-  /** In every window of so much waiting at least `minWindowBytes` must come. */
-  readonly windowMs: number
-  readonly minWindowBytes: number
-}
+/** A client that keeps to it is served, however long it takes. */
+export const SLOWEST_BYTES_PER_SECOND = 512
 
-/** About 0.5 KiB/s: a frame's worth comes well before the file-server gives the upload up. */
-export const DEFAULT_PACE: PaceLimits = { idleMs: 30_000, windowMs: 30_000, minWindowBytes: 16 * 1024 }
+/** The longest patience that can be set: a frame's worth comes well before the file-server gives the upload up. */
+export const MAX_PATIENCE_MS = 3_600_000
 
-/** Tells a slow client from one that only pretends to send. */
+/** Tells a slow client from one that only pretends to send. Only time spent waiting for the client counts. */
 export class BodyPace {
-  readonly #limits: PaceLimits
-  #idleMs = 0
-  #windowMs = 0
-  #windowBytes = 0
+  readonly #patienceMs: number
+  #behindMs = 0
 
-  constructor(limits: PaceLimits) {
-    this.#limits = limits
+  /** @param patienceMs how far behind the slowest pace a client may fall: the longest pause of one that was fast before. */
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs
   }
 
   /** How long to wait at most before `noteWait`. */
   get nextWaitMs(): number {
-    const { idleMs, windowMs } = this.#limits
-    return Math.max(1, Math.ceil(Math.min(idleMs - this.#idleMs, windowMs - this.#windowMs)))
+    return Math.max(1, Math.ceil(this.#patienceMs - this.#behindMs))
   }
 
   noteBytes(count: number): void {
-    this.#idleMs = 0
-    this.#windowBytes += count
+    this.#behindMs = Math.max(0, this.#behindMs - (count / SLOWEST_BYTES_PER_SECOND) * 1000)
   }
 
   /** @returns whether the client is still fast enough. */
   noteWait(elapsedMs: number): boolean {
-    this.#idleMs += elapsedMs
-    this.#windowMs += elapsedMs
-    if (this.#idleMs >= this.#limits.idleMs) return false
-    if (this.#windowMs < this.#limits.windowMs) return true
-    const isFastEnough = this.#windowBytes >= this.#limits.minWindowBytes
-    this.#windowMs = 0
-    this.#windowBytes = 0
-    return isFastEnough
+    this.#behindMs += elapsedMs
+    return this.#behindMs < this.#patienceMs
   }
 }

@@ -1,7 +1,10 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/events'
 
-/** What a body holds, in the order of its bytes: one name and one file, whose bytes come between `file` and `file-end`. */
+/**
+ * What a body holds, in the order of its bytes: a name, which a later one replaces, and one file, whose bytes come between
+ * `file` and `file-end`.
+ */
 export type BodyEvent =
   | { readonly kind: 'name'; readonly name: FileName }
   | { readonly kind: 'file'; readonly encoding: Encoding }
@@ -10,11 +13,9 @@ export type BodyEvent =
 
 /** One format of body, free of I/O: bytes in at any cut, events out. Throws StoreErrors; is not used again after one. */
 export interface BodyScanner {
-  push(chunk: Buffer): readonly BodyEvent[] | Promise<readonly BodyEvent[]>
+  push(chunk: Buffer): readonly BodyEvent[]
   /** The body is complete. @throws INVALID_REQUEST where it should not be, or where the name or the file never came. */
-  end(): readonly BodyEvent[] | Promise<readonly BodyEvent[]>
-  /** Gives up a body that will not be read to its end. */
-  close?(): void
+  end(): readonly BodyEvent[]
 }
 
 /** What a body may hold beside the file's own bytes. */

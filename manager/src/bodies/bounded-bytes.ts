@@ -50,7 +50,7 @@ export class BoundedBytes {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** @param what names the bytes in the error. @throws INVALID_REQUEST */
-function decodeUtf8(bytes: Uint8Array, what: string): string {
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
     return strictUtf8.decode(bytes)
   } catch (error) {

@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { parseFileName } from '@holdfast/shared/file-name'
 import { MAX_FILE_NAME_BYTES } from '@holdfast/shared/limits'
-import { Base64Meter, isBase64Byte } from './base64-meter.ts'
+import { Base64Meter, isBase64Byte, notBase64 } from './base64-meter.ts'
 import { type BodyEvent, type BodyScanner, MAX_BESIDE_FILE_BYTES } from './body-scanner.ts'
 import { BoundedBytes } from './bounded-bytes.ts'
 import { PercentDecoder } from './percent-decoder.ts'
@@ -126,5 +126,10 @@ function keyOrNameDecoder(): PercentDecoder {
 
 /** Base64 has no spaces, so a `+` in it is a plus sign that the client forgot to escape. */
 function fileDecoder(): PercentDecoder {
-  return new PercentDecoder({ isPlusSpace: false, mayEscape: isBase64Byte })
+  return new PercentDecoder({
+    isPlusSpace: false,
+    judge: (byte) => {
+      if (!isBase64Byte(byte)) throw notBase64()
+    },
+  })
 }

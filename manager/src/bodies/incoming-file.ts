@@ -3,7 +3,7 @@ import type { IncomingBytes } from './incoming-bytes.ts'
 
 /** A file on its way in, whatever the body's format. */
 export interface IncomingFile {
-  /** The name, where it came before the bytes. */
+  /** The name, where one came before the bytes. In multipart a field after them may name the file otherwise. */
   readonly earlyName: FileName | null
   /**
    * Reading them throws a StoreError: INVALID_REQUEST, TOO_LARGE, REQUEST_TIMEOUT, CANCELLED (the client hung up, or the

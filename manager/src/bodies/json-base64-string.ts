@@ -1,5 +1,4 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
-import { Base64Meter, isBase64Byte } from './base64-meter.ts'
+import { Base64Meter, isBase64Byte, notBase64 } from './base64-meter.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -69,8 +68,4 @@ function escapedByte(text: string): number | null {
   const code = UNICODE_ESCAPE.test(text) ? Number.parseInt(text.slice(1), 16) : null
   if (code === null || !isBase64Byte(code)) throw notBase64()
   return code
-}
-
-function notBase64(): StoreError {
-  return new StoreError('INVALID_REQUEST', 'file is not base64, in one line: base64 -w0 writes it so')
 }

@@ -1,129 +1,87 @@
-import { Busboy, type BusboyFileStream } from '@fastify/busboy'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { parseFileName } from '@holdfast/shared/file-name'
+import { type FileName, parseFileName } from '@holdfast/shared/file-name'
 import { MAX_FILE_NAME_BYTES } from '@holdfast/shared/limits'
 import { Base64Meter } from './base64-meter.ts'
 import { type BodyEvent, type BodyScanner, MAX_BESIDE_FILE_BYTES } from './body-scanner.ts'
 import { BoundedBytes } from './bounded-bytes.ts'
-
-const MAX_PARTS = 100
-const MAX_HEADER_BYTES = 8 * 1024
-const MAX_HEADERS = 20
-
-/** The parser does no I/O; where it does not answer, it hangs on the body's form. */
-const PARSER_TIMEOUT_MS = 10_000
-
-/** The parser hands out what it was given some ticks later. */
-const PARSER_LAG_BYTES = 256 * 1024
+import { brokenMultipart, MultipartParser, type PartHeaders, type PartSink } from './multipart-parser.ts'
+import { fileNameIn, type Parameters, parseParameters } from './parameters.ts'
 
 const PLAIN_ENCODINGS = new Set(['7bit', '8bit', 'binary'])
 
-interface FileSink {
-  add(bytes: Buffer): void
-  end(): void
-}
+const ignored: PartSink = { add: () => undefined, end: () => undefined }
 
 /**
  * Scans multipart/form-data (RFC 7578). The part `file` is base64 text, or the file itself where the part has a
- * filename; the field `filename` names it, else the part's own filename does.
+ * filename; the field `filename` names it, before or after it, else the part's own filename does.
  */
 export class MultipartFileScanner implements BodyScanner {
-  readonly #parser: ReturnType<typeof makeParser>
+  readonly #parser: MultipartParser
   readonly #maxFileBytes: number
   readonly #seenFields = new Set<string>()
   #events: BodyEvent[] = []
-  #failure: StoreError | null = null
-  #partFileName: string | null = null
+  /** By the part's own filename: the name, or what is wrong with it, which counts only where no field names the file. */
+  #ownName: FileName | StoreError | null = null
   #bodyBytes = 0
   #fileBytes = 0
-  #isFinished = false
-  #isNameOpen = false
-  #settle: () => void = () => {}
 
   /** @throws INVALID_REQUEST where the content type names no boundary. */
   constructor(contentType: string, maxFileBytes: number) {
+    const boundary = parseParameters(contentType)?.get('boundary') ?? ''
+    if (boundary === '') throw new StoreError('INVALID_REQUEST', 'the content type names no boundary')
     this.#maxFileBytes = maxFileBytes
-    this.#parser = makeParser(contentType)
-    this.#parser.on('error', (error) => this.#fail(broken(error)))
-    this.#parser.on('partsLimit', () => this.#fail(tooMany()))
-    this.#parser.on('filesLimit', () => this.#fail(tooMany()))
-    this.#parser.on('finish', () => {
-      this.#isFinished = true
-      this.#settle()
-    })
-    this.#parser.on('file', (field, stream, fileName, transferEncoding) => {
-      this.#takePart(stream, () => this.#startPart(field, fileName, transferEncoding))
-    })
+    this.#parser = new MultipartParser(boundary, (headers) => this.#startPart(headers))
   }
 
-  async push(chunk: Buffer): Promise<readonly BodyEvent[]> {
+  push(chunk: Buffer): readonly BodyEvent[] {
     this.#bodyBytes += chunk.length
-    await this.#whenSettled(() => this.#parser.write(chunk, () => this.#settle()))
-    if (this.#bodyBytes - this.#fileBytes > MAX_BESIDE_FILE_BYTES + PARSER_LAG_BYTES) {
+    this.#parser.push(chunk)
+    if (this.#bodyBytes - this.#fileBytes > MAX_BESIDE_FILE_BYTES) {
       throw new StoreError('INVALID_REQUEST', 'the body holds too much beside the file')
     }
-    return this.#takeEvents()
+    const events = this.#events
+    this.#events = []
+    return events
   }
 
-  async end(): Promise<readonly BodyEvent[]> {
-    await this.#whenSettled(() => {
-      if (this.#isFinished) this.#settle()
-      else this.#parser.end()
-    })
+  end(): readonly BodyEvent[] {
+    if (!this.#parser.isComplete) throw brokenMultipart()
     if (!this.#seenFields.has('file')) throw new StoreError('INVALID_REQUEST', 'file is missing')
     if (!this.#seenFields.has('filename')) {
-      if (this.#partFileName === null) throw new StoreError('INVALID_REQUEST', 'filename is missing')
-      this.#events.push({ kind: 'name', name: parsePartFileName(this.#partFileName) })
+      if (this.#ownName === null) throw new StoreError('INVALID_REQUEST', 'filename is missing')
+      if (this.#ownName instanceof StoreError) throw this.#ownName
     }
-    return this.#takeEvents()
+    return []
   }
 
-  close(): void {
-    this.#parser.destroy()
-  }
-
-  #takePart(stream: BusboyFileStream, start: () => FileSink): void {
-    let sink: FileSink = { add: () => {}, end: () => {} }
-    const guarded = (step: () => void): void => {
-      if (this.#failure !== null) return
-      try {
-        step()
-      } catch (error) {
-        this.#fail(error instanceof StoreError ? error : broken(error))
-      }
+  #startPart(headers: PartHeaders): PartSink {
+    const disposition = headers.get('content-disposition') ?? ''
+    if (!/^form-data[\t ]*(;|$)/i.test(disposition)) return ignored
+    const parameters = parseParameters(disposition)
+    if (parameters === null) {
+      throw new StoreError('INVALID_REQUEST', 'the Content-Disposition of a part cannot be read')
     }
-    guarded(() => {
-      sink = start()
-    })
-    stream.on('error', (error) => this.#fail(broken(error)))
-    stream.on('data', (bytes: Buffer) => guarded(() => sink.add(bytes)))
-    stream.on('end', () => guarded(() => sink.end()))
-  }
-
-  #startPart(field: string | undefined, fileName: string | undefined, transferEncoding: string): FileSink {
-    if (field !== 'file' && field !== 'filename') return { add: () => {}, end: () => {} }
+    const field = parameters.get('name')
+    if (field !== 'file' && field !== 'filename') return ignored
     if (this.#seenFields.has(field)) throw new StoreError('INVALID_REQUEST', `${field} is given twice`)
     this.#seenFields.add(field)
-    if (!PLAIN_ENCODINGS.has(transferEncoding)) {
+    if (!PLAIN_ENCODINGS.has(headers.get('content-transfer-encoding')?.toLowerCase() ?? '7bit')) {
       throw new StoreError('UNSUPPORTED_MEDIA', 'a part must not have a Content-Transfer-Encoding')
     }
     if (field === 'filename') return this.#takeName()
-    return fileName === undefined ? this.#takeBase64() : this.#takeBinary(fileName)
+    const isRaw = parameters.has('filename') || parameters.has('filename*')
+    return isRaw ? this.#takeBinary(parameters) : this.#takeBase64()
   }
 
-  #takeName(): FileSink {
+  #takeName(): PartSink {
     const text = new BoundedBytes(MAX_FILE_NAME_BYTES, 'filename')
-    this.#isNameOpen = true
     return {
       add: (bytes) => text.append(bytes),
-      end: () => {
-        this.#isNameOpen = false
-        this.#events.unshift({ kind: 'name', name: parseFileName(text.text()) })
-      },
+      end: () => this.#events.push({ kind: 'name', name: parseFileName(text.text()) }),
     }
   }
 
-  #takeBase64(): FileSink {
+  #takeBase64(): PartSink {
     const meter = new Base64Meter(this.#maxFileBytes)
     this.#events.push({ kind: 'file', encoding: 'base64' })
     return {
@@ -138,8 +96,8 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
-  #takeBinary(fileName: string): FileSink {
-    this.#partFileName = fileName
+  #takeBinary(parameters: Parameters): PartSink {
+    if (!this.#seenFields.has('filename')) this.#takeOwnName(parameters)
     this.#events.push({ kind: 'file', encoding: 'binary' })
     return {
       add: (bytes) => {
@@ -150,69 +108,19 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
+  /** Told before the file, so that a taken name can be refused before its bytes come. */
+  #takeOwnName(parameters: Parameters): void {
+    try {
+      this.#ownName = parseFileName(fileNameIn(parameters))
+      this.#events.push({ kind: 'name', name: this.#ownName })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.#ownName = error
+    }
+  }
+
   #addBytes(bytes: Buffer): void {
     this.#fileBytes += bytes.length
     this.#events.push({ kind: 'bytes', bytes })
   }
-
-  /** The parser ends a part's stream only after it began the next one's; a name that came first is to be told first. */
-  #takeEvents(): readonly BodyEvent[] {
-    if (this.#isNameOpen) return []
-    const events = this.#events
-    this.#events = []
-    return events
-  }
-
-  #fail(error: StoreError): void {
-    this.#failure ??= error
-    this.#settle()
-  }
-
-  /** Waits until `start` is answered, or anything failed. */
-  async #whenSettled(start: () => void): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#fail(broken(undefined)), PARSER_TIMEOUT_MS)
-      this.#settle = () => {
-        clearTimeout(timer)
-        this.#settle = () => {}
-        resolve()
-      }
-      start()
-    })
-    if (this.#failure !== null) throw this.#failure
-  }
-}
-
-function makeParser(contentType: string) {
-  try {
-    return new Busboy({
-      headers: { 'content-type': contentType },
-      // Every part as a stream: none is held in memory, and names are decoded by our own strict decoder.
-      isPartAFile: () => true,
-      preservePath: true,
-      limits: {
-        parts: MAX_PARTS,
-        files: MAX_PARTS,
-        fileSize: Infinity,
-        headerPairs: MAX_HEADERS,
-        headerSize: MAX_HEADER_BYTES,
-      },
-    })
-  } catch (error) {
-    throw new StoreError('INVALID_REQUEST', 'the content type names no boundary', { cause: error })
-  }
-}
-
-/** The parser replaces what is not UTF-8 in a header, which would let two names become one. */
-function parsePartFileName(text: string): ReturnType<typeof parseFileName> {
-  if (text.includes('\ufffd')) throw new StoreError('INVALID_REQUEST', 'filename must be UTF-8')
-  return parseFileName(text)
-}
-
-function broken(cause: unknown): StoreError {
-  return new StoreError('INVALID_REQUEST', 'the multipart body is broken or ends too early', { cause })
-}
-
-function tooMany(): StoreError {
-  return new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
 }

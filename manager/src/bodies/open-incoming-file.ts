@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { chooseScanner } from './body-format.ts'
-import type { PaceLimits } from './body-pace.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import { type Caller, readRequestBytes } from './request-bytes.ts'
 import { openScannedFile } from './scanned-file.ts'
@@ -12,7 +11,8 @@ export interface IncomingFileOptions {
   readonly maxFileBytes: number
   /** The request came with `Expect: 100-continue`, and nothing has answered that yet. */
   readonly expectsContinue?: boolean
-  readonly pace?: PaceLimits
+  /** How far the client may fall behind the slowest pace. */
+  readonly patienceMs: number
   readonly caller?: Caller
 }
 
@@ -28,7 +28,7 @@ export async function openIncomingFile(
 ): Promise<IncomingFile> {
   const scanner = chooseScanner(request.headers, options.maxFileBytes)
   const reading = {
-    pace: options.pace,
+    patienceMs: options.patienceMs,
     caller: options.caller,
     beforeFirstRead: options.expectsContinue ? () => response.writeContinue() : undefined,
   }

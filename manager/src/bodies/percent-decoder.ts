@@ -7,14 +7,14 @@ const SPACE = 0x20
 /** Decodes one field of a form (the URL standard's application/x-www-form-urlencoded) as it arrives. */
 export class PercentDecoder {
   readonly #isPlusSpace: boolean
-  readonly #mayEscape: (byte: number) => boolean
+  readonly #judge: (byte: number) => void
   /** What has come of an escape that the end of a chunk cut, without its percent sign. */
   #escape: string | null = null
 
-  /** @param mayEscape which bytes an escape may stand for. */
-  constructor(options: { isPlusSpace: boolean; mayEscape?: (byte: number) => boolean }) {
+  /** @param judge throws for a byte that no escape may stand for. */
+  constructor(options: { isPlusSpace: boolean; judge?: (byte: number) => void }) {
     this.#isPlusSpace = options.isPlusSpace
-    this.#mayEscape = options.mayEscape ?? (() => true)
+    this.#judge = options.judge ?? (() => undefined)
   }
 
   /** @returns the input itself where there is nothing to decode. @throws INVALID_REQUEST */
@@ -34,8 +34,9 @@ export class PercentDecoder {
       } else {
         this.#escape += String.fromCharCode(raw[position++] ?? 0)
         if (this.#escape.length < 2) continue
-        const byte = /^[0-9A-Fa-f]{2}$/.test(this.#escape) ? Number.parseInt(this.#escape, 16) : null
-        if (byte === null || !this.#mayEscape(byte)) throw badEscape(this.#escape)
+        if (!/^[0-9A-Fa-f]{2}$/.test(this.#escape)) throw badEscape(this.#escape)
+        const byte = Number.parseInt(this.#escape, 16)
+        this.#judge(byte)
         output[length++] = byte
         this.#escape = null
       }

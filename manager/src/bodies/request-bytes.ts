@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { BodyPace, DEFAULT_PACE, type PaceLimits } from './body-pace.ts'
+import { BodyPace } from './body-pace.ts'
 
 /** Whoever waits for the bytes. The signal is asked for only where there is something to wait for: making one costs. */
 export interface Caller {
@@ -8,7 +8,8 @@ export interface Caller {
 }
 
 export interface RequestBytesOptions {
-  readonly pace?: PaceLimits | undefined
+  /** How far the client may fall behind the slowest pace. */
+  readonly patienceMs: number
   /** Called once, before anything is read: the place to send `100 Continue`. */
   readonly beforeFirstRead?: (() => void) | undefined
   readonly caller?: Caller | undefined
@@ -21,9 +22,9 @@ export interface RequestBytesOptions {
  */
 export async function* readRequestBytes(
   request: IncomingMessage,
-  options: RequestBytesOptions = {},
+  options: RequestBytesOptions,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const pace = new BodyPace(options.pace ?? DEFAULT_PACE)
+  const pace = new BodyPace(options.patienceMs)
   options.beforeFirstRead?.()
   // What came with the headers is there at the end of this turn.
   await null
@@ -40,8 +41,12 @@ export async function* readRequestBytes(
     if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
     const startedAt = performance.now()
     await waitForChange(request, pace.nextWaitMs, signal)
-    if (!pace.noteWait(performance.now() - startedAt)) throw new StoreError('REQUEST_TIMEOUT')
+    if (!pace.noteWait(performance.now() - startedAt)) throw tooSlow(options.patienceMs)
   }
+}
+
+function tooSlow(patienceMs: number): StoreError {
+  return new StoreError('REQUEST_TIMEOUT', `the manager waits ${patienceMs / 1000} s for a sender: SENDER_PATIENCE_MS`)
 }
 
 /** A body of `length` bytes that came with its headers, as small ones mostly do; null where it is still to be read. */

@@ -77,7 +77,6 @@ class ScannedBody {
 
   async close(): Promise<void> {
     this.#isOver = true
-    this.#scanner.close?.()
     await this.#source.return(undefined)
   }
 
@@ -85,7 +84,7 @@ class ScannedBody {
     try {
       const step = await this.#source.next()
       this.#isOver = step.done === true
-      this.#events = [...(await (step.done ? this.#scanner.end() : this.#scanner.push(step.value)))]
+      this.#events = [...(step.done ? this.#scanner.end() : this.#scanner.push(step.value))]
     } catch (error) {
       await this.close()
       throw error

@@ -14,17 +14,8 @@ export async function openWholeFile(
   scanner: BodyScanner,
   options: RequestBytesOptions,
 ): Promise<IncomingFile> {
-  try {
-    const body = await readBody(request, length, options)
-    const events = scanner.push(body)
-    const scan = new WholeScan(Array.isArray(events) ? events : await events)
-    const last = scanner.end()
-    scan.take(Array.isArray(last) ? last : await last)
-    return scan.file()
-  } catch (error) {
-    scanner.close?.()
-    throw error
-  }
+  const body = await readBody(request, length, options)
+  return new WholeScan([...scanner.push(body), ...scanner.end()]).file()
 }
 
 async function readBody(request: IncomingMessage, length: number, options: RequestBytesOptions): Promise<Buffer> {
@@ -49,10 +40,6 @@ class WholeScan {
   readonly #bytes: Buffer[] = []
 
   constructor(events: readonly BodyEvent[]) {
-    this.take(events)
-  }
-
-  take(events: readonly BodyEvent[]): void {
     for (const event of events) {
       switch (event.kind) {
         case 'name':

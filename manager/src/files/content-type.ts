@@ -10,6 +10,9 @@ const SNIFF_BYTES = 4_100
 /** How many of them show that there is nothing to know: every signature begins in these. */
 const QUICK_BYTES = 512
 
+/** How many of them are to be UTF-8 before that is said of a text: much of another encoding begins with plain ASCII. */
+const CHARSET_BYTES = 64 * 1024
+
 /** A name of random digits is not worth a search in the table, which would have to keep it for that. */
 const LONGEST_ENDING = Math.max(...Object.keys(types).map(({ length }) => length))
 
@@ -18,7 +21,7 @@ export async function contentTypeOf(name: string, headOf: (length: number) => Bu
   const base = name.slice(name.lastIndexOf('/') + 1)
   const mayBeNamed = base.length - base.lastIndexOf('.') - 1 <= LONGEST_ENDING
   const byName = mayBeNamed && lookup(base)
-  if (byName !== false) return withCharset(byName)
+  if (byName !== false) return withCharset(byName, headOf)
   const quick = headOf(QUICK_BYTES)
   if (quick.length === 0) return FALLBACK_TYPE
   // The quick look says whether there is anything to know; the thorough one, ten times as long, tells containers apart.
@@ -26,14 +29,16 @@ export async function contentTypeOf(name: string, headOf: (length: number) => Bu
   if (!mayBeKnown && !isText(quick)) return FALLBACK_TYPE
   const head = headOf(SNIFF_BYTES)
   const byBytes = mayBeKnown ? await fileTypeFromBuffer(head) : undefined
-  if (byBytes !== undefined) return withCharset(byBytes.mime)
-  return isText(head) ? 'text/plain; charset=utf-8' : FALLBACK_TYPE
+  if (byBytes !== undefined) return withCharset(byBytes.mime, headOf)
+  return isText(head) ? withCharset('text/plain', headOf) : FALLBACK_TYPE
 }
 
-function withCharset(type: string): string {
-  return type.startsWith('text/') ? `${type}; charset=utf-8` : type
+/** Browsers show text without a charset by their own guess, and never look whether one that is named is true. */
+function withCharset(type: string, headOf: (length: number) => Buffer): string {
+  return type.startsWith('text/') && isText(headOf(CHARSET_BYTES)) ? `${type}; charset=utf-8` : type
 }
 
+/** Text in UTF-8. A zero is that of UTF-16. */
 function isText(head: Buffer): boolean {
   return !head.includes(0) && isUtf8(withoutCutCharacter(head))
 }

@@ -7,6 +7,7 @@ import type { FileServerRegistry } from '../chunks/registry.ts'
 import { deleteReplica } from '../chunks/writing/delete-copy.ts'
 import { copiesOf, type FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
+import type { Objection } from './record-groups.ts'
 
 /** Deletes of one file's copies under way at once. */
 const AT_ONCE = 16
@@ -16,17 +17,24 @@ export interface DeleteDeps {
   readonly records: FileRecords
 }
 
+export interface DeleteContext {
+  readonly requestId: string
+  readonly log: Logger
+  /** To the version that is there. Default: none. */
+  readonly objection?: Objection
+}
+
 /**
  * Makes the file invisible, then lets its bytes go: at once on file-servers that are connected, through upkeep on the
- * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND
+ * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND, the objection
  */
 export async function deleteFile(
   deps: DeleteDeps,
   name: FileName,
-  { requestId, log }: { readonly requestId: string; readonly log: Logger },
+  { requestId, log, objection }: DeleteContext,
 ): Promise<FileRecord> {
   await failpoint?.('manager.before-delete')
-  const record = await deps.records.markDeleted(name)
+  const record = await deps.records.markDeleted(name, objection)
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
   await failpoint?.('manager.after-delete')
   removeCopies(deps, record, requestId).catch((error: unknown) =>

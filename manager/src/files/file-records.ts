@@ -7,7 +7,7 @@ import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
 import { type FileModel, type FileRecord, LIVE_NAME } from './file.model.ts'
-import { deleteAll, forgetAll, lookUpAll } from './record-groups.ts'
+import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 /** Counting by the index takes a while on large collections; nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
@@ -23,7 +23,7 @@ export class FileRecords {
   readonly #model: FileModel
   readonly #inserts: GroupedInserts<FileRecord>
   readonly #lookUps: GroupedWork<FileName, FileRecord | null>
-  readonly #deletes: GroupedWork<FileName, FileRecord | null>
+  readonly #deletes: GroupedWork<Deletion, FileRecord | StoreError | null>
   readonly #forgets: GroupedWork<Types.ObjectId, undefined>
 
   constructor(model: FileModel) {
@@ -31,7 +31,7 @@ export class FileRecords {
     const collection = model.collection as unknown as mongo.Collection<FileRecord>
     this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name)
     this.#lookUps = new GroupedWork((names) => lookUpAll(collection, names))
-    this.#deletes = new GroupedWork((names) => deleteAll(collection, names))
+    this.#deletes = new GroupedWork((deletions) => deleteAll(collection, deletions))
     this.#forgets = new GroupedWork((ids) => forgetAll(collection, ids))
   }
 
@@ -69,10 +69,12 @@ export class FileRecords {
   /**
    * One update makes the file invisible and frees its name. It goes by the id, read before, so that it can never hit a
    * newer file of that name.
-   * @returns the record as it is, deleted, or null where there is none
+   * @returns the record as it is, deleted, or null where there is none. @throws the objection
    */
-  async markDeleted(name: FileName): Promise<FileRecord | null> {
-    return resultOf(await this.#deletes.add(name))
+  async markDeleted(name: FileName, objection: Objection = () => null): Promise<FileRecord | null> {
+    const outcome = resultOf(await this.#deletes.add({ name, objection }))
+    if (outcome instanceof StoreError) throw outcome
+    return outcome
   }
 
   /** Deleted files with copies that are still on the file-server, the longest waiting first. */

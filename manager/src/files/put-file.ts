@@ -99,7 +99,11 @@ async function putPassing(
   context: PutContext,
 ): Promise<Stored> {
   const { bytes, earlyName } = source
-  if (earlyName !== null && (await records.findLive(earlyName)) !== null) throw new StoreError('FILE_EXISTS')
+  if (earlyName !== null && (await records.findLive(earlyName)) !== null)
+    throw new StoreError(
+      'FILE_EXISTS',
+      `the name that came before the bytes, ${JSON.stringify(earlyName)}, is taken`,
+    )
   let name: FileName | undefined
   const all = () =>
     bytes.all(async () => {

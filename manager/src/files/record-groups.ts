@@ -1,8 +1,18 @@
 import { randomBytes } from 'node:crypto'
+import type { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { mongo, Types } from 'mongoose'
 import { DURABLE } from '../mongo/database.ts'
 import type { FileRecord } from './file.model.ts'
+
+/** One caller's wish to delete a file, unless it objects to the version that is there. */
+/** Judges the version that a change is about to end. @returns why it must not, or null */
+export type Objection = (record: FileRecord) => StoreError | null
+
+export interface Deletion {
+  readonly name: FileName
+  readonly objection: Objection
+}
 
 /** Distinct, and texts whatever they were: `$in` would take a pattern of the language for one. */
 function namesIn(names: readonly FileName[]): FileName[] {
@@ -22,15 +32,23 @@ export async function lookUpAll(
 /**
  * One update deletes the live files of many names. A bulk result does not say which of them it was, so each record is
  * stamped with this group and read back, with the replicas that it has from then on.
- * @returns for each name the deleted record; null where there was none, or where another caller's delete was first
+ * @returns for each the deleted record; its objection; null where there was none, or where another caller's delete was first
  */
 export async function deleteAll(
   collection: mongo.Collection<FileRecord>,
-  names: readonly FileName[],
-): Promise<(FileRecord | null)[]> {
-  const found = await collection.find({ name: { $in: namesIn(names) }, state: 'live' }).toArray()
-  const mine = found.length === 0 ? new Map<FileName, FileRecord>() : await deleteFound(collection, found)
-  return names.map((name) => {
+  deletions: readonly Deletion[],
+): Promise<(FileRecord | StoreError | null)[]> {
+  const live = await lookUpAll(
+    collection,
+    deletions.map(({ name }) => name),
+  )
+  // The update goes by the id, and what is judged never changes under one: what it ends is what was judged.
+  const objections = live.map((record, index) => record && (deletions[index]?.objection(record) ?? null))
+  const wanted = new Set(live.flatMap((record, index) => (record && objections[index] === null ? [record] : [])))
+  const mine = wanted.size === 0 ? new Map<FileName, FileRecord>() : await deleteFound(collection, [...wanted])
+  return deletions.map(({ name }, index) => {
+    const objection = objections[index] ?? null
+    if (objection !== null) return objection
     const record = mine.get(name) ?? null
     // Of several callers in the group the first has deleted it.
     mine.delete(name)

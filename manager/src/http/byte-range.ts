@@ -9,10 +9,11 @@ export interface ByteRange {
 
 /** The one range that a request asks for (RFC 9110 section 14), or null for the whole file. @throws RANGE_NOT_SATISFIABLE */
 export function byteRangeOf(header: string | undefined, sizeBytes: number): ByteRange | null {
-  if (header === undefined) return null
+  // Of an empty file no range can be satisfied, and those that ask for a file piece by piece would never get it.
+  if (header === undefined || sizeBytes === 0) return null
   const suffix = /^bytes=-(\d+)$/.exec(header)
   // The parser refuses a suffix longer than the file, which asks for all of it.
-  if (sizeBytes > 0 && suffix !== null && Number(suffix[1]) >= sizeBytes) return { start: 0, end: sizeBytes }
+  if (suffix !== null && Number(suffix[1]) >= sizeBytes) return { start: 0, end: sizeBytes }
   const ranges = parseRange(sizeBytes, header)
   if (ranges === -1) throw new StoreError('RANGE_NOT_SATISFIABLE', `the file has ${sizeBytes} bytes`)
   // A malformed header, another unit, or several ranges: the whole file is a correct answer.

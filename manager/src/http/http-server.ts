@@ -1,9 +1,11 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type Router from '@koa/router'
 import Koa from 'koa'
+import { watchDueAnswers } from './due-answers.ts'
 import { errorMiddleware } from './error-middleware.ts'
+import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
 import { type RequestState, requestContext } from './request-context.ts'
 import { useOriginForm } from './request-target.ts'
@@ -12,8 +14,6 @@ import { refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
 const HEADERS_TIMEOUT_MS = 10_000
 /** How often Node looks whose headers are late; by itself every 30 s. */
 const HEADERS_CHECK_MS = 1_000
-/** Between two requests. Longer than a proxy's own, so that it is the proxy that lets go. */
-const KEEP_ALIVE_MS = 75_000
 export const MAX_CONNECTIONS = 10_000
 const MAX_HEADER_BYTES = 16 * 1024
 
@@ -30,17 +30,22 @@ export interface HttpServerParts {
   /** The address it will listen on. */
   readonly host: string
   readonly publicUrl: string | null
+  /** How long a connection stays open between two requests. */
+  readonly keepAliveMs: number
+  /** Whether an upgrade is one that another listener of the server serves. Every other one is ignored. */
+  readonly isOwnUpgrade: (request: IncomingMessage) => boolean
   readonly log: Logger
 }
 
 /** The HTTP server and the order of its middleware: context, errors, guards against other sites, routes. */
-export function createHttpServer({ routers, host, publicUrl, log }: HttpServerParts): Server {
+export function createHttpServer(parts: HttpServerParts): Server {
+  const { routers, host, publicUrl, log } = parts
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
   koa.use(useOriginForm)
-  koa.use(refuseOtherHosts(host, publicUrl === null ? null : new URL(publicUrl).host))
-  koa.use(refuseCrossSiteWrites)
+  koa.use(refuseOtherHosts(host, publicUrl))
+  koa.use(refuseCrossSiteWrites(publicUrl))
   for (const router of routers) koa.use(router.routes())
   koa.use((ctx) => {
     const allowed = allowedMethods(routers, ctx.path)
@@ -61,13 +66,18 @@ export function createHttpServer({ routers, host, publicUrl, log }: HttpServerPa
     handle,
   )
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
-  server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.keepAliveTimeout = parts.keepAliveMs
+  server.maxHeadersCount = 0 // their bytes are bounded; Node would read the request without those above a count
+  // A client that ends its side after its request waits for the answer (Node's types do not know this property).
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.maxConnections = MAX_CONNECTIONS
   server.on('checkContinue', (request, response) => {
     waitingForContinue.add(request)
     handle(request, response)
   })
-  refuseConnections(server, log)
+  const dueOn = watchDueAnswers(server)
+  refuseConnections(server, dueOn, log)
+  ignoreUpgrades(server, parts.isOwnUpgrade, dueOn)
   return server
 }
 

@@ -47,8 +47,14 @@ const fileHeaders = {
   'Content-Type': { description: 'From the name, or else from the bytes', schema: text },
   'Content-Disposition': { description: 'attachment, but for types that are safe to show', schema: text },
   ETag: { description: 'The sha-256 of the file, 64 hex digits in quotes', schema: text },
+  'Last-Modified': { description: 'When the file was stored', schema: text },
   'X-Content-Type-Options': { description: 'nosniff', schema: text },
 }
+
+const header = (name: string) => ({ name, in: 'header', schema: text }) as const
+/** RFC 9110, section 13. */
+const preconditions = ['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If-Modified-Since'].map(header)
+const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
 
 const schemas = {
   Error: {
@@ -135,7 +141,11 @@ export const openApiDocument = {
           },
         },
         responses: {
-          201: { description: 'Stored durably', content: json(ref('StoredFile')) },
+          201: {
+            description: 'Stored durably',
+            headers: { Location: { description: 'Where the file is, whatever its name holds', schema: text } },
+            content: json(ref('StoredFile')),
+          },
           ...errors(
             'SERVERS_UNAVAILABLE',
             'FILE_EXISTS',
@@ -156,11 +166,7 @@ export const openApiDocument = {
       get: {
         operationId: 'downloadFile',
         summary: 'The bytes of a file',
-        parameters: [
-          { name: 'Range', in: 'header', schema: text },
-          { name: 'If-Range', in: 'header', schema: text },
-          { name: 'If-None-Match', in: 'header', schema: text },
-        ],
+        parameters: [header('Range'), header('If-Range'), ...preconditions],
         responses: {
           200: {
             description: 'The bytes; a response that ends early or breaks off is not the file',
@@ -172,11 +178,12 @@ export const openApiDocument = {
             headers: { ...fileHeaders, 'Content-Range': { description: 'bytes START-END/SIZE', schema: text } },
             content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
           },
-          304: { description: 'If-None-Match names the ETag' },
+          304: notModified,
           ...errors(
             'FILE_NOT_FOUND',
             'FILE_UNAVAILABLE',
             'INVALID_REQUEST',
+            'PRECONDITION_FAILED',
             'RANGE_NOT_SATISFIABLE',
             'OVERLOADED',
             ...everywhere,
@@ -186,17 +193,20 @@ export const openApiDocument = {
       head: {
         operationId: 'describeFile',
         summary: 'The headers of a download',
+        parameters: preconditions,
         responses: {
           200: { description: 'As for GET, without the bytes', headers: fileHeaders },
-          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', ...everywhere),
+          304: notModified,
+          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...everywhere),
         },
       },
       delete: {
         operationId: 'deleteFile',
         summary: 'Delete a file, also while its file-server is away',
+        parameters: preconditions,
         responses: {
           200: { description: 'Deleted; the name is free', content: json(ref('DeletedFile')) },
-          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', ...everywhere),
+          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...everywhere),
         },
       },
     },

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { DueAnswer } from './due-answers.ts'
 import type { ErrorBody } from './error-middleware.ts'
 
 /** How long a refused client may take to read its answer. After that it is let go, whether it hangs up or not. */
@@ -26,18 +27,14 @@ export function refusalOf(errorCode: string | undefined): Refusal {
 }
 
 /** Answers what is not HTTP and ends the connection. */
-export function refuseConnections(server: Server, log: Logger): void {
-  const unanswered = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
-  const watch = (request: IncomingMessage, response: ServerResponse): void => {
-    const responses = unanswered.get(request.socket) ?? new Map()
-    unanswered.set(request.socket, responses.set(response, request))
-    response.once('close', () => responses.delete(response))
-  }
-  server.on('request', watch)
-  server.on('checkContinue', watch)
+export function refuseConnections(
+  server: Server,
+  dueOn: (connection: Duplex) => readonly DueAnswer[],
+  log: Logger,
+): void {
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     log.debug({ err: error }, 'not an HTTP request')
-    if (!socket.writable || !isAnswerable([...(unanswered.get(socket) ?? [])])) return void socket.destroy()
+    if (!socket.writable || !isAnswerable(dueOn(socket))) return void socket.destroy()
     socket.end(answerOf(refusalOf(error.code)))
     const timer = setTimeout(() => socket.destroy(), LINGER_MS)
     socket.once('close', () => clearTimeout(timer))
@@ -45,8 +42,7 @@ export function refuseConnections(server: Server, log: Logger): void {
 }
 
 /** Within an answer, or before one that is due to an earlier request, a refusal would be taken for what it is not. */
-function isAnswerable(unanswered: readonly (readonly [ServerResponse, IncomingMessage])[]): boolean {
-  const [first, second] = unanswered
+function isAnswerable([first, second]: readonly DueAnswer[]): boolean {
   if (first === undefined) return true
   const [response, request] = first
   return second === undefined && !response.headersSent && !request.complete

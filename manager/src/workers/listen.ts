@@ -11,13 +11,13 @@ export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-/** @returns its URL. @throws StartError where the port is taken */
+/** @returns its URL. @throws StartError where it cannot listen there */
 export async function listen(server: Server, { host, port }: ListenOptions): Promise<URL> {
   await new Promise<void>((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException): void => {
-      reject(
-        error.code === 'EADDRINUSE' ? new StartError(`Port ${port} on ${host} is taken by another process.`) : error,
-      )
+      const isTaken = error.code === 'EADDRINUSE'
+      const problem = isTaken ? `Port ${port} on ${host} is taken by another process.` : null
+      reject(new StartError(problem ?? `HOST=${host}, PORT=${port}: cannot listen there (${error.message}).`))
     }
     server.once('error', refuse)
     server.listen(port, host, () => {

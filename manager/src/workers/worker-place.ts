@@ -83,6 +83,8 @@ export class WorkerPlace {
       this.#openCount -= 1
     })
     connection.setNoDelay(true)
+    // As the connections are that an HTTP server accepts itself.
+    connection.allowHalfOpen = true
     this.#parts.onConnection(connection)
     connection.resume()
   }

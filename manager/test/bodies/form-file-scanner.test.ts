@@ -55,6 +55,14 @@ test.each([
   expect(await failureOf(scanForm(body))).toBe('INVALID_REQUEST')
 })
 
+test.each([
+  ['wrapped lines', 'filename=a&file=AAAA%0AAAA='],
+  ['lines of another system', 'filename=a&file=AAAA%0D%0AAAAA'],
+  ['a line break as it is', 'filename=a&file=AAAA\nAAAA'],
+])('says of %s that base64 goes in one line', async (_, body) => {
+  await expect(scanForm(body)).rejects.toMatchObject({ detail: expect.stringContaining('in one line: base64 -w0') })
+})
+
 test('refuses a file over the limit as soon as its characters say so', () => {
   const scanner = new FormFileScanner(3)
   scanner.push(Buffer.from('file=AAAA'))

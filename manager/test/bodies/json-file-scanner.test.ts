@@ -50,6 +50,13 @@ test('passes a span without escapes on as a slice of the chunk it came in', () =
 })
 
 test.each([
+  ['an escaped line break', String.raw`{"filename":"a","file":"AAAA\nAAA"}`],
+  ['a line break as it is', '{"filename":"a","file":"AAAA\nAAAA"}'],
+])('says of %s in the file that base64 goes in one line', async (_, body) => {
+  await expect(scanJson(body)).rejects.toMatchObject({ detail: expect.stringContaining('in one line: base64 -w0') })
+})
+
+test.each([
   ['nothing', ''],
   ['only white space', '  \n'],
   ['an array', `[{${aGoodFile},"filename":"a"}]`],

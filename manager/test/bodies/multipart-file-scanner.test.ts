@@ -39,13 +39,15 @@ test.each([
   expect(atOnce).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
 })
 
-test('tells the name before the file where its field came first, and after it where only the part has one', async () => {
+test('tells a name before the file where there is one, and again where a field after it has another', async () => {
   const kinds = async (bytes: Buffer) => {
     const scanner = new MultipartFileScanner(contentType, 100)
     return [...(await scanner.push(bytes)), ...(await scanner.end())].map((event) => event.kind)
   }
   expect(await kinds(body(name, file))).toEqual(['name', 'file', 'bytes', 'file-end'])
-  expect(await kinds(body(file))).toEqual(['file', 'bytes', 'file-end', 'name'])
+  expect(await kinds(body(file))).toEqual(['name', 'file', 'bytes', 'file-end'])
+  expect(await kinds(body(file, name))).toEqual(['name', 'file', 'bytes', 'file-end', 'name'])
+  expect(await kinds(body(text, name))).toEqual(['file', 'bytes', 'file-end', 'name'])
 })
 
 test.each([

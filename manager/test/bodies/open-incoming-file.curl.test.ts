@@ -57,12 +57,14 @@ test.each([
     'ü /+',
     'base64',
   ],
-  ['a multipart file', ['-F', 'file=@own.bin'], 'own.bin', null, 'binary'],
-  ['a multipart file with a name', ['-F', 'file=@own.bin', '-F', 'filename=ü/b'], 'ü/b', null, 'binary'],
+  ['a multipart file', ['-F', 'file=@own.bin'], 'own.bin', 'own.bin', 'binary'],
+  ['a multipart file with a name', ['-F', 'file=@own.bin', '-F', 'filename=ü/b'], 'ü/b', 'own.bin', 'binary'],
   ['a multipart name, then the file', ['-F', 'filename=a', '-F', 'file=@own.bin'], 'a', 'a', 'binary'],
-  ['a multipart file named by its part', ['-F', 'file=@own.bin;filename=ü/c'], 'ü/c', null, 'binary'],
+  ['a multipart file named by its part', ['-F', 'file=@own.bin;filename=ü/c'], 'ü/c', 'ü/c', 'binary'],
   ['multipart text', ['-F', 'filename=a', '-F', 'file=<own.b64'], 'a', 'a', 'base64'],
-  ['multipart at once', ['-H', 'expect: 100-continue', '-F', 'file=@own.bin'], 'own.bin', null, 'binary'],
+  ['multipart at once', ['-H', 'expect: 100-continue', '-F', 'file=@own.bin'], 'own.bin', 'own.bin', 'binary'],
+  ['a quote and a backslash in a name', ['-F', 'file=@"own.bin";filename="a\\"b\\\\c"'], 'a"b\\c', 'a"b\\c', 'binary'],
+  ['the same escaped', ['--form-escape', '-F', 'file=@own.bin;filename="a\\"b\\\\c"'], 'a"b\\c', 'a"b\\c', 'binary'],
 ])('takes what curl sends for %s', async (_, args, name, earlyName, encoding) => {
   const answer = await curl(...args)
   const sent = args.some((arg) => arg.startsWith('file=Q') || arg.length > 1_000) ? content.subarray(0, 3_000) : content

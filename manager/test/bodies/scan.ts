@@ -16,9 +16,9 @@ export async function scan(scanner: BodyScanner, pieces: readonly Buffer[]): Pro
   const names = events.flatMap((event) => (event.kind === 'name' ? [event.name] : []))
   const files = events.flatMap((event) => (event.kind === 'file' ? [event.encoding] : []))
   const ends = events.filter((event) => event.kind === 'file-end')
-  const [name] = names
+  const name = names.at(-1)
   const [encoding] = files
-  if (name === undefined || encoding === undefined || names.length + files.length + ends.length !== 3) {
+  if (name === undefined || encoding === undefined || names.length > 2 || files.length + ends.length !== 2) {
     throw new Error(`a scanner's events make no file: ${events.map((event) => event.kind).join()}`)
   }
   const bytes = Buffer.concat(events.flatMap((event) => (event.kind === 'bytes' ? [event.bytes] : [])))

@@ -43,9 +43,9 @@ export async function startUploadServer(handler: Handler): Promise<UploadServer>
 }
 
 /** Reads a whole upload, as a manager would. */
-export function receive(options: Omit<IncomingFileOptions, 'expectsContinue'>): Handler {
+export function receive(options: Partial<IncomingFileOptions> & Pick<IncomingFileOptions, 'maxFileBytes'>): Handler {
   return async (request, response, expectsContinue) => {
-    const file = await openIncomingFile(request, response, { ...options, expectsContinue })
+    const file = await openIncomingFile(request, response, { patienceMs: 30_000, ...options, expectsContinue })
     const pieces: Buffer[] = []
     for await (const piece of file.bytes.all(async () => undefined)) pieces.push(piece)
     const name = await file.finish()

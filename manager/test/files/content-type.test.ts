@@ -9,7 +9,7 @@ const text = Buffer.from('plain words, ä and €\n')
 
 test.each<[string, Buffer, string]>([
   ['a.png', text, 'image/png'],
-  ['a.txt', png, 'text/plain; charset=utf-8'],
+  ['a.txt', png, 'text/plain'],
   ['a.html', text, 'text/html; charset=utf-8'],
   ['dir.txt/noending', png, 'image/png'],
   ['noending', text, 'text/plain; charset=utf-8'],
@@ -20,6 +20,22 @@ test.each<[string, Buffer, string]>([
   ['archive.unknown-ending', text, 'text/plain; charset=utf-8'],
 ])('%j with those bytes is %s', async (name, head, expected) => {
   expect(await typeOf(name, head)).toBe(expected)
+})
+
+const latin1 = Buffer.from('gr\u00fcn, \u00e4hnlich\n', 'latin1')
+
+test.each<[string, Buffer, string]>([
+  ['notes.txt', latin1, 'text/plain'],
+  ['table.csv', latin1, 'text/csv'],
+  ['page.html', latin1, 'text/html'],
+  ['notes.txt', Buffer.from('\ufeffwords', 'utf16le'), 'text/plain'],
+  ['notes.txt', Buffer.from('words', 'utf16le'), 'text/plain'],
+  ['notes.txt', Buffer.concat([Buffer.alloc(60_000, 'a'), latin1]), 'text/plain'],
+  ['noending', Buffer.concat([Buffer.alloc(60_000, 'a'), latin1]), 'text/plain'],
+  ['notes.txt', Buffer.from('\u00e4'.repeat(40_000)), 'text/plain; charset=utf-8'],
+  ['notes.txt', Buffer.concat([Buffer.from('a'), Buffer.from('\u20ac'.repeat(40_000))]), 'text/plain; charset=utf-8'],
+])('UTF-8 is claimed only of what is UTF-8: %j, case %#', async (name, bytes, expected) => {
+  expect(await typeOf(name, bytes)).toBe(expected)
 })
 
 test.each([0, 1, 2, 3])(

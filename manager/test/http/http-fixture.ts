@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createLogger } from '@holdfast/shared/node/logger'
 import Router from '@koa/router'
@@ -18,7 +18,7 @@ afterEach(async () => {
 /** The real HTTP server on an ephemeral port, with routes of the test's own. Closed after the test. */
 export async function serve(
   addRoutes: (router: Router<RequestState>) => void,
-  options: { host?: string; publicUrl?: string } = {},
+  options: { host?: string; publicUrl?: string; isOwnUpgrade?: (request: IncomingMessage) => boolean } = {},
 ): Promise<{ server: Server; port: number; url: string }> {
   const router = new Router<RequestState>()
   addRoutes(router)
@@ -26,6 +26,8 @@ export async function serve(
     routers: [router],
     host: options.host ?? '127.0.0.1',
     publicUrl: options.publicUrl ?? null,
+    keepAliveMs: 130_000,
+    isOwnUpgrade: options.isOwnUpgrade ?? (() => false),
     log: createLogger('test', 'silent'),
   })
   servers.push(server)

@@ -69,3 +69,58 @@ test('the host of MANAGER_URL is served on loopback too, and any host where the 
   const open = await start({ host: '0.0.0.0' })
   expect(await ask(open.port, 'GET', { Host: 'other.example' })).toBe(200)
 })
+
+test.each<[string, string, number]>([
+  ['https://files.example.test', 'files.example.test', 200],
+  ['https://files.example.test', 'files.example.test:443', 200],
+  ['https://files.example.test', 'Files.EXAMPLE.test', 200],
+  ['https://files.example.test', 'FILES.example.test:443', 200],
+  ['https://files.example.test', 'files.example.test:', 200],
+  ['https://files.example.test', 'files.example.test:80', 403],
+  ['https://files.example.test', 'files.example.test:8443', 403],
+  ['https://files.example.test', 'files.example.test.evil.example', 403],
+  ['https://files.example.test', 'evil@files.example.test', 403],
+  ['https://files.example.test', 'files.example.test/', 403],
+  ['https://FILES.example.test:443/', 'files.example.test', 200],
+  ['http://files.example.test', 'files.example.test:80', 200],
+  ['http://files.example.test', 'files.example.test:443', 403],
+  ['http://files.example.test:8080', 'FILES.example.test:8080', 200],
+  ['http://files.example.test:8080', 'files.example.test', 403],
+  ['https://\u00fc.example', 'xn--tda.example', 200],
+  ['https://files.example.test', '127.0.0.1:8000', 200],
+  ['https://files.example.test', 'LocalHost:8000', 200],
+])('with MANAGER_URL=%s a request for the host %s is %i', async (publicUrl, host, status) => {
+  const { port } = await start({ publicUrl })
+  expect(await ask(port, 'GET', { Host: host })).toBe(status)
+})
+
+const publicUrl = 'https://files.example.test'
+
+test.each<[string, string, number]>([
+  ['https://files.example.test', '127.0.0.1:8000', 200],
+  ['https://files.example.test:443', 'localhost', 200],
+  ['HTTPS://Files.Example.Test', '127.0.0.1:8000', 200],
+  ['https://files.example.test', 'files.example.test:443', 200],
+  ['https://files.example.test', 'FILES.example.test', 200],
+  ['http://files.example.test', '127.0.0.1:8000', 403],
+  ['https://files.example.test:8443', '127.0.0.1:8000', 403],
+  ['https://evil.example', '127.0.0.1:8000', 403],
+  ['https://files.example.test.evil.example', 'files.example.test', 403],
+  ['https://files.example.test@evil.example', 'files.example.test', 403],
+  ['http://127.0.0.1:8000', '127.0.0.1:8000', 200],
+  ['http://LOCALHOST', 'localhost:80', 200],
+  ['http://127.0.0.1:8001', '127.0.0.1:8000', 403],
+  ['null', '127.0.0.1:8000', 403],
+  ['https:files.example.test', '127.0.0.1:8000', 403],
+])('behind a proxy a page of %s that writes to the host %s is %i', async (origin, host, status) => {
+  const { port } = await start({ publicUrl })
+  expect(await ask(port, 'DELETE', { Host: host, Origin: origin })).toBe(status)
+  expect(await ask(port, 'DELETE', { Host: host, Origin: origin, 'Sec-Fetch-Site': 'cross-site' })).toBe(403)
+})
+
+test('a page of the public origin may write also where every host is served', async () => {
+  const { port } = await start({ host: '0.0.0.0', publicUrl })
+  expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: publicUrl })).toBe(200)
+  expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: 'https://manager:8000' })).toBe(200)
+  expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: 'https://other.example' })).toBe(403)
+})

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { askOwner, listenAsOwner } from './lock-socket.ts'
 import { makeDirectory } from './make-directory.ts'
 import { StartError } from './run-service.ts'
+import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
  * A directory that this process alone works in. The lock is a listening Unix socket in the directory itself: the kernel
@@ -47,7 +48,7 @@ export async function lockDirectory(directory: string, options: LockOptions = {}
       return await tryToLock(directory, options)
     } catch (error) {
       // Another process took our candidate for a dead one in the moment before it listened.
-      if (!isErrno(error, 'ENOENT') || triesLeft <= 1) throw error
+      if (!isErrno(error, 'ENOENT') || triesLeft <= 1) throw explainDirectory(directory, error)
     }
   }
 }
@@ -78,7 +79,7 @@ export async function pickFreeSubdirectory(
 ): Promise<{ readonly directory: string; readonly lock: DirectoryLock }> {
   for (let number = 1; number <= MAX_SUBDIRECTORIES; number++) {
     const directory = join(root, String(number))
-    await makeDirectory(directory)
+    await makeDirectory(directory, root)
     try {
       return { directory, lock: await lockDirectory(directory, options) }
     } catch (error) {
@@ -200,10 +201,6 @@ async function inodeOf(path: string): Promise<string> {
 
 function randomHex(): string {
   return randomBytes(8).toString('hex')
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }
 
 async function succeeds(work: Promise<unknown>, exceptFor: string): Promise<boolean> {

@@ -1,13 +1,51 @@
 import { constants } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, readlink, realpath, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { StartError } from './run-service.ts'
+import { explainDirectory, isErrno } from './system-error.ts'
 
-/** Makes a directory with all that is missing above it, private to the user, so that it survives a power cut. */
-export async function makeDirectory(path: string): Promise<void> {
+/**
+ * Makes a directory with all that is missing above it, private to the user, so that it survives a power cut.
+ * @param named the directory that a person named, in which this one is. @throws StartError where it cannot be
+ */
+export async function makeDirectory(path: string, named = path): Promise<void> {
   const target = resolve(path)
-  const first = await mkdir(target, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  for (let made = target; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
+  const made: string[] = []
+  try {
+    await makeWithParents(target, made)
+    for (const directory of made.toReversed()) await syncDirectory(await realpath(dirname(directory)))
+  } catch (error) {
+    throw explainDirectory(resolve(named), error)
+  }
+}
+
+/**
+ * Not mkdir's own `recursive`: where a file system takes no new names, as /proc, Node tries for ever, in a thread that
+ * nothing can end.
+ */
+async function makeWithParents(path: string, made: string[]): Promise<void> {
+  for (const isParentMade of [false, true]) {
+    try {
+      await mkdir(path, { mode: 0o700 })
+      made.push(path)
+      return
+    } catch (error) {
+      if (isErrno(error, 'EEXIST', 'EISDIR')) return requireDirectory(path)
+      const parent = dirname(path)
+      if (isParentMade || parent === path || !isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
+      await makeWithParents(parent, made)
+    }
+  }
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (isErrno(error, 'ENOENT')) return null
+    throw error
+  })
+  if (found === null)
+    throw new StartError(`${path} is a symbolic link to ${await readlink(path)}, which does not exist.`)
+  if (!found.isDirectory()) throw new StartError(`${path} is a file, and a directory is needed there.`)
 }
 
 /** Makes durable which names a directory holds. */

@@ -17,7 +17,7 @@ export class StartError extends Error {}
 const SHUTDOWN_LIMIT_MS = 20_000
 
 /**
- * Runs a service until SIGTERM, SIGINT, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
+ * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
  * end, 1 where it could not start or go on. An unhandled error ends the process at once: its state is not to be trusted.
  */
 export async function runService(title: string, log: Logger, start: () => Promise<Service>): Promise<void> {
@@ -29,7 +29,7 @@ export async function runService(title: string, log: Logger, start: () => Promis
     })
   }
   const ended = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal))
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
     process.on('disconnect', () => resolve('parent gone'))
   })
   try {

@@ -11,6 +11,22 @@ export function integer(limits: { min: number; max: number }): (text: string) =>
 
 export const port = integer({ min: 0, max: 65_535 })
 
+/** A port for HTTP: one that every client connects to. 0 stands for any that is free. */
+export function httpPort(text: string): number {
+  const value = port(text)
+  if (blockedPorts.has(value))
+    throw new Error('is a port that browsers and fetch refuse to connect to: choose another one, such as 8080')
+  return value
+}
+
+/** "Bad ports" of the Fetch standard, https://fetch.spec.whatwg.org/#port-blocking */
+const blockedPorts: ReadonlySet<number> = new Set([
+  1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+  111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+  540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+  6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
+])
+
 /** 24 days: the longest that a timer can run. */
 export const milliseconds = integer({ min: 1, max: 2_000_000_000 })
 
@@ -47,10 +63,25 @@ export function oneOf<T extends string>(...choices: readonly T[]): (value: strin
   }
 }
 
+/** An origin. What else a URL may hold is refused, so that nothing of it is dropped without a word. */
 export function httpUrl(value: string): string {
-  if (!/^https?:\/\/[^/]/i.test(value) || !URL.canParse(value))
-    throw new Error('must be a URL such as http://10.0.0.1:8000')
-  return new URL(value).origin
+  const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000')
+  if (pathname !== '/') throw new Error('must have no path')
+  return origin
+}
+
+/** An origin and, for what a proxy serves under one, a path: without a slash at its end. */
+export function httpBaseUrl(value: string): string {
+  const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000 or https://host/path')
+  return origin + pathname.replace(/\/+$/, '')
+}
+
+function parseHttpUrl(value: string, example: string): URL {
+  const url = /^https?:\/\/[^/]/i.test(value) && URL.canParse(value) ? new URL(value) : null
+  if (url === null) throw new Error(`must be a URL such as ${example}`)
+  if (url.username !== '' || url.password !== '') throw new Error('must have no user name and no password')
+  if (/[?#]/.test(value)) throw new Error('must have no query and no fragment')
+  return url
 }
 
 export function httpUrls(value: string): readonly string[] {

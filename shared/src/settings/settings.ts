@@ -36,13 +36,18 @@ export function readSettings<Table extends SettingsTable>(
     try {
       return [key, setting.parse(text)]
     } catch (error) {
-      const shown = setting.isSecret ? '***' : JSON.stringify(text)
+      const shown = setting.isSecret ? '***' : JSON.stringify(withoutPassword(text))
       problems.push(`${setting.env}=${shown}: ${error instanceof Error ? error.message : String(error)}`)
       return [key, undefined]
     }
   })
   if (problems.length > 0) throw new SettingsError(problems)
   return Object.freeze(Object.fromEntries(entries)) as SettingsOf<Table>
+}
+
+/** What stands before the host of a URL. */
+function withoutPassword(text: string): string {
+  return text.replace(/\/\/[^/]*@/g, '//***@')
 }
 
 /** For logs: secrets as `***`. */

@@ -17,7 +17,7 @@ export const HEARTBEAT_CHANGE_MS = 200
  * An upload from which no frame came for this long is given up by the file-server. A frame waits for its 512 KiB to come
  * from a client, which may be as slow as the manager allows; a manager that is gone shows in the connection.
  */
-export const UPLOAD_IDLE_TIMEOUT_MS = 1_200_000
+export const UPLOAD_IDLE_TIMEOUT_MS = 5_400_000
 
 /** A stream from which nothing came for this long is given up by its receiver. */
 export const STREAM_IDLE_TIMEOUT_MS = 60_000

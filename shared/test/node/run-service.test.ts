@@ -29,7 +29,7 @@ function startProcess(behaviour: string) {
   return { child, ended, told: () => once(child, 'message') }
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('ends orderly with code 0 at %s', async (signal) => {
+test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('ends orderly with code 0 at %s', async (signal) => {
   const { child, ended, told } = startProcess('run')
   await told()
   child.kill(signal)

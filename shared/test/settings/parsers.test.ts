@@ -27,6 +27,8 @@ test.each<[(text: string) => unknown, string, unknown]>([
   [parsers.httpUrl, 'HTTPS://Store.Example/', 'https://store.example'],
   [parsers.httpUrl, 'http://[::1]:8000', 'http://[::1]:8000'],
   [parsers.httpUrls, 'http://a:1, http://b:2,http://a:1/', ['http://a:1', 'http://b:2']],
+  [parsers.httpBaseUrl, 'http://h:8000/', 'http://h:8000'],
+  [parsers.httpBaseUrl, 'https://H/store/a//', 'https://h/store/a'],
   [parsers.mongoUrl, 'mongodb://h/holdfast?replicaSet=rs0', 'mongodb://h/holdfast?replicaSet=rs0'],
   [parsers.mongoUrl, 'mongodb+srv://user:pass@h/x', 'mongodb+srv://user:pass@h/x'],
 ])('%o reads %j as %j', (parse, text, value) => {
@@ -60,10 +62,35 @@ test.each<[(text: string) => unknown, string, string]>([
   [parsers.httpUrl, 'ftp://h', 'URL'],
   [parsers.httpUrl, 'http:///x', 'URL'],
   [parsers.httpUrl, 'http://h:99999', 'URL'],
+  [parsers.httpUrl, 'http://h/store', 'no path'],
+  [parsers.httpUrl, 'http://user:pass@h', 'no user name'],
+  [parsers.httpUrl, 'http://h?a', 'no query'],
+  [parsers.httpUrls, 'http://a:1,http://b/store/', 'no path'],
+  [parsers.httpBaseUrl, 'h/store', 'URL'],
+  [parsers.httpBaseUrl, 'https://user@h/store', 'no user name'],
+  [parsers.httpBaseUrl, 'https://h/store?', 'no query'],
+  [parsers.httpBaseUrl, 'https://h/store#top', 'no fragment'],
   [parsers.httpUrls, 'http://a:1,', 'URL'],
   [parsers.httpUrls, '', 'URL'],
   [parsers.mongoUrl, 'http://h', 'URL'],
   [parsers.mongoUrl, 'mongodb://', 'URL'],
 ])('%o refuses %j and says what it wants: %s', (parse, text, words) => {
   expect(() => parse(text)).toThrow(words)
+})
+
+test('a port for HTTP is none that fetch refuses', async () => {
+  const ports = Array.from({ length: 65_536 }, (_, port) => port)
+  const refused = ports.filter((port) => {
+    try {
+      return parsers.httpPort(String(port)) !== port
+    } catch {
+      return true
+    }
+  })
+  expect(refused).toHaveLength(82)
+  for (const port of refused) {
+    const failure = await fetch(`http://127.0.0.1:${port}`).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ cause: { message: 'bad port' } })
+  }
+  for (const port of [0, 80, 443, 3000, 8000, 8080, 9000, 65_535]) expect(refused).not.toContain(port)
 })

@@ -1,4 +1,4 @@
-import { bytes, port, secret, text } from '@holdfast/shared/settings/parsers'
+import { bytes, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
 import { printableSettings, readSettings, type Setting, SettingsError } from '@holdfast/shared/settings/settings'
 import { expect, test } from 'vitest'
 
@@ -35,6 +35,13 @@ test('reports all problems together, each with its name, and no secret', () => {
       ],
     })
   }
+})
+
+test('repeats no password that stands in an address', () => {
+  const addresses = { urls: { env: 'MANAGERS', parse: httpUrls, doc: 'whom to dial' } }
+  expect(() => readSettings(addresses, { MANAGERS: 'http://a:1,http://user:p@ss@b:2' })).toThrow(
+    'MANAGERS="http://a:1,http://***@b:2": must have no user name and no password',
+  )
 })
 
 test.each([undefined, '', '  '])('says what a required setting is for when it is %j', (value) => {

@@ -16,9 +16,17 @@ export class Launched {
   readonly #directory: string
   readonly ended: Promise<number | null>
 
-  constructor(directory: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /** @param options `stdout` is an open file for what it prints, which is not in `output` then; `fileLimit` counts descriptors */
+  constructor(
+    directory: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+    { fileLimit = 4096, stdout = 'pipe' }: { fileLimit?: number; stdout?: 'pipe' | number } = {},
+  ) {
     this.#directory = directory
-    this.#child = spawn(process.execPath, ['--import', tsx, script, '--data', directory, ...args], {
+    const command = ['--import', tsx, script, '--data', directory, ...args]
+    // "$0" is Node, "$@" what it runs: exec, so that a signal reaches it.
+    this.#child = spawn('sh', ['-c', `ulimit -n ${fileLimit} && exec "$0" "$@"`, process.execPath, ...command], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -30,7 +38,7 @@ export class Launched {
         ...environment,
       },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
     })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {

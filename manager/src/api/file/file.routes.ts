@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { decodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
+import { decodeFileNamePath, encodeFileNamePath, type FileName } from '@holdfast/shared/file-name'
 import Router from '@koa/router'
 import { openIncomingFile } from '../../bodies/open-incoming-file.ts'
 import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
@@ -10,6 +10,13 @@ import { type GetDeps, readBytesOf, readFile } from '../../files/get-file.ts'
 import { type PutDeps, putFile } from '../../files/put-file.ts'
 import { type ByteRange, byteRangeOf } from '../../http/byte-range.ts'
 import { expectsContinue } from '../../http/http-server.ts'
+import {
+  isSameForRange,
+  judgePreconditions,
+  objectionOf,
+  type Validators,
+  validatorsOf,
+} from '../../http/preconditions.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
@@ -19,6 +26,7 @@ export interface FileApiDeps extends PutDeps, GetDeps {
   readonly isDatabaseAvailable: () => boolean
   readonly memory: DownloadMemory
   readonly maxFileBytes: number
+  readonly senderPatienceMs: number
   readonly maxUploads: number
 }
 
@@ -37,7 +45,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
       const record = await receive(deps, ctx)
       ctx.status = 201
       ctx.body = summaryOf(record)
-      ctx.set('Location', `/file/${record.name.split('/').map(encodeURIComponent).join('/')}`)
+      ctx.set('Location', `/file/${encodeFileNamePath(record.name)}`)
     } finally {
       uploadCount--
     }
@@ -51,7 +59,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
 
   router.delete(onePath, async (ctx) => {
     const { requestId, log } = ctx.state
-    const record = await deleteFile(deps, nameOf(ctx), { requestId, log })
+    const record = await deleteFile(deps, nameOf(ctx), { requestId, log, objection: objectionOf(ctx.req.headers) })
     ctx.body = { filename: record.name, id: record._id.toHexString() }
   })
   return router
@@ -67,37 +75,40 @@ function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FileApiDeps,
 }
 
 async function receive(deps: FileApiDeps, ctx: AppContext): Promise<FileRecord> {
-  const options = { maxFileBytes: deps.maxFileBytes, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
+  const { maxFileBytes, senderPatienceMs: patienceMs } = deps
+  const options = { maxFileBytes, patienceMs, expectsContinue: expectsContinue(ctx.req), caller: ctx.state }
   const file = await openIncomingFile(ctx.req, ctx.res, options)
   return putFile(deps, file, ctx.state)
 }
 
 async function send(deps: FileApiDeps, ctx: AppContext, record: FileRecord): Promise<void> {
-  const etag = `"${record.sha256}"`
+  const version = validatorsOf(record)
+  const verdict = judgePreconditions(ctx.req.headers, version, 'read')
+  if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
-    ETag: etag,
+    ETag: version.etag,
     'Accept-Ranges': 'bytes',
-    'Last-Modified': record.createdAt.toUTCString(),
+    'Last-Modified': new Date(version.lastModified).toUTCString(),
     'Cache-Control': 'no-cache',
   })
   ctx.status = 200
-  if (ctx.fresh) {
+  if (verdict.kind === 'not-modified') {
     ctx.status = 304
     return
   }
-  const { start, end } =
-    ctx.req.headers.range === undefined ? { start: 0, end: record.size } : takeRange(ctx, record, etag)
+  // Only GET has ranges (RFC 9110 section 14.2).
+  const isWhole = ctx.req.headers.range === undefined || ctx.method === 'HEAD'
+  const { start, end } = isWhole ? { start: 0, end: record.size } : takeRange(ctx, record, version)
   ctx.set('Content-Length', String(end - start))
   if (ctx.method === 'HEAD') return
   await sendBody(deps, ctx, record, { start, end })
 }
 
-/** `If-Range` with another version's tag asks for the whole of this one. @throws RANGE_NOT_SATISFIABLE */
-function takeRange(ctx: AppContext, record: FileRecord, etag: string): ByteRange {
+/** @throws RANGE_NOT_SATISFIABLE */
+function takeRange(ctx: AppContext, record: FileRecord, version: Validators): ByteRange {
   const whole = { start: 0, end: record.size }
-  const condition = ctx.req.headers['if-range']
-  if (condition !== undefined && condition !== etag) return whole
+  if (!isSameForRange(ctx.req.headers, version)) return whole
   ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
   const range = byteRangeOf(ctx.req.headers.range, record.size)
   ctx.remove('Content-Range')

@@ -1,4 +1,4 @@
-import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import { fromWireError, StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
@@ -22,6 +22,13 @@ import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
 
 /** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
 const MAX_STRANGERS = 100
+
+const WIRE_PATH = '/socket.io/'
+
+/** Whether the wire answers this upgrade: it does, with a refusal where need be, for every one to its path. */
+export function isWireUpgrade({ url }: IncomingMessage): boolean {
+  return url?.startsWith(WIRE_PATH) === true
+}
 
 export interface SocketServerParts {
   readonly httpServer: HttpServer
@@ -50,6 +57,8 @@ export class SocketServer {
   constructor(parts: SocketServerParts) {
     this.#parts = parts
     this.#io = new Server(parts.httpServer, {
+      path: WIRE_PATH,
+      destroyUpgrade: false, // what is not for the wire is answered as if it asked for no upgrade
       transports: ['websocket'],
       perMessageDeflate: false,
       httpCompression: false,

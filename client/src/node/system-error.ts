@@ -1,0 +1,20 @@
+import { getSystemErrorMap } from 'node:util'
+
+export function errorCodeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
+}
+
+/** What the operating system says: `no such file or directory (ENOENT)`. Other errors by their message. */
+export function systemReason(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const errno = 'errno' in thrown && typeof thrown.errno === 'number' ? thrown.errno : 0
+  const [code, words] = getSystemErrorMap().get(errno) ?? []
+  return code === undefined ? thrown.message : `${words} (${code})`
+}
+
+/** The same about the path that the user gave, whatever file the failing call was about. */
+export class PathError extends Error {
+  constructor(path: string, cause: unknown) {
+    super(`${path}: ${systemReason(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { sendError } from '../stand-in-manager.ts'
+import { endGroup, isReadyForSignals, main, outcomeOf, Workplace } from './run-holdfast.ts'
+
+/** Of a timer that is left, or of a source that goes on. */
+const HELD_MS = 10_000
+
+let workplace: Workplace
+
+beforeEach(async () => {
+  workplace = await Workplace.make()
+  workplace.manager.files.set('taken', Buffer.from('x'))
+  await writeFile(workplace.path('large'), Buffer.alloc(5_000_000))
+})
+afterEach(() => workplace[Symbol.asyncDispose]())
+
+test.each([
+  ['a file', 'hf put large taken'],
+  ['standard input that goes on', 'hf put - taken < <(cat large; sleep 30)'],
+  ['a pipe that goes on', 'hf put <(cat large; sleep 30) taken'],
+  ['a named pipe that goes on', 'mkfifo fifo; (exec 3>fifo; cat large >&3; exec sleep 30) & hf put fifo taken'],
+])('ends as soon as an early answer refuses %s', async (_, line) => {
+  workplace.manager.nextAnswers.push((_, response) => sendError(response, 'FILE_EXISTS'))
+  const startedAt = performance.now()
+  const child = workplace.spawn('bash', ['-c', `hf() { exec "${process.execPath}" "$MAIN" "$@"; }; ${line}`], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const errors = once(child.stderr ?? child, 'data')
+  expect(await once(child, 'exit')).toEqual([4, null])
+  expect(performance.now() - startedAt).toBeLessThan(HELD_MS)
+  expect(String((await errors)[0])).toContain('File name already exists (code 3)')
+  endGroup(child)
+})
+
+test('opens no request before its producer gives something, and bears with it for as long as it is told to', async () => {
+  const child = workplace.spawn(process.execPath, [main, 'put', '--patience', '1', '-', 'late'])
+  const [stderr] = await once(child.stderr ?? child, 'data')
+  expect(String(stderr)).toContain('(code 18): the source gave nothing for 1 s')
+  expect(await once(child, 'exit')).toEqual([5, null])
+  expect(workplace.manager.requests).toEqual([])
+})
+
+test('takes the last part of the path after a name that ends with a slash', async () => {
+  await mkdir(workplace.path('there'))
+  await writeFile(workplace.path('there/f'), 'x')
+  expect(await workplace.run(['put', 'there/f', 'dir/'])).toMatchObject({ code: 0 })
+  expect(workplace.manager.files.has('dir/f')).toBe(true)
+  expect(await workplace.run(['put', '-', 'dir/'])).toMatchObject({ code: 2 })
+})
+
+test('stores what a pipe gives', async () => {
+  expect(await workplace.bash('hf put <(printf piped) p')).toMatchObject({ code: 0 })
+  expect(workplace.manager.files.get('p')?.toString()).toBe('piped')
+})
+
+test('takes no directory for an empty input', async () => {
+  expect(await workplace.bash('hf put - x < /')).toMatchObject({ code: 1, errors: expect.stringContaining('EISDIR') })
+  expect(workplace.manager.files.has('x')).toBe(false)
+})
+
+test('ends at a signal while nobody writes into its named pipe', async () => {
+  await workplace.bash('mkfifo fifo')
+  const child = workplace.spawn(process.execPath, [main, 'put', 'fifo', 'x'])
+  const ended = outcomeOf(child)
+  await vi.waitFor(() => isReadyForSignals(child), 10_000)
+  child.kill('SIGHUP')
+  expect(await ended).toMatchObject({ code: 130, errors: 'holdfast: fifo: interrupted\n' })
+})

@@ -1,0 +1,98 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { parseHttpDate } from './http-date.ts'
+
+/** What a version of a file is known by. Both are fixed when it is created. */
+export interface Validators {
+  /** Strong, quotes included. */
+  readonly etag: string
+  /** Milliseconds since 1970, in whole seconds, as a client is told. */
+  readonly lastModified: number
+}
+
+export type Verdict =
+  | { readonly kind: 'met' }
+  /** The client that reads has this version already. */
+  | { readonly kind: 'not-modified' }
+  | { readonly kind: 'failed'; readonly detail: string }
+
+/** What a version of a file is told apart by. */
+interface Versioned {
+  readonly sha256: string
+  readonly createdAt: Date
+}
+
+const entityTag = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/
+
+export function validatorsOf({ sha256, createdAt }: Versioned): Validators {
+  return { etag: `"${sha256}"`, lastModified: Math.floor(createdAt.getTime() / 1000) * 1000 }
+}
+
+/**
+ * Judges a request's preconditions in the order of RFC 9110 section 13.2.2. A date that is none is ignored; a list of tags
+ * that is none lets nothing be changed, and keeps nothing from being read.
+ * @param current the version that the request meets, or null where the name is free
+ */
+export function judgePreconditions(
+  headers: IncomingHttpHeaders,
+  current: Validators | null,
+  access: 'read' | 'change',
+  now = Date.now(),
+): Verdict {
+  const ifMatch = headers['if-match']
+  const ifNoneMatch = headers['if-none-match']
+  if (ifMatch !== undefined) {
+    const isNamed = names(ifMatch, current, (tag) => tag)
+    if (isNamed !== true) return failed('If-Match', isNamed, 'does not name the ETag of what is there')
+  } else if (isChangedSince(headers['if-unmodified-since'], current, now) === true) {
+    return { kind: 'failed', detail: 'what is there is newer than If-Unmodified-Since' }
+  }
+  if (ifNoneMatch !== undefined) {
+    const isNamed = names(ifNoneMatch, current, withoutWeakness)
+    if (access === 'change' && isNamed !== false) return failed('If-None-Match', isNamed, 'names what is there')
+    if (isNamed === true) return { kind: 'not-modified' }
+  } else if (access === 'read' && isChangedSince(headers['if-modified-since'], current, now) === false) {
+    return { kind: 'not-modified' }
+  }
+  return { kind: 'met' }
+}
+
+/** The preconditions of a request that ends a version. @returns a judge that says why a version must not be ended, or null */
+export function objectionOf(headers: IncomingHttpHeaders): (version: Versioned) => StoreError | null {
+  return (version) => {
+    const verdict = judgePreconditions(headers, validatorsOf(version), 'change')
+    return verdict.kind === 'failed' ? new StoreError('PRECONDITION_FAILED', verdict.detail) : null
+  }
+}
+
+/**
+ * Whether a range of this version goes with what the client has (section 13.1.5). A date never says so for certain: in one
+ * second a file can be deleted and its name taken again.
+ */
+export function isSameForRange(headers: IncomingHttpHeaders, { etag }: Validators): boolean {
+  const ifRange = headers['if-range']
+  return ifRange === undefined || ifRange === etag
+}
+
+/** @returns null where the header is neither `*` nor a list of tags */
+function names(header: string, current: Validators | null, known: (tag: string) => string): boolean | null {
+  if (header.trim() === '*') return current !== null
+  // A comma in quotes is part of a tag; between commas there may be nothing.
+  const tags = (header.match(/(?:"[^"]*"|[^",])+/g) ?? []).map((tag) => tag.trim()).filter((tag) => tag !== '')
+  if (tags.length === 0 || !tags.every((tag) => entityTag.test(tag))) return null
+  return current !== null && tags.some((tag) => known(tag) === current.etag)
+}
+
+function withoutWeakness(tag: string): string {
+  return tag.replace(/^W\//, '')
+}
+
+/** @returns null where there is no date, or nothing that has one */
+function isChangedSince(header: string | undefined, current: Validators | null, now: number): boolean | null {
+  const since = header === undefined ? null : parseHttpDate(header.trim(), now)
+  return since === null || current === null ? null : current.lastModified > since
+}
+
+function failed(header: string, isNamed: boolean | null, reason: string): Verdict {
+  return { kind: 'failed', detail: `${header} ${isNamed === null ? 'must be * or ETags in quotes' : reason}` }
+}

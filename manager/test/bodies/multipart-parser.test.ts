@@ -1,0 +1,95 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { MultipartParser } from '../../src/bodies/multipart-parser.ts'
+import { cut, everyByte } from './scan.ts'
+
+interface Part {
+  readonly headers: Record<string, string>
+  readonly content: string
+}
+
+/** The parts that a body is cut into, the last one too where it does not end. */
+function partsOf(pieces: readonly Buffer[]): { parts: Part[]; ends: number; isComplete: boolean } {
+  const parts: { headers: Record<string, string>; content: string }[] = []
+  let ends = 0
+  const parser = new MultipartParser('b', (headers) => {
+    const part = { headers: Object.fromEntries(headers), content: '' }
+    parts.push(part)
+    return {
+      add: (bytes) => {
+        part.content += bytes.toString('latin1')
+      },
+      end: () => {
+        ends++
+      },
+    }
+  })
+  for (const piece of pieces) parser.push(piece)
+  return { parts, ends, isComplete: parser.isComplete }
+}
+
+const refusal = expect.objectContaining({ name: 'INVALID_REQUEST' })
+
+test.each([
+  ['no part', '--b--', []],
+  ['a part', '--b\r\nA: b\r\n\r\nc\r\n--b--\r\n', [{ headers: { a: 'b' }, content: 'c' }]],
+  ['a preamble and an epilogue', 'x\r\n--b\r\nA: b\r\n\r\nc\r\n--b--x\r\n--b', [{ headers: { a: 'b' }, content: 'c' }]],
+  ['padding after a boundary', '--b \t\r\nA: b\r\n\r\nc\r\n--b--', [{ headers: { a: 'b' }, content: 'c' }]],
+  ['no headers', '--b\r\n\r\nc\r\n--b--', [{ headers: {}, content: 'c' }]],
+  ['no content', '--b\r\nA: b\r\n\r\n\r\n--b--', [{ headers: { a: 'b' }, content: '' }]],
+  ['a header on two lines', '--b\r\nA: b\r\n\tc\r\n\r\n\r\n--b--', [{ headers: { a: 'b c' }, content: '' }]],
+  ['a header twice', '--b\r\nA: b\r\na: c\r\n\r\n\r\n--b--', [{ headers: { a: 'b' }, content: '' }]],
+  [
+    'almost a boundary',
+    '--b\r\n\r\n\r\n--a\r--b\n--b\r\r\n\r\n--b--',
+    [{ headers: {}, content: '\r\n--a\r--b\n--b\r\r\n' }],
+  ],
+])('cuts a body with %s', (_, body, parts) => {
+  const expected = { parts, ends: parts.length, isComplete: true }
+  expect(partsOf([Buffer.from(body)])).toEqual(expected)
+  expect(partsOf(everyByte(Buffer.from(body)))).toEqual(expected)
+})
+
+test.each([
+  '',
+  '--b',
+  '--b-',
+  '--b\r',
+  '--b\r\nA: b\r\n',
+  '--b\r\n\r\nc',
+  '--b\r\n\r\nc\r\n--b',
+  '--b\r\n\r\nc--b--',
+  '--c--',
+])('is not complete after %j', (body) => {
+  expect(partsOf(everyByte(Buffer.from(body))).isComplete).toBe(false)
+})
+
+test.each([
+  ['something after a boundary', '--bc\r\n'],
+  ['a line without a colon', '--b\r\nnothing\r\n\r\n'],
+  ['a header without a name', '--b\r\n: a\r\n\r\n'],
+  ['a bare line break', '--b\r\nA: b\nC: d\r\n\r\n'],
+  ['headers without an end', `--b\r\nA: ${'x'.repeat(8_200)}`],
+  ['headers that are too long', `--b\r\nA: ${'x'.repeat(8_200)}\r\n\r\n`],
+  ['too many headers', `--b\r\n${'A: b\r\n'.repeat(21)}\r\n`],
+  ['too many parts', '--b\r\n\r\n\r\n'.repeat(101)],
+])('refuses %s', (_, body) => {
+  expect(() => partsOf([Buffer.from(body)])).toThrow(refusal)
+  expect(() => partsOf(everyByte(Buffer.from(body)))).toThrow(refusal)
+})
+
+test('gives back any contents without the delimiter, at any cut', () => {
+  const content = fc
+    .array(fc.constantFrom('\r', '\n', '\r\n', '-', '--', 'b', '\r\n-', '\r\n--', 'x', '\0'), { maxLength: 12 })
+    .map((pieces) => pieces.join(''))
+    .filter((text) => !`\r\n${text}\r\n`.includes('\r\n--b'))
+  const property = fc.property(
+    fc.array(content, { maxLength: 5 }),
+    fc.array(fc.nat(), { maxLength: 8 }),
+    (all, cuts) => {
+      const body = Buffer.from(`${all.map((text) => `--b\r\nN: x\r\n\r\n${text}\r\n`).join('')}--b--`)
+      expect(partsOf(cut(body, cuts)).parts.map((part) => part.content)).toEqual(all)
+    },
+  )
+  fc.assert(property, { numRuns: 2_000 })
+})
