@@ -1,16 +1,15 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { isLoopback } from '@holdfast/shared/node/loopback'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
+import type { DataPortAck } from '@holdfast/shared/wire/events'
 import { DataReader, type RawSink } from './data-reader.ts'
 import { Setback } from './setback.ts'
 
 export interface DataLinkParts {
-  /** The file-server's, as this manager sees it. */
+  /** The file-server's address, as this manager sees it. */
   readonly address: string
   /** Asks the file-server how to dial it. */
-  readonly askForPort: () => Promise<Record<string, unknown>>
-  /** Of this link. */
+  readonly askForPort: () => Promise<DataPortAck | { readonly port: null }>
   readonly log: Pick<Logger, 'info'>
 }
 
@@ -76,7 +75,7 @@ export class DataLink {
     const { address, askForPort } = this.#parts
     const answer = await askForPort()
     if (answer.port === null) return 'it has none'
-    const { host, port, key, answer: secret } = parseAck(wireSchemas.dataPortAck, answer)
+    const { host, port, key, answer: secret } = answer
     const reachable = hostToDial(address, host)
     if (reachable === null) return 'it is open only to its own machine (DATA_HOST)'
     const reader = new DataReader({

@@ -1,13 +1,15 @@
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
-import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
+import type { ArgumentOf, ManagerCommands } from '@holdfast/shared/wire/commands'
+import type { NamedCopy } from '@holdfast/shared/wire/events'
 import type { RawSink } from './data-reader.ts'
 import type { FileServerLink } from './file-server-link.ts'
 import type { FrameSink } from './incoming-streams.ts'
 import type { Caller } from './store-copy.ts'
 
-const ACK_DEADLINE_MS = 10_000
+/** A small read that has no turn on the link by then is better off with another copy. */
+const TURN_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
 const PART_DEADLINE_MS = 80_000
 
@@ -46,18 +48,17 @@ export async function readPart(
 /** Once sent, it does not end with its client's connection: it is over soon. */
 async function readSmall(
   link: FileServerLink,
-  command: ReadFile,
+  command: ArgumentOf<ManagerCommands, 'download-file'>,
   method: PartMethod,
   caller: Caller | undefined,
 ): Promise<PartRead> {
   const { length } = command
-  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, ACK_DEADLINE_MS)
+  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, TURN_DEADLINE_MS)
   const askedAt = performance.now()
   let ackDelayMs: number | null = null
   try {
-    const { bytes } = await link.callGrouped('download-file', command, null, ACK_DEADLINE_MS)
+    const { bytes } = await link.call('download-file', command)
     ackDelayMs = performance.now() - askedAt
-    if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
     if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
     return { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, length), digest: digestPart(method, bytes) }
@@ -66,7 +67,8 @@ async function readSmall(
   }
 }
 
-type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
+type StreamRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
+type LargeRead = Omit<StreamRead, 'isRaw'>
 
 /** How a part is read, and for whom. */
 interface Reading {
@@ -117,14 +119,14 @@ async function readSent(link: FileServerLink, command: LargeRead, reading: Readi
 
 async function readStream(
   link: FileServerLink,
-  command: Omit<DownloadFile, 'streamId'>,
+  command: StreamRead,
   { method, room = Buffer.allocUnsafe(command.length), signal }: Reading,
 ): Promise<PartRead> {
   const part = new PartBuffer(room.subarray(0, command.length), startPart(method), command.isRaw)
   const streamId = link.streams.open(part)
   if (command.isRaw) link.data.expect(streamId, part)
   try {
-    await link.call('download-file', [{ ...command, streamId }], { deadlineMs: ACK_DEADLINE_MS, signal })
+    await link.call('open-download', { ...command, streamId }, { signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
     link.data.forget(streamId)

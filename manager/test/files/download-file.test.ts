@@ -31,8 +31,8 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     const link = await linkOf(registry, peer)
     const port = await openPort()
     const send = toSend(bytes)
-    peer.answer('open-data-port', (ack: Ack) => ack(port.ack()))
-    peer.answer('download-file', (command: Command, ack: Ack) => {
+    peer.answer('open-data-port', (_: unknown, ack: Ack) => ack(port.ack()))
+    peer.answer('open-download', (command: Command, ack: Ack) => {
       expect(command.isRaw).toBe(true)
       ack({ ok: true })
       void send(command, port, peer)
@@ -155,7 +155,7 @@ test.each([
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
     // What was sent before it has arrived.
-    await servers[0]?.link.call('welcome', [{ managers: [] }], { deadlineMs: 5_000 })
+    await servers[0]?.link.call('welcome', { managers: [] },{ deadlineMs: 5_000 })
     expect(offsets).toEqual(asked)
     release()
     read.push(Buffer.from((await second).value), Buffer.from((await parts.next()).value))

@@ -48,10 +48,14 @@ class Stores {
   readonly #keys = new Map<CopyId, PartKey>()
 
   constructor(peer: ScriptedFileServer) {
-    peer.answer('upload-file', ({ copyId, partKey }: OpenUpload, bytes: Buffer | null, ack: Ack) => {
-      if (bytes === null && partKey !== null) this.#keys.set(copyId, partKey)
-      this.copies.set(copyId, bytes ?? Buffer.alloc(0))
-      ack(bytes === null ? { ok: true } : { ok: true, copy: this.#stored(copyId), workMs: 1 })
+    peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
+      this.copies.set(copyId, bytes)
+      ack({ ok: true, copy: this.#stored(copyId), workMs: 1 })
+    })
+    peer.answer('open-upload', ({ copyId, partKey }: OpenUpload, ack: Ack) => {
+      if (partKey !== null) this.#keys.set(copyId, partKey)
+      this.copies.set(copyId, Buffer.alloc(0))
+      ack({ ok: true })
     })
     peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
       this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
@@ -195,9 +199,10 @@ test.each(['small', 'large'])('no place stays taken after a %s upload, successfu
   const { parts, first, registry } = await fileServers(1)
   const file = () => (size === 'small' ? small(newName()) : large(newName()))
   await uploadFile(parts, file(), context())
-  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
-    ack({ ok: false, error: { name: 'DISK_FULL' } }),
-  )
+  for (const command of ['upload-file', 'open-upload'])
+    first.answer(command, (...args: unknown[]) =>
+      (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }),
+    )
   await uploadFile(parts, file(), context()).catch(() => undefined)
   expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
 })

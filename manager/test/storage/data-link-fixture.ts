@@ -1,9 +1,12 @@
 import type { StoreError } from '@holdfast/shared/errors/store-error'
+import { managerCommands } from '@holdfast/shared/wire/commands'
+import { parse } from '@holdfast/shared/wire/message'
 import { afterEach, expect, vi } from 'vitest'
 import { DataLink } from '../../src/storage/data-link.ts'
 import type { RawSink } from '../../src/storage/data-reader.ts'
 import { type DataPortScript, frameOf, newStreamId, type ScriptedDataPort, useDataPorts } from './scripted-data-port.ts'
 
+/** What a file-server answers is parsed as the wire parses it. */
 type Ask = () => Promise<Record<string, unknown>>
 
 /** Links to data ports. What a test opens is closed after it. */
@@ -18,7 +21,7 @@ export function useDataLinks() {
 
   /** A link that asks this for the way to the port. */
   const linkTo = (ask: Ask, address = '127.0.0.1') => {
-    const askForPort = vi.fn(ask)
+    const askForPort = vi.fn(async () => parse(managerCommands['open-data-port'].ack, await ask(), 'BAD_ANSWER'))
     const link = new DataLink({ address, askForPort, log: { info: () => undefined } })
     links.push(link)
     return { link, askForPort }

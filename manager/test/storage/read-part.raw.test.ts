@@ -23,8 +23,8 @@ async function connectRaw(bytes: Buffer, sendRaw: (command: Command, port: Scrip
   const { peer, link } = await connect()
   const port = await openPort()
   const isRaw: boolean[] = []
-  peer.answer('open-data-port', (ack: Ack) => ack(port.ack()))
-  peer.answer('download-file', async (command: Command, ack: Ack) => {
+  peer.answer('open-data-port', (_: unknown, ack: Ack) => ack(port.ack()))
+  peer.answer('open-download', async (command: Command, ack: Ack) => {
     isRaw.push(command.isRaw)
     const { streamId } = command
     ack({ ok: true })
@@ -106,7 +106,7 @@ test('bytes that come late, after their read went on by messages, change nothing
 test('a file-server that has lost the data connection is read by messages', async () => {
   const bytes = randomBytes(LARGE)
   const { peer, link } = await connectRaw(bytes, () => undefined)
-  peer.answer('download-file', ({ isRaw, streamId }: Command, ack: Ack) => {
+  peer.answer('open-download', ({ isRaw, streamId }: Command, ack: Ack) => {
     if (isRaw) return ack({ ok: false, error: { name: 'LINK_LOST' } })
     ack({ ok: true })
     for (let seq = 0; seq < 3; seq++)
@@ -173,7 +173,7 @@ test('a raw read takes no messages: what is verified must not be written to by a
 test('a refusal of a raw read is an error, and not asked for again by messages', async () => {
   const { peer, link } = await connectRaw(Buffer.alloc(LARGE), () => undefined)
   const commands: Command[] = []
-  peer.answer('download-file', (command: Command, ack: Ack) => {
+  peer.answer('open-download', (command: Command, ack: Ack) => {
     commands.push(command)
     ack({ ok: false, error: { name: 'COPY_MISMATCH' } })
   })
@@ -218,7 +218,7 @@ test('a raw read that stalls to its deadline drops the data connection', async (
   const outcome = readPart(link, aCopy(), spanOf(LARGE)).catch((error: { name: string }) => error.name)
   for (let passed = 0; passed <= 80_000; passed += 1_000) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', [{ managers: [] }], { deadlineMs: 200_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] },{ deadlineMs: 200_000 }) // time enough for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   vi.useRealTimers()

@@ -18,9 +18,6 @@ export interface WireError {
   readonly detail?: string
 }
 
-/** The result of a command as it travels in an ack. */
-export type WireResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly error: WireError }
-
 export function toStoreError(thrown: unknown): StoreError {
   return thrown instanceof StoreError ? thrown : new StoreError('INTERNAL', undefined, { cause: thrown })
 }

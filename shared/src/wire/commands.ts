@@ -1,143 +1,152 @@
 import { z } from 'zod'
-import type { ErrorName } from '../errors/error-table.ts'
-import { StoreError } from '../errors/store-error.ts'
-import { isClusterId, isCopyId, isDigest, isPartKey, isServerId, isSlot } from '../ids.ts'
-import { INLINE_MAX_BYTES, INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
-import type * as wire from './events.ts'
+import { INLINE_MAX_BYTES, INVENTORY_PAGE } from '../limits.ts'
+import * as shape from './events.ts'
+import { HANDSHAKE_TIMEOUT_MS, STREAM_IDLE_TIMEOUT_MS } from './protocol.ts'
 
-/** Parsers of everything that arrives over the wire: strict, so that a peer's mistake is an error and never a surprise. */
-const copyId = z.custom<wire.UploadFile['copyId']>(isCopyId, 'not a copyId')
-const digest = z.custom<wire.NamedCopy['sha256']>(isDigest, 'not a sha-256')
-const partKey = z.custom<NonNullable<wire.OpenUpload['partKey']>>(isPartKey, 'not a part key')
-const slot = z.custom<wire.NamedCopy['slot']>(isSlot, 'not a slot')
-const serverId = z.custom<wire.Hello['serverId']>(isServerId, 'not a file-server id')
-const clusterId = z.custom<wire.Challenge['clusterId']>(isClusterId, 'not a cluster id')
-const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
-const requestId = z.string().max(100)
-const count = z.number().int().min(0)
-const sizeBytes = count.max(LARGEST_FILE_BYTES)
-const bytes = z.custom<Uint8Array>(
-  (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,
-  'not bytes',
-)
-const placedCopy = z.strictObject({ copyId, slot, sizeBytes, sha256: digest })
-const storedCopy = placedCopy.extend({ partTags: bytes })
-const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
-const spanOfCopy = namedCopy.extend({ sizeBytes: sizeBytes.nullable(), offset: sizeBytes })
-const uploadFile = z.strictObject({
-  copyId,
-  encoding: z.enum(['binary', 'base64']),
-  sizeBytes: sizeBytes.nullable(),
-  sha256: digest.nullable(),
-  requestId,
-})
-const cursor = z.strictObject({ where: z.enum(['tree', 'quarantine']), slot })
-
-const schemas = {
-  hello: z.strictObject({
-    protocol: z.number(),
-    serverId,
-    bootId: hex(16),
-    nonce: hex(32),
-    clusterId: clusterId.nullable(),
-    name: z.string().max(100),
-    allowsLocalReads: z.boolean(),
-  }),
-  challenge: z.strictObject({ protocol: z.number(), managerId: hex(16), clusterId, nonce: hex(32), proof: hex(64) }),
-  welcome: z.strictObject({
-    managers: z.array(z.url({ protocol: /^https?$/ })).max(300),
-    isReferral: z.boolean().default(false),
-  }),
-  heartbeat: z.strictObject({
-    fileCount: count,
-    sizeBytes: count,
-    freeBytes: count,
-    totalBytes: count,
-    isInventoryDone: z.boolean(),
-    isWritable: z.boolean(),
-  }),
-  uploadFile,
-  openUpload: uploadFile.extend({ partKey: partKey.nullable() }),
-  uploadFrame: z.strictObject({ copyId, seq: count }),
-  uploadEnd: z.strictObject({ copyId, frameCount: count }),
-  readFile: spanOfCopy.extend({ length: count.max(INLINE_MAX_BYTES) }),
-  downloadFile: spanOfCopy.extend({
-    length: sizeBytes,
-    streamId: hex(16),
-    requestId,
-    isRaw: z.boolean(),
-  }),
-  transferFile: namedCopy.extend({ streamId: hex(16) }),
-  deleteFile: z.strictObject({ copyId, slot: slot.nullable(), requestId }),
-  listCopies: z.strictObject({ cursor, limit: count.min(1).max(INVENTORY_PAGE) }),
-  suspectCopies: z.strictObject({ copies: z.array(namedCopy).max(INVENTORY_PAGE) }),
-  namedCopy,
-  streamFrame: z.strictObject({ streamId: hex(16), seq: count, isLast: z.boolean() }),
-  streamError: z.strictObject({ streamId: hex(16), error: z.unknown() }),
-  dataPortAck: z.object({
-    host: z.union([z.ipv4(), z.ipv6()]),
-    port: count.min(1).max(65_535),
-    key: hex(64),
-    answer: hex(64),
-  }),
-  locateAck: z.object({
-    path: z.string().startsWith('/').max(4_096),
-    device: z.string().regex(/^-?\d{1,20}$/),
-    inode: z.string().regex(/^-?\d{1,20}$/),
-  }),
-  uploadAck: z.object({ copy: placedCopy, workMs: z.number().min(0) }),
-  uploadEndAck: z.object({ copy: storedCopy }),
-  transferAck: z.object({ sizeBytes }),
-  deleteAck: z.object({ existed: z.boolean() }),
-  suspectAck: z.object({ agesMs: z.array(z.number().min(0)).max(INVENTORY_PAGE) }),
-  copyPage: z.object({
-    copies: z.array(namedCopy).max(INVENTORY_PAGE),
-    where: z.enum(['tree', 'quarantine']),
-    next: cursor.nullable(),
-  }),
+/** A row of the table: what goes with a command, what comes back, and how long that may take. */
+export interface CommandRow {
+  readonly argument: z.ZodType
+  readonly ack: z.ZodType
+  readonly deadlineMs: number
+  /** Those of one turn of the event loop share a message, and so do their acks (`group.ts`). */
+  readonly isGrouped?: true
 }
 
-export const wireSchemas: {
-  readonly hello: z.ZodType<wire.Hello>
-  readonly challenge: z.ZodType<wire.Challenge>
-  readonly welcome: z.ZodType<wire.Welcome>
-  readonly heartbeat: z.ZodType<wire.Heartbeat>
-  readonly uploadFile: z.ZodType<wire.UploadFile>
-  readonly openUpload: z.ZodType<wire.OpenUpload>
-  readonly uploadFrame: z.ZodType<wire.UploadFrame>
-  readonly uploadEnd: z.ZodType<wire.UploadEnd>
-  readonly readFile: z.ZodType<wire.ReadFile>
-  readonly downloadFile: z.ZodType<wire.DownloadFile>
-  readonly transferFile: z.ZodType<wire.TransferFile>
-  readonly deleteFile: z.ZodType<wire.DeleteFile>
-  readonly listCopies: z.ZodType<wire.ListCopies>
-  readonly suspectCopies: z.ZodType<wire.SuspectCopies>
-  readonly namedCopy: z.ZodType<wire.NamedCopy>
-  readonly streamFrame: z.ZodType<wire.StreamFrame>
-  readonly streamError: z.ZodType<{ streamId: string; error: unknown }>
-  readonly dataPortAck: z.ZodType<wire.DataPortAck>
-  readonly locateAck: z.ZodType<wire.LocatedFile>
-  readonly uploadAck: z.ZodType<wire.UploadAck>
-  readonly uploadEndAck: z.ZodType<{ copy: wire.StoredCopy }>
-  readonly transferAck: z.ZodType<{ sizeBytes: number }>
-  readonly deleteAck: z.ZodType<{ existed: boolean }>
-  readonly suspectAck: z.ZodType<{ agesMs: number[] }>
-  readonly copyPage: z.ZodType<wire.CopyPage>
-} = schemas
+export type CommandTable = Readonly<Record<string, CommandRow>>
 
-/** @throws StoreError INVALID_REQUEST with what is wrong and where. */
-export function parseWire<T>(schema: z.ZodType<T>, value: unknown): T {
-  return parse(schema, value, 'INVALID_REQUEST')
+export type NameIn<T extends CommandTable> = keyof T & string
+/** What a caller gives. */
+export type ArgumentOf<T extends CommandTable, C extends NameIn<T>> = z.input<T[C]['argument']>
+/** What a caller gets. */
+export type AckOf<T extends CommandTable, C extends NameIn<T>> = z.output<T[C]['ack']>
+/** What carries out the commands of a table: its arguments are parsed, and its acks are parsed where they arrive. */
+export type Handlers<T extends CommandTable> = {
+  readonly [C in NameIn<T>]: (argument: z.output<T[C]['argument']>) => Promise<z.input<T[C]['ack']>>
 }
 
-/** What is wrong in an ack is the other side's fault, not that of whoever asked for the command. @throws StoreError BAD_ANSWER */
-export function parseAck<T>(schema: z.ZodType<T>, value: unknown): T {
-  return parse(schema, value, 'BAD_ANSWER')
-}
+const { bytes, copyId, namedCopy } = shape
+const nothing = z.object({})
+const streamId = shape.hex(16)
+/** What moves a copy between the tree and the quarantine, or out of it. */
+const moved = { argument: namedCopy, ack: nothing, deadlineMs: 15_000 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, errorName: ErrorName): T {
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new StoreError(errorName, `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`.slice(0, 300))
-}
+/**
+ * Every command that a manager sends to a file-server. Each one but those of the handshake names its copies, and each is
+ * safe to deliver twice or late.
+ */
+export const managerCommands = {
+  /** The manager proves that it knows the secret; the ack is the file-server's own proof. */
+  challenge: {
+    argument: shape.challenge,
+    ack: z.object({ proof: z.string(), heartbeat: shape.heartbeat }),
+    deadlineMs: HANDSHAKE_TIMEOUT_MS,
+  },
+  /** The handshake is done. */
+  welcome: { argument: shape.welcome, ack: nothing, deadlineMs: HANDSHAKE_TIMEOUT_MS },
+
+  /**
+   * Stores a small copy. A durable write that takes longer than the deadline counts as lost; the file-server may still
+   * finish it, and is told to drop it.
+   */
+  'upload-file': {
+    argument: shape.uploadFile.extend({ bytes }),
+    /** `workMs` is the part of the ack's delay that was the file-server's work, not the link's. */
+    ack: z.object({ copy: shape.placedCopy, workMs: z.number().min(0) }),
+    deadlineMs: 30_000,
+    isGrouped: true,
+  },
+  /** Opens a stream that stores a large copy; its frames may come after the ack. */
+  'open-upload': { argument: shape.openUpload, ack: nothing, deadlineMs: 30_000 },
+  /** Frames are 0, 1, 2, …; a repeated one is acknowledged and ignored. */
+  'upload-frame': {
+    argument: z.strictObject({ copyId, seq: shape.count, bytes }),
+    ack: nothing,
+    deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+  },
+  /** Makes the copy durable. Its ack carries the part tags. Committing a large copy means syncing all of it. */
+  'upload-end': {
+    argument: z.strictObject({ copyId, frameCount: shape.count }),
+    ack: z.object({ copy: shape.placedCopy, bytes }),
+    deadlineMs: 120_000,
+  },
+
+  /** Reads a span that fits into the ack. */
+  'download-file': {
+    argument: shape.spanOfCopy.extend({ length: shape.count.max(INLINE_MAX_BYTES) }),
+    ack: z.object({ bytes }),
+    deadlineMs: 10_000,
+    isGrouped: true,
+  },
+  /** Sends a span as stream frames, or, where `isRaw`, on the data connection that the manager has dialled. */
+  'open-download': {
+    argument: shape.spanOfCopy.extend({
+      length: shape.sizeBytes,
+      streamId,
+      requestId: shape.requestId,
+      isRaw: z.boolean(),
+    }),
+    ack: nothing,
+    deadlineMs: 10_000,
+  },
+  /** Tells how to dial this file-server for the bytes of large downloads. */
+  'open-data-port': {
+    argument: z.strictObject({}),
+    ack: z.union([shape.dataPort, z.object({ port: z.null() })]),
+    deadlineMs: 2_000,
+  },
+  /** Tells where a copy lies on disk, for a manager on the same machine to read it there. */
+  'locate-file': { argument: namedCopy, ack: shape.locatedFile, deadlineMs: 10_000 },
+
+  /** Sends the whole copy as stream frames, for the manager to relay to another file-server. */
+  'transfer-file': {
+    argument: namedCopy.extend({ streamId }),
+    ack: z.object({ sizeBytes: shape.sizeBytes }),
+    deadlineMs: 10_000,
+  },
+  /**
+   * Removes that one copy, and ends an upload of it, running or yet to come. That it is unknown, or not there any more, is
+   * success. `slot` is null where the ack of the upload never came, so that only the file-server may know it.
+   */
+  'delete-file': {
+    argument: z.strictObject({ copyId, slot: shape.slot.nullable(), requestId: shape.requestId }),
+    ack: z.object({ existed: z.boolean() }),
+    deadlineMs: 15_000,
+    isGrouped: true,
+  },
+
+  /**
+   * Gives a page of the inventory, in slot order, the quarantine after the tree. Loading its leaves may mean listing many
+   * directories on a slow disk.
+   */
+  'list-copies': {
+    argument: z.strictObject({ cursor: shape.inventoryCursor, limit: shape.count.min(1).max(INVENTORY_PAGE) }),
+    ack: shape.copyPage,
+    deadlineMs: 60_000,
+  },
+  /** Starts (or reads) the clock of copies that no record names. */
+  'suspect-copies': {
+    argument: z.strictObject({ copies: shape.copyList }),
+    ack: z.object({ agesMs: z.array(z.number().min(0)).max(INVENTORY_PAGE).readonly() }),
+    deadlineMs: 15_000,
+  },
+  'quarantine-file': moved,
+  /** Puts a quarantined copy back into its slot after verifying its digest. */
+  'restore-file': moved,
+  /** Removes a copy from the quarantine. */
+  'discard-file': moved,
+} as const satisfies CommandTable
+
+/** Every command that a file-server sends to a manager. */
+export const fileServerCommands = {
+  heartbeat: { argument: shape.heartbeat, ack: nothing, deadlineMs: 10_000 },
+  'stream-frame': {
+    argument: z.strictObject({ streamId, seq: shape.count, isLast: z.boolean(), bytes }),
+    ack: nothing,
+    deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+  },
+  /** `error` is a WireError by the file-server's word, and parsed as one where it is used. */
+  'stream-error': { argument: z.strictObject({ streamId, error: z.unknown() }), ack: nothing, deadlineMs: 5_000 },
+} as const satisfies CommandTable
+
+export type ManagerCommands = typeof managerCommands
+export type FileServerCommands = typeof fileServerCommands

@@ -1,5 +1,5 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 5
+export const PROTOCOL_VERSION = 6
 
 /** The Socket.IO namespace that file-servers dial. Every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'
