@@ -5,7 +5,7 @@ import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proo
 import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
 import { answerCommands } from '@holdfast/shared/wire/answer-commands'
-import { type FileServerCommands, fileServerCommands, type Handlers, type ManagerCommands, managerCommands } from '@holdfast/shared/wire/commands'
+import { type FileServerCommands, fileServerCommands, managerCommands } from '@holdfast/shared/wire/commands'
 import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
@@ -24,10 +24,10 @@ import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
 import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
-/** From dialling to the welcome. The manager counts this file-server's files meanwhile, which may take a while. */
+/** How long it may take from dialling to the welcome: the manager counts this file-server's files meanwhile. */
 const WELCOME_TIMEOUT_MS = 30_000
 
-export interface LinkParts {
+export interface LinkDeps {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
@@ -52,7 +52,7 @@ interface Session {
 /** The connection to one manager: dials until closed, proves both sides, answers its commands, sends heartbeats. */
 export class ManagerLink {
   readonly url: string
-  readonly #parts: LinkParts
+  readonly #deps: LinkDeps
   readonly #log: Logger
   readonly #problems: OnceLog
   readonly #socket: Socket
@@ -66,10 +66,10 @@ export class ManagerLink {
   /** The manager found behind this address while another link led to it. */
   #duplicateOf: string | null = null
 
-  constructor(url: string, parts: LinkParts) {
+  constructor(url: string, deps: LinkDeps) {
     this.url = url
-    this.#parts = parts
-    this.#log = parts.log.child({ manager: url })
+    this.#deps = deps
+    this.#log = deps.log.child({ manager: url })
     this.#problems = new OnceLog(this.#log)
     this.#socket = io(url + FILE_SERVER_NAMESPACE, {
       transports: [UnmaskedWebSocket],
@@ -94,13 +94,12 @@ export class ManagerLink {
       if (wasWelcome) this.#log.warn({ reason }, 'manager disconnected')
       this.#dialAgain(reason)
     })
-    const handlers = {
-      challenge: async (challenge) => this.#prove(challenge),
-      welcome: (welcome) => this.#settle(welcome),
-      ...commandHandlers({ ...parts, streams: this.#streams, owner: this }),
-    } satisfies Handlers<ManagerCommands>
     answerCommands(socket, managerCommands, {
-      handlers,
+      handlers: {
+        challenge: async (challenge) => this.#prove(challenge),
+        welcome: (welcome) => this.#settle(welcome),
+        ...commandHandlers({ ...deps, streams: this.#streams, owner: this }),
+      },
       admit: (command) => {
         if (!this.isWelcome && command !== 'challenge' && command !== 'welcome')
           throw new StoreError('NOT_AUTHENTICATED')
@@ -129,7 +128,7 @@ export class ManagerLink {
   }
 
   #hello(): Hello {
-    const { store, bootId, name, allowsLocalReads } = this.#parts
+    const { store, bootId, name, allowsLocalReads } = this.#deps
     const { serverId, clusterId } = store
     const nonce = randomBytes(16).toString('hex')
     this.#session = { nonce, transcript: null, isWelcome: false }
@@ -137,7 +136,7 @@ export class ManagerLink {
   }
 
   #prove(challenge: Challenge): { proof: string; heartbeat: Heartbeat } {
-    const { store, secret, bootId } = this.#parts
+    const { store, secret, bootId } = this.#deps
     const { serverId, clusterId } = store
     const session = this.#session
     if (session === null || session.transcript !== null) throw new StoreError('INVALID_REQUEST', 'unexpected challenge')
@@ -156,7 +155,7 @@ export class ManagerLink {
   }
 
   async #settle({ managers, isReferral }: Welcome): Promise<Record<string, never>> {
-    const { store, onManagers } = this.#parts
+    const { store, onManagers } = this.#deps
     const session = this.#session
     if (session === null || session.transcript === null) throw new StoreError('NOT_AUTHENTICATED')
     if (isReferral) {
@@ -193,7 +192,7 @@ export class ManagerLink {
 
   /** Two links to one manager would drive each other out for ever. */
   #refuseDuplicate(managerId: string): void {
-    if (!this.#parts.isConnectedTo(managerId)) return
+    if (!this.#deps.isConnectedTo(managerId)) return
     this.#duplicateOf = managerId
     throw new StoreError('FORBIDDEN', 'this file-server is connected to that manager by another address')
   }
@@ -215,7 +214,7 @@ export class ManagerLink {
     this.#redialTimer = setTimeout(
       () => {
         this.#redialTimer = undefined
-        if (this.#duplicateOf !== null && this.#parts.isConnectedTo(this.#duplicateOf)) {
+        if (this.#duplicateOf !== null && this.#deps.isConnectedTo(this.#duplicateOf)) {
           this.#dialAgain('connected by another address')
           return
         }
@@ -230,7 +229,7 @@ export class ManagerLink {
     clearTimeout(this.#welcomeTimer)
     clearInterval(this.#heartbeatTimer)
     this.#session = null
-    this.#parts.uploads.dropStreamsOf(this)
+    this.#deps.uploads.dropStreamsOf(this)
     this.#streams.endSession()
   }
 }

@@ -99,7 +99,6 @@ export class OutgoingStreams {
       readFrames(open, offset, length, buffers),
     )
   }
-
 }
 
 async function* readFrames(

@@ -3,11 +3,7 @@ import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
 import type { FileServerLink } from './file-server-link.ts'
 
-export function listCopies(
-  link: FileServerLink,
-  cursor: InventoryCursor,
-  signal?: AbortSignal,
-): Promise<CopyPage> {
+export function listCopies(link: FileServerLink, cursor: InventoryCursor, signal?: AbortSignal): Promise<CopyPage> {
   return link.call('list-copies', { cursor, limit: INVENTORY_PAGE }, { signal })
 }
 

@@ -155,7 +155,7 @@ test.each([
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
     // What was sent before it has arrived.
-    await servers[0]?.link.call('welcome', { managers: [] },{ deadlineMs: 5_000 })
+    await servers[0]?.link.call('welcome', { managers: [] }, { deadlineMs: 5_000 })
     expect(offsets).toEqual(asked)
     release()
     read.push(Buffer.from((await second).value), Buffer.from((await parts.next()).value))

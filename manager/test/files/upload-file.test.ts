@@ -200,9 +200,7 @@ test.each(['small', 'large'])('no place stays taken after a %s upload, successfu
   const file = () => (size === 'small' ? small(newName()) : large(newName()))
   await uploadFile(parts, file(), context())
   for (const command of ['upload-file', 'open-upload'])
-    first.answer(command, (...args: unknown[]) =>
-      (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }),
-    )
+    first.answer(command, (...args: unknown[]) => (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }))
   await uploadFile(parts, file(), context()).catch(() => undefined)
   expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
 })

@@ -218,7 +218,7 @@ test('a raw read that stalls to its deadline drops the data connection', async (
   const outcome = readPart(link, aCopy(), spanOf(LARGE)).catch((error: { name: string }) => error.name)
   for (let passed = 0; passed <= 80_000; passed += 1_000) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', { managers: [] },{ deadlineMs: 200_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 200_000 }) // time enough for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   vi.useRealTimers()

@@ -164,7 +164,9 @@ test('the same process that comes again replaces its stale connection', async ()
   const [serverId, bootId] = [newServerId(), '1'.repeat(16)]
   const stale = dial({ serverId, bootId })
   const before = await linkOf(registry, stale)
-  const call = before.call('transfer-file', { ...aCopy(), streamId: 'ab'.repeat(8) }, { deadlineMs: 60_000 }).catch((error: { name: string }) => error.name)
+  const call = before
+    .call('transfer-file', { ...aCopy(), streamId: 'ab'.repeat(8) }, { deadlineMs: 60_000 })
+    .catch((error: { name: string }) => error.name)
   const fresh = dial({ serverId, bootId })
   await ended(stale)
   await vi.waitFor(() => expect(registry.find(serverId)?.isConnected).toBe(true))
@@ -235,7 +237,10 @@ test('heartbeats are heard, hostile messages are not, and the connection stays',
     ['stream-error', null],
   ]
   for (const [event, argument, bytes] of refused)
-    expect(await peer.send(event, argument, bytes), event).toMatchObject({ ok: false, error: { name: expect.any(String) } })
+    expect(await peer.send(event, argument, bytes), event).toMatchObject({
+      ok: false,
+      error: { name: expect.any(String) },
+    })
   expect(link.heartbeat).toEqual(aHeartbeat)
   expect(await peer.send('heartbeat', { ...aHeartbeat, fileCount: 44 })).toEqual({ ok: true })
   expect(link.heartbeat.fileCount).toBe(44)

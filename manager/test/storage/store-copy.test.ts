@@ -54,7 +54,10 @@ function serveUploads(peer: ScriptedFileServer): { deletes: CopyId[]; received: 
     received.set(copyId, bytes)
     ack({ ok: true, copy: storedAs(copyId, bytes), workMs: 1 })
   })
-  peer.answer('open-upload', (_command: unknown, ack: Ack) => ack({ ok: true }))
+  peer.answer('open-upload', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
+    received.set(copyId, Buffer.alloc(0))
+    ack({ ok: true })
+  })
   peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
     received.set(copyId, Buffer.concat([received.get(copyId) ?? Buffer.alloc(0), bytes]))
     ack({ ok: true })
@@ -169,7 +172,7 @@ test('a file-server that never acknowledges is given up at the deadline, and tol
   const outcome = storeCopy(link, order, inline(Buffer.from('bytes'))).catch((error: StoreError) => error.name)
   for (let passed = 0; passed < 31; passed++) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', { managers: [] },{ deadlineMs: 60_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 60_000 }) // time enough for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   await vi.waitFor(() => expect(deletes).toEqual([order.copyId]))

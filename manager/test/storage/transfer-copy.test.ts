@@ -101,7 +101,7 @@ test('takes from the source no faster than the target does', async () => {
   const controller = new AbortController()
   const outcome = transferCopy(links.source, links.target, transfer, controller.signal).catch(() => undefined)
   await vi.waitFor(() => expect(held).toHaveLength(1))
-  await links.source.call('welcome', { managers: [] },{ deadlineMs: 5_000 })
+  await links.source.call('welcome', { managers: [] }, { deadlineMs: 5_000 })
   expect(acks.length).toBeLessThanOrEqual(1)
   controller.abort()
   await outcome

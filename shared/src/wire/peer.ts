@@ -114,11 +114,11 @@ export class Peer<T extends CommandTable> {
     const [id, error, result] = Array.isArray(head) ? (head as unknown[]) : []
     const waiting = typeof id === 'number' ? this.#take(id) : undefined
     if (waiting === undefined) return
-    if (error !== null) return waiting.reject(failureOf(error))
     try {
+      if (error !== null) throw failureOf(error)
       waiting.resolve(unpack(waiting.ack, result, bytes, 'BAD_ANSWER') as never)
-    } catch (refusal) {
-      waiting.reject(refusal)
+    } catch (failure) {
+      waiting.reject(failure)
     }
   }
 }
