@@ -12,7 +12,7 @@ export class StoreError extends Error {
   }
 }
 
-/** An error as it travels in an ack. */
+/** What an ack says of an error. */
 export interface WireError {
   readonly name: ErrorName
   readonly detail?: string

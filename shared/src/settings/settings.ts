@@ -2,7 +2,7 @@
 export interface Setting<T> {
   readonly env: string
   readonly parse: (text: string) => T
-  /** Absent: the setting is required. */
+  /** Where it is absent the setting is required. */
   readonly default?: T
   readonly doc: string
   readonly isSecret?: boolean
@@ -45,7 +45,7 @@ export function readSettings<Table extends SettingsTable>(
   return Object.freeze(Object.fromEntries(entries)) as SettingsOf<Table>
 }
 
-/** For logs: secrets as `***`. */
+/** Gives the settings for logs, secrets as `***`. */
 export function printableSettings(
   table: SettingsTable,
   settings: Readonly<Record<string, unknown>>,
