@@ -20,10 +20,10 @@ import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits
  * field that they do not know, so that a peer's mistake is an error and never a surprise.
  */
 export const copyId = z.custom<CopyId>(isCopyId, 'not a copyId')
-export const digest = z.custom<Digest>(isDigest, 'not a sha-256')
-export const partKey = z.custom<PartKey>(isPartKey, 'not a part key')
+const digest = z.custom<Digest>(isDigest, 'not a sha-256')
+const partKey = z.custom<PartKey>(isPartKey, 'not a part key')
 export const slot = z.custom<Slot>(isSlot, 'not a slot')
-export const clusterId = z.custom<ClusterId>(isClusterId, 'not a cluster id')
+const clusterId = z.custom<ClusterId>(isClusterId, 'not a cluster id')
 export const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 export const requestId = z.string().max(100)
 export const count = z.number().int().min(0)
