@@ -7,8 +7,23 @@ import { waitUntil } from './wait-until.ts'
 const identity = { protocol: PROTOCOL_VERSION, serverId: 'e0'.repeat(8), bootId: 'e1'.repeat(8) }
 export const HOSTILE_ID = identity.serverId
 const serverNonce = 'e2'.repeat(16)
-/** How many attachments follow, the id where an ack is wanted, and the event with its arguments. */
-const packet = /^4(?:2|5(\d+)-)\/file-server,(\d*)(\[.*\])$/s
+/** How many attachments follow, and the event with its arguments. */
+const packet = /^4(?:2|5(\d+)-)\/file-server,(\[.*\])$/s
+const PLACEHOLDER = '{"_placeholder":true,"num":0}'
+
+/** A group of these heads, which need not be JSON, with the length that they have or another one. */
+export function groupOf(heads: string, bytes: readonly Buffer[] = [], headLength = Buffer.byteLength(heads)): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(headLength)
+  return Buffer.concat([length, Buffer.from(heads), ...bytes])
+}
+
+export const sendAttached = (socket: RawWebSocket, text: string, ...attachments: Buffer[]): void =>
+  socket.write(Buffer.concat([frame(text), ...attachments.map((bytes) => frame(bytes, { opcode: OPCODE.binary }))]))
+
+/** Sends these bytes as acks. */
+export const sendGroup = (socket: RawWebSocket, group: Buffer): void =>
+  sendAttached(socket, `451-/file-server,["acks",${PLACEHOLDER}]`, group)
 
 /** Says that it is empty and roomy, so that every upload is sent to it first. */
 // biome-ignore format: a table
@@ -21,8 +36,9 @@ export interface Command {
   readonly command: Record<string, unknown>
   /** What is attached to it. */
   readonly bytes: Buffer | null
-  /** Answers it with this text, which should be an array of JSON, and these attachments. */
-  readonly answer: (json: string, ...attachments: Buffer[]) => void
+  readonly id: number
+  /** Answers it with this text, which should be an error and a result in JSON, and these bytes. */
+  readonly answer: (json: string, bytes?: Buffer) => void
   readonly socket: RawWebSocket
 }
 
@@ -43,18 +59,13 @@ export interface HostileHandlers {
   readonly onGroup: (group: CommandGroup) => void
 }
 
-interface Packet {
-  readonly id: string
-  readonly json: string
-}
-
 /** A file-server that knows the secret and means harm: it does what it is told to with every command, and comes back when it is thrown out. */
 export class HostileFileServer implements AsyncDisposable {
   readonly #port: number
   readonly #secret: string
   readonly #handlers: HostileHandlers
   /** Waits for its attachment. */
-  #packet: Packet | null = null
+  #packet: string | null = null
   #socket: RawWebSocket | null = null
   #isWelcome = false
   #isOver = false
@@ -99,10 +110,10 @@ export class HostileFileServer implements AsyncDisposable {
       return
     }
     if (text === '2') socket.sendText('3')
-    const [, attachmentCount, id, json] = packet.exec(text) ?? []
-    if (id === undefined || json === undefined) return
-    if (attachmentCount === undefined) this.#act({ id, json }, null, socket)
-    else if (attachmentCount === '1') this.#packet = { id, json }
+    const [, attachmentCount, json] = packet.exec(text) ?? []
+    if (json === undefined) return
+    if (attachmentCount === undefined) this.#act(json, null, socket)
+    else if (attachmentCount === '1') this.#packet = json
     else throw new Error(`a message with ${attachmentCount} attachments`)
   }
 
@@ -113,8 +124,10 @@ export class HostileFileServer implements AsyncDisposable {
     this.#act(waiting, bytes, socket)
   }
 
-  #act({ id, json }: Packet, bytes: Buffer | null, socket: RawWebSocket): void {
-    const [event, command = {}] = JSON.parse(json) as [string, Record<string, unknown>?]
+  #act(json: string, bytes: Buffer | null, socket: RawWebSocket): void {
+    const [event, id, command = {}] = JSON.parse(json) as [string, number, Record<string, unknown>?]
+    // The manager's own acks come with bytes too, and are nothing to answer.
+    if (event === 'acks') return
     if (event === 'commands') {
       const commands = decodeGroup(bytes).map(({ head }) => {
         const [id, name, argument] = head as [number, string, Record<string, unknown>]
@@ -123,20 +136,13 @@ export class HostileFileServer implements AsyncDisposable {
       this.#handlers.onGroup({ commands, socket })
       return
     }
-    const answer = (reply: string, ...attachments: Buffer[]): void => {
-      const kind = attachments.length === 0 ? '43' : `46${attachments.length}-`
-      socket.write(
-        Buffer.concat([
-          frame(`${kind}${NAMESPACE},${id}${reply}`),
-          ...attachments.map((bytes) => frame(bytes, { opcode: OPCODE.binary })),
-        ]),
-      )
-    }
-    if (event === 'challenge') answer(JSON.stringify([{ ok: true, proof: this.#prove(command), heartbeat }]))
+    const answer = (ack: string, attached?: Buffer): void =>
+      sendGroup(socket, groupOf(`[[${id},${ack}],${attached?.length ?? null}]`, attached && [attached]))
+    if (event === 'challenge') answer(`null,${JSON.stringify({ proof: this.#prove(command), heartbeat })}`)
     else if (event === 'welcome') {
-      answer('[{"ok":true}]')
+      answer('null,{}')
       this.#isWelcome = true
-    } else this.#handlers.onCommand({ event, command, bytes, answer, socket })
+    } else this.#handlers.onCommand({ event, command, bytes, id, answer, socket })
   }
 
   #prove({ managerId, nonce, clusterId }: Record<string, unknown>): string {

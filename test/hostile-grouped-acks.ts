@@ -26,7 +26,7 @@ const stored = (change: object, rest: object = { workMs: 0 }): string =>
 
 /** What follows the id in an ack that no file-server gives, whatever the command was. */
 // biome-ignore format: a table
-const anyAcks: readonly string[] = [
+export const anyAcks: readonly string[] = [
   'null', 'null,null', 'null,1', 'null,"x"', 'null,[]', 'null,[[]]', 'null,{}', 'null,true', 'null,{"ok":true}', 'null,{"ok":false,"error":{"name":"INTERNAL"}}', 'null,{"__proto__":{"existed":true}}',
   '0', 'false', '""', '[]', '{}', '"INTERNAL"', '[null]', '{"name":1}', '{"name":["INTERNAL"]}', '{"name":{"toString":1}}', '{"name":"INTERNAL","detail":{"x":1}}', '{"name":"INTERNAL"},{"existed":true}', '{"__proto__":{"name":"CANCELLED"}}',
   'null,{},1,2,3', `null,{"x":${'['.repeat(2_000)}${']'.repeat(2_000)}}`,

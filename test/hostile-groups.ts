@@ -1,16 +1,9 @@
-import type { CommandGroup } from './hostile-file-server.ts'
+import { type CommandGroup, groupOf, sendAttached, sendGroup } from './hostile-file-server.ts'
 import { type BadAck, badAck } from './hostile-grouped-acks.ts'
 import type { Random } from './hostile-random.ts'
-import { frame, OPCODE, type RawWebSocket } from './hostile-websocket.ts'
+import { frame, OPCODE } from './hostile-websocket.ts'
 
 const PLACEHOLDER = '{"_placeholder":true,"num":0}'
-
-/** A group of these heads, which need not be JSON, with the length that they have or another one. */
-function groupOf(heads: string, bytes: readonly Buffer[] = [], headLength = Buffer.byteLength(heads)): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(headLength)
-  return Buffer.concat([length, Buffer.from(heads), ...bytes])
-}
 
 function groupOfAcks(acks: readonly BadAck[]): Buffer {
   const heads = acks.flatMap(({ head, bytes }) => [head, String(bytes?.length ?? null)])
@@ -19,12 +12,6 @@ function groupOfAcks(acks: readonly BadAck[]): Buffer {
     acks.flatMap(({ bytes }) => bytes ?? []),
   )
 }
-
-const sendAttached = (socket: RawWebSocket, text: string, ...attachments: Buffer[]): void =>
-  socket.write(Buffer.concat([frame(text), ...attachments.map((bytes) => frame(bytes, { opcode: OPCODE.binary }))]))
-
-const sendGroup = (socket: RawWebSocket, group: Buffer): void =>
-  sendAttached(socket, `451-/file-server,["acks",${PLACEHOLDER}]`, group)
 
 /** Heads that are no heads of a group. */
 // biome-ignore format: a table

@@ -25,10 +25,10 @@ const LEAST_COMMANDS: Record<string, number> = {
   'grouped upload-file': 100,
   'grouped download-file': 10,
   'grouped delete-file': 50,
-  'upload-file': 10,
+  'open-upload': 10,
   'upload-frame': 10,
   'upload-end': 5,
-  'download-file': 1,
+  'open-download': 1,
 }
 /** The same inputs every time; `HOSTILE_SEED=…` tries others. */
 const seed = Number(process.env.HOSTILE_SEED ?? 1)

@@ -1,23 +1,23 @@
-/** A part: the span of a file that has its own tag; the unit of verification. Bytes. */
+/** A part is the span of a file that has its own tag, the unit of verification. It has so many bytes, the last one fewer. */
 export const PART_BYTES = 4 * 1024 * 1024
 
-/** A frame: what one Socket.IO message carries of a larger body. Bytes. At 50 KB/s one takes 10 s, half the ping timeout. */
+/** One Socket.IO message carries so many bytes of a larger body. At 50 KB/s a frame takes 10 s, half the ping timeout. */
 export const FRAME_BYTES = 512 * 1024
 
-/** Bodies up to this size, as they travel, go inside the command itself. Bytes. */
+/** Bodies of up to so many bytes, as they travel, go inside the command itself. */
 export const INLINE_MAX_BYTES = 256 * 1024
 
-/** The largest legal Socket.IO message, with room for the part tags of the largest file. Bytes. */
+/** The largest legal Socket.IO message has so many bytes, with room for the part tags of the largest file. */
 export const MAX_MESSAGE_BYTES = FRAME_BYTES + 128 * 1024
 
-/** The most unacknowledged bytes on one socket, shared by all its streams, on a fast link. */
+/** All streams of one socket together have at most so many unacknowledged bytes, on a fast link. */
 export const MAX_UNACKED_BYTES = 8 * FRAME_BYTES
 
-/** A bound that no setting may exceed: its part tags must fit into one message. Bytes. */
+/** No setting may allow a larger file, in bytes: its part tags must fit into one message. */
 export const LARGEST_FILE_BYTES = 32 * 1024 ** 3
 
-/** How many copies one page of an inventory names. */
+/** One page of an inventory names at most so many copies. */
 export const INVENTORY_PAGE = 1_000
 
-/** Bytes of a file name, in UTF-8 after decoding. */
+/** A file name has at most so many bytes, in UTF-8 after decoding. */
 export const MAX_FILE_NAME_BYTES = 255

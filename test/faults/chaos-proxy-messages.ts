@@ -1,7 +1,7 @@
 /** One WebSocket message, or a Socket.IO packet with all its attachments, as it travels. */
 export interface WireMessage {
   readonly bytes: Buffer
-  /** The event of a command, else null: an ack, a ping, the handshake. */
+  /** The event that carries commands or acks, else null: a ping, the handshake. */
   readonly event: string | null
   /** Engine.IO's text of it. */
   readonly text: string
@@ -15,7 +15,7 @@ interface Frame {
 
 const TEXT = 1
 const HEAD_END = Buffer.from('\r\n\r\n')
-/** `42/file-server,7["delete-file",…` or, with one attachment behind it, `451-/file-server,7["upload-file",…`. */
+/** `42/file-server,["list-copies",…` or, with one attachment behind it, `451-/file-server,["upload-frame",…`. */
 const packet = /^4(?:2|5(\d+)-)\/file-server,\d*\["([a-z-]+)"/
 const binaryAck = /^46(\d+)-/
 

@@ -1,19 +1,16 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
-import type { GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { GroupedCommand, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
+import type { Handlers, ManagerCommands } from '@holdfast/shared/wire/commands'
 import type { Store } from '../store/store.ts'
 import type { DataPort } from './data-port.ts'
 import type { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
 
-export interface CommandContext {
+export interface CommandDeps {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
-  /** Of the connection that the command came on. */
+  /** The streams of the connection that the command came on. */
   readonly streams: OutgoingStreams
   readonly owner: object
   /** null: large downloads travel as stream frames. */
@@ -22,121 +19,82 @@ export interface CommandContext {
   readonly allowsLocalReads: boolean
 }
 
-type Command = Exclude<keyof ManagerToFileServerEvents, 'challenge' | 'welcome' | 'commands'>
-type Handler = (context: CommandContext, ...args: unknown[]) => Promise<object>
-type GroupedHandler = (context: CommandContext, value: unknown, bytes: Uint8Array | null) => Promise<GroupedAnswer>
+/** Carries out every command that a manager may send once it has proved itself. */
+export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommands>, 'challenge' | 'welcome'> {
+  const { store, uploads, suspects, streams, owner, dataPort, allowsLocalReads } = deps
+  return {
+    'upload-file': async ({ bytes, ...command }) => {
+      const startedAt = performance.now()
+      const { copyId, slot, sizeBytes, sha256 } = await uploads.storeInline(command, bytes)
+      return { copy: { copyId, slot, sizeBytes, sha256 }, workMs: Math.round(performance.now() - startedAt) }
+    },
 
-/** Commands on small bodies, which travel in groups: the whole body comes with the command, or goes with its ack. */
-const groupedHandlers: Readonly<Record<GroupedCommand, GroupedHandler>> = {
-  'upload-file': async ({ uploads }, value, bytes) => {
-    const command = parseWire(wireSchemas.uploadFile, value)
-    const startedAt = performance.now()
-    const { copyId, slot, sizeBytes, sha256 } = await uploads.storeInline(command, bytesOf(bytes))
-    const copy = { copyId, slot, sizeBytes, sha256 }
-    return { result: { copy, workMs: Math.round(performance.now() - startedAt) }, bytes: null }
-  },
+    'open-upload': async (command) => {
+      await uploads.open(command, owner)
+      return {}
+    },
 
-  'download-file': async ({ store }, value) => {
-    const { sizeBytes, offset, length, ...copy } = parseWire(wireSchemas.readFile, value)
-    return { result: {}, bytes: await store.readCopy(copy, { sizeBytes, offset, length }) }
-  },
+    'upload-frame': async ({ copyId, seq, bytes }) => {
+      await uploads.frame(copyId, seq, bytes)
+      return {}
+    },
 
-  'delete-file': async ({ store, uploads }, value) => {
-    const { copyId, slot } = parseWire(wireSchemas.deleteFile, value)
-    const uploadedTo = await uploads.discard(copyId)
-    const place = slot ?? uploadedTo
-    return { result: { existed: place !== null && (await store.deleteCopy(copyId, place)) }, bytes: null }
-  },
-}
+    'upload-end': async ({ copyId, frameCount }) => {
+      const { partTags, ...copy } = await uploads.end(copyId, frameCount)
+      return { copy, bytes: partTags }
+    },
 
-export function handleGrouped(
-  context: CommandContext,
-  command: unknown,
-  value: unknown,
-  bytes: Uint8Array | null,
-): Promise<GroupedAnswer> {
-  const handler = Object.hasOwn(groupedHandlers, String(command))
-    ? groupedHandlers[command as GroupedCommand]
-    : undefined
-  if (handler === undefined) return Promise.reject(new StoreError('INVALID_REQUEST', 'no command of groups'))
-  return handler(context, value, bytes)
-}
+    'download-file': async ({ sizeBytes, offset, length, ...copy }) => ({
+      bytes: await store.readCopy(copy, { sizeBytes, offset, length }),
+    }),
 
-/** Every other command a manager may send, once it has proved itself: what arrives in, what the ack holds out. */
-export const commandHandlers: Readonly<Record<Command, Handler>> = {
-  'upload-file': async ({ uploads, owner }, value) => {
-    await uploads.open(parseWire(wireSchemas.openUpload, value), owner)
-    return {}
-  },
+    'open-download': async ({ copyId, slot, sha256, sizeBytes, offset, length, streamId, isRaw }) => {
+      const reader = await store.openCopy({ copyId, slot, sha256 })
+      if (sizeBytes !== null && sizeBytes < reader.sizeBytes) {
+        await reader[Symbol.asyncDispose]()
+        throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
+      }
+      await streams.start(streamId, reader, { offset, length, isRaw })
+      return {}
+    },
 
-  'upload-frame': async ({ uploads }, value, bytes) => {
-    const { copyId, seq } = parseWire(wireSchemas.uploadFrame, value)
-    await uploads.frame(copyId, seq, bytesOf(bytes))
-    return {}
-  },
+    'open-data-port': async () => (dataPort === null ? { port: null } : streams.grantDataConnection(dataPort)),
 
-  'upload-end': async ({ uploads }, value) => {
-    const { copyId, frameCount } = parseWire(wireSchemas.uploadEnd, value)
-    return { copy: await uploads.end(copyId, frameCount) }
-  },
+    'locate-file': async (copy) => {
+      if (!allowsLocalReads) throw new StoreError('FORBIDDEN', 'LOCAL_READS is off')
+      return store.locateCopy(copy)
+    },
 
-  'open-data-port': async ({ streams, dataPort }) =>
-    dataPort === null ? { port: null } : streams.grantDataConnection(dataPort),
+    'transfer-file': async ({ streamId, ...copy }) => {
+      const reader = await store.openCopy(copy)
+      const { sizeBytes } = reader
+      await streams.start(streamId, reader, { offset: 0, length: sizeBytes, isRaw: false })
+      return { sizeBytes }
+    },
 
-  'download-file': async ({ store, streams }, value) => {
-    const { copyId, slot, sha256, sizeBytes, offset, length, streamId, isRaw } = parseWire(
-      wireSchemas.downloadFile,
-      value,
-    )
-    const reader = await store.openCopy({ copyId, slot, sha256 })
-    if (sizeBytes !== null && sizeBytes < reader.sizeBytes) {
-      await reader[Symbol.asyncDispose]()
-      throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
-    }
-    await streams.start(streamId, reader, { offset, length, isRaw })
-    return {}
-  },
+    'delete-file': async ({ copyId, slot }) => {
+      const uploadedTo = await uploads.discard(copyId)
+      const place = slot ?? uploadedTo
+      return { existed: place !== null && (await store.deleteCopy(copyId, place)) }
+    },
 
-  'locate-file': async ({ store, allowsLocalReads }, value) => {
-    if (!allowsLocalReads) throw new StoreError('FORBIDDEN', 'LOCAL_READS is off')
-    return store.locateCopy(parseWire(wireSchemas.namedCopy, value))
-  },
+    'list-copies': ({ cursor, limit }) => store.listCopies(cursor, limit),
 
-  'transfer-file': async ({ store, streams }, value) => {
-    const { copyId, slot, sha256, streamId } = parseWire(wireSchemas.transferFile, value)
-    const reader = await store.openCopy({ copyId, slot, sha256 })
-    const { sizeBytes } = reader
-    await streams.start(streamId, reader, { offset: 0, length: sizeBytes, isRaw: false })
-    return { sizeBytes }
-  },
+    'suspect-copies': async ({ copies }) => ({ agesMs: suspects.agesMs(copies) }),
 
-  'list-copies': async ({ store }, value) => {
-    const { cursor, limit } = parseWire(wireSchemas.listCopies, value)
-    return store.listCopies(cursor, limit)
-  },
+    'quarantine-file': async (copy) => {
+      await store.quarantineCopy(copy)
+      return {}
+    },
 
-  'suspect-copies': async ({ suspects }, value) => {
-    const { copies } = parseWire(wireSchemas.suspectCopies, value)
-    return { agesMs: suspects.agesMs(copies) }
-  },
+    'restore-file': async (copy) => {
+      await store.restoreCopy(copy)
+      return {}
+    },
 
-  'quarantine-file': async ({ store }, value) => {
-    await store.quarantineCopy(parseWire(wireSchemas.namedCopy, value))
-    return {}
-  },
-
-  'restore-file': async ({ store }, value) => {
-    await store.restoreCopy(parseWire(wireSchemas.namedCopy, value))
-    return {}
-  },
-
-  'discard-file': async ({ store }, value) => {
-    await store.discardCopy(parseWire(wireSchemas.namedCopy, value))
-    return {}
-  },
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES) return value
-  throw new StoreError('INVALID_REQUEST', 'the message carries no bytes')
+    'discard-file': async (copy) => {
+      await store.discardCopy(copy)
+      return {}
+    },
+  }
 }

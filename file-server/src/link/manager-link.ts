@@ -4,17 +4,16 @@ import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
-import { answerGroups } from '@holdfast/shared/wire/answer-groups'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { Challenge, Hello, Welcome } from '@holdfast/shared/wire/events'
+import { answerCommands } from '@holdfast/shared/wire/answer-commands'
+import { type FileServerCommands, fileServerCommands, managerCommands } from '@holdfast/shared/wire/commands'
+import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
-import { CommandAcks } from './command-acks.ts'
-import { commandHandlers, handleGrouped } from './command-handlers.ts'
+import { commandHandlers } from './command-handlers.ts'
 import type { DataPort } from './data-port.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
 import { OnceLog } from './once-log.ts'
@@ -25,10 +24,10 @@ import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
 import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
-/** From dialling to the welcome. The manager counts this file-server's files meanwhile, which may take a while. */
+/** How long it may take from dialling to the welcome: the manager counts this file-server's files meanwhile. */
 const WELCOME_TIMEOUT_MS = 30_000
 
-export interface LinkParts {
+export interface LinkDeps {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
@@ -53,10 +52,11 @@ interface Session {
 /** The connection to one manager: dials until closed, proves both sides, answers its commands, sends heartbeats. */
 export class ManagerLink {
   readonly url: string
-  readonly #parts: LinkParts
+  readonly #deps: LinkDeps
   readonly #log: Logger
   readonly #problems: OnceLog
   readonly #socket: Socket
+  readonly #peer: Peer<FileServerCommands>
   readonly #streams: OutgoingStreams
   #attempt = 0
   #redialTimer: NodeJS.Timeout | undefined
@@ -66,10 +66,10 @@ export class ManagerLink {
   /** The manager found behind this address while another link led to it. */
   #duplicateOf: string | null = null
 
-  constructor(url: string, parts: LinkParts) {
+  constructor(url: string, deps: LinkDeps) {
     this.url = url
-    this.#parts = parts
-    this.#log = parts.log.child({ manager: url })
+    this.#deps = deps
+    this.#log = deps.log.child({ manager: url })
     this.#problems = new OnceLog(this.#log)
     this.#socket = io(url + FILE_SERVER_NAMESPACE, {
       transports: [UnmaskedWebSocket],
@@ -81,8 +81,8 @@ export class ManagerLink {
       auth: (give) => give({ ...this.#hello() }),
     })
     const socket = this.#socket
-    const streams = new OutgoingStreams(new Peer(socket), new FrameBudget(), this.#log)
-    this.#streams = streams
+    this.#peer = new Peer(socket, fileServerCommands)
+    this.#streams = new OutgoingStreams(this.#peer, new FrameBudget(), this.#log)
 
     socket.on('connect_error', (error) => {
       this.#problems.say('warn', { reason: error.message }, 'manager not reached')
@@ -94,22 +94,17 @@ export class ManagerLink {
       if (wasWelcome) this.#log.warn({ reason }, 'manager disconnected')
       this.#dialAgain(reason)
     })
-    const acks = new CommandAcks(socket, this.#log)
-    acks.answer('challenge', async (value) => this.#prove(parseWire(wireSchemas.challenge, value)))
-    acks.answer('welcome', async (value) => this.#settle(parseWire(wireSchemas.welcome, value)))
-    const context = { ...parts, streams, owner: this }
-    for (const [command, handle] of Object.entries(commandHandlers)) {
-      acks.answer(command, async (...args) => {
-        if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
-        return handle(context, ...args)
-      })
-    }
-    answerGroups(socket, {
-      handle: async (command, argument, bytes) => {
-        if (!this.isWelcome) throw new StoreError('NOT_AUTHENTICATED')
-        return handleGrouped(context, command, argument, bytes)
+    answerCommands(socket, managerCommands, {
+      handlers: {
+        challenge: async (challenge) => this.#prove(challenge),
+        welcome: (welcome) => this.#settle(welcome),
+        ...commandHandlers({ ...deps, streams: this.#streams, owner: this }),
       },
-      onRefused: (event, error) => acks.noteRefusal(event, error),
+      admit: (command) => {
+        if (!this.isWelcome && command !== 'challenge' && command !== 'welcome')
+          throw new StoreError('NOT_AUTHENTICATED')
+      },
+      onRefused: (command, error) => this.#noteRefusal(command, error),
     })
     this.#dial()
   }
@@ -118,7 +113,7 @@ export class ManagerLink {
     return this.#session?.isWelcome === true
   }
 
-  /** Of the manager that has bidden this file-server welcome, else null. */
+  /** The id of the manager that has bidden this file-server welcome, else null. */
   get managerId(): string | null {
     return this.#session?.isWelcome === true ? (this.#session.transcript?.managerId ?? null) : null
   }
@@ -133,15 +128,15 @@ export class ManagerLink {
   }
 
   #hello(): Hello {
-    const { store, bootId, name, allowsLocalReads } = this.#parts
+    const { store, bootId, name, allowsLocalReads } = this.#deps
     const { serverId, clusterId } = store
     const nonce = randomBytes(16).toString('hex')
     this.#session = { nonce, transcript: null, isWelcome: false }
     return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, allowsLocalReads }
   }
 
-  #prove(challenge: Challenge): object {
-    const { store, secret, bootId } = this.#parts
+  #prove(challenge: Challenge): { proof: string; heartbeat: Heartbeat } {
+    const { store, secret, bootId } = this.#deps
     const { serverId, clusterId } = store
     const session = this.#session
     if (session === null || session.transcript !== null) throw new StoreError('INVALID_REQUEST', 'unexpected challenge')
@@ -159,8 +154,8 @@ export class ManagerLink {
     }
   }
 
-  async #settle({ managers, isReferral }: Welcome): Promise<object> {
-    const { store, onManagers } = this.#parts
+  async #settle({ managers, isReferral }: Welcome): Promise<Record<string, never>> {
+    const { store, onManagers } = this.#deps
     const session = this.#session
     if (session === null || session.transcript === null) throw new StoreError('NOT_AUTHENTICATED')
     if (isReferral) {
@@ -179,9 +174,9 @@ export class ManagerLink {
       this.#attempt = 0
       this.#problems.forget()
       clearTimeout(this.#welcomeTimer)
-      // Not volatile: while streams keep the socket busy those would be dropped. A dead link ends before many queue up.
+      // They are not volatile, for those are dropped while streams keep the socket busy. A dead link ends before many queue up.
       this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => {
-        if (this.#socket.connected) this.#socket.emit('heartbeat', heartbeat)
+        this.#peer.call('heartbeat', heartbeat).catch((error) => this.#log.debug({ err: error }, 'heartbeat not heard'))
       })
       this.#log.info('manager connected')
     }
@@ -189,9 +184,15 @@ export class ManagerLink {
     return {}
   }
 
+  #noteRefusal(command: unknown, error: unknown): void {
+    const { name, detail } = toStoreError(error)
+    if (name === 'INTERNAL') this.#log.error({ command, err: error }, 'command failed')
+    else this.#log.debug({ command, error: name, detail }, 'command refused')
+  }
+
   /** Two links to one manager would drive each other out for ever. */
   #refuseDuplicate(managerId: string): void {
-    if (!this.#parts.isConnectedTo(managerId)) return
+    if (!this.#deps.isConnectedTo(managerId)) return
     this.#duplicateOf = managerId
     throw new StoreError('FORBIDDEN', 'this file-server is connected to that manager by another address')
   }
@@ -213,7 +214,7 @@ export class ManagerLink {
     this.#redialTimer = setTimeout(
       () => {
         this.#redialTimer = undefined
-        if (this.#duplicateOf !== null && this.#parts.isConnectedTo(this.#duplicateOf)) {
+        if (this.#duplicateOf !== null && this.#deps.isConnectedTo(this.#duplicateOf)) {
           this.#dialAgain('connected by another address')
           return
         }
@@ -228,7 +229,7 @@ export class ManagerLink {
     clearTimeout(this.#welcomeTimer)
     clearInterval(this.#heartbeatTimer)
     this.#session = null
-    this.#parts.uploads.dropStreamsOf(this)
+    this.#deps.uploads.dropStreamsOf(this)
     this.#streams.endSession()
   }
 }

@@ -1,20 +1,20 @@
-import { type LinkParts, ManagerLink } from './manager-link.ts'
+import { type LinkDeps, ManagerLink } from './manager-link.ts'
 
 /** A bound on the addresses a manager may make this file-server dial. Each worker of a manager has one. */
 const MAX_MANAGERS = 256
 
-type CommonParts = Omit<LinkParts, 'onManagers' | 'isConnectedTo'>
+type CommonDeps = Omit<LinkDeps, 'onManagers' | 'isConnectedTo'>
 
 /** One link to every manager: those of the settings for ever, learned ones for as long as some manager names them. */
 export class ManagerLinks {
   readonly #given: readonly string[]
-  readonly #parts: CommonParts
+  readonly #deps: CommonDeps
   readonly #links = new Map<string, ManagerLink>()
   #hasRefused = false
 
-  constructor(given: readonly string[], parts: CommonParts) {
+  constructor(given: readonly string[], deps: CommonDeps) {
     this.#given = given
-    this.#parts = parts
+    this.#deps = deps
     for (const url of given) this.#dial(url)
   }
 
@@ -30,13 +30,12 @@ export class ManagerLinks {
   #dial(url: string): void {
     if (this.#links.has(url)) return
     if (this.#links.size >= MAX_MANAGERS) {
-      if (!this.#hasRefused)
-        this.#parts.log.warn({ url, linkCount: MAX_MANAGERS }, 'too many managers, one not dialled')
+      if (!this.#hasRefused) this.#deps.log.warn({ url, linkCount: MAX_MANAGERS }, 'too many managers, one not dialled')
       this.#hasRefused = true
       return
     }
     const link = new ManagerLink(url, {
-      ...this.#parts,
+      ...this.#deps,
       onManagers: (urls) => this.#learn(urls),
       isConnectedTo: (managerId) => [...this.#links.values()].some((other) => other.managerId === managerId),
     })

@@ -1,6 +1,7 @@
-import { StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import { StoreError, toWireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { FileServerCommands } from '@holdfast/shared/wire/commands'
 import type { DataPortAck } from '@holdfast/shared/wire/events'
 import type { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
@@ -23,16 +24,16 @@ const MAX_OUTGOING_STREAMS = 2_048
 
 /** The streams that one manager reads from this file-server. */
 export class OutgoingStreams {
-  readonly #peer: Peer
+  readonly #peer: Peer<FileServerCommands>
   readonly #budget: FrameBudget
   readonly #log: Logger
   readonly #buffers = new FrameBuffers(FRAME_BYTES)
-  /** What the manager dialled for raw bytes. */
+  /** The connection that the manager dialled for raw bytes. */
   #data: DataConnection | null = null
   #session = Symbol('session')
   #openCount = 0
 
-  constructor(peer: Peer, budget: FrameBudget, log: Logger) {
+  constructor(peer: Peer<FileServerCommands>, budget: FrameBudget, log: Logger) {
     this.#peer = peer
     this.#budget = budget
     this.#log = log
@@ -53,7 +54,7 @@ export class OutgoingStreams {
     void this.#send(streamId, reader, { offset, length, data })
       .catch(async (error: unknown) => {
         this.#log.debug({ streamId, err: error }, 'stream ended early')
-        if (this.#peer.isConnected) await this.#reportFailure(streamId, error)
+        if (this.#peer.isConnected) await this.#peer.call('stream-error', { streamId, error: toWireError(error) })
       })
       .catch((error: unknown) => this.#log.debug({ streamId, err: error }, 'stream error not delivered'))
       .finally(() => this.#openCount--)
@@ -92,18 +93,11 @@ export class OutgoingStreams {
         send: (seq, bytes, signal) => {
           const isLast = seq === frameCount - 1
           if (data !== null) return data.send({ streamId, seq, isLast }, bytes, STREAM_IDLE_TIMEOUT_MS)
-          const options = { deadlineMs: STREAM_IDLE_TIMEOUT_MS, signal }
-          return this.#peer.call('stream-frame', [{ streamId, seq, isLast }, bytes], options)
+          return this.#peer.call('stream-frame', { streamId, seq, isLast, bytes }, { signal })
         },
       },
       readFrames(open, offset, length, buffers),
     )
-  }
-
-  async #reportFailure(streamId: string, error: unknown): Promise<void> {
-    await this.#peer.call('stream-error', [{ streamId, error: toWireError(toStoreError(error)) }], {
-      deadlineMs: 5_000,
-    })
   }
 }
 

@@ -19,8 +19,9 @@ test('a manager that may read the disk is told where the bytes of a copy lie', a
 test('without local reads no manager is told where a copy lies, whether or not there is one', async () => {
   const { on } = await linked({}, { allowsLocalReads: false })
   const copy = namedOf(await uploadInline(on, randomBytes(5_000)))
-  for (const asked of [copy, { ...copy, copyId: newCopyId() }, {}])
+  for (const asked of [copy, { ...copy, copyId: newCopyId() }])
     expect(await on.refusal('locate-file', asked)).toEqual({ name: 'FORBIDDEN', detail: 'LOCAL_READS is off' })
+  expect(await on.refusal('locate-file', {})).toMatchObject({ name: 'INVALID_REQUEST' })
   expect(on.hello.allowsLocalReads).toBe(false)
 })
 

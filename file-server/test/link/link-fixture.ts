@@ -188,6 +188,8 @@ export const uploadOf = (copyId: CopyId, fields: object = {}) => ({
   ...fields,
 })
 
+export const openingOf = (copyId: CopyId, fields: object = {}) => ({ ...uploadOf(copyId, fields), partKey: null })
+
 export async function uploadInline(on: Dialled, bytes: Buffer, copyId = newCopyId()): Promise<StoredCopy> {
   const { copy } = await on.call('upload-file', uploadOf(copyId), bytes)
   return copy as StoredCopy

@@ -3,14 +3,14 @@ import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { expect, test, vi } from 'vitest'
-import { newCopyId, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId, openingOf, uploadOf, useFileServer } from './link-fixture.ts'
 import { CLUSTER, challengeFor, type Dialled, SECRET } from './scripted-manager.ts'
 
 const { link, linked, startManager, path, files } = useFileServer()
 const identity = (): Promise<string> => readFile(path('identity.json'), 'utf8')
 const commands: [string, ...unknown[]][] = [
   ['upload-file', uploadOf(newCopyId()), Buffer.from('bytes')],
-  ['upload-file', uploadOf(newCopyId()), null],
+  ['open-upload', openingOf(newCopyId())],
   ['upload-frame', { copyId: newCopyId(), seq: 0 }, Buffer.from('bytes')],
   ['upload-end', { copyId: newCopyId(), frameCount: 1 }],
   ['delete-file', { copyId: newCopyId(), slot: 0, requestId: 'test' }],
@@ -81,7 +81,7 @@ test.each<[string, (on: Dialled) => unknown, string, RegExp]>([
     'another protocol version',
     (on) => ({ ...challengeFor(on.hello).challenge, protocol: PROTOCOL_VERSION + 1 }),
     'WRONG_PROTOCOL',
-    /the manager speaks version 6, this file-server 5/,
+    /the manager speaks version 7, this file-server 6/,
   ],
 ])(
   'invariant 10: a manager with %s is refused in plain words and changes nothing',

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import { INLINE_MAX_BYTES, MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
+import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { HEARTBEAT_CHANGE_MS } from '@holdfast/shared/wire/protocol'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { newCopyId, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { link, linked, startManager, files } = useFileServer()
 
@@ -71,6 +72,8 @@ test('sends heartbeats that tell what it holds, from one timer, also after a rec
 
 const copyId = newCopyId()
 const named = { copyId, slot: 0, sha256: 'cd'.repeat(32) }
+const streamId = 'ab'.repeat(8)
+const span = { ...named, sizeBytes: null, offset: 0, length: 1 }
 const hostile: [string, ...unknown[]][] = [
   ['upload-file'],
   ['upload-file', 'text'],
@@ -80,39 +83,31 @@ const hostile: [string, ...unknown[]][] = [
   ['upload-file', uploadOf(copyId), Buffer.alloc(MAX_MESSAGE_BYTES + 1)],
   ['upload-file', { ...uploadOf(copyId), copyId: '../../../etc/passwd' }, Buffer.alloc(1)],
   ['upload-file', { ...uploadOf(copyId), encoding: 'hex' }, Buffer.alloc(1)],
-  ['upload-file', { ...uploadOf(copyId), sizeBytes: -1 }, null],
-  ['upload-file', { ...uploadOf(copyId), sizeBytes: Number.MAX_SAFE_INTEGER }, null],
-  ['upload-file', { ...uploadOf(copyId), requestId: 'x'.repeat(1_000) }, null],
-  ['upload-file', { ...uploadOf(copyId), partKey: 'short' }, null],
+  ['open-upload', { ...openingOf(copyId), sizeBytes: -1 }],
+  ['open-upload', { ...openingOf(copyId), sizeBytes: Number.MAX_SAFE_INTEGER }],
+  ['open-upload', { ...openingOf(copyId), requestId: 'x'.repeat(1_000) }],
+  ['open-upload', { ...openingOf(copyId), partKey: 'short' }],
   ['upload-file', { ...uploadOf(copyId), partKey: 'ab'.repeat(16) }, Buffer.alloc(1)],
+  ['upload-file', uploadOf(copyId)],
+  ['open-upload'],
+  ['open-upload', uploadOf(copyId)],
+  ['open-upload', openingOf(copyId), Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: -1 }, Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: 0.5 }, Buffer.alloc(1)],
   ['upload-frame', { copyId, seq: 0 }, null],
   ['upload-frame', { copyId, seq: 0 }, Buffer.alloc(1)],
   ['upload-end', { copyId, frameCount: 1e300 }],
   ['upload-end', { copyId, frameCount: 0 }],
-  ['download-file', { ...named, sizeBytes: null, offset: 0, length: 1, streamId: 'x', requestId: '', isRaw: false }],
-  [
-    'download-file',
-    { ...named, sizeBytes: null, offset: 1e15, length: 1, streamId: 'ab'.repeat(8), requestId: '', isRaw: false },
-  ],
-  [
-    'download-file',
-    { ...named, sizeBytes: null, offset: 0, length: 1, streamId: 'ab'.repeat(8), requestId: '', isRaw: false },
-  ],
-  [
-    'download-file',
-    {
-      ...named,
-      slot: 36 ** 6,
-      sizeBytes: null,
-      offset: 0,
-      length: 1,
-      streamId: 'ab'.repeat(8),
-      requestId: '',
-      isRaw: false,
-    },
-  ],
+  ['download-file', { ...span, streamId }],
+  ['download-file', { ...span, offset: 1e15 }],
+  ['download-file', { ...span, length: INLINE_MAX_BYTES + 1 }],
+  ['download-file', { ...span, slot: 36 ** 6 }],
+  ['download-file', span],
+  ['open-download', { ...span, streamId: 'x', requestId: '', isRaw: false }],
+  ['open-download', { ...span, offset: 1e15, streamId, requestId: '', isRaw: false }],
+  ['open-download', { ...span, slot: 36 ** 6, streamId, requestId: '', isRaw: false }],
+  ['open-download', { ...span, streamId, requestId: '', isRaw: 1 }],
+  ['open-download', { ...span, streamId, requestId: '', isRaw: false }],
   ['transfer-file', { ...named, streamId: 'ab'.repeat(8) }],
   ['transfer-file', { ...named, slot: '0', streamId: 'ab'.repeat(8) }],
   ['delete-file', { copyId, slot: 1.5, requestId: '' }],
@@ -142,15 +137,28 @@ test('every hostile command gets an error ack, nothing is written, and the file-
   expect((await uploadInline(on, Buffer.from('still here'))).sizeBytes).toBe(10)
 })
 
-test('commands without an ack, and events that are none, are nobody’s command', async () => {
+test('commands without an id, and events that are none, are nobody’s command', async () => {
   const { on } = await linked()
-  on.socket.emit('upload-file', uploadOf(newCopyId()), Buffer.from('bytes'))
+  const anUpload = uploadOf(newCopyId())
+  for (const id of [undefined, null, 'id', {}, [1]])
+    on.socket.emit('commands', encodeGroup([{ head: [id, 'upload-file', anUpload], bytes: Buffer.from('bytes') }]))
+  on.socket.emit('open-upload', openingOf(newCopyId()))
+  on.socket.emit('open-upload', null, openingOf(newCopyId()))
+  on.socket.emit('upload-file', 1, anUpload, Buffer.from('bytes'))
   on.socket.emit('delete-file')
   on.socket.emit('upload-file', ...Array.from({ length: 50 }, (_, index) => index))
   on.socket.emit('no-such-command', { copyId })
   on.socket.emit('toString')
   expect((await uploadInline(on, Buffer.from('still here'))).sizeBytes).toBe(10)
   expect(await files()).toHaveLength(1)
+})
+
+test('a command that does not travel in groups is refused in one', async () => {
+  const { on } = await linked()
+  const acked = new Promise((resolve) => on.socket.once('acks', resolve))
+  const page = { cursor: { where: 'tree', slot: 0 }, limit: 1 }
+  on.socket.emit('commands', encodeGroup([{ head: [7, 'list-copies', page], bytes: null }]))
+  expect(decodeGroup(await acked)).toMatchObject([{ head: [7, { name: 'INVALID_REQUEST' }] }])
 })
 
 test('whatever arrives as a command, it is acknowledged, as an error or with a result', async () => {

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fromWireError, StoreError, type WireError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId } from '@holdfast/shared/ids'
-import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
+import { type CommandTable, managerCommands } from '@holdfast/shared/wire/commands'
 import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/events'
-import { GroupedCalls, type GroupSocket } from '@holdfast/shared/wire/grouped-calls'
-import { Peer } from '@holdfast/shared/wire/peer'
+import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { Server, type Socket } from 'socket.io'
 import { vi } from 'vitest'
@@ -15,32 +15,61 @@ import { vi } from 'vitest'
 export const SECRET = 'a secret of this test'
 export const CLUSTER = 'c1c1c1c1c1c1c1c1' as ClusterId
 
-/** One dialled connection of a file-server, with what it said of itself. */
+interface Waiting {
+  readonly resolve: (ack: Record<string, unknown>) => void
+  readonly reject: (error: StoreError) => void
+}
+
+/** One dialled connection of a file-server, with what it said of itself. It sends whatever a test says, as a command. */
 export class Dialled {
   readonly socket: Socket
   readonly hello: Hello
-  readonly peer: Peer
-  readonly grouped: GroupedCalls
+  readonly #waiting = new Map<unknown, Waiting>()
+  #nextId = Math.floor(Math.random() * 2 ** 40)
 
   constructor(socket: Socket) {
     this.socket = socket
     this.hello = socket.handshake.auth as unknown as Hello
-    this.peer = new Peer(socket)
-    this.grouped = new GroupedCalls(socket as GroupSocket)
+    socket.on('acks', (group: unknown) => {
+      for (const { head, bytes } of decodeGroup(group)) {
+        const [id, error, result] = head as [number, unknown, object]
+        if (error === null) this.#waiting.get(id)?.resolve({ ...result, ...(bytes && { bytes }) })
+        else this.#waiting.get(id)?.reject(fromWireError(error))
+      }
+    })
+    socket.on('disconnect', () => {
+      for (const { reject } of this.#waiting.values()) reject(new StoreError('LINK_LOST'))
+    })
   }
 
+  /** @param args the argument and, where the command carries some, bytes; a test may send others. */
   call(event: string, ...args: unknown[]): Promise<Record<string, unknown>> {
-    if (isOfGroups(event, args)) return this.#callGrouped(event, args)
-    const [argument, ...rest] = args
-    const isOpening = event === 'upload-file' && typeof argument === 'object'
-    return this.peer.call(event, isOpening ? [{ partKey: null, ...argument }, ...rest] : args, { deadlineMs: 10_000 })
+    const id = this.#nextId++
+    const table: CommandTable = managerCommands
+    return new Promise<Record<string, unknown>>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new StoreError('DEADLINE_EXCEEDED')), 10_000)
+      const ended = (settle: () => void): void => {
+        clearTimeout(timer)
+        settle()
+      }
+      this.#waiting.set(id, {
+        resolve: (ack) => ended(() => resolve(ack)),
+        reject: (error) => ended(() => reject(error)),
+      })
+      if (!this.socket.connected) this.#waiting.get(id)?.reject(new StoreError('LINK_LOST'))
+      const [argument, bytes] = args
+      if (table[event]?.isGrouped)
+        this.socket.emit(
+          'commands',
+          encodeGroup([{ head: [id, event, argument], bytes: bytes instanceof Uint8Array ? bytes : null }]),
+        )
+      else this.socket.emit(event, id, ...args)
+    }).finally(() => this.#waiting.delete(id))
   }
 
-  async #callGrouped(event: string, args: readonly unknown[]): Promise<Record<string, unknown>> {
-    const [{ streamId: _, ...argument } = {}, bytes] = args as [{ streamId?: string }?, unknown?]
-    if (event === 'download-file') for (const name of ['requestId', 'isRaw']) Reflect.deleteProperty(argument, name)
-    const ack = await this.grouped.call(event, argument, bytes instanceof Uint8Array ? bytes : null, 10_000)
-    return { ...ack.result, bytes: ack.bytes }
+  /** Acknowledges a command of the file-server's, or refuses it. */
+  acknowledge(id: unknown, error: WireError | null = null): void {
+    this.socket.emit('acks', encodeGroup([{ head: [id, error, {}], bytes: null }]))
   }
 
   /** The name of the error that a command is refused with, and its detail. */
@@ -52,14 +81,6 @@ export class Dialled {
     if (error === undefined) throw new Error(`${event} was not refused`)
     return { name: error.name, detail: error.detail }
   }
-}
-
-/** Whether a command travels in groups, as a manager sends it: small bodies do. */
-function isOfGroups(event: string, args: readonly unknown[]): boolean {
-  const [argument, bytes = null] = args as [{ length?: unknown }?, unknown?]
-  if (event === 'upload-file') return bytes !== null
-  if (event === 'download-file') return typeof argument?.length !== 'number' || argument.length <= INLINE_MAX_BYTES
-  return event === 'delete-file'
 }
 
 export interface ManagerScript {
@@ -88,7 +109,10 @@ export class ScriptedManager implements AsyncDisposable {
     this.#io = new Server(http, { transports: ['websocket'], maxHttpBufferSize: 2 * 1024 * 1024 })
     this.#io.of(FILE_SERVER_NAMESPACE).on('connection', (socket) => {
       const dialled = new Dialled(socket)
-      socket.on('heartbeat', (heartbeat: Heartbeat) => this.heartbeats.push(heartbeat))
+      socket.on('heartbeat', (id: number, heartbeat: Heartbeat) => {
+        this.heartbeats.push(heartbeat)
+        dialled.acknowledge(id)
+      })
       this.dialled.push(dialled)
       if (script.admits !== false)
         this.admit(dialled, script).catch((error: Error) => {

@@ -1,16 +1,16 @@
 import { readdir, readlink } from 'node:fs/promises'
+import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
-import { namedOf, newCopyId, uploadOf } from './link-fixture.ts'
+import { namedOf, newCopyId, openingOf } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
 
 export const streamId = 'ab'.repeat(8)
-export type Ack = (result: unknown) => void
-type Frame = { seq: number; isLast: boolean; bytes: Buffer; ack: Ack }
+type Frame = { seq: number; isLast: boolean; bytes: Buffer; ack: (error?: WireError) => void }
 
 export async function uploadLarge(on: Dialled, bytes: Buffer): Promise<StoredCopy> {
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('open-upload', openingOf(copyId))
   let seq = 0
   for (let offset = 0; offset < bytes.length; offset += FRAME_BYTES)
     await on.call('upload-frame', { copyId, seq: seq++ }, bytes.subarray(offset, offset + FRAME_BYTES))
@@ -21,22 +21,27 @@ export async function uploadLarge(on: Dialled, bytes: Buffer): Promise<StoredCop
 export function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; errors: unknown[] } {
   const frames: Frame[] = []
   const errors: unknown[] = []
-  on.socket.on('stream-frame', (frame: { seq: number; isLast: boolean }, bytes: Buffer, ack: Ack) => {
+  on.socket.on('stream-frame', (id: number, frame: { seq: number; isLast: boolean }, bytes: Buffer) => {
+    const ack = (error?: WireError): void => on.acknowledge(id, error)
     frames.push({ ...frame, bytes, ack })
-    if (isGreedy) ack({ ok: true })
+    if (isGreedy) ack()
   })
-  on.socket.on('stream-error', (failure: { error: unknown }, ack: Ack) => {
+  on.socket.on('stream-error', (id: number, failure: { error: unknown }) => {
     errors.push(failure.error)
-    ack({ ok: true })
+    on.acknowledge(id)
   })
   return { frames, errors }
 }
 
-export const download = (copy: StoredCopy, offset: number, length: number) => ({
+export const spanOf = (copy: StoredCopy, offset: number, length: number) => ({
   ...namedOf(copy),
   sizeBytes: copy.sizeBytes,
   offset,
   length,
+})
+
+export const download = (copy: StoredCopy, offset: number, length: number) => ({
+  ...spanOf(copy, offset, length),
   streamId,
   requestId: 'test',
   isRaw: false,

@@ -3,7 +3,7 @@ import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { afterEach, expect, test, vi } from 'vitest'
 import { UploadStream } from '../../src/link/upload-stream.ts'
 import { useDataDirectory } from '../store/store-fixture.ts'
-import { newCopyId, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId, openingOf, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { linked, files } = useFileServer()
 const data = useDataDirectory()
@@ -15,7 +15,7 @@ afterEach(() => {
 test('a gap in the frames ends the upload, and nothing of it stays', async () => {
   const { on, uploads } = await linked()
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('open-upload', openingOf(copyId))
   await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(100))
   expect(await on.refusal('upload-frame', { copyId, seq: 2 }, randomBytes(100))).toEqual({
     name: 'INVALID_REQUEST',
@@ -34,7 +34,7 @@ test.each([0, 1, 3, Number.MAX_SAFE_INTEGER])(
   async (frameCount) => {
     const { on } = await linked()
     const copyId = newCopyId()
-    await on.call('upload-file', uploadOf(copyId), null)
+    await on.call('open-upload', openingOf(copyId))
     for (const seq of [0, 1]) await on.call('upload-frame', { copyId, seq }, randomBytes(100))
     expect(await on.refusal('upload-end', { copyId, frameCount })).toEqual({
       name: 'INVALID_REQUEST',
@@ -47,7 +47,7 @@ test.each([0, 1, 3, Number.MAX_SAFE_INTEGER])(
 test('a new frame after the end is refused and changes nothing', async () => {
   const { on } = await linked()
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('open-upload', openingOf(copyId))
   await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('whole'))
   const [end, late] = await Promise.allSettled([
     on.call('upload-end', { copyId, frameCount: 1 }),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { expect, test, vi } from 'vitest'
-import { digestOf, namedOf, newCopyId, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { digestOf, namedOf, newCopyId, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { linked, startManager, link, files } = useFileServer()
 const FRAME = 64 * 1024
@@ -26,7 +26,7 @@ test('invariant 5: frames and ends delivered twice, at once or later, have the e
   const { on, store, uploads } = await linked()
   const frames = Array.from({ length: 5 }, () => randomBytes(FRAME))
   const copyId = newCopyId()
-  await Promise.all([on.call('upload-file', uploadOf(copyId), null), on.call('upload-file', uploadOf(copyId), null)])
+  await Promise.all([on.call('open-upload', openingOf(copyId)), on.call('open-upload', openingOf(copyId))])
   for (const [seq, bytes] of frames.entries()) {
     await Promise.all([1, 2].map(() => on.call('upload-frame', { copyId, seq }, bytes)))
     await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(10))
@@ -48,8 +48,9 @@ test('invariant 5: a delete delivered twice removes one copy, and an upload afte
   const command = { copyId: gone.copyId, slot: gone.slot, requestId: 'test' }
   expect(await on.call('delete-file', command)).toMatchObject({ existed: true })
   expect(await on.call('delete-file', command)).toMatchObject({ existed: false })
-  for (const bytes of [randomBytes(100), null])
-    expect(await on.refusal('upload-file', uploadOf(gone.copyId), bytes)).toMatchObject({ name: 'COPY_DISCARDED' })
+  const again = await on.refusal('upload-file', uploadOf(gone.copyId), randomBytes(100))
+  const opened = await on.refusal('open-upload', openingOf(gone.copyId))
+  expect([again.name, opened.name]).toEqual(['COPY_DISCARDED', 'COPY_DISCARDED'])
   expect((await files()).map((path) => path.includes(kept.copyId))).toEqual([true])
 })
 
@@ -59,7 +60,7 @@ test('a delete that comes before its upload keeps that from ever being stored', 
   for (const copyId of [inline, stream])
     expect(await on.call('delete-file', { copyId, slot: null, requestId: 'test' })).toMatchObject({ existed: false })
   expect(await on.refusal('upload-file', uploadOf(inline), randomBytes(10))).toMatchObject({ name: 'COPY_DISCARDED' })
-  expect(await on.refusal('upload-file', uploadOf(stream), null)).toMatchObject({ name: 'COPY_DISCARDED' })
+  expect(await on.refusal('open-upload', openingOf(stream))).toMatchObject({ name: 'COPY_DISCARDED' })
   expect(await on.refusal('upload-frame', { copyId: stream, seq: 0 }, randomBytes(10))).toMatchObject({
     name: 'COPY_DISCARDED',
   })
@@ -84,7 +85,7 @@ test('a delete without a slot, while its inline upload is being written, removes
 test('a delete in the middle of a stream ends it and leaves nothing', async () => {
   const { on, uploads } = await linked()
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('open-upload', openingOf(copyId))
   await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(FRAME))
   expect(await files()).toHaveLength(1)
   expect(await on.call('delete-file', { copyId, slot: null, requestId: 'test' })).toMatchObject({ existed: false })
@@ -99,7 +100,7 @@ test('a delete that races the end of its stream leaves nothing, whichever comes 
   const { on, store } = await linked()
   for (let round = 0; round < 10; round++) {
     const copyId = newCopyId()
-    await on.call('upload-file', uploadOf(copyId), null)
+    await on.call('open-upload', openingOf(copyId))
     await on.call('upload-frame', { copyId, seq: 0 }, randomBytes(1_000))
     const discard = (): Promise<unknown> => on.call('delete-file', { copyId, slot: null, requestId: 'test' })
     const end = (): Promise<unknown> => on.call('upload-end', { copyId, frameCount: 1 })
@@ -117,13 +118,13 @@ test('a copyId names one upload for ever: another link, another way of sending, 
   expect(links.connectedCount).toBe(2)
 
   const open = newCopyId()
-  await on.call('upload-file', uploadOf(open), null)
-  expect(await other.refusal('upload-file', uploadOf(open), null)).toMatchObject({ name: 'INVALID_REQUEST' })
+  await on.call('open-upload', openingOf(open))
+  expect(await other.refusal('open-upload', openingOf(open))).toMatchObject({ name: 'INVALID_REQUEST' })
   expect(await on.refusal('upload-file', uploadOf(open), randomBytes(10))).toMatchObject({ name: 'INVALID_REQUEST' })
   await on.call('upload-frame', { copyId: open, seq: 0 }, Buffer.from('the first'))
   const { copy } = await on.call('upload-end', { copyId: open, frameCount: 1 })
   expect(copy).toMatchObject({ sha256: digestOf(Buffer.from('the first')) })
-  expect(await on.refusal('upload-file', uploadOf(open), null)).toMatchObject({ name: 'INVALID_REQUEST' })
+  expect(await on.refusal('open-upload', openingOf(open))).toMatchObject({ name: 'INVALID_REQUEST' })
   const again = await other.call('upload-file', uploadOf(open), Buffer.from('other bytes'))
   expect(again.copy).toMatchObject({ sha256: digestOf(Buffer.from('the first')) })
 })
@@ -135,7 +136,7 @@ test('the bytes of a wrong digest are refused and leave nothing', async () => {
     name: 'DIGEST_MISMATCH',
   })
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId, { sha256 }), null)
+  await on.call('open-upload', openingOf(copyId, { sha256 }))
   await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('others'))
   expect(await on.refusal('upload-end', { copyId, frameCount: 1 })).toMatchObject({ name: 'DIGEST_MISMATCH' })
   expect([await files(), store.status().fileCount]).toEqual([[], 0])
@@ -153,7 +154,7 @@ test.each([
     name: 'INVALID_REQUEST',
   })
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId, base64), null)
+  await on.call('open-upload', openingOf(copyId, base64))
   await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('QUJD'.repeat(1_000)))
   const outcomes = await Promise.allSettled([
     on.call('upload-frame', { copyId, seq: 1 }, Buffer.from(text)),
@@ -168,7 +169,7 @@ test('base64 is stored decoded, however its text is cut', async () => {
   const bytes = randomBytes(10_000)
   const text = Buffer.from(bytes.toString('base64'))
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId, { encoding: 'base64' }), null)
+  await on.call('open-upload', openingOf(copyId, { encoding: 'base64' }))
   const cuts = [0, 1, 2, 3, 5_001, 5_002, text.length]
   for (const [seq, start] of cuts.slice(0, -1).entries())
     await on.call('upload-frame', { copyId, seq }, text.subarray(start, cuts[seq + 1]))
@@ -180,11 +181,11 @@ test('an empty file is a file, inline and as a stream', async () => {
   const { on } = await linked()
   const inline = await uploadInline(on, Buffer.alloc(0))
   const copyId = newCopyId()
-  await on.call('upload-file', uploadOf(copyId), null)
+  await on.call('open-upload', openingOf(copyId))
   const { copy } = await on.call('upload-end', { copyId, frameCount: 0 })
   expect([inline.sizeBytes, (copy as StoredCopy).sizeBytes]).toEqual([0, 0])
   expect(await files()).toHaveLength(2)
-  const read = { ...namedOf(inline), sizeBytes: 0, offset: 0, length: 0, streamId: 'ab'.repeat(8), requestId: 'test' }
+  const read = { ...namedOf(inline), sizeBytes: 0, offset: 0, length: 0 }
   expect((await on.call('download-file', read)).bytes).toHaveLength(0)
 })
 
@@ -194,7 +195,7 @@ test('a disconnect in the middle of streams leaves no .part, frees their slots, 
   const first = await manager.connection(1, manager.admitted)
   const copyIds = Array.from({ length: 5 }, newCopyId)
   for (const copyId of copyIds) {
-    await first.call('upload-file', uploadOf(copyId), null)
+    await first.call('open-upload', openingOf(copyId))
     await first.call('upload-frame', { copyId, seq: 0 }, randomBytes(1_000))
   }
   expect((await files()).every((path) => path.endsWith('.part'))).toBe(true)

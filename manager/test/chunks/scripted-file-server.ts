@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fromWireError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { createLogger } from '@holdfast/shared/node/logger'
-import { answerGroups, type GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
 import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wire/events'
+import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
@@ -53,6 +52,8 @@ export class ScriptedFileServer {
   readonly hello: Hello
   readonly socket: Socket
   readonly #answers = new Map<string, (...args: unknown[]) => void>()
+  /** Who waits for the ack with that id. */
+  readonly #waiting = new Map<unknown, Ack>()
   isManagerProven = false
   isWelcome = false
   /** Why it was not let in, or the reason of its disconnect. */
@@ -76,66 +77,79 @@ export class ScriptedFileServer {
       auth: { ...this.hello },
       ...(script.headers === undefined ? {} : { extraHeaders: script.headers }),
     })
-    answerGroups(this.socket, {
-      handle: (command, argument, bytes) => this.#answerGrouped(String(command), argument, bytes),
-      onRefused: () => undefined,
+    this.socket.on('commands', (group: unknown) => {
+      for (const { head, bytes } of decodeGroup(group)) this.#hear(...(head as [number, string, unknown]), bytes)
+    })
+    this.socket.onAny((event: string, id: number, argument: unknown, bytes: Uint8Array | null = null) => {
+      if (event !== 'commands' && event !== 'acks') this.#hear(id, event, argument, bytes)
+    })
+    this.socket.on('acks', (group: unknown) => {
+      for (const { head } of decodeGroup(group)) {
+        const [id, error] = head as [number, unknown]
+        this.#waiting.get(id)?.(error === null ? { ok: true } : { ok: false, error })
+      }
     })
     this.socket.on('connect_error', (error) => {
       this.ended = error.message
     })
     this.socket.on('disconnect', (reason) => {
       this.ended = reason
+      for (const give of this.#waiting.values()) give('no ack')
     })
-    this.socket.on('challenge', (challenge: Challenge, ack: Ack) => {
+    this.answer('challenge', (challenge: Challenge, ack: Ack) => {
       if (script.onChallenge !== undefined) return script.onChallenge(challenge, ack)
       const transcript = transcriptOf(this.hello, challenge)
       this.isManagerProven = isProof(challenge.proof, SECRET, 'manager', transcript)
       const proof = makeProof(script.secret ?? SECRET, 'file-server', transcript)
       ack({ ok: true, proof, heartbeat: script.heartbeat ?? aHeartbeat })
     })
-    this.socket.on('welcome', (_welcome: unknown, ack: Ack) => {
+    this.answer('welcome', (_welcome: unknown, ack: Ack) => {
       if (script.onWelcome !== undefined) return script.onWelcome(ack)
       this.isWelcome = true
       ack({ ok: true })
     })
-    this.socket.on('open-data-port', (ack: Ack) => ack({ ok: true, port: null }))
+    this.answer('open-data-port', (_: unknown, ack: Ack) => ack({ ok: true, port: null }))
   }
 
-  /** A command of a group goes to whoever answers it by itself. One that nobody answers gets no ack. */
-  #answerGrouped(command: string, argument: unknown, bytes: Uint8Array | null): Promise<GroupedAnswer> {
-    return new Promise((resolve, reject) => {
-      const args = command === 'upload-file' ? [argument, bytes] : [argument]
-      this.#answers.get(command)?.(...args, (ack: unknown) => {
-        const { ok, error, copy, bytes: body, ...rest } = (ack ?? {}) as Record<string, unknown>
-        if (ok === false) return reject(fromWireError(error))
-        const { partTags: _, ...placed } = (copy ?? {}) as Record<string, unknown>
-        const result = copy === undefined ? rest : { ...rest, copy: placed }
-        resolve({
-          result: ok === true ? result : (ack as object),
-          bytes: body instanceof Uint8Array ? body : null,
-        })
-      })
+  /** A command that nobody answers gets no ack. */
+  #hear(id: number, command: string, argument: unknown, bytes: Uint8Array | null): void {
+    const args = bytes === null ? [argument] : [argument, bytes]
+    this.#answers.get(command)?.(...args, (ack: unknown) => {
+      const { ok, error, copy, bytes: body, ...rest } = (ack ?? {}) as Record<string, unknown>
+      const { partTags, ...placed } = (copy ?? {}) as Record<string, unknown>
+      const sent = command === 'upload-end' ? partTags : body
+      const result = { ...rest, ...(copy === undefined ? {} : { copy: placed }) }
+      this.socket.emit(
+        'acks',
+        encodeGroup([
+          {
+            head: ok === false ? [id, error] : [id, null, ok === true ? result : ack],
+            bytes: sent instanceof Uint8Array ? sent : null,
+          },
+        ]),
+      )
     })
   }
 
   /**
-   * Answers a command, in place of an answer that was given before. What an ack has of `bytes` travels as
-   * bytes; an upload that opens a stream has null for them.
+   * Answers a command, in place of an answer that was given before. What carries bytes has them between the argument and
+   * the ack; what an ack has of `bytes`, or of a streamed copy's `partTags`, travels as bytes.
    */
   answer(event: string, handle: (...args: never[]) => void): void {
-    const answer = handle as (...args: unknown[]) => void
-    this.#answers.set(event, answer)
-    this.socket.off(event)
-    this.socket.on(event, (...args: unknown[]) => {
-      if (event === 'upload-file') args.splice(1, 0, null)
-      answer(...args)
-    })
+    this.#answers.set(event, handle as (...args: unknown[]) => void)
   }
 
-  /** Sends a message and gives its ack, or `no ack` where the connection ends before. */
-  send(event: string, ...args: unknown[]): Promise<unknown> {
-    const acked = this.socket.timeout(5_000).emitWithAck(event, ...args)
-    return acked.catch(() => 'no ack')
+  /** Sends a message and gives its ack, or `no ack` where there is none in time, or the connection ends before. */
+  send(event: string, argument?: unknown, bytes?: unknown): Promise<unknown> {
+    const id = randomBytes(6).readUIntBE(0, 6)
+    return new Promise<unknown>((resolve) => {
+      const timer = setTimeout(() => resolve('no ack'), 5_000)
+      this.#waiting.set(id, (ack) => {
+        clearTimeout(timer)
+        resolve(ack)
+      })
+      this.socket.emit(event, id, argument, ...(bytes === undefined ? [] : [bytes]))
+    }).finally(() => this.#waiting.delete(id))
   }
 }
 
@@ -205,7 +219,7 @@ export function linkOf(registry: FileServerRegistry, peer: ScriptedFileServer): 
 
 /** What nothing may be left of, however a command ended. */
 export const leftOf = (link: FileServerLink) => ({
-  waiting: link.waitingCount,
+  waiting: link.peer.waitingCount,
   outboundBytes: link.outbound.usedBytes,
   inboundBytes: link.inbound.usedBytes,
   streams: link.streams.openCount,

@@ -39,7 +39,7 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     const peer = dial()
     const link = await linkOf(registry, peer)
     const send = toSend(bytes)
-    peer.answer('download-file', (command: Command, ack: Ack) => {
+    peer.answer('open-download', (command: Command, ack: Ack) => {
       ack({ ok: true })
       void send(command, peer)
     })
@@ -160,7 +160,7 @@ test.each([
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
     // What was sent before it has arrived.
-    await servers[0]?.link.call('welcome', [{ managers: [] }], { deadlineMs: 5_000 })
+    await servers[0]?.link.call('welcome', { managers: [] }, { deadlineMs: 5_000 })
     expect(offsets).toEqual(asked)
     release()
     read.push(Buffer.from((await second).value), Buffer.from((await parts.next()).value))
@@ -252,7 +252,7 @@ test.each<[string, number, number]>([
     'a chunk a part',
   )
   for (const { peer } of servers)
-    peer.answer('download-file', (command: Command & { copyId: CopyId }, ack: Ack) => {
+    peer.answer('open-download', (command: Command & { copyId: CopyId }, ack: Ack) => {
       ack({ ok: true })
       void chunkwise(record, bytes)(command, peer)
     })
@@ -272,7 +272,7 @@ test('a chunk that stands in the place of another one is not handed out', async 
   )
   const swapped = Buffer.concat(partsIn(bytes).reverse())
   for (const { peer } of servers)
-    peer.answer('download-file', (command: Command & { copyId: CopyId }, ack: Ack) => {
+    peer.answer('open-download', (command: Command & { copyId: CopyId }, ack: Ack) => {
       ack({ ok: true })
       void chunkwise(record, swapped)(command, peer)
     })

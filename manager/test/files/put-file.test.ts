@@ -51,10 +51,14 @@ class Stores {
   readonly #keys = new Map<CopyId, PartKey>()
 
   constructor(peer: ScriptedFileServer) {
-    peer.answer('upload-file', ({ copyId, partKey }: OpenUpload, bytes: Buffer | null, ack: Ack) => {
-      if (bytes === null && partKey !== null) this.#keys.set(copyId, partKey)
-      this.copies.set(copyId, bytes ?? Buffer.alloc(0))
-      ack(bytes === null ? { ok: true } : { ok: true, copy: this.#stored(copyId), workMs: 1 })
+    peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
+      this.copies.set(copyId, bytes)
+      ack({ ok: true, copy: this.#stored(copyId), workMs: 1 })
+    })
+    peer.answer('open-upload', ({ copyId, partKey }: OpenUpload, ack: Ack) => {
+      if (partKey !== null) this.#keys.set(copyId, partKey)
+      this.copies.set(copyId, Buffer.alloc(0))
+      ack({ ok: true })
     })
     peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
       this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
@@ -199,9 +203,8 @@ test.each(['small', 'large'])('no place stays taken after a %s upload, successfu
   const { deps, first, registry } = await fileServers(1)
   const file = () => (size === 'small' ? small(newName()) : large(newName()))
   await putFile(deps, file(), context())
-  first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
-    ack({ ok: false, error: { name: 'DISK_FULL' } }),
-  )
+  for (const command of ['upload-file', 'open-upload'])
+    first.answer(command, (...args: unknown[]) => (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }))
   await putFile(deps, file(), context()).catch(() => undefined)
   expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
 })
@@ -210,13 +213,13 @@ test.each(['small', 'large'])(
   'a file-server that is silent holds up no %s upload: its bytes go to another one',
   async (size) => {
     const { deps, first, registry } = await fileServers(2)
-    let late: (() => void) | undefined
     const deleted: CopyId[] = []
-    first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer | null, ack: Ack) => {
-      const sha256 = createHash('sha256').update('bytes').digest('hex')
-      late = () =>
-        ack({ ok: true, copy: { copyId, slot: 9, sizeBytes: 5, sha256, partTags: Buffer.alloc(0) }, workMs: 1 })
+    const late: (() => void)[] = []
+    const sha256 = createHash('sha256').update('bytes').digest('hex')
+    first.answer('upload-file', ({ copyId }: { copyId: CopyId }, _bytes: Buffer, ack: Ack) => {
+      late.push(() => ack({ ok: true, copy: { copyId, slot: 9, sizeBytes: 5, sha256 }, workMs: 1 }))
     })
+    first.answer('open-upload', (_command: unknown, ack: Ack) => late.push(() => ack({ ok: true })))
     first.answer('delete-file', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
       deleted.push(copyId)
       ack({ ok: true, existed: true })
@@ -228,7 +231,7 @@ test.each(['small', 'large'])(
     // The next upload does not try it first, although it has the fewest files.
     const next = await putFile(deps, small(newName()), context())
     expect(next.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
-    late?.()
+    for (const answer of late) answer()
     await vi.waitFor(() => expect(deleted).toHaveLength(1))
     expect(record.chunks[0]?.replicas[0]?.copyId).not.toBe(deleted[0])
     expect(

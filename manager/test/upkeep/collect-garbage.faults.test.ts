@@ -17,7 +17,7 @@ const newCopyId = (): string => randomBytes(16).toString('hex')
 /** The registry with a link to one file-server on which every delete fails, as on a disk that went read-only. */
 function withFailingDeletes(registry: FileServerRegistry, broken: ServerId): FileServerRegistry {
   const wrap = (link: (typeof registry.links)[number]) =>
-    link.id === broken ? instead(link, 'callGrouped', () => Promise.reject(new StoreError('DISK_FAILED'))) : link
+    link.id === broken ? instead(link, 'call', () => Promise.reject(new StoreError('DISK_FAILED'))) : link
   return new Proxy(registry, {
     get(_, key) {
       if (key === 'links') return registry.links.map(wrap)

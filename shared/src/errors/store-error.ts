@@ -12,14 +12,11 @@ export class StoreError extends Error {
   }
 }
 
-/** An error as it travels in an ack. */
+/** What an ack says of an error. */
 export interface WireError {
   readonly name: ErrorName
   readonly detail?: string
 }
-
-/** The result of a command as it travels in an ack. */
-export type WireResult<T> = ({ readonly ok: true } & T) | { readonly ok: false; readonly error: WireError }
 
 export function toStoreError(thrown: unknown): StoreError {
   return thrown instanceof StoreError ? thrown : new StoreError('INTERNAL', undefined, { cause: thrown })

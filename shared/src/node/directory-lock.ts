@@ -121,7 +121,7 @@ async function publish({ directory, base, candidate }: Attempt, inode: string): 
   throw new StartError(`${directory} could not be locked`)
 }
 
-/** Sockets left by processes that died while they tried. */
+/** Removes the sockets of processes that died while they tried. */
 async function removeDeadCandidates(base: string): Promise<void> {
   const names = (await readdir(base)).filter((name) => name !== LOCK && isLockName(name))
   for (const name of names) {

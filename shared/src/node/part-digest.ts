@@ -1,7 +1,7 @@
 import { type CipherGCM, createCipheriv, createHash, hash } from 'node:crypto'
 import type { PartKey } from '../ids.ts'
 
-/** Of a part's tag. */
+/** A part's tag has so many bytes. */
 export const PART_TAG_BYTES = 16
 
 export const NO_TAGS = new Uint8Array(0)
@@ -28,7 +28,7 @@ export function startPart(method: PartMethod): PartDigester {
   return method === 'sha256' ? createHash('sha256') : new PartTag(method)
 }
 
-/** As `startPart`, of a whole part. */
+/** Digests a whole part at once, as `startPart` does piece by piece. */
 export function digestPart(method: PartMethod, bytes: Uint8Array): Buffer {
   if (method === 'sha256') return hash('sha256', bytes, 'buffer')
   const tag = new PartTag(method)

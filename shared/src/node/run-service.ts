@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SettingsError } from '../settings/settings.ts'
 import type { Logger } from './logger.ts'
 
-/** What a process is made of: started by its `app.ts`, ended by `close`. */
+/** What a process is made of is started by its `app.ts` and ended by `close`. */
 export interface Service {
-  /** Ends orderly: no new work, running work finished or aborted, everything closed. */
+  /** Ends orderly: it takes no new work, finishes or aborts what runs, and closes everything. */
   close(): Promise<void>
   /** Rejects when the service cannot go on (its data directory was taken over, say). */
   readonly failed?: Promise<never>

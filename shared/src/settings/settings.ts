@@ -2,7 +2,7 @@
 export interface Setting<T> {
   readonly env: string
   readonly parse: (text: string) => T
-  /** Absent: the setting is required. */
+  /** Where it is absent the setting is required. */
   readonly default?: T
   readonly doc: string
   readonly isSecret?: boolean
@@ -50,7 +50,7 @@ function withoutPassword(text: string): string {
   return text.replace(/\/\/[^/]*@/g, '//***@')
 }
 
-/** For logs: secrets as `***`. */
+/** Gives the settings for logs, secrets as `***`. */
 export function printableSettings(
   table: SettingsTable,
   settings: Readonly<Record<string, unknown>>,

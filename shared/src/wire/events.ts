@@ -1,224 +1,150 @@
-import type { WireError, WireResult } from '../errors/store-error.ts'
-import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '../ids.ts'
+import { z } from 'zod'
+import {
+  type ClusterId,
+  type CopyId,
+  type Digest,
+  isClusterId,
+  isCopyId,
+  isDigest,
+  isPartKey,
+  isServerId,
+  isSlot,
+  type PartKey,
+  type ServerId,
+  type Slot,
+} from '../ids.ts'
+import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
 
 /**
- * Everything that travels between a manager and a file-server. Every command is acknowledged, has a deadline,
- * names its copyId, and is safe to deliver twice or late.
+ * The shapes that commands and their acks are made of, each a parser from which its type is derived. Arguments refuse a
+ * field that they do not know, so that a peer's mistake is an error and never a surprise.
  */
-export interface ManagerToFileServerEvents {
-  /** The manager proves that it knows the secret; the ack is the file-server's own proof. */
-  challenge: (challenge: Challenge, ack: Ack<ChallengeAnswer>) => void
-  /** The handshake is done; `managers` are the addresses of all managers, to dial them too. */
-  welcome: (welcome: Welcome, ack: Ack<object>) => void
-
-  /**
-   * Commands on small bodies, several in one message (`group.ts`), each `[id, command, argument]` with its bytes:
-   * `upload-file` (UploadFile with the whole body; UploadAck), `download-file` (ReadFile; an ack with
-   * the bytes), `delete-file` (DeleteFile; DeleteAck): removes that one copy, ends an upload of it, running or yet to come;
-   * unknown, or not there any more, is success.
-   */
-  commands: (group: Uint8Array) => void
-
-  /** Opens a stream that stores a new copy; its frames may come after the ack. */
-  'upload-file': (command: OpenUpload, ack: Ack<object>) => void
-  'upload-frame': (frame: UploadFrame, bytes: Uint8Array, ack: Ack<object>) => void
-  'upload-end': (end: UploadEnd, ack: Ack<{ readonly copy: StoredCopy }>) => void
-
-  /** How to dial this file-server for the bytes of large downloads. */
-  'open-data-port': (ack: Ack<DataPortAck | { readonly port: null }>) => void
-  /** Bytes `offset` to `offset + length` of a copy, as stream frames, or on the data connection. */
-  'download-file': (command: DownloadFile, ack: Ack<object>) => void
-  /** Where a copy lies on disk, for a manager on the same machine to read it there. */
-  'locate-file': (command: NamedCopy, ack: Ack<LocatedFile>) => void
-  /** The whole copy as stream frames, for the manager to relay to another file-server. */
-  'transfer-file': (command: TransferFile, ack: Ack<{ readonly sizeBytes: number }>) => void
-  /** A page of the inventory, in slot order, the quarantine after the tree. */
-  'list-copies': (command: ListCopies, ack: Ack<CopyPage>) => void
-  /** Starts (or reads) the clock of copies that no record names. */
-  'suspect-copies': (command: SuspectCopies, ack: Ack<{ readonly agesMs: readonly number[] }>) => void
-  'quarantine-file': (command: NamedCopy, ack: Ack<object>) => void
-  /** Puts a quarantined copy back into its slot after verifying its digest. */
-  'restore-file': (command: NamedCopy, ack: Ack<object>) => void
-  /** Removes a copy from the quarantine. */
-  'discard-file': (command: NamedCopy, ack: Ack<object>) => void
-}
-
-export interface FileServerToManagerEvents {
-  /** The acks of `commands` that became ready together, each `[id, error or null, result]` with its bytes. */
-  acks: (group: Uint8Array) => void
-  heartbeat: (heartbeat: Heartbeat) => void
-  'stream-frame': (frame: StreamFrame, bytes: Uint8Array, ack: Ack<object>) => void
-  'stream-error': (failure: { readonly streamId: string; readonly error: WireError }, ack: Ack<object>) => void
-}
-
-/** The commands that travel in groups. */
-export type GroupedCommand = 'upload-file' | 'download-file' | 'delete-file'
-
-export type Ack<T> = (result: WireResult<T>) => void
+export const copyId = z.custom<CopyId>(isCopyId, 'not a copyId')
+const digest = z.custom<Digest>(isDigest, 'not a sha-256')
+const partKey = z.custom<PartKey>(isPartKey, 'not a part key')
+export const slot = z.custom<Slot>(isSlot, 'not a slot')
+const clusterId = z.custom<ClusterId>(isClusterId, 'not a cluster id')
+export const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
+export const requestId = z.string().max(100)
+export const count = z.number().int().min(0)
+export const sizeBytes = count.max(LARGEST_FILE_BYTES)
+/** The field `bytes` of a message travels as bytes; every other one as JSON. */
+export const bytes = z.custom<Uint8Array>(
+  (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,
+  'not bytes',
+)
 
 /** What a file-server says of itself when it dials, in Socket.IO's `auth`. Nothing in it is trusted until the proof. */
-export interface Hello {
-  readonly protocol: number
-  readonly serverId: ServerId
-  /** 16 hex digits, new with every start of the process. */
-  readonly bootId: string
-  /** 32 hex digits. */
-  readonly nonce: string
-  /** The cluster its data directory belongs to, or null for a new directory. */
-  readonly clusterId: ClusterId | null
+export const hello = z.strictObject({
+  protocol: z.number(),
+  serverId: z.custom<ServerId>(isServerId, 'not a file-server id'),
+  /** New with every start of the process. */
+  bootId: hex(16),
+  nonce: hex(32),
+  /** The cluster that its data directory belongs to, or null for a new directory. */
+  clusterId: clusterId.nullable(),
   /** For people: `2`, or a host's name. */
-  readonly name: string
+  name: z.string().max(100),
   /** A manager on the same machine may read large copies from its disk. */
-  readonly allowsLocalReads: boolean
-}
+  allowsLocalReads: z.boolean(),
+})
+export type Hello = Readonly<z.infer<typeof hello>>
 
-export interface Challenge {
-  readonly protocol: number
-  readonly managerId: string
-  readonly clusterId: ClusterId
-  readonly nonce: string
-  readonly proof: string
-}
+export const challenge = z.strictObject({
+  protocol: z.number(),
+  managerId: hex(16),
+  clusterId,
+  nonce: hex(32),
+  proof: hex(64),
+})
+export type Challenge = Readonly<z.infer<typeof challenge>>
 
-export interface ChallengeAnswer {
-  readonly proof: string
-  readonly heartbeat: Heartbeat
-}
-
-export interface Welcome {
-  readonly managers: readonly string[]
+export const welcome = z.strictObject({
+  /** The addresses of all managers, to dial them too. */
+  managers: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .max(300)
+    .readonly(),
   /** Several managers share this address: it only tells theirs, and the connection ends. */
-  readonly isReferral: boolean
-}
+  isReferral: z.boolean().default(false),
+})
+export type Welcome = Readonly<z.infer<typeof welcome>>
 
-export interface Heartbeat {
-  /** Copies and bytes in the tree. A lower bound until the inventory is done. */
-  readonly fileCount: number
-  readonly sizeBytes: number
-  readonly freeBytes: number
-  readonly totalBytes: number
-  readonly isInventoryDone: boolean
-  /** Nearly full, or its disk failed: takes no more copies, still serves and deletes. */
-  readonly isWritable: boolean
-}
+export const heartbeat = z.strictObject({
+  /** Copies and bytes in the tree are a lower bound until the inventory is done. */
+  fileCount: count,
+  sizeBytes: count,
+  freeBytes: count,
+  totalBytes: count,
+  isInventoryDone: z.boolean(),
+  /** False where the disk is nearly full or failed: it takes no more copies, and still serves and deletes. */
+  isWritable: z.boolean(),
+})
+export type Heartbeat = Readonly<z.infer<typeof heartbeat>>
 
 /** How the bytes of an upload travel: as they are, or as base64 text cut at multiples of 4. */
-export type Encoding = 'binary' | 'base64'
+const encoding = z.enum(['binary', 'base64'])
+export type Encoding = z.infer<typeof encoding>
 
-export interface UploadFile {
-  readonly copyId: CopyId
-  readonly encoding: Encoding
+export const uploadFile = z.strictObject({
+  copyId,
+  encoding,
   /** Expected bytes after decoding where they are known: the room for them is checked before anything is written. */
-  readonly sizeBytes: number | null
+  sizeBytes: sizeBytes.nullable(),
   /** What the copy must hash to where it is known (a transfer). */
-  readonly sha256: Digest | null
-  readonly requestId: string
-}
+  sha256: digest.nullable(),
+  requestId,
+})
+export type UploadFile = Readonly<z.infer<typeof uploadFile>>
 
-/** A copy that comes in frames. */
-export interface OpenUpload extends UploadFile {
-  /** For tags of its parts; null where its record has them (a transfer). */
-  readonly partKey: PartKey | null
-}
+export const openUpload = uploadFile.extend({
+  /** The key of its parts' tags; null where its record has them (a transfer). */
+  partKey: partKey.nullable(),
+})
+export type OpenUpload = Readonly<z.infer<typeof openUpload>>
 
-export interface UploadAck {
-  readonly copy: Omit<StoredCopy, 'partTags'>
-  /** The part of the ack's delay that was the file-server's work, not the link's. */
-  readonly workMs: number
-}
+export const namedCopy = z.strictObject({ copyId, slot, sha256: digest })
+export type NamedCopy = Readonly<z.infer<typeof namedCopy>>
 
-export interface UploadFrame {
-  readonly copyId: CopyId
-  /** 0, 1, 2, … A repeated one is acknowledged and ignored. */
-  readonly seq: number
-}
+export const placedCopy = namedCopy.extend({ sizeBytes })
 
-export interface UploadEnd {
-  readonly copyId: CopyId
-  readonly frameCount: number
-}
-
-export interface StoredCopy {
-  readonly copyId: CopyId
-  readonly slot: Slot
-  readonly sizeBytes: number
-  readonly sha256: Digest
-  /** Of each 4 MiB part, 16 bytes each, in order (`part-digest.ts`); none without a `partKey`. */
+export interface StoredCopy extends Readonly<z.infer<typeof placedCopy>> {
+  /** The tag of each 4 MiB part, 16 bytes each, in order (`part-digest.ts`); none without a `partKey`. */
   readonly partTags: Uint8Array
 }
 
-export interface NamedCopy {
-  readonly copyId: CopyId
-  readonly slot: Slot
-  readonly sha256: Digest
-}
+export const spanOfCopy = namedCopy.extend({
+  /** The copy's size by its record: one of another size is refused. It is null where it is not known. */
+  sizeBytes: sizeBytes.nullable(),
+  offset: sizeBytes,
+})
 
-/** A span that fits into an ack. */
-export interface ReadFile extends NamedCopy {
-  /** Of the copy, by its record: one of another size is refused. null where it is not known. */
-  readonly sizeBytes: number | null
-  readonly offset: number
-  readonly length: number
-}
+const place = z.enum(['tree', 'quarantine'])
+export const inventoryCursor = z.strictObject({ where: place, slot })
+export type InventoryCursor = Readonly<z.infer<typeof inventoryCursor>>
 
-export interface DownloadFile extends ReadFile {
-  /** 16 hex digits. */
-  readonly streamId: string
-  readonly requestId: string
-  /** By the data connection (`data-frame.ts`), which the manager has dialled. */
-  readonly isRaw: boolean
-}
+export const copyList = z.array(namedCopy).max(INVENTORY_PAGE).readonly()
+export const copyPage = z.object({ copies: copyList, where: place, next: inventoryCursor.nullable() })
+export type CopyPage = Readonly<z.infer<typeof copyPage>>
 
-export interface DataPortAck {
+export const dataPort = z.object({
   /** The address that it listens on; 0.0.0.0 or :: are all of the machine's. */
-  readonly host: string
-  readonly port: number
-  /** What the manager has to say first, within seconds, and what it is answered: 64 hex digits, for one connection. */
-  readonly key: string
-  readonly answer: string
-}
+  host: z.union([z.ipv4(), z.ipv6()]),
+  port: count.min(1).max(65_535),
+  /** What the manager has to say first, within seconds, and what it is answered; both for one connection. */
+  key: hex(64),
+  answer: hex(64),
+})
+export type DataPortAck = Readonly<z.infer<typeof dataPort>>
 
-export interface LocatedFile {
+export const locatedFile = z.object({
   /** Absolute, as the file-server sees it. */
-  readonly path: string
-  /** What the file there is, whatever else may have that path for somebody in another container. Decimal; Node reads 64 bits as signed. */
-  readonly device: string
-  readonly inode: string
-}
-
-export interface TransferFile extends NamedCopy {
-  readonly streamId: string
-}
-
-export interface StreamFrame {
-  readonly streamId: string
-  readonly seq: number
-  readonly isLast: boolean
-}
-
-export interface DeleteFile {
-  readonly copyId: CopyId
-  /** null: the ack of the upload never came, so only the file-server may know the slot. */
-  readonly slot: Slot | null
-  readonly requestId: string
-}
-
-export interface ListCopies {
-  readonly cursor: InventoryCursor
-  readonly limit: number
-}
-
-export interface InventoryCursor {
-  readonly where: 'tree' | 'quarantine'
-  readonly slot: Slot
-}
-
-export interface CopyPage {
-  readonly copies: readonly NamedCopy[]
-  readonly where: 'tree' | 'quarantine'
-  readonly next: InventoryCursor | null
-}
-
-export interface SuspectCopies {
-  readonly copies: readonly NamedCopy[]
-}
+  path: z.string().startsWith('/').max(4_096),
+  /**
+   * What the file there is, whatever else may have that path for somebody in another container. Decimal; Node reads 64
+   * bits as signed.
+   */
+  device: z.string().regex(/^-?\d{1,20}$/),
+  inode: z.string().regex(/^-?\d{1,20}$/),
+})
+export type LocatedFile = Readonly<z.infer<typeof locatedFile>>

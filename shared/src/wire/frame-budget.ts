@@ -5,7 +5,7 @@ import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
 export const FAST_ACK_MS = 500
 export const SLOW_ACK_MS = 2_000
 
-/** Of a stream, whose frames wait behind those of others. */
+/** A stream waits so long for room: its frames wait behind those of others. */
 const DEFAULT_DEADLINE_MS = 60_000
 
 interface Waiter {
@@ -14,7 +14,7 @@ interface Waiter {
 }
 
 /**
- * The bytes that may be unacknowledged on one socket, shared first come first served by all its streams. Starts at one
+ * Counts the bytes that may be unacknowledged on one socket, shared first come first served by all its streams. It starts at one
  * frame and follows the acks' delay, so that a slow link is never filled for longer than a ping may take.
  */
 export class FrameBudget {

@@ -1,10 +1,10 @@
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
 
-/** How many buffers wait for their next use at most. */
+/** At most so many buffers wait for their next use. */
 const KEPT_FRAMES = MAX_UNACKED_BYTES / FRAME_BYTES
 
 /**
- * Memory for frames on one connection. A frame that is acknowledged has left this process, and its buffer is used for a
+ * Keeps the memory for frames on one connection. A frame that is acknowledged has left this process, and its buffer is used for a
  * later one: fresh memory for every frame costs more than sending it.
  */
 export class FrameBuffers {

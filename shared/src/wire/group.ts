@@ -1,19 +1,19 @@
 import { StoreError } from '../errors/store-error.ts'
 import { INLINE_MAX_BYTES } from '../limits.ts'
 
-/** One of the messages that travel together: something JSON can say, and maybe bytes. */
+/** One of the messages that travel together has a head, which JSON can say, and maybe bytes. */
 export interface GroupItem {
   readonly head: unknown
   readonly bytes: Uint8Array | null
 }
 
-/** Items in one group. */
+/** A group has at most so many items. */
 export const GROUP_MAX_ITEMS = 256
 
-/** A group is closed before it gets longer than this, unless its first item alone does. Bytes. */
+/** A group is closed before it gets longer than this, unless its first item alone does. It is counted in bytes. */
 export const GROUP_MAX_BYTES = INLINE_MAX_BYTES
 
-/** What an item adds to its group beside its bytes, at most about this. Bytes. */
+/** An item adds at most about so many bytes to its group beside its own. */
 const HEAD_BYTES = 300
 
 const LENGTH_BYTES = 4
@@ -29,8 +29,9 @@ export function countFitting(items: readonly GroupItem[], start: number): number
 }
 
 /**
- * Several messages as one run of bytes, so that Socket.IO has one attachment to carry and no object to search: the length
- * of the heads (32 bits, big endian), the heads as JSON `[head, byteCount, head, byteCount, …]`, then the bytes in order.
+ * Makes one run of bytes of several messages, so that Socket.IO has one attachment to carry and no object to search. It is
+ * the length of the heads (32 bits, big endian), the heads as JSON `[head, byteCount, head, byteCount, …]`, then the bytes
+ * in order.
  */
 export function encodeGroup(items: readonly GroupItem[]): Buffer {
   const heads: unknown[] = []

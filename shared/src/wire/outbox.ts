@@ -1,13 +1,15 @@
 import { countFitting, encodeGroup, type GroupItem } from './group.ts'
+import type { WireSocket } from './peer.ts'
 
-/** Collects what becomes ready within one turn of the event loop, and sends it together. */
+/** Sends groups: what becomes ready within one turn of the event loop goes together. */
 export class Outbox {
-  readonly #send: (group: Uint8Array) => void
+  readonly #socket: WireSocket
+  readonly #event: 'commands' | 'acks'
   #items: GroupItem[] = []
 
-  /** @param send must not throw. */
-  constructor(send: (group: Uint8Array) => void) {
-    this.#send = send
+  constructor(socket: WireSocket, event: 'commands' | 'acks') {
+    this.#socket = socket
+    this.#event = event
   }
 
   /** The bytes are read at the end of the turn: until then they must stay as they are. */
@@ -16,12 +18,17 @@ export class Outbox {
     if (this.#items.length === 1) setImmediate(() => this.#flush())
   }
 
+  /** Sends a group at once; whoever waits for it on a connection that is gone is told so by that. */
+  send(items: readonly GroupItem[]): void {
+    if (this.#socket.connected) this.#socket.emit(this.#event, encodeGroup(items))
+  }
+
   #flush(): void {
     const items = this.#items
     this.#items = []
     for (let start = 0; start < items.length; ) {
       const count = countFitting(items, start)
-      this.#send(encodeGroup(count === items.length ? items : items.slice(start, start + count)))
+      this.send(count === items.length ? items : items.slice(start, start + count))
       start += count
     }
   }

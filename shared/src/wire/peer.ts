@@ -1,31 +1,50 @@
-import { fromWireError, StoreError, type WireResult } from '../errors/store-error.ts'
+import type { z } from 'zod'
+import { fromWireError, StoreError } from '../errors/store-error.ts'
+import type { AckOf, ArgumentOf, CommandTable, NameIn } from './commands.ts'
+import { decodeGroup, type GroupItem } from './group.ts'
+import { pack, unpack } from './message.ts'
+import { Outbox } from './outbox.ts'
 
-/** The part of a Socket.IO socket, server's or client's, that a Peer needs. */
+/** The part of a Socket.IO socket, server's or client's, that the wire needs. */
 export interface WireSocket {
   readonly connected: boolean
-  timeout(ms: number): { emit(event: string, ...args: unknown[]): unknown }
-  on(event: 'disconnect', listener: (reason: string) => void): unknown
+  emit(event: string, ...args: unknown[]): unknown
+  on(event: string, listener: (...args: never[]) => void): unknown
 }
 
 export interface CallOptions {
-  readonly deadlineMs: number
+  /** Instead of the deadline of the table. */
+  readonly deadlineMs?: number
   readonly signal?: AbortSignal | undefined
 }
 
+interface Waiting {
+  readonly ack: z.ZodType
+  readonly resolve: (ack: never) => void
+  readonly reject: (error: unknown) => void
+  /** Ends what would end the wait. */
+  readonly release: () => void
+}
+
 /**
- * One end of a connection that sends commands. Every command ends: with its ack, at its deadline, when the connection
+ * The end of a connection that sends commands. Every command ends: with its ack, at its deadline, when the connection
  * goes, or when its signal fires, whichever is first. Nothing is queued while disconnected.
  */
-export class Peer {
+export class Peer<T extends CommandTable> {
   readonly #socket: WireSocket
-  readonly #waiting = new Set<(error: StoreError) => void>()
+  readonly #table: T
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #outbox: Outbox
+  /** It begins anywhere: the ack of a command that somebody plays again on a new connection must not be taken for another's. */
+  #nextId = Math.floor(Math.random() * 2 ** 40)
 
-  constructor(socket: WireSocket) {
+  /** @param table what the other end answers. */
+  constructor(socket: WireSocket, table: T) {
     this.#socket = socket
-    socket.on('disconnect', () => {
-      const error = new StoreError('LINK_LOST')
-      for (const fail of [...this.#waiting]) fail(error)
-    })
+    this.#table = table
+    this.#outbox = new Outbox(socket, 'commands')
+    socket.on('acks', (group: unknown) => this.#takeAcks(group))
+    socket.on('disconnect', () => this.#failAll(new StoreError('LINK_LOST')))
   }
 
   get isConnected(): boolean {
@@ -37,39 +56,79 @@ export class Peer {
     return this.#waiting.size
   }
 
-  /** @returns the ack without its `ok`; what it holds is the peer's claim, to be parsed by the caller. */
-  call(event: string, args: readonly unknown[], options: CallOptions): Promise<Record<string, unknown>> {
-    const { deadlineMs, signal } = options
+  /**
+   * Bytes of a command that travels in groups must stay as they are until the end of this turn of the event loop.
+   * @throws StoreError the other end's; or BAD_ANSWER, DEADLINE_EXCEEDED, LINK_LOST, CANCELLED
+   */
+  call<C extends NameIn<T>>(
+    command: C,
+    argument: ArgumentOf<T, C>,
+    { deadlineMs, signal }: CallOptions = {},
+  ): Promise<AckOf<T, C>> {
+    const row = this.#table[command] as T[C]
     return new Promise((resolve, reject) => {
       if (!this.#socket.connected) return reject(new StoreError('LINK_LOST'))
-      if (signal?.aborted) return reject(new StoreError('CANCELLED', undefined, { cause: signal.reason }))
-      const finish = (): void => {
-        this.#waiting.delete(fail)
-        signal?.removeEventListener('abort', cancel)
+      if (signal?.aborted) return reject(cancelledBy(signal))
+      const id = this.#nextId++
+      const timer = setTimeout(
+        () => this.#take(id)?.reject(new StoreError(this.#socket.connected ? 'DEADLINE_EXCEEDED' : 'LINK_LOST')),
+        deadlineMs ?? row.deadlineMs,
+      )
+      const cancel = signal && ((): void => this.#take(id)?.reject(cancelledBy(signal)))
+      if (cancel !== undefined) signal?.addEventListener('abort', cancel)
+      const release = (): void => {
+        clearTimeout(timer)
+        if (cancel !== undefined) signal?.removeEventListener('abort', cancel)
       }
-      const fail = (error: StoreError): void => {
-        finish()
-        reject(error)
-      }
-      const cancel = (): void => fail(new StoreError('CANCELLED', undefined, { cause: signal?.reason }))
-      this.#waiting.add(fail)
-      signal?.addEventListener('abort', cancel)
-      this.#socket
-        .timeout(deadlineMs)
-        .emit(event, ...args, (timedOut: unknown, result: WireResult<object> | undefined) => {
-          if (timedOut) return fail(new StoreError(this.#socket.connected ? 'DEADLINE_EXCEEDED' : 'LINK_LOST'))
-          if (typeof result !== 'object' || result === null)
-            return fail(new StoreError('BAD_ANSWER', `${event}: not an ack`))
-          if (result.ok !== true) return fail(failureOf('error' in result ? result.error : undefined))
-          finish()
-          resolve(result as unknown as Record<string, unknown>)
-        })
+      this.#waiting.set(id, { ack: row.ack, resolve, reject, release })
+      const { rest, bytes } = pack(argument as object)
+      if (row.isGrouped) this.#outbox.add({ head: [id, command, rest], bytes })
+      else if (bytes === null) this.#socket.emit(command, id, rest)
+      else this.#socket.emit(command, id, rest, bytes)
     })
+  }
+
+  #take(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return undefined
+    this.#waiting.delete(id)
+    waiting.release()
+    return waiting
+  }
+
+  #failAll(error: StoreError): void {
+    for (const id of [...this.#waiting.keys()]) this.#take(id)?.reject(error)
+  }
+
+  /** An ack that is late, or comes twice, finds nobody waiting. */
+  #takeAcks(group: unknown): void {
+    try {
+      for (const item of decodeGroup(group)) this.#settle(item)
+    } catch (error) {
+      // Whose acks they were is not to be known.
+      this.#failAll(new StoreError('BAD_ANSWER', 'acks that cannot be read', { cause: error }))
+    }
+  }
+
+  #settle({ head, bytes }: GroupItem): void {
+    const [id, error, result] = Array.isArray(head) ? (head as unknown[]) : []
+    const waiting = typeof id === 'number' ? this.#take(id) : undefined
+    if (waiting === undefined) return
+    try {
+      if (error !== null) throw failureOf(error)
+      waiting.resolve(unpack(waiting.ack, result, bytes, 'BAD_ANSWER') as never)
+    } catch (failure) {
+      waiting.reject(failure)
+    }
   }
 }
 
+function cancelledBy(signal: AbortSignal): StoreError {
+  return new StoreError('CANCELLED', undefined, { cause: signal.reason })
+}
+
 /** The failure that an ack names. INTERNAL would say that it is on this side. */
-export function failureOf(wire: unknown): StoreError {
+function failureOf(wire: unknown): StoreError {
   const error = fromWireError(wire)
   return error.name === 'INTERNAL' ? new StoreError('BAD_ANSWER', error.detail) : error
 }

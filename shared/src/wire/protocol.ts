@@ -1,10 +1,10 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 5
+export const PROTOCOL_VERSION = 6
 
-/** The Socket.IO namespace that file-servers dial. Every other one is refused. */
+/** File-servers dial this Socket.IO namespace; every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'
 
-/** How long either side waits for the other in the handshake. */
+/** Either side waits so long for the other in the handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000
 export const PING_INTERVAL_MS = 10_000
 /** A frame of 512 KiB at 50 KB/s takes 10 s. */

@@ -4,7 +4,7 @@ import type { FrameBuffers } from './frame-buffers.ts'
 
 export interface FrameSender {
   readonly budget: FrameBudget
-  /** Gets back each frame that was taken. */
+  /** Each frame that was taken is given back to them. */
   readonly buffers?: FrameBuffers
   /** Resolves when the frame `seq` was taken. Its deadline, and what the signal ends, are its own. */
   readonly send: (seq: number, bytes: Uint8Array, signal: AbortSignal) => Promise<unknown>
@@ -55,7 +55,7 @@ export async function sendFrames(
   } catch (error) {
     failure ??= error
     stop.abort(error)
-    // Not waited for: a source that is waiting itself ends when it wakes.
+    // Nobody waits for this: a source that is waiting itself ends when it wakes.
     iterator.return?.().then(undefined, () => undefined)
     await Promise.all(inFlight)
   } finally {

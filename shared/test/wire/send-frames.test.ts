@@ -1,23 +1,31 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
+import { bytes, count } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { encodeGroup } from '@holdfast/shared/wire/group'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { type FrameSender, sendFrames } from '@holdfast/shared/wire/send-frames'
 import { Server, type Socket } from 'socket.io'
 import { type Socket as ClientSocket, io } from 'socket.io-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { z } from 'zod'
 
-type Ack = (result: unknown) => void
+type Ack = (error?: WireError | null) => void
 type Frame = (seq: number, bytes: Uint8Array, ack: Ack) => void
+
+const table = {
+  frame: { argument: z.strictObject({ seq: count, bytes }), ack: z.object({}), deadlineMs: 10_000 },
+}
 
 let server: Server
 let client: ClientSocket
 let receiver: Socket
 let budget: FrameBudget
 let sender: FrameSender
-let peer: Peer
+let peer: Peer<typeof table>
 
 beforeEach(async () => {
   const http = createServer()
@@ -30,7 +38,7 @@ beforeEach(async () => {
   receiver = await connected
   if (!client.connected) await new Promise<void>((resolve) => client.on('connect', resolve))
   budget = new FrameBudget()
-  peer = new Peer(client)
+  peer = new Peer(client, table)
   sender = senderWithin(10_000)
 })
 
@@ -41,10 +49,13 @@ afterEach(async () => {
 
 const senderWithin = (deadlineMs: number): FrameSender => ({
   budget,
-  send: (seq, bytes, signal) => peer.call('frame', [seq, bytes], { deadlineMs, signal }),
+  send: (seq, bytes, signal) => peer.call('frame', { seq, bytes }, { deadlineMs, signal }),
 })
-const onFrame = (handle: Frame): void => void receiver.on('frame', handle)
-const good: Frame = (_seq, _bytes, ack) => ack({ ok: true })
+const onFrame = (handle: Frame): void =>
+  void receiver.on('frame', (id: number, { seq }: { seq: number }, bytes: Uint8Array) =>
+    handle(seq, bytes, (error = null) => receiver.emit('acks', encodeGroup([{ head: [id, error, {}], bytes: null }]))),
+  )
+const good: Frame = (_seq, _bytes, ack) => ack()
 
 /** A source that counts what is taken of it, and says whether it was let go. */
 class Source {
@@ -84,7 +95,7 @@ test('frames arrive in order, none twice, and all are acknowledged before it end
     seqs.push(seq)
     setImmediate(() => {
       ackedCount++
-      ack({ ok: true })
+      ack()
     })
   })
   expect(await sendFrames(sender, new Source(100))).toBe(100)
@@ -105,7 +116,7 @@ test('no more is unacknowledged than the budget allows, however slow the receive
   onFrame((_seq, _bytes, ack) => {
     held.push(ack)
     mostBytes = Math.max(mostBytes, held.length * FRAME_BYTES)
-    setTimeout(() => held.shift()?.({ ok: true }), 1)
+    setTimeout(() => held.shift()?.(), 1)
   })
   const source = new Source(60)
   expect(await sendFrames(sender, source)).toBe(60)
@@ -121,7 +132,7 @@ test('two streams share one budget and both end', async () => {
 })
 
 test('an error ack ends the stream with that error, and the source is let go', async () => {
-  onFrame((seq, _bytes, ack) => ack(seq === 3 ? { ok: false, error: { name: 'DISK_FULL' } } : { ok: true }))
+  onFrame((seq, _bytes, ack) => ack(seq === 3 ? { name: 'DISK_FULL' } : null))
   const source = new Source(10_000)
   await expect(sendFrames(sender, source)).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(source.takenCount).toBeLessThan(10_000)
@@ -154,7 +165,7 @@ test('a signal ends the stream at once, also while its source stalls', async () 
 
 test('a receiver that is gone shows while the source stalls, not when it wakes', async () => {
   onFrame((seq, _bytes, ack) => {
-    if (seq === 0) ack({ ok: true })
+    if (seq === 0) ack()
     else receiver.disconnect(true)
   })
   const source = new Source(10, async (index) => {

@@ -4,14 +4,14 @@ import { type WireMessage, WireMessages } from '../chaos-proxy-messages.ts'
 /** What is sent to the file-server instead of a command; the command itself where nothing is said. */
 export type Tap = (command: WireMessage & { readonly event: string }) => readonly Buffer[] | undefined
 
-/** Shows every command of the manager to `tap` before the file-server has it. The handshake passes unseen. */
+/** Shows every command of the manager to `tap` before the file-server has it. The handshake and the manager's own acks pass unseen. */
 export function tapCommands(proxy: ChaosProxy, tap: Tap): void {
   proxy.rewrite('toClient', () => {
     const messages = new WireMessages()
     return (bytes) =>
       messages.take(bytes).flatMap((message) => {
         const { event } = message
-        if (event === null || event === 'challenge' || event === 'welcome') return [message.bytes]
+        if (event === null || ['challenge', 'welcome', 'acks'].includes(event)) return [message.bytes]
         return tap({ ...message, event }) ?? [message.bytes]
       })
   })

@@ -64,7 +64,7 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
   await generation()
   for (const size of sizes) expect(await client.remove(`again/${size}`)).toBe(200)
   await waitUntil('the first generation is gone', async () => (await copies()).length === 0)
-  const old = log.named('commands', 'upload-file', 'upload-frame', 'upload-end')
+  const old = log.named('commands', 'open-upload', 'upload-frame', 'upload-end')
   // A stream of four frames, and small bodies and deletes, which travel in groups.
   expect(old.length).toBeGreaterThanOrEqual(8)
   // The same slots, the same names: only the copyIds differ.

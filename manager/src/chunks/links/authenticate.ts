@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/events'
+import type { ManagerCommands } from '@holdfast/shared/wire/commands'
+import { type Heartbeat, type Hello, hello as helloShape } from '@holdfast/shared/wire/events'
+import { parse } from '@holdfast/shared/wire/message'
 import type { Peer } from '@holdfast/shared/wire/peer'
-import { HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 
 export interface ManagerIdentity {
   /** 16 hex digits, new with every start. */
@@ -23,7 +24,7 @@ export function parseHello(auth: unknown, clusterId: ClusterId): Hello {
       `the file-server speaks version ${protocol}, this manager ${PROTOCOL_VERSION}`,
     )
   }
-  const hello = parseWire(wireSchemas.hello, auth)
+  const hello = parse(helloShape, auth, 'INVALID_REQUEST')
   if (hello.clusterId !== null && hello.clusterId !== clusterId) {
     throw new StoreError(
       'WRONG_CLUSTER',
@@ -37,7 +38,11 @@ export function parseHello(auth: unknown, clusterId: ClusterId): Hello {
  * Proves this manager to the file-server and has it prove itself. The manager speaks first: a file-server must not tell
  * anything, nor join a cluster, before it knows whom it talks to. @throws NOT_AUTHENTICATED
  */
-export async function authenticate(peer: Peer, hello: Hello, identity: ManagerIdentity): Promise<Heartbeat> {
+export async function authenticate(
+  peer: Peer<ManagerCommands>,
+  hello: Hello,
+  identity: ManagerIdentity,
+): Promise<Heartbeat> {
   const { managerId, clusterId, secret } = identity
   const managerNonce = randomBytes(16).toString('hex')
   const transcript: Transcript = {
@@ -50,10 +55,9 @@ export async function authenticate(peer: Peer, hello: Hello, identity: ManagerId
     clusterId,
   }
   const proof = makeProof(secret, 'manager', transcript)
-  const challenge: Challenge = { protocol: PROTOCOL_VERSION, managerId, clusterId, nonce: managerNonce, proof }
-  const answer = await peer.call('challenge', [challenge], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
-  if (typeof answer.proof !== 'string' || !isProof(answer.proof, secret, 'file-server', transcript)) {
+  const challenge = { protocol: PROTOCOL_VERSION, managerId, clusterId, nonce: managerNonce, proof }
+  const answer = await peer.call('challenge', challenge)
+  if (!isProof(answer.proof, secret, 'file-server', transcript))
     throw new StoreError('NOT_AUTHENTICATED', 'the file-server does not know this cluster secret')
-  }
-  return parseWire(wireSchemas.heartbeat, answer.heartbeat)
+  return answer.heartbeat
 }

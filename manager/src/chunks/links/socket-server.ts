@@ -1,11 +1,12 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
-import { fromWireError, StoreError, toStoreError, toWireError } from '@holdfast/shared/errors/store-error'
+import { fromWireError, StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { parseWire, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { FileServerToManagerEvents, Hello, ManagerToFileServerEvents } from '@holdfast/shared/wire/events'
+import { answerCommands } from '@holdfast/shared/wire/answer-commands'
+import { fileServerCommands, type ManagerCommands, managerCommands } from '@holdfast/shared/wire/commands'
+import type { Hello } from '@holdfast/shared/wire/events'
 import { Peer } from '@holdfast/shared/wire/peer'
 import {
   FILE_SERVER_NAMESPACE,
@@ -13,12 +14,12 @@ import {
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from '@holdfast/shared/wire/protocol'
-import { Server } from 'socket.io'
+import { Server, type Socket } from 'socket.io'
 import { LocalReads } from '../reading/local-disk.ts'
 import type { FileServerRegistry } from '../registry.ts'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
-import { FileServerLink, type FileServerSocket } from './file-server-link.ts'
+import { FileServerLink } from './file-server-link.ts'
 
 /** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
 const MAX_STRANGERS = 100
@@ -47,7 +48,7 @@ export interface SocketServerParts {
 /** The end of the wire that file-servers dial. */
 export class SocketServer {
   readonly #parts: SocketServerParts
-  readonly #io: Server<FileServerToManagerEvents, ManagerToFileServerEvents>
+  readonly #io: Server
   /** Connections of file-servers that have proved themselves. */
   readonly #trusted = new WeakSet<object>()
   readonly #reads = new LocalReads()
@@ -108,7 +109,7 @@ export class SocketServer {
     this.#io.engine.close()
   }
 
-  async #admit(socket: FileServerSocket): Promise<void> {
+  async #admit(socket: Socket): Promise<void> {
     const { registry, identity, log, countFiles, onConnected } = this.#parts
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
@@ -121,7 +122,7 @@ export class SocketServer {
     }
     this.#strangerCount++
     try {
-      const peer = new Peer(socket)
+      const peer = new Peer(socket, managerCommands)
       const heartbeat = await authenticate(peer, hello, identity)
       if (isShared) {
         await this.#tellManagers(peer, true)
@@ -129,8 +130,13 @@ export class SocketServer {
         return
       }
       this.#trusted.add(socket.conn)
-      const shared = { now: () => performance.now(), reads: this.#reads }
-      const link = new FileServerLink(socket, hello, heartbeat, shared, log.child(place))
+      const link = new FileServerLink(hello, heartbeat, {
+        socket,
+        peer,
+        now: () => performance.now(),
+        reads: this.#reads,
+        log: log.child(place),
+      })
       this.#takeOver(link)
       const recordCount = await countFiles(link.id)
       this.#listen(socket, link)
@@ -166,42 +172,31 @@ export class SocketServer {
     known.disconnect()
   }
 
-  #listen(socket: FileServerSocket, link: FileServerLink): void {
+  #listen(socket: Socket, link: FileServerLink): void {
     const { registry, log } = this.#parts
-    const guard = (work: () => void | Promise<void>, ack?: unknown): void => {
-      const done = (result: object): void => {
-        if (typeof ack === 'function') ack(result)
-      }
-      Promise.resolve()
-        .then(work)
-        .then(
-          () => done({ ok: true }),
-          (error: unknown) => {
-            log.debug({ serverId: link.id, err: error }, 'message refused')
-            done({ ok: false, error: toWireError(error) })
-          },
-        )
-    }
-    socket.on('heartbeat', (value) => guard(() => registry.hear(link, parseWire(wireSchemas.heartbeat, value))))
-    socket.on('stream-frame', (value, bytes, ack) =>
-      guard(() => {
-        const { streamId, seq, isLast } = parseWire(wireSchemas.streamFrame, value)
-        if (!(bytes instanceof Uint8Array)) throw new StoreError('INVALID_REQUEST', 'the frame carries no bytes')
-        return link.streams.frame(streamId, seq, isLast, bytes)
-      }, ack),
-    )
-    socket.on('stream-error', (value, ack) =>
-      guard(() => {
-        const { streamId, error } = parseWire(wireSchemas.streamError, value)
-        link.streams.fail(streamId, fromWireError(error))
-      }, ack),
-    )
+    answerCommands(socket, fileServerCommands, {
+      handlers: {
+        heartbeat: async (heartbeat) => {
+          registry.hear(link, heartbeat)
+          return {}
+        },
+        'stream-frame': async ({ streamId, seq, isLast, bytes }) => {
+          await link.streams.frame(streamId, seq, isLast, bytes)
+          return {}
+        },
+        'stream-error': async ({ streamId, error }) => {
+          link.streams.fail(streamId, fromWireError(error))
+          return {}
+        },
+      },
+      onRefused: (command, error) => log.debug({ serverId: link.id, command, err: error }, 'message refused'),
+    })
     socket.once('disconnect', () => link.streams.failAll(new StoreError('LINK_LOST')))
   }
 
-  async #tellManagers(peer: Peer, isReferral: boolean): Promise<readonly string[]> {
+  async #tellManagers(peer: Peer<ManagerCommands>, isReferral: boolean): Promise<readonly string[]> {
     const managers = this.#parts.managers()
-    await peer.call('welcome', [{ managers, isReferral }], { deadlineMs: HANDSHAKE_TIMEOUT_MS })
+    await peer.call('welcome', { managers, isReferral })
     return managers
   }
 }

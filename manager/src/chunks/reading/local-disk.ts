@@ -4,8 +4,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { isLoopback } from '@holdfast/shared/node/loopback'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { LocatedFile, NamedCopy } from '@holdfast/shared/wire/events'
 import { Setback } from './setback.ts'
 
 /** libuv's. `npm start` sets 16. */
@@ -53,7 +52,7 @@ export interface LocalDiskParts {
   /** What the file-server says: LOCAL_READS. */
   readonly isAllowed: boolean
   /** Asks the file-server where a copy lies. */
-  readonly locate: (copy: NamedCopy) => Promise<Record<string, unknown>>
+  readonly locate: (copy: NamedCopy) => Promise<LocatedFile>
   /** Of all links. */
   readonly reads: LocalReads
   /** Of this link. */
@@ -178,7 +177,7 @@ export class LocalDisk {
   }
 
   async #find(copy: NamedCopy, sizeBytes: number | null): Promise<FileHandle> {
-    const { path, device, inode } = parseAck(wireSchemas.locateAck, await this.#parts.locate(copy))
+    const { path, device, inode } = await this.#parts.locate(copy)
     // A file-server that lies must not have us open what is not its own.
     if (!path.endsWith(`-${copy.copyId}-${copy.sha256}`)) throw new NotHere('it names another file')
     const file = await open(path, READ)

@@ -1,13 +1,15 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
-import type { DownloadFile, NamedCopy, ReadFile } from '@holdfast/shared/wire/events'
+import type { ArgumentOf, ManagerCommands } from '@holdfast/shared/wire/commands'
+import type { NamedCopy } from '@holdfast/shared/wire/events'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FrameSink } from '../links/incoming-streams.ts'
 import type { Caller } from '../writing/store-copy.ts'
 import { type PartRoom, PartRooms } from './part-rooms.ts'
 
-const ACK_DEADLINE_MS = 10_000
+/** A small read that has no turn on the link by then is better off with another copy. */
+const TURN_DEADLINE_MS = 10_000
 /** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
 const PART_DEADLINE_MS = 80_000
 
@@ -50,18 +52,17 @@ export async function readPart(
 /** Once sent, it does not end with its client's connection: it is over soon. */
 async function readSmall(
   link: FileServerLink,
-  command: ReadFile,
+  command: ArgumentOf<ManagerCommands, 'download-file'>,
   method: PartMethod,
   caller: Caller | undefined,
 ): Promise<PartRead> {
   const { length } = command
-  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, ACK_DEADLINE_MS)
+  if (!link.inbound.tryAcquire(length)) await link.inbound.acquire(length, caller?.signal, TURN_DEADLINE_MS)
   const askedAt = performance.now()
   let ackDelayMs: number | null = null
   try {
-    const { bytes } = await link.callGrouped('download-file', command, null, ACK_DEADLINE_MS)
+    const { bytes } = await link.call('download-file', command)
     ackDelayMs = performance.now() - askedAt
-    if (bytes === null) throw new StoreError('BAD_ANSWER', 'download-file: an ack without bytes')
     if (bytes.length !== length)
       throw new StoreError('COPY_MISMATCH', 'another number of bytes came than was asked for')
     const read = Buffer.from(bytes.buffer, bytes.byteOffset, length)
@@ -71,7 +72,8 @@ async function readSmall(
   }
 }
 
-type LargeRead = Omit<DownloadFile, 'streamId' | 'isRaw'>
+type StreamRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
+type LargeRead = Omit<StreamRead, 'isRaw'>
 
 /** How a part is read, and for whom. */
 interface Reading {
@@ -111,7 +113,7 @@ async function readStream(
   const part = new PartBuffer(rooms.take(command.length), startPart(method))
   const streamId = link.streams.open(part)
   try {
-    await link.call('download-file', [{ ...command, streamId, isRaw: false }], { deadlineMs: ACK_DEADLINE_MS, signal })
+    await link.call('open-download', { ...command, streamId, isRaw: false }, { signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
     link.streams.close(streamId)

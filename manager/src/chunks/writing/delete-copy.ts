@@ -1,11 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Slot } from '@holdfast/shared/ids'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { Replica } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FileServerRegistry } from '../registry.ts'
-
-const DELETE_DEADLINE_MS = 15_000
 
 /** @param slot null where the ack of the upload never came. @returns whether the copy was there */
 export async function deleteCopy(
@@ -13,8 +10,7 @@ export async function deleteCopy(
   copy: { readonly copyId: CopyId; readonly slot: Slot | null; readonly requestId: string },
 ): Promise<boolean> {
   const { copyId, slot, requestId } = copy
-  const ack = await link.callGrouped('delete-file', { copyId, slot, requestId }, null, DELETE_DEADLINE_MS)
-  return parseAck(wireSchemas.deleteAck, ack.result).existed
+  return (await link.call('delete-file', { copyId, slot, requestId })).existed
 }
 
 /** Deletes a copy that a record names, or named. @throws LINK_LOST where its file-server is not connected */

@@ -2,21 +2,15 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
-import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import { cutFrames } from './cut-frames.ts'
 import { deleteCopy } from './delete-copy.ts'
 
-/** A durable write that takes longer than this counts as lost; the file-server may still finish it, and is told to drop it. */
-const STORE_DEADLINE_MS = 30_000
 /** A small body that has no turn on the link by then is better off with another file-server. */
 const TURN_DEADLINE_MS = 10_000
-/** Committing a large copy means syncing all of it. */
-const COMMIT_DEADLINE_MS = 120_000
 
 export interface CopyOrder {
   readonly copyId: CopyId
@@ -87,11 +81,9 @@ async function storeInline(
   const sentAt = performance.now()
   let linkDelayMs: number | null = null
   try {
-    const ack = await link.callGrouped('upload-file', command, bytes, STORE_DEADLINE_MS)
-    const { copy, workMs } = parseAck(wireSchemas.uploadAck, ack.result)
+    const { copy, workMs } = await link.call('upload-file', { ...command, bytes })
     linkDelayMs = performance.now() - sentAt - workMs
-    const { copyId, slot, sizeBytes, sha256 } = copy
-    return { copyId, slot, sizeBytes, sha256, partTags: NO_TAGS }
+    return { ...copy, partTags: NO_TAGS }
   } finally {
     link.outbound.release(bytes.length, linkDelayMs)
   }
@@ -100,22 +92,21 @@ async function storeInline(
 async function storeStream(
   link: FileServerLink,
   command: OpenUpload,
-  { chunks, openDeadlineMs = STORE_DEADLINE_MS }: Extract<CopySource, { kind: 'stream' }>,
+  { chunks, openDeadlineMs }: Extract<CopySource, { kind: 'stream' }>,
   signal?: AbortSignal,
 ): Promise<StoredCopy> {
-  await link.call('upload-file', [command], { deadlineMs: openDeadlineMs, signal })
+  await link.call('open-upload', command, { signal, ...(openDeadlineMs !== undefined && { deadlineMs: openDeadlineMs }) })
   const { copyId } = command
   const buffers = new FrameBuffers(FRAME_BYTES)
   const frameCount = await sendFrames(
     {
       budget: link.outbound,
       buffers,
-      send: (seq, bytes, stop) =>
-        link.call('upload-frame', [{ copyId, seq }, bytes], { deadlineMs: STREAM_IDLE_TIMEOUT_MS, signal: stop }),
+      send: (seq, bytes, stop) => link.call('upload-frame', { copyId, seq, bytes }, { signal: stop }),
     },
     cutFrames(chunks, buffers),
     signal,
   )
-  const ack = await link.call('upload-end', [{ copyId, frameCount }], { deadlineMs: COMMIT_DEADLINE_MS, signal })
-  return parseAck(wireSchemas.uploadEndAck, ack).copy
+  const { copy, bytes } = await link.call('upload-end', { copyId, frameCount }, { signal })
+  return { ...copy, partTags: bytes }
 }

@@ -1,6 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
-import { parseAck, wireSchemas } from '@holdfast/shared/wire/command-schemas'
 import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import type { FileServerLink } from '../links/file-server-link.ts'
@@ -21,8 +20,8 @@ export async function transferCopy(
   const streamId = source.streams.open(relay)
   try {
     const { copyId, slot, sha256 } = from
-    const ack = await source.call('transfer-file', [{ copyId, slot, sha256, streamId }], { deadlineMs: 10_000, signal })
-    if (parseAck(wireSchemas.transferAck, ack).sizeBytes !== sizeBytes) throw new StoreError('COPY_MISMATCH')
+    const found = await source.call('transfer-file', { copyId, slot, sha256, streamId }, { signal })
+    if (found.sizeBytes !== sizeBytes) throw new StoreError('COPY_MISMATCH')
     const order = { copyId: to, encoding: 'binary' as const, sizeBytes, sha256, requestId: `transfer-${to}` }
     return await storeCopy(target, order, { kind: 'stream', chunks: relay, partKey: null }, signal && { signal })
   } finally {

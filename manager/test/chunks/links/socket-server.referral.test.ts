@@ -6,9 +6,9 @@ const managers = ['http://127.0.0.1:9001', 'http://127.0.0.1:9002']
 
 test('a file-server that comes by an address of several managers is told them, sent away and not linked', async () => {
   const { registry, dial } = await start({ managers: () => managers, isShared: () => true })
-  const peer = dial({ onWelcome: () => undefined })
+  const peer = dial()
   const welcomes: unknown[] = []
-  peer.socket.on('welcome', (welcome: unknown, ack: (result: object) => void) => {
+  peer.answer('welcome', (welcome: unknown, ack: (result: object) => void) => {
     welcomes.push(welcome)
     ack({ ok: true })
   })
@@ -28,8 +28,8 @@ test('managers that came while a file-server was told of others are told to it t
   let known: readonly string[] = managers.slice(0, 1)
   const told: unknown[] = []
   const { registry, dial } = await start({ managers: () => known })
-  const peer = dial({ onWelcome: () => undefined })
-  peer.socket.on('welcome', (welcome: { managers: readonly string[] }, ack: (result: object) => void) => {
+  const peer = dial()
+  peer.answer('welcome', (welcome: { managers: readonly string[] }, ack: (result: object) => void) => {
     told.push(welcome.managers)
     known = managers
     ack({ ok: true })

@@ -5,6 +5,7 @@ import { io } from 'socket.io-client'
 import { expect, test, vi } from 'vitest'
 import {
   type Ack,
+  aCopy,
   aHeartbeat,
   CLUSTER,
   linkOf,
@@ -80,8 +81,8 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 5/],
-  ['a newer protocol', { protocol: 6, more: 1 }, /the file-server speaks version 6, this manager 5/],
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 6/],
+  ['a newer protocol', { protocol: 7, more: 1 }, /the file-server speaks version 7, this manager 6/],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },
@@ -116,16 +117,18 @@ test('invariant 10: before its proof a file-server is not heard: no heartbeats, 
     },
   })
   await vi.waitFor(() => expect(challenged).toBe(true))
-  stranger.socket.emit('heartbeat', aHeartbeat)
-  const answered = vi.fn()
-  stranger.socket.emit('stream-frame', { streamId: 'ab'.repeat(8), seq: 0, isLast: true }, Buffer.from('x'), answered)
-  stranger.socket.emit('stream-error', { streamId: 'ab'.repeat(8), error: {} }, answered)
+  const streamId = 'ab'.repeat(8)
+  const answers = Promise.all([
+    stranger.send('heartbeat', aHeartbeat),
+    stranger.send('stream-frame', { streamId, seq: 0, isLast: true }, Buffer.from('x')),
+    stranger.send('stream-error', { streamId, error: {} }),
+  ])
   const honest = dial()
   await linkOf(registry, honest)
   expect(registry.links.map((link) => link.id)).toEqual([honest.hello.serverId])
   // The handshake's deadline ends it.
   expect(await ended(stranger)).toMatch(/disconnect|close/)
-  expect([stranger.isWelcome, answered.mock.calls]).toEqual([false, []])
+  expect([stranger.isWelcome, await answers]).toEqual([false, ['no ack', 'no ack', 'no ack']])
 })
 
 test('strangers are bounded: the hundred-and-first waits until others are gone, and the honest come in then', async () => {
@@ -161,7 +164,9 @@ test('the same process that comes again replaces its stale connection', async ()
   const [serverId, bootId] = [newServerId(), '1'.repeat(16)]
   const stale = dial({ serverId, bootId })
   const before = await linkOf(registry, stale)
-  const call = before.call('transfer-file', [{}], { deadlineMs: 60_000 }).catch((error: { name: string }) => error.name)
+  const call = before
+    .call('transfer-file', { ...aCopy(), streamId: 'ab'.repeat(8) }, { deadlineMs: 60_000 })
+    .catch((error: { name: string }) => error.name)
   const fresh = dial({ serverId, bootId })
   await ended(stale)
   await vi.waitFor(() => expect(registry.find(serverId)?.isConnected).toBe(true))
@@ -214,13 +219,15 @@ test('a connection that ends while its files are counted leaves nothing in the l
 test('heartbeats are heard, hostile messages are not, and the connection stays', async () => {
   const { peer, link } = await connect()
   for (const value of [null, 'x', {}, { ...aHeartbeat, fileCount: -1 }, { ...aHeartbeat, freeBytes: Number.NaN }])
-    peer.socket.emit('heartbeat', value)
+    expect(await peer.send('heartbeat', value)).toMatchObject({ ok: false, error: { name: 'INVALID_REQUEST' } })
   peer.socket.emit('heartbeat')
+  peer.socket.emit('heartbeat', aHeartbeat)
   peer.socket.emit('stream-frame')
   peer.socket.emit('stream-frame', { streamId: 'ab'.repeat(8), seq: 0, isLast: true })
   peer.socket.emit('no-such-event', { a: 1 })
   const streamId = 'ab'.repeat(8)
-  const refused: [string, ...unknown[]][] = [
+  const refused: [string, unknown, unknown?][] = [
+    ['stream-frame', { streamId, seq: 0, isLast: true }],
     ['stream-frame', { streamId, seq: 0, isLast: true }, Buffer.from('x')],
     ['stream-frame', { streamId, seq: -1, isLast: true }, Buffer.from('x')],
     ['stream-frame', { streamId: '__proto__', seq: 0, isLast: true }, Buffer.from('x')],
@@ -229,17 +236,20 @@ test('heartbeats are heard, hostile messages are not, and the connection stays',
     ['stream-error', { streamId: 5, error: {} }],
     ['stream-error', null],
   ]
-  for (const [event, ...args] of refused)
-    expect(await peer.send(event, ...args), event).toMatchObject({ ok: false, error: { name: expect.any(String) } })
+  for (const [event, argument, bytes] of refused)
+    expect(await peer.send(event, argument, bytes), event).toMatchObject({
+      ok: false,
+      error: { name: expect.any(String) },
+    })
   expect(link.heartbeat).toEqual(aHeartbeat)
-  peer.socket.emit('heartbeat', { ...aHeartbeat, fileCount: 44 })
-  await vi.waitFor(() => expect(link.heartbeat.fileCount).toBe(44))
+  expect(await peer.send('heartbeat', { ...aHeartbeat, fileCount: 44 })).toEqual({ ok: true })
+  expect(link.heartbeat.fileCount).toBe(44)
   expect(link.isConnected).toBe(true)
 })
 
 test('a message larger than the largest legal one ends the connection, not the manager', async () => {
   const { peer, registry, dial } = await connect()
-  peer.socket.emit('stream-frame', {}, Buffer.alloc(2 * 1024 * 1024))
+  peer.socket.emit('stream-frame', 1, {}, Buffer.alloc(2 * 1024 * 1024))
   await ended(peer)
   await linkOf(registry, dial())
   expect(registry.links).toHaveLength(1)

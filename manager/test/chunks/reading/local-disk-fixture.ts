@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { lstat, mkdtemp, readdir, readlink, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { managerCommands } from '@holdfast/shared/wire/commands'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
+import { parse } from '@holdfast/shared/wire/message'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
 import { LocalDisk, type LocalDiskParts, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
 import { aCopy } from '../scripted-file-server.ts'
@@ -47,14 +49,14 @@ export function useLocalDisks() {
     return paths.filter((path) => path.startsWith(root))
   }
   /** A disk, how often it asked where a copy lies, and the reasons it gave for not reading one. */
-  const diskThat = (locate: LocalDiskParts['locate'], parts: Partial<LocalDiskParts> = {}) => {
+  const diskThat = (locate: (copy: NamedCopy) => Promise<object>, parts: Partial<LocalDiskParts> = {}) => {
     const reasons: unknown[] = []
     const asked = vi.fn(locate)
     const disk = new LocalDisk({
       address: '127.0.0.1',
       isAllowed: true,
       reads: new LocalReads(4),
-      locate: asked,
+      locate: async (copy) => parse(managerCommands['locate-file'].ack, await asked(copy), 'BAD_ANSWER'),
       log: { info: (fields: unknown) => void reasons.push((fields as { reason: unknown }).reason) },
       ...parts,
     })

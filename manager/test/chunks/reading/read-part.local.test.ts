@@ -26,11 +26,15 @@ async function connectLocal(bytes: Buffer, script: Script = {}) {
     asked.push('locate-file')
     answer(ack)
   })
-  peer.answer('download-file', async ({ offset, length, streamId }: Command, answer: Ack) => {
+  peer.answer('download-file', ({ offset, length }: Command, answer: Ack) => {
     asked.push('download-file')
+    answer({ ok: true, bytes: bytes.subarray(offset, offset + length) })
+  })
+  peer.answer('open-download', async ({ offset, length, streamId }: Command, answer: Ack) => {
+    asked.push('open-download')
     const sent = bytes.subarray(offset, offset + length)
-    answer(streamId === undefined ? { ok: true, bytes: sent } : { ok: true })
-    for (let at = 0, seq = 0; streamId !== undefined && at < length; at += FRAME_BYTES, seq++) {
+    answer({ ok: true })
+    for (let at = 0, seq = 0; at < length; at += FRAME_BYTES, seq++) {
       const isLast = at + FRAME_BYTES >= length
       await peer.send('stream-frame', { streamId, seq, isLast }, sent.subarray(at, at + FRAME_BYTES))
     }
@@ -68,7 +72,7 @@ test('small reads, and those of a file-server that does not allow it, are not fr
   expect([small.equals(bytes.subarray(0, INLINE_MAX_BYTES)), local.asked]).toEqual([true, ['download-file']])
   const other = await connectLocal(bytes, { hello: { allowsLocalReads: false } })
   const large = await readBytes(other.link, other.copy, spanOf(LARGE))
-  expect([large.equals(bytes), other.asked]).toEqual([true, ['download-file']])
+  expect([large.equals(bytes), other.asked]).toEqual([true, ['open-download']])
 })
 
 test('a copy that this machine does not have comes by messages, into other memory, and so does the next', async () => {
@@ -78,9 +82,9 @@ test('a copy that this machine does not have comes by messages, into other memor
   const rooms = new LentRooms()
   const read = await readBytes(link, copy, { ...spanOf(LARGE), rooms })
   expect([read.equals(bytes), rooms.lent.map((room) => room === read)]).toEqual([true, [false, true]])
-  expect(asked).toEqual(['locate-file', 'download-file'])
+  expect(asked).toEqual(['locate-file', 'open-download'])
   expect((await readBytes(link, copy, spanOf(LARGE))).equals(bytes)).toBe(true)
-  expect([asked.slice(2), leftOf(link)]).toEqual([['download-file'], nothing])
+  expect([asked.slice(2), leftOf(link)]).toEqual([['open-download'], nothing])
 })
 
 test('what the file-server says of a copy is the outcome, and the bytes are not asked for again', async () => {
@@ -103,10 +107,10 @@ test('while as many reads of disks are under way as may be, half of the threads,
   const reads = [0, 1].map(() => readBytes(link, copy, spanOf(LARGE)))
   expect(link.disk.isUsable).toBe(false)
   const next = await readBytes(link, copy, spanOf(LARGE))
-  expect([next.equals(bytes), asked]).toEqual([true, ['download-file']])
+  expect([next.equals(bytes), asked]).toEqual([true, ['open-download']])
   open()
   for (const read of reads) expect((await read).equals(bytes)).toBe(true)
-  expect([asked, leftOf(link)]).toEqual([['download-file'], nothing])
+  expect([asked, leftOf(link)]).toEqual([['open-download'], nothing])
 })
 
 test('a file-server that goes away ends the reads that wait for it, and leaves none of its files open', async () => {

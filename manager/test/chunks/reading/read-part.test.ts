@@ -17,7 +17,7 @@ const LARGE = 3 * FRAME_BYTES
 
 /** Answers downloads with a stream whose frames the test sends. @returns acks of the frames, in order */
 function stream(peer: ScriptedFileServer, send: (command: Command, frame: SendFrame) => Promise<void> | void): void {
-  peer.answer('download-file', (command: Command, ack: Ack) => {
+  peer.answer('open-download', (command: Command, ack: Ack) => {
     ack({ ok: true })
     void send(command, (seq, isLast, bytes) =>
       peer.send('stream-frame', { streamId: command.streamId, seq, isLast }, bytes),
@@ -183,7 +183,7 @@ test.each<[string, number, (peer: ScriptedFileServer) => void, number]>([
   const outcome = readPart(link, aCopy(), spanOf(length)).catch((error: { name: string }) => error.name)
   for (let passed = 0; passed <= deadlineMs; passed += 1_000) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', [{ managers: [] }], { deadlineMs: 200_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 200_000 }) // time enough for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   expect(leftOf(link)).toEqual(nothing)

@@ -50,9 +50,13 @@ const large = stream.bind(null, Buffer.alloc(FRAME_BYTES, 1), Buffer.alloc(FRAME
 function serveUploads(peer: ScriptedFileServer): { deletes: CopyId[]; received: Map<CopyId, Buffer> } {
   const deletes: CopyId[] = []
   const received = new Map<CopyId, Buffer>()
-  peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer | null, ack: Ack) => {
-    received.set(copyId, bytes ?? Buffer.alloc(0))
-    ack(bytes === null ? { ok: true } : { ok: true, copy: storedAs(copyId, bytes), workMs: 1 })
+  peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
+    received.set(copyId, bytes)
+    ack({ ok: true, copy: storedAs(copyId, bytes), workMs: 1 })
+  })
+  peer.answer('open-upload', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
+    received.set(copyId, Buffer.alloc(0))
+    ack({ ok: true })
   })
   peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
     received.set(copyId, Buffer.concat([received.get(copyId) ?? Buffer.alloc(0), bytes]))
@@ -117,7 +121,7 @@ test.each(wrongAcks)('where %s is acknowledged with %s the copy is given up and 
   await vi.waitFor(() => expect(leftOf(link)).toEqual(nothing))
 })
 
-test.each(['upload-file', 'upload-frame', 'upload-end'])(
+test.each(['open-upload', 'upload-frame', 'upload-end'])(
   'where %s is refused the error is the file-server’s, and the copy is deleted',
   async (event) => {
     const { peer, link } = await connect()
@@ -132,7 +136,7 @@ test.each(['upload-file', 'upload-frame', 'upload-end'])(
 
 test.each<[string, CopySource, string]>([
   ['upload-file', inline(Buffer.from('bytes')), 'inline'],
-  ['upload-file', large(), 'as a stream'],
+  ['open-upload', large(), 'as a stream'],
   ['upload-frame', large(), 'as a stream'],
   ['upload-end', large(), 'as a stream'],
 ])('a file-server that goes away at %s (%s) ends the upload at once, with nothing left', async (event, source) => {
@@ -145,7 +149,7 @@ test.each<[string, CopySource, string]>([
   expect(leftOf(link)).toEqual(nothing)
 })
 
-test.each(['upload-file', 'upload-frame', 'upload-end'])(
+test.each(['open-upload', 'upload-frame', 'upload-end'])(
   'a client that hangs up while %s waits for its ack ends the upload, and the copy is deleted',
   async (event) => {
     const { peer, link } = await connect()
@@ -168,7 +172,7 @@ test('a file-server that never acknowledges is given up at the deadline, and tol
   const outcome = storeCopy(link, order, inline(Buffer.from('bytes'))).catch((error: StoreError) => error.name)
   for (let passed = 0; passed < 31; passed++) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', [{ managers: [] }], { deadlineMs: 60_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 60_000 }) // time enough for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   await vi.waitFor(() => expect(deletes).toEqual([order.copyId]))
@@ -192,7 +196,7 @@ test.each([
   const chunks = () => stream(Buffer.alloc(sizeBytes, 1))
   const keys: unknown[] = []
   const serve = (partTags: Buffer): void => {
-    peer.answer('upload-file', ({ partKey }: OpenUpload, _bytes: null, ack: Ack) => {
+    peer.answer('open-upload', ({ partKey }: OpenUpload, ack: Ack) => {
       keys.push(partKey)
       ack({ ok: true })
     })

@@ -50,7 +50,7 @@ function serveUploads(peer: ScriptedFileServer): { stored: Buffer[]; deletes: Co
   const deletes: CopyId[] = []
   let received: Buffer[] = []
   let sha256: Digest | null = null
-  peer.answer('upload-file', (command: { sha256: Digest | null }, _bytes: null, ack: Ack) => {
+  peer.answer('open-upload', (command: { sha256: Digest | null }, ack: Ack) => {
     received = []
     sha256 = command.sha256
     ack({ ok: true, kind: 'go-on' })
@@ -101,7 +101,7 @@ test('takes from the source no faster than the target does', async () => {
   const controller = new AbortController()
   const outcome = transferCopy(links.source, links.target, transfer, controller.signal).catch(() => undefined)
   await vi.waitFor(() => expect(held).toHaveLength(1))
-  await links.source.call('welcome', [{ managers: [] }], { deadlineMs: 5_000 })
+  await links.source.call('welcome', { managers: [] }, { deadlineMs: 5_000 })
   expect(acks.length).toBeLessThanOrEqual(1)
   controller.abort()
   await outcome
@@ -161,7 +161,7 @@ test.each<[string, object, string]>([
   const { links, transfer, peers, nothingIsLeft } = await pair()
   sendOnTransfer(peers.source, ack, () => undefined)
   const uploads = vi.fn()
-  peers.target.answer('upload-file', uploads)
+  peers.target.answer('open-upload', uploads)
   await expect(transferCopy(links.source, links.target, transfer)).rejects.toMatchObject({ name })
   expect(uploads).not.toHaveBeenCalled()
   await nothingIsLeft()
@@ -181,7 +181,7 @@ test('the stream’s own error ends the transfer, and the target’s part is del
 
 test.each<['source' | 'target', string]>([
   ['source', 'transfer-file'],
-  ['target', 'upload-file'],
+  ['target', 'open-upload'],
   ['target', 'upload-frame'],
   ['target', 'upload-end'],
 ])('where the %s goes away at %s the transfer ends at once, with nothing left', async (side, event) => {
