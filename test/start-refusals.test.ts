@@ -24,25 +24,6 @@ test('a manager whose port is taken says so in one sentence, exit code 1', async
   }
 })
 
-test('a file-server whose data port is taken says so in one sentence, exit code 1, and lets its directory go', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
-  const bystander = createServer()
-  try {
-    await new Promise<void>((resolve) => bystander.listen(0, '127.0.0.1', resolve))
-    const { port } = bystander.address() as { port: number }
-    await cluster.restartFileServer(0, { DATA_PORT: String(port) })
-    const refused = cluster.fileServers[0]?.process
-    expect(await refused?.exited).toBe(1)
-    expect(refused?.lines.at(-1)?.reason).toBe(
-      `The data port cannot listen on DATA_HOST 127.0.0.1, DATA_PORT ${port}: EADDRINUSE.`,
-    )
-    await cluster.restartFileServer(0)
-    await cluster.settled()
-  } finally {
-    bystander.close()
-  }
-})
-
 test('a manager by hand refuses a port that browsers and fetch refuse, and an address that is not its own', async () => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
   const blocked = cluster.startManagerProcess({ PORT: '10080' })

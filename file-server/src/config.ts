@@ -36,18 +36,6 @@ export const fileServerSettings = {
     default: '',
     doc: "What people call this file-server in lists; the data directory's name unless given",
   },
-  dataHost: {
-    env: 'DATA_HOST',
-    parse: text,
-    default: '127.0.0.1',
-    doc: 'Where this file-server listens for managers that fetch large files; for managers on other machines 0.0.0.0 or an address of this one; none: they come as messages, slower',
-  },
-  dataPort: {
-    env: 'DATA_PORT',
-    parse: port,
-    default: 0,
-    doc: 'The port for it; 0: any that is free',
-  },
   allowsLocalReads: {
     env: 'LOCAL_READS',
     parse: flag,

@@ -32,7 +32,7 @@ export interface ManagerService extends Service {
  * also where a later one fails.
  * @param isWorker whether this is one of several behind the port, which listens on one of its own besides
  */
-export function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
+export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)

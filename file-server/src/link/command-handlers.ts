@@ -1,7 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Handlers, ManagerCommands } from '@holdfast/shared/wire/commands'
 import type { Store } from '../store/store.ts'
-import type { DataPort } from './data-port.ts'
 import type { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
@@ -13,15 +12,13 @@ export interface CommandDeps {
   /** The streams of the connection that the command came on. */
   readonly streams: OutgoingStreams
   readonly owner: object
-  /** null: large downloads travel as stream frames. */
-  readonly dataPort: DataPort | null
   /** Whether a manager on this machine may read large copies from the disk. */
   readonly allowsLocalReads: boolean
 }
 
 /** Carries out every command that a manager may send once it has proved itself. */
 export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommands>, 'challenge' | 'welcome'> {
-  const { store, uploads, suspects, streams, owner, dataPort, allowsLocalReads } = deps
+  const { store, uploads, suspects, streams, owner, allowsLocalReads } = deps
   return {
     'upload-file': async ({ bytes, ...command }) => {
       const startedAt = performance.now()
@@ -48,17 +45,15 @@ export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommand
       bytes: await store.readCopy(copy, { sizeBytes, offset, length }),
     }),
 
-    'open-download': async ({ copyId, slot, sha256, sizeBytes, offset, length, streamId, isRaw }) => {
+    'open-download': async ({ copyId, slot, sha256, sizeBytes, offset, length, streamId }) => {
       const reader = await store.openCopy({ copyId, slot, sha256 })
       if (sizeBytes !== null && sizeBytes < reader.sizeBytes) {
         await reader[Symbol.asyncDispose]()
         throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
       }
-      await streams.start(streamId, reader, { offset, length, isRaw })
+      await streams.start(streamId, reader, { offset, length })
       return {}
     },
-
-    'open-data-port': async () => (dataPort === null ? { port: null } : streams.grantDataConnection(dataPort)),
 
     'locate-file': async (copy) => {
       if (!allowsLocalReads) throw new StoreError('FORBIDDEN', 'LOCAL_READS is off')
@@ -68,7 +63,7 @@ export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommand
     'transfer-file': async ({ streamId, ...copy }) => {
       const reader = await store.openCopy(copy)
       const { sizeBytes } = reader
-      await streams.start(streamId, reader, { offset: 0, length: sizeBytes, isRaw: false })
+      await streams.start(streamId, reader, { offset: 0, length: sizeBytes })
       return { sizeBytes }
     },
 

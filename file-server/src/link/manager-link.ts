@@ -14,7 +14,6 @@ import type { Socket } from 'socket.io-client'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
 import { commandHandlers } from './command-handlers.ts'
-import type { DataPort } from './data-port.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
 import { OnceLog } from './once-log.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
@@ -31,7 +30,6 @@ export interface LinkDeps {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
-  readonly dataPort: DataPort | null
   readonly allowsLocalReads: boolean
   readonly secret: string
   readonly bootId: string
@@ -230,6 +228,5 @@ export class ManagerLink {
     clearInterval(this.#heartbeatTimer)
     this.#session = null
     this.#deps.uploads.dropStreamsOf(this)
-    this.#streams.endSession()
   }
 }

@@ -1,11 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
 import type { CopyId, Digest } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { DATA_HEADER_BYTES, DATA_KEY_BYTES, type DataHeader, decodeDataHeader } from '@holdfast/shared/wire/data-frame'
-import type { DataPortAck, StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach } from 'vitest'
-import { DataPort } from '../../src/link/data-port.ts'
 import { ManagerLinks } from '../../src/link/manager-links.ts'
 import { SuspectClock } from '../../src/link/suspect-clock.ts'
 import { Uploads } from '../../src/link/uploads.ts'
@@ -42,7 +39,6 @@ export interface LinkedFileServer {
 
 export interface LinkOptions {
   readonly secret?: string
-  readonly hasDataPort?: boolean
   readonly allowsLocalReads?: boolean
 }
 
@@ -55,16 +51,14 @@ export function useFileServer() {
   })
 
   const link = async (urls: readonly string[], options: LinkOptions = {}): Promise<LinkedFileServer> => {
-    const { secret = SECRET, hasDataPort = true, allowsLocalReads = true } = options
+    const { secret = SECRET, allowsLocalReads = true } = options
     const store = await data.open()
     const uploads = new Uploads(store)
     const log = new RecordedLog()
-    const dataPort = hasDataPort ? await DataPort.open('127.0.0.1', 0, log.asLogger()) : null
     const links = new ManagerLinks(urls, {
       store,
       uploads,
       suspects: new SuspectClock(() => performance.now()),
-      dataPort,
       allowsLocalReads,
       secret,
       bootId: randomBytes(8).toString('hex'),
@@ -73,7 +67,6 @@ export function useFileServer() {
     })
     running.push(() => {
       links.close()
-      dataPort?.close()
       return uploads.close()
     })
     return { store, uploads, links, log }
@@ -101,78 +94,6 @@ export function useFileServer() {
       ...(await filesUnder(data.path('tree'))),
       ...(await filesUnder(data.path('quarantine'))),
     ],
-  }
-}
-
-/** What a test dials a data port with: says what it is given, and keeps what it is told. */
-export class DataCaller {
-  readonly socket: Socket
-  /** Resolves when either side has ended it. */
-  readonly closed: Promise<void>
-  #chunks: Buffer[] = []
-  #onChange: () => void = () => undefined
-
-  constructor(port: number, said: string | Uint8Array = '') {
-    this.socket = connect({ host: '127.0.0.1', port, noDelay: true })
-    this.socket.on('error', () => undefined) // every error is followed by a close
-    this.socket.on('data', (chunk) => {
-      this.#chunks.push(chunk)
-      this.#onChange()
-    })
-    this.closed = new Promise((resolve) => {
-      this.socket.once('close', () => {
-        resolve()
-        this.#onChange()
-      })
-    })
-    this.say(said)
-  }
-
-  /** Says the key of that grant, and has the answer to it. */
-  static async meet({ port, key, answer }: DataPortAck): Promise<DataCaller> {
-    const caller = new DataCaller(port, key)
-    const told = await caller.hear(DATA_KEY_BYTES)
-    if (told.toString('hex') !== answer) throw new Error('another answer than the one that was granted')
-    return caller
-  }
-
-  /** Text is hex. */
-  say(said: string | Uint8Array): void {
-    if (said.length > 0) this.socket.write(typeof said === 'string' ? Buffer.from(said, 'hex') : said)
-  }
-
-  /** All that was told. */
-  get heard(): Buffer {
-    const all = this.#chunks.length === 1 ? this.#chunks : [Buffer.concat(this.#chunks)]
-    this.#chunks = all
-    return all[0] ?? Buffer.alloc(0)
-  }
-
-  /** All that was told, when it is so many bytes. */
-  async hear(bytes: number): Promise<Buffer> {
-    const count = (): number => this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-    while (count() < bytes) {
-      if (this.socket.destroyed) throw new Error(`closed after ${count()} of ${bytes} bytes`)
-      await new Promise<void>((resolve) => {
-        this.#onChange = resolve
-      })
-    }
-    return this.heard
-  }
-
-  /** So many frames after the answer. */
-  async frames(count: number): Promise<(DataHeader & { bytes: Buffer })[]> {
-    const frames: (DataHeader & { bytes: Buffer })[] = []
-    let offset = DATA_KEY_BYTES
-    while (frames.length < count) {
-      const start = offset + DATA_HEADER_BYTES
-      const header = decodeDataHeader((await this.hear(start)).subarray(offset, start))
-      if (header === null) throw new Error('no header')
-      offset = start + header.length
-      frames.push({ ...header, bytes: (await this.hear(offset)).subarray(start, offset) })
-    }
-    if (this.heard.length > offset) throw new Error(`${this.heard.length - offset} bytes more than ${count} frames`)
-    return frames
   }
 }
 

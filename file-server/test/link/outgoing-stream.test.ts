@@ -138,10 +138,9 @@ test('streams are bounded, and one that is refused lets its file go', async () =
   const streams = new OutgoingStreams(new Peer(deaf, fileServerCommands), new FrameBudget(), quietLog)
   const close = vi.fn(async () => undefined)
   const reader = { sizeBytes: 1, read: async () => undefined, [Symbol.asyncDispose]: close }
-  for (let count = 0; count < 2_048; count++)
-    await streams.start(streamId, reader, { offset: 0, length: 1, isRaw: false })
+  for (let count = 0; count < 2_048; count++) await streams.start(streamId, reader, { offset: 0, length: 1 })
   expect(close).not.toHaveBeenCalled()
-  await expect(streams.start(streamId, reader, { offset: 0, length: 1, isRaw: false })).rejects.toMatchObject({
+  await expect(streams.start(streamId, reader, { offset: 0, length: 1 })).rejects.toMatchObject({
     name: 'OVERLOADED',
   })
   expect(close).toHaveBeenCalledTimes(1)

@@ -44,7 +44,6 @@ export const download = (copy: StoredCopy, offset: number, length: number) => ({
   ...spanOf(copy, offset, length),
   streamId,
   requestId: 'test',
-  isRaw: false,
 })
 
 /** Copies of a tree that this process holds open. */

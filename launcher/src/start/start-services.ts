@@ -77,8 +77,6 @@ export function startFileServer(
     DATA_DIR: directory,
     DATA_ROOT: '',
     NAME: String(number),
-    // Several on one machine: each its own.
-    DATA_PORT: '0',
     LOG_LEVEL: options.logLevel,
     UV_THREADPOOL_SIZE: POOL_THREADS,
   }

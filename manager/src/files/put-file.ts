@@ -100,10 +100,7 @@ async function putPassing(
 ): Promise<Stored> {
   const { bytes, earlyName } = source
   if (earlyName !== null && (await records.findLive(earlyName)) !== null)
-    throw new StoreError(
-      'FILE_EXISTS',
-      `the name that came before the bytes, ${JSON.stringify(earlyName)}, is taken`,
-    )
+    throw new StoreError('FILE_EXISTS', `the name that came before the bytes, ${JSON.stringify(earlyName)}, is taken`)
   let name: FileName | undefined
   const all = () =>
     bytes.all(async () => {

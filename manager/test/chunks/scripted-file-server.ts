@@ -108,7 +108,6 @@ export class ScriptedFileServer {
       this.isWelcome = true
       ack({ ok: true })
     })
-    this.answer('open-data-port', (_: unknown, ack: Ack) => ack({ ok: true, port: null }))
   }
 
   /** A command that nobody answers gets no ack. */

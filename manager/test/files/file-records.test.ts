@@ -19,7 +19,12 @@ test('a record that was inserted is found under its name, as it was', async () =
   const record = newRecord(newName())
   await records.insert(record)
   const found = await records.findLive(record.name)
-  expect(found).toMatchObject({ state: 'live', name: record.name, size: 5, chunks: [{ replicas: record.chunks[0]?.replicas }] })
+  expect(found).toMatchObject({
+    state: 'live',
+    name: record.name,
+    size: 5,
+    chunks: [{ replicas: record.chunks[0]?.replicas }],
+  })
   expect(proofOf(found ?? newRecord(newName()))).toEqual(proofOf(record))
 })
 

@@ -77,22 +77,15 @@ export const managerCommands = {
     deadlineMs: 10_000,
     isGrouped: true,
   },
-  /** Sends a span as stream frames, or, where `isRaw`, on the data connection that the manager has dialled. */
+  /** Sends a span as stream frames. */
   'open-download': {
     argument: shape.spanOfCopy.extend({
       length: shape.sizeBytes,
       streamId,
       requestId: shape.requestId,
-      isRaw: z.boolean(),
     }),
     ack: nothing,
     deadlineMs: 10_000,
-  },
-  /** Tells how to dial this file-server for the bytes of large downloads. */
-  'open-data-port': {
-    argument: z.strictObject({}),
-    ack: z.union([shape.dataPort, z.object({ port: z.null() })]),
-    deadlineMs: 2_000,
   },
   /** Tells where a copy lies on disk, for a manager on the same machine to read it there. */
   'locate-file': { argument: namedCopy, ack: shape.locatedFile, deadlineMs: 10_000 },

@@ -127,16 +127,6 @@ export const copyList = z.array(namedCopy).max(INVENTORY_PAGE).readonly()
 export const copyPage = z.object({ copies: copyList, where: place, next: inventoryCursor.nullable() })
 export type CopyPage = Readonly<z.infer<typeof copyPage>>
 
-export const dataPort = z.object({
-  /** The address that it listens on; 0.0.0.0 or :: are all of the machine's. */
-  host: z.union([z.ipv4(), z.ipv6()]),
-  port: count.min(1).max(65_535),
-  /** What the manager has to say first, within seconds, and what it is answered; both for one connection. */
-  key: hex(64),
-  answer: hex(64),
-})
-export type DataPortAck = Readonly<z.infer<typeof dataPort>>
-
 export const locatedFile = z.object({
   /** Absolute, as the file-server sees it. */
   path: z.string().startsWith('/').max(4_096),

@@ -19,7 +19,7 @@ const good = {
   'upload-frame': { copyId, seq: 0, bytes },
   'upload-end': { copyId, frameCount: 0 },
   'download-file': span,
-  'open-download': { ...span, streamId, requestId: 'r', isRaw: false },
+  'open-download': { ...span, streamId, requestId: 'r' },
   'locate-file': namedCopy,
   'transfer-file': { ...namedCopy, streamId },
   'delete-file': { copyId, slot: null, requestId: 'r' },

@@ -73,7 +73,7 @@ async function readSmall(
 }
 
 type StreamRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
-type LargeRead = Omit<StreamRead, 'isRaw'>
+type LargeRead = StreamRead
 
 /** How a part is read, and for whom. */
 interface Reading {
@@ -113,7 +113,7 @@ async function readStream(
   const part = new PartBuffer(rooms.take(command.length), startPart(method))
   const streamId = link.streams.open(part)
   try {
-    await link.call('open-download', { ...command, streamId, isRaw: false }, { signal })
+    await link.call('open-download', { ...command, streamId }, { signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
     link.streams.close(streamId)

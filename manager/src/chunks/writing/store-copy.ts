@@ -95,7 +95,10 @@ async function storeStream(
   { chunks, openDeadlineMs }: Extract<CopySource, { kind: 'stream' }>,
   signal?: AbortSignal,
 ): Promise<StoredCopy> {
-  await link.call('open-upload', command, { signal, ...(openDeadlineMs !== undefined && { deadlineMs: openDeadlineMs }) })
+  await link.call('open-upload', command, {
+    signal,
+    ...(openDeadlineMs !== undefined && { deadlineMs: openDeadlineMs }),
+  })
   const { copyId } = command
   const buffers = new FrameBuffers(FRAME_BYTES)
   const frameCount = await sendFrames(
