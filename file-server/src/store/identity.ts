@@ -7,8 +7,8 @@ import { isLockName } from '@holdfast/shared/node/directory-lock'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { z } from 'zod'
-import { type DiskCalls, realDisk } from './disk-calls.ts'
-import { isErrno } from './disk-health.ts'
+import { type DiskCalls, realDisk } from './disk/disk-calls.ts'
+import { isErrno } from './disk/disk-health.ts'
 
 const FILE = 'identity.json'
 const FORMAT = 1

@@ -1,4 +1,4 @@
-import { type DiskCalls, realDisk } from '../../src/store/disk-calls.ts'
+import { type DiskCalls, realDisk } from '../../src/store/disk/disk-calls.ts'
 
 export const errno = (code: string): Error => Object.assign(new Error(code), { code })
 
