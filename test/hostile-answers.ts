@@ -16,7 +16,7 @@ const acks: readonly string[] = [
   '[{"ok":true,"__proto__":{"kind":"stored"}}]', '[{"ok":false}]', '[{"ok":false,"error":null}]', '[{"ok":false,"error":"x"}]', '[{"ok":false,"error":[]}]',
   '[{"ok":false,"error":{"name":"INTERNAL","detail":{"x":1}}}]', '[{"ok":true,"existed":"yes"}]', '[{"ok":true,"copies":{}}]', '[{"ok":true},{"ok":false},1,2,3]',
   ...names.map((name) => JSON.stringify([{ ok: false, error: { name, detail: 'd'.repeat(1_000) } }])),
-  ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(32) }, { partDigests: null }, { partDigests: {} }, { extra: 1 }].map(stored),
+  ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(40) }, { partDigests: null }, { partDigests: {} }, { extra: 1 }].map(stored),
   '[', '{', 'x', '[{"ok":true,"bytes":{"_placeholder":true,"num":0}}]', '[{"ok":true,"bytes":{"_placeholder":true,"num":"length"}}]', `[${'['.repeat(50_000)}`,
 ]
 

@@ -2,7 +2,7 @@ import { StoreError } from './errors/store-error.ts'
 
 /** 24 hex digits: the record's `_id`. */
 export type FileId = string & { readonly brand: 'FileId' }
-/** 32 hex digits: the file's id and 8 random ones. Names one placement for ever. */
+/** 40 hex digits: the file's id (24), the chunk's number in the file (5) and random ones (11). It names one placement for ever. */
 export type CopyId = string & { readonly brand: 'CopyId' }
 /** 16 hex digits, made with a data directory and kept in it. */
 export type ServerId = string & { readonly brand: 'ServerId' }
@@ -21,7 +21,7 @@ export const SLOT_COUNT = SLOT_RADIX ** SLOT_DIGITS
 
 const patterns = {
   FileId: /^[0-9a-f]{24}$/,
-  CopyId: /^[0-9a-f]{32}$/,
+  CopyId: /^[0-9a-f]{40}$/,
   ServerId: /^[0-9a-f]{16}$/,
   ClusterId: /^[0-9a-f]{16}$/,
   Digest: /^[0-9a-f]{64}$/,
@@ -41,13 +41,23 @@ export const isPartKey = (value: unknown): value is PartKey => isMatching('PartK
 export const isSlot = (value: unknown): value is Slot =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < SLOT_COUNT
 
-/** @param random 8 hex digits. */
-export function makeCopyId(fileId: FileId, random: string): CopyId {
-  const copyId = fileId + random
-  if (!isCopyId(copyId)) throw new StoreError('INTERNAL', `not a copy id: ${copyId}`)
+const FILE_ID_DIGITS = 24
+const CHUNK_NUMBER_DIGITS = 5
+/** How many random digits `makeCopyId` takes. */
+export const COPY_RANDOM_DIGITS = 11
+
+/** @param chunkNumber from 0. @param random COPY_RANDOM_DIGITS hex digits */
+export function makeCopyId(fileId: FileId, chunkNumber: number, random: string): CopyId {
+  const copyId = fileId + chunkNumber.toString(16).padStart(CHUNK_NUMBER_DIGITS, '0') + random
+  if (random.length !== COPY_RANDOM_DIGITS || !isCopyId(copyId))
+    throw new StoreError('INTERNAL', `not a copy id: ${copyId}`)
   return copyId
 }
 
 export function fileIdOf(copyId: CopyId): FileId {
-  return copyId.slice(0, 24) as FileId
+  return copyId.slice(0, FILE_ID_DIGITS) as FileId
+}
+
+export function chunkNumberOf(copyId: CopyId): number {
+  return Number.parseInt(copyId.slice(FILE_ID_DIGITS, FILE_ID_DIGITS + CHUNK_NUMBER_DIGITS), 16)
 }

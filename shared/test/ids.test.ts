@@ -1,4 +1,5 @@
 import {
+  chunkNumberOf,
   fileIdOf,
   isClusterId,
   isCopyId,
@@ -14,7 +15,7 @@ import { expect, test } from 'vitest'
 
 test.each([
   ['a file id', isFileId, 24],
-  ['a copyId', isCopyId, 32],
+  ['a copyId', isCopyId, 40],
   ['a file-server id', isServerId, 16],
   ['a cluster id', isClusterId, 16],
   ['a digest', isDigest, 64],
@@ -42,19 +43,32 @@ test('a slot is a whole number that six digits of base 36 can hold', () => {
   expect((SLOT_COUNT - 1).toString(36)).toBe('zzzzzz')
 })
 
-test('a copyId names its file', () => {
+test('a copyId names its file and the chunk in it', () => {
   const hex = (digits: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`))
-  const property = fc.property(hex(24), hex(8), (fileId, random) => {
+  const property = fc.property(hex(24), fc.nat(0xf_ff_ff), hex(11), (fileId, chunkNumber, random) => {
     if (!isFileId(fileId)) throw new Error('not a file id')
-    const copyId = makeCopyId(fileId, random)
+    const copyId = makeCopyId(fileId, chunkNumber, random)
     expect(isCopyId(copyId)).toBe(true)
     expect(fileIdOf(copyId)).toBe(fileId)
+    expect(chunkNumberOf(copyId)).toBe(chunkNumber)
+    expect(copyId.endsWith(random)).toBe(true)
   })
   fc.assert(property)
 })
 
-test.each(['', '1234567', '123456789', '1234567G', '../../..'])('refuses to make a copyId with %j', (random) => {
+test.each([
+  [0, ''],
+  [0, '1234567890'],
+  [0, '123456789012'],
+  [0, '1234567890G'],
+  [0, '../../../..'],
+  [0x10_00_00, '12345678901'],
+  [0x10_00_00, '1234567890'],
+  [-1, '12345678901'],
+  [0.5, '12345678901'],
+  [Number.NaN, '12345678901'],
+])('refuses to make a copyId of chunk %d with %j', (chunkNumber, random) => {
   const fileId = 'a'.repeat(24)
   if (!isFileId(fileId)) throw new Error('not a file id')
-  expect(() => makeCopyId(fileId, random)).toThrow('Internal error')
+  expect(() => makeCopyId(fileId, chunkNumber, random)).toThrow('Internal error')
 })

@@ -7,11 +7,12 @@ import { isLockName } from '@holdfast/shared/node/directory-lock'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { z } from 'zod'
-import { type DiskCalls, realDisk } from './disk/disk-calls.ts'
+import type { DiskCalls } from './disk/disk-calls.ts'
 import { isErrno } from './disk/disk-health.ts'
 
 const FILE = 'identity.json'
-const FORMAT = 1
+/** The paths, the names in them and the journal's frames. */
+const FORMAT = 2
 
 const schema = z.object({
   format: z.number(),
@@ -48,8 +49,8 @@ export class Identity {
   }
 
   /** In a locked directory that `prepareDirectory` has looked at. */
-  static async open(directory: string, disk: DiskCalls = realDisk): Promise<Identity> {
-    const found = await read(join(directory, FILE))
+  static async open(directory: string, disk: DiskCalls): Promise<Identity> {
+    const found = await read(directory)
     if (found !== null) return new Identity(directory, disk, found)
     await syncParent(directory)
     const serverId = randomBytes(8).toString('hex') as ServerId
@@ -80,7 +81,8 @@ export class Identity {
   }
 }
 
-async function read(path: string): Promise<IdentityFile | null> {
+async function read(directory: string): Promise<IdentityFile | null> {
+  const path = join(directory, FILE)
   let text: string
   try {
     text = await readFile(path, 'utf8')
@@ -91,11 +93,13 @@ async function read(path: string): Promise<IdentityFile | null> {
   const parsed = schema.safeParse(parseJson(text))
   if (!parsed.success) throw new StartError(`${path} is damaged: restore it from a backup`)
   const { format, radix } = parsed.data
-  if (format !== FORMAT || radix !== SLOT_RADIX)
-    throw new StartError(
-      `${path} says format ${format} with radix ${radix}, and this version reads format ${FORMAT} with radix ${SLOT_RADIX}`,
-    )
+  if (format !== FORMAT) throw new StartError(whyUnread(directory, `format ${format}`, `format ${FORMAT}`))
+  if (radix !== SLOT_RADIX) throw new StartError(whyUnread(directory, `radix ${radix}`, `radix ${SLOT_RADIX}`))
   return parsed.data
+}
+
+function whyUnread(directory: string, found: string, readable: string): string {
+  return `${directory} is a data directory of ${found}, and this version of Holdfast reads ${readable}: start the version that made it, or use an empty directory`
 }
 
 function parseJson(text: string): unknown {

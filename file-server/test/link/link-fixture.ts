@@ -5,6 +5,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { DATA_HEADER_BYTES, DATA_KEY_BYTES, type DataHeader, decodeDataHeader } from '@holdfast/shared/wire/data-frame'
 import type { DataPortAck, StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { DataPort } from '../../src/link/data-port.ts'
 import { ManagerLinks } from '../../src/link/manager-links.ts'
 import { SuspectClock } from '../../src/link/suspect-clock.ts'
@@ -176,7 +177,6 @@ export class DataCaller {
   }
 }
 
-export const newCopyId = (): CopyId => randomBytes(16).toString('hex') as CopyId
 export const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest
 
 export const uploadOf = (copyId: CopyId, fields: object = {}) => ({

@@ -5,7 +5,8 @@ import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import { HEARTBEAT_CHANGE_MS } from '@holdfast/shared/wire/protocol'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { newCopyId, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { link, linked, startManager, files } = useFileServer()
 

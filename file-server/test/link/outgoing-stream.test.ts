@@ -4,9 +4,10 @@ import { FRAME_BYTES, INLINE_MAX_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shar
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
 import { quietLog } from '../store/store-fixture.ts'
-import { digestOf, namedOf, newCopyId, useFileServer } from './link-fixture.ts'
+import { digestOf, namedOf, useFileServer } from './link-fixture.ts'
 import { copiesOpenIn, download, receive, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, files, path } = useFileServer()

@@ -1,7 +1,8 @@
 import { readdir, readlink } from 'node:fs/promises'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
-import { namedOf, newCopyId, uploadOf } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { namedOf, uploadOf } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
 
 export const streamId = 'ab'.repeat(8)

@@ -6,7 +6,7 @@ export const errno = (code: string): Error => Object.assign(new Error(code), { c
 export function recordingDisk(root: () => string) {
   const calls: string[] = []
   const failures = new Map<keyof DiskCalls, Error>()
-  const short = (path: string): string => path.slice(root().length).replace(/-[0-9a-f]{32}(-[0-9a-f]{64})?/, '-copy')
+  const short = (path: string): string => path.slice(root().length).replace(/-[0-9a-f]{40}(-[0-9a-f]{64})?/, '-copy')
   const record = async <T>(name: keyof DiskCalls, detail: string, call: () => Promise<T>): Promise<T> => {
     const failure = failures.get(name)
     calls.push(`${name} ${detail}`.trim())

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { type CopyId, type FileId, makeCopyId, type PartKey, type ServerId } from '@holdfast/shared/ids'
+import {
+  COPY_RANDOM_DIGITS,
+  type CopyId,
+  type FileId,
+  makeCopyId,
+  type PartKey,
+  type ServerId,
+} from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
@@ -18,7 +25,7 @@ import type { FileRecords } from './file-records.ts'
 import { RandomDigits } from './random-digits.ts'
 import { SentBytes } from './sent-bytes.ts'
 
-const randomDigits = new RandomDigits(8)
+const randomDigits = new RandomDigits(COPY_RANDOM_DIGITS)
 
 /** File-servers that are tried for bytes that are still in memory. */
 const MAX_ATTEMPTS = 3
@@ -139,7 +146,7 @@ async function storeRest(
 
 function newIds(): { fileId: Types.ObjectId; copyId: CopyId } {
   const fileId = new Types.ObjectId()
-  return { fileId, copyId: makeCopyId(fileId.toHexString() as FileId, randomDigits.next()) }
+  return { fileId, copyId: makeCopyId(fileId.toHexString() as FileId, 0, randomDigits.next()) }
 }
 
 function recordOf({ fileId, link, copy, partKey }: Stored, name: FileName, contentType: string): FileRecord {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
-import { type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
+import { COPY_RANDOM_DIGITS, type FileId, makeCopyId, type ServerId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import { partsOf } from '../files/byte-range.ts'
@@ -38,7 +38,8 @@ export async function moveReplica(
   const [source, target] = [registry.find(from), registry.find(to)]
   if (chunk === undefined || old === undefined || source === undefined || target === undefined) return false
 
-  const newCopyId = makeCopyId(record._id.toHexString() as FileId, randomBytes(4).toString('hex'))
+  const random = randomBytes(6).toString('hex').slice(0, COPY_RANDOM_DIGITS)
+  const newCopyId = makeCopyId(record._id.toHexString() as FileId, 0, random)
   using _place = registry.reserveOn(target, chunk.size)
   const named = { copyId: old.copyId, slot: old.slot, sha256: chunk.sha256 }
   const copy = await transferCopy(source, target, { from: named, to: newCopyId, sizeBytes: chunk.size }, signal)

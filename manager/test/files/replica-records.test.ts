@@ -68,7 +68,10 @@ test('a copy that a record names is never renounced, and the record stays as it 
 })
 
 test.each<[string, (replica: Replica) => Replica]>([
-  ['another copyId', (replica) => ({ ...replica, copyId: `${replica.copyId.slice(0, 24)}ffffffff` as CopyId })],
+  [
+    'another copyId',
+    (replica) => ({ ...replica, copyId: `${replica.copyId.slice(0, 24)}${'f'.repeat(16)}` as CopyId }),
+  ],
   ['another slot', (replica) => ({ ...replica, slot: 99 as Slot })],
   ['another file-server', (replica) => ({ ...replica, server: elsewhere })],
 ])('a copy of a live file with %s is renounced: no move that was planned before can name it', async (_, change) => {

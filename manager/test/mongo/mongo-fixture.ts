@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId, Digest, FileId, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
-import { makeCopyId } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
 import { afterAll, beforeAll, inject } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { type FileModel, type FileRecord, prepareFileModel, type Replica } from '../../src/files/file.model.ts'
 import { connectDatabase, type Database } from '../../src/mongo/database.ts'
 
@@ -27,7 +27,7 @@ export function useDatabase(): { database: Database; model: FileModel; url: stri
 export const aServer = 'aaaaaaaaaaaaaaaa' as ServerId
 
 export function newReplica(fileId: Types.ObjectId, fields: Partial<Replica> = {}): Replica {
-  const copyId: CopyId = makeCopyId(fileId.toHexString() as FileId, randomBytes(4).toString('hex'))
+  const copyId: CopyId = newCopyId(fileId.toHexString() as FileId)
   return { server: aServer, slot: 0 as Slot, copyId, ...fields }
 }
 

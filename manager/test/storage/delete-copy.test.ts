@@ -1,7 +1,8 @@
 import type { Slot } from '@holdfast/shared/ids'
 import { expect, test } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { deleteCopy } from '../../src/storage/delete-copy.ts'
-import { type Ack, leftOf, newCopyId, nothing, useSocketServer } from './scripted-file-server.ts'
+import { type Ack, leftOf, nothing, useSocketServer } from './scripted-file-server.ts'
 
 const { connect } = useSocketServer()
 const order = () => ({ copyId: newCopyId(), slot: 4 as Slot, requestId: 'test' })

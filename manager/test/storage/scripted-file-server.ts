@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fromWireError } from '@holdfast/shared/errors/store-error'
-import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
+import type { ClusterId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { answerGroups, type GroupedAnswer } from '@holdfast/shared/wire/answer-groups'
@@ -11,6 +11,7 @@ import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wi
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { FileServerLink } from '../../src/storage/file-server-link.ts'
 import { FileServerRegistry } from '../../src/storage/registry.ts'
 import { SocketServer, type SocketServerParts } from '../../src/storage/socket-server.ts'
@@ -21,7 +22,6 @@ const MANAGER = 'abababababababab'
 
 export type Ack = (result: unknown) => void
 
-export const newCopyId = (): CopyId => randomBytes(16).toString('hex') as CopyId
 export const newServerId = (): ServerId => randomBytes(8).toString('hex') as ServerId
 export const aCopy = (): NamedCopy => ({ copyId: newCopyId(), slot: 5 as Slot, sha256: 'cd'.repeat(32) as Digest })
 

@@ -4,15 +4,9 @@ import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { type CopyOrder, type CopySource, storeCopy } from '../../src/storage/store-copy.ts'
-import {
-  type Ack,
-  leftOf,
-  newCopyId,
-  nothing,
-  type ScriptedFileServer,
-  useSocketServer,
-} from './scripted-file-server.ts'
+import { type Ack, leftOf, nothing, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
 
 const { connect } = useSocketServer()
 const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest

@@ -2,16 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import { expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { transferCopy } from '../../src/storage/transfer-copy.ts'
-import {
-  type Ack,
-  leftOf,
-  linkOf,
-  newCopyId,
-  nothing,
-  type ScriptedFileServer,
-  useSocketServer,
-} from './scripted-file-server.ts'
+import { type Ack, leftOf, linkOf, nothing, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
 
 const { start } = useSocketServer()
 const SIZE = 5 * FRAME_BYTES + 7

@@ -3,6 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { FileServerRegistry } from '../../src/storage/registry.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
 import { FaultCluster, instead } from './fault-cluster.ts'
@@ -11,8 +12,6 @@ const log = createLogger('test', 'silent')
 
 /** More than one batch of the collector. */
 const LONG_WAITING = 250
-
-const newCopyId = (): string => randomBytes(16).toString('hex')
 
 /** The registry with a link to one file-server on which every delete fails, as on a disk that went read-only. */
 function withFailingDeletes(registry: FileServerRegistry, broken: ServerId): FileServerRegistry {

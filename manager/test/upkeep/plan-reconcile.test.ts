@@ -11,7 +11,7 @@ const elsewhere = 'bbbbbbbbbbbbbbbb' as ServerId
 const sha256 = 'cd'.repeat(32) as Digest
 
 const copyOf = (number: number, slot = number): NamedCopy => ({
-  copyId: `${number.toString(16).padStart(24, '0')}abababab` as CopyId,
+  copyId: `${number.toString(16).padStart(24, '0')}${'ab'.repeat(8)}` as CopyId,
   slot: slot as Slot,
   sha256,
 })
@@ -36,7 +36,7 @@ test.each<[string, PlacedRecord[], boolean]>([
   ['a record of the file that names another slot', [recordOf(copy, { slot: 8 as Slot })], true],
   [
     'a record of the file that names a later copy',
-    [recordOf(copy, { copyId: `${copy.copyId.slice(0, 24)}ffffffff` as CopyId })],
+    [recordOf(copy, { copyId: `${copy.copyId.slice(0, 24)}${'f'.repeat(16)}` as CopyId })],
     true,
   ],
   ['a deleted record that still names it', [{ ...recordOf(copy), state: 'deleted' }], false],

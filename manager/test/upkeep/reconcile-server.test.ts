@@ -26,7 +26,11 @@ const run = (link: FileServerLink, signal = new AbortController().signal) =>
 
 const orphanAt = (slot: number): NamedCopy => {
   const fileId = new Types.ObjectId().toHexString() as FileId
-  return { copyId: makeCopyId(fileId, 'abababab'), slot: slot as Slot, sha256: 'cd'.repeat(32) as NamedCopy['sha256'] }
+  return {
+    copyId: makeCopyId(fileId, 0, 'abababababa'),
+    slot: slot as Slot,
+    sha256: 'cd'.repeat(32) as NamedCopy['sha256'],
+  }
 }
 
 /** A file-server's inventory, and what was done to it: moves by their command, in order. */

@@ -4,7 +4,7 @@ import { parseAck, parseWire, wireSchemas } from '@holdfast/shared/wire/command-
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-const copyId = 'ab'.repeat(16)
+const copyId = 'ab'.repeat(20)
 const sha256 = 'cd'.repeat(32)
 const namedCopy = { copyId, slot: 0, sha256 }
 const good = {

@@ -27,10 +27,10 @@ export interface NewFrame {
   readonly bytes: Uint8Array
 }
 
-/** salt 8, generation 6, kind 1, -, sequence 6, --, slot 4, length 4, group 4, ----, copyId 16, digest 32, ----, crc 4. */
+/** salt 8, generation 6, kind 1, -, sequence 6, --, slot 4, length 4, group 4, copyId 20, digest 32, ----, crc 4. */
 const FRAME_HEADER_BYTES = 96
 const ALIGNMENT = 8
-const AT = { generation: 8, kind: 14, sequence: 16, slot: 24, length: 28, group: 32, copyId: 40, digest: 56, crc: 92 }
+const AT = { generation: 8, kind: 14, sequence: 16, slot: 24, length: 28, group: 32, copyId: 36, digest: 56, crc: 92 }
 const KINDS: readonly FrameKind[] = ['put', 'gone', 'settled']
 const NO_BYTES = Buffer.alloc(0)
 
@@ -80,7 +80,7 @@ function decodeFrame(source: Buffer, at: number, { salt, generation }: SegmentHe
   if (kind === 'put' && hash('sha256', bytes, 'hex') !== sha256) return null
   return {
     kind,
-    copy: { copyId: source.toString('hex', at + AT.copyId, at + AT.copyId + 16) as CopyId, slot: slot as Slot, sha256 },
+    copy: { copyId: source.toString('hex', at + AT.copyId, at + AT.digest) as CopyId, slot: slot as Slot, sha256 },
     sequence: source.readUIntBE(at + AT.sequence, 6),
     bytes,
     offset: at,

@@ -13,7 +13,7 @@ export const SEGMENT_START = 4_096
 export const SALT_BYTES = 8
 const MAGIC = Buffer.from('HFJOURNL')
 /** Never 0, which is what a torn write may leave. */
-const FORMAT = 1
+const FORMAT = 2
 /** Two copies in sectors of their own, written in turn: one that is torn leaves the other. */
 const COPY_BYTES = 512
 const AT = { format: 8, generation: 12, salt: 24, crc: 32 }

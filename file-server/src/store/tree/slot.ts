@@ -73,7 +73,7 @@ export function quarantinePath(slot: Slot, copy: NamedCopy): string {
 }
 
 export function parseLeafName(name: string): LeafName {
-  const match = /^([0-9a-z])-([0-9a-f]{32})(?:-([0-9a-f]{64})|\.part)$/.exec(name)
+  const match = /^([0-9a-z])-([0-9a-f]{40})(?:-([0-9a-f]{64})|\.part)$/.exec(name)
   const digit = digitFrom(match?.[1] ?? '')
   const copyId = match?.[2]
   const sha256 = match?.[3]

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Slot } from '@holdfast/shared/ids'
 import { array, assert, constantFrom, nat, property, tuple, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import {
   encodeFrame,
   type FrameKind,
@@ -10,7 +11,7 @@ import {
   readFrames,
 } from '../../../src/store/journal/journal-frame.ts'
 import type { SegmentHeader } from '../../../src/store/journal/journal-header.ts'
-import { digestOf, newCopyId } from '../new-copies.ts'
+import { digestOf } from '../new-copies.ts'
 
 const header: SegmentHeader = { generation: 7, salt: Buffer.from('saltsalt') }
 const START = 64

@@ -33,10 +33,10 @@ describe('a header', () => {
 
   it('of a format that is not known ends the start in a sentence', () => {
     const future = encodeHeader(newer, 0)
-    future.bytes.writeUInt32BE(2, 8)
+    future.bytes.writeUInt32BE(3, 8)
     const decode = () => decodeHeader(segmentWith(encodeHeader(older, 1), future), 'data/journal/a.segment')
     expect(decode).toThrow(StartError)
-    expect(decode).toThrow('data/journal/a.segment says format 2, and this version reads format 1')
+    expect(decode).toThrow('data/journal/a.segment says format 3, and this version reads format 2')
   })
 
   it('that is missing in both places ends the start too', () => {

@@ -1,8 +1,9 @@
 import { readdir, utimes, writeFile } from 'node:fs/promises'
 import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
+import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { copyPath } from '../../../src/store/tree/slot.ts'
-import { digestOf, get, named, newCopyId, put } from '../new-copies.ts'
+import { digestOf, get, named, put } from '../new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
 
 const data = useDataDirectory()

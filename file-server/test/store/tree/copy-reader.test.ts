@@ -4,8 +4,9 @@ import { link, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { isAbsolute, relative } from 'node:path'
 import type { Slot } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
+import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { locateFile } from '../../../src/store/tree/copy-reader.ts'
-import { digestOf, namedOf, newCopyId } from '../../link/link-fixture.ts'
+import { digestOf, namedOf } from '../../link/link-fixture.ts'
 import { filesUnder, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()

@@ -2,7 +2,7 @@ import { array, assert, constantFrom, nat, property, record, string } from 'fast
 import { describe, expect, it } from 'vitest'
 import { planLeaf } from '../../../src/store/tree/leaf-plan.ts'
 
-const nameOf = (digit: string, id: string) => `${digit}-${id.repeat(32)}-${id.repeat(64)}`
+const nameOf = (digit: string, id: string) => `${digit}-${id.repeat(40)}-${id.repeat(64)}`
 const entry = (name: string, changedAtMs = 0, isFile = true) => ({ name, isFile, sizeBytes: 5, changedAtMs })
 
 describe('planLeaf', () => {
@@ -16,7 +16,7 @@ describe('planLeaf', () => {
   })
 
   it('removes parts and counts their slots as free', () => {
-    const part = `5-${'a'.repeat(32)}.part`
+    const part = `5-${'a'.repeat(40)}.part`
     const plan = planLeaf([entry(part)])
     expect(plan.parts).toEqual([part])
     expect(plan.freeDigits).toHaveLength(36)

@@ -1,8 +1,9 @@
 import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
+import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import type { Frame, FrameKind } from '../../../src/store/journal/journal-frame.ts'
 import { planReplay } from '../../../src/store/tree/replay-plan.ts'
-import { digestOf, newCopyId } from '../new-copies.ts'
+import { digestOf } from '../new-copies.ts'
 
 const copyIn = (slot: number) => ({ copyId: newCopyId(), slot: slot as Slot, sha256: digestOf(Buffer.alloc(0)) })
 const [one, two, far] = [copyIn(5), copyIn(5), copyIn(40)]

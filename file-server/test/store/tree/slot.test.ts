@@ -15,7 +15,7 @@ import {
 const hex = (length: number) =>
   string({ unit: tuple(nat(15)).map(([digit]) => digit.toString(16)), minLength: length, maxLength: length })
 const slots = nat(SLOT_COUNT - 1).map((slot) => slot as Slot)
-const copies = tuple(hex(32), slots, hex(64)).map(([copyId, slot, sha256]) => ({
+const copies = tuple(hex(40), slots, hex(64)).map(([copyId, slot, sha256]) => ({
   copyId: copyId as CopyId,
   slot,
   sha256: sha256 as Digest,
@@ -24,9 +24,9 @@ const nameIn = (path: string): string => path.slice(path.lastIndexOf('/') + 1)
 
 describe('slot', () => {
   it('writes slot 1297 as 0/0/0/1/0/1', () => {
-    const copy = { copyId: 'c'.repeat(32) as CopyId, slot: 1297 as Slot, sha256: 'd'.repeat(64) as Digest }
-    expect(copyPath(copy)).toBe(`0/0/0/1/0/1-${'c'.repeat(32)}-${'d'.repeat(64)}`)
-    expect(partPath(copy.slot, copy.copyId)).toBe(`0/0/0/1/0/1-${'c'.repeat(32)}.part`)
+    const copy = { copyId: 'c'.repeat(40) as CopyId, slot: 1297 as Slot, sha256: 'd'.repeat(64) as Digest }
+    expect(copyPath(copy)).toBe(`0/0/0/1/0/1-${'c'.repeat(40)}-${'d'.repeat(64)}`)
+    expect(partPath(copy.slot, copy.copyId)).toBe(`0/0/0/1/0/1-${'c'.repeat(40)}.part`)
   })
 
   it('splits every slot into a leaf and a digit and back', () => {
@@ -56,7 +56,7 @@ describe('slot', () => {
   })
 
   it('takes any other name for a foreign one', () => {
-    const copy = `0-${'c'.repeat(32)}-${'d'.repeat(64)}`
+    const copy = `0-${'c'.repeat(40)}-${'d'.repeat(64)}`
     for (const name of ['', '0', '.', 'README', `A${copy.slice(1)}`, `${copy}~`, ` ${copy}`, copy.toUpperCase()])
       expect(parseLeafName(name)).toEqual({ kind: 'foreign' })
     assert(
