@@ -8,7 +8,6 @@ import type { DiskCalls } from './disk/disk-calls.ts'
 import type { DiskHealth } from './disk/disk-health.ts'
 import type { DurableWrite } from './disk/durable-write.ts'
 import type { Room } from './disk/room.ts'
-import { HashThread } from './hash-thread.ts'
 import type { Identity } from './identity.ts'
 import type { Journal } from './journal/journal.ts'
 import type { Quarantine } from './quarantine/quarantine.ts'
@@ -43,7 +42,6 @@ export class LocalStore implements Store {
   readonly failed: Promise<never>
   readonly #moves: QuarantineCommands
   readonly #small: JournaledCopies | null
-  readonly #hashes = new HashThread()
   /** null while the writer is being made. */
   readonly #writers = new Map<CopyId, SlotWriter | null>()
   readonly #working = new WorkUnderWay()
@@ -210,7 +208,7 @@ export class LocalStore implements Store {
     try {
       await this.#parts.journal?.close()
     } finally {
-      await Promise.all([this.#hashes.close(), this.#parts.lock.release()])
+      await this.#parts.lock.release()
     }
   }
 
@@ -227,8 +225,7 @@ export class LocalStore implements Store {
     try {
       slot = await tree.slots.take('durable')
       const onEnd = (): void => void this.#writers.delete(copyId)
-      const hash = this.#hashes.start(sizeBytes)
-      return await SlotWriter.open({ ...this.#parts, copyId, partKey, slot, reservation, hash, onEnd })
+      return await SlotWriter.open({ ...this.#parts, copyId, partKey, slot, reservation, onEnd })
     } catch (error) {
       reservation.release()
       if (slot !== null) await tree.slots.giveBack(slot)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
@@ -5,11 +6,9 @@ import type { CopyId, Digest, PartKey, Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { NO_TAGS } from '@holdfast/shared/node/part-digest'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
-import type { CopyHash } from '../copy-hash.ts'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import type { DiskHealth } from '../disk/disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from '../disk/durable-write.ts'
-import { EarlySync } from '../disk/early-sync.ts'
 import type { Reservation } from '../disk/room.ts'
 import type { Journal } from '../journal/journal.ts'
 import { PartTagger } from '../part-tagger.ts'
@@ -26,8 +25,6 @@ interface WriterNeeds {
   /** Taken for this copy; the writer keeps it or gives it back. */
   readonly slot: Slot
   readonly reservation: Reservation
-  /** Its own; the writer ends it. */
-  readonly hash: CopyHash
   readonly tree: CopyTree
   readonly disk: DiskCalls
   readonly durable: DurableWrite
@@ -43,8 +40,8 @@ export class SlotWriter implements CopyWriter {
   readonly #path: string
   readonly #file: FileHandle
   readonly #tagger: PartTagger | null
+  readonly #hash = createHash('sha256')
   #sizeBytes = 0
-  readonly #early: EarlySync
   #ending: Promise<unknown> | null = null
 
   private constructor(needs: WriterNeeds, path: string, file: FileHandle) {
@@ -52,7 +49,6 @@ export class SlotWriter implements CopyWriter {
     this.#path = path
     this.#tagger = needs.partKey === null ? null : new PartTagger(needs.partKey)
     this.#file = file
-    this.#early = new EarlySync(() => needs.disk.syncFile(file))
   }
 
   static async open(needs: WriterNeeds): Promise<SlotWriter> {
@@ -64,12 +60,15 @@ export class SlotWriter implements CopyWriter {
     this.#requireOpen()
     const position = this.#sizeBytes
     this.#sizeBytes += bytes.length
-    this.#tagger?.update(bytes)
-    // Both are awaited, whatever the other comes to: the bytes are the caller's again, and the file may be closed.
-    const steps = await Promise.allSettled([this.#write(bytes, position), this.#needs.hash.update(bytes)])
-    for (const step of steps) {
-      if (step.status === 'fulfilled') continue
-      const failure = this.#needs.health.report(step.reason)
+    try {
+      await this.#needs.reservation.spend(bytes.length)
+      const writing = this.#write(bytes, position)
+      // The event loop hashes while a thread of the pool writes.
+      this.#hash.update(bytes)
+      this.#tagger?.update(bytes)
+      await writing
+    } catch (error) {
+      const failure = this.#needs.health.report(error)
       await this.abort()
       throw failure
     }
@@ -93,14 +92,12 @@ export class SlotWriter implements CopyWriter {
   }
 
   async #write(bytes: Uint8Array, position: number): Promise<void> {
-    await this.#needs.reservation.spend(bytes.length)
     for (let done = 0; done < bytes.length; ) {
       const written = await this.#needs.disk.write(this.#file, bytes, done, position + done)
       // A full disk may show as a write of nothing, without an error.
       if (written === 0) throw new StoreError('DISK_FULL')
       done += written
     }
-    this.#early.wrote(bytes.length)
   }
 
   #requireOpen(): void {
@@ -111,12 +108,15 @@ export class SlotWriter implements CopyWriter {
     const { copyId, slot, tree, durable, journal, health } = this.#needs
     const sizeBytes = this.#sizeBytes
     const partTags = this.#tagger?.finish() ?? NO_TAGS
-    const sha256 = await this.#digest(expected)
+    const sha256 = this.#hash.digest('hex') as Digest
+    if (expected !== null && expected !== sha256) {
+      await this.#drop()
+      throw new StoreError('DIGEST_MISMATCH')
+    }
     const copy = { copyId, slot, sha256 }
     try {
       // Durable before the name is: a replay must not put into the slot what it held earlier.
       if (journal?.mentions(slot)) await journal.note('settled', copy)
-      await this.#early.end()
       await durable.publish(this.#file, this.#path, tree.pathTo(copyPath(copy)))
     } catch (error) {
       if (!(error instanceof NameNotDurableError)) {
@@ -132,17 +132,6 @@ export class SlotWriter implements CopyWriter {
     return { copyId, slot, sizeBytes, sha256, partTags }
   }
 
-  async #digest(expected: Digest | null): Promise<Digest> {
-    try {
-      const sha256 = await this.#needs.hash.digest()
-      if (expected !== null && expected !== sha256) throw new StoreError('DIGEST_MISMATCH')
-      return sha256
-    } catch (error) {
-      await this.#drop()
-      throw error
-    }
-  }
-
   #settle(sizeBytes: number): void {
     const { tree, slot, reservation, onEnd } = this.#needs
     tree.count(1, sizeBytes)
@@ -152,8 +141,7 @@ export class SlotWriter implements CopyWriter {
   }
 
   async #drop(): Promise<void> {
-    const { tree, slot, reservation, hash, onEnd } = this.#needs
-    hash.drop()
+    const { tree, slot, reservation, onEnd } = this.#needs
     if (await this.#removePart()) await tree.slots.giveBack(slot)
     // Whether the slot is empty is not known, so it is not handed out before the next start has looked.
     else tree.slots.keep(slot)
@@ -163,8 +151,6 @@ export class SlotWriter implements CopyWriter {
 
   async #removePart(): Promise<boolean> {
     const { copyId, slot, log } = this.#needs
-    // A sync by a descriptor that is closed meanwhile might reach another file.
-    await this.#early.settled()
     const [closed, removed] = await Promise.allSettled([this.#file.close(), unlink(this.#path)])
     for (const step of [closed, removed]) {
       if (step.status === 'rejected')

@@ -4,7 +4,6 @@ import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { type DiskCalls, realDisk } from '../../../src/store/disk/disk-calls.ts'
-import { EARLY_SYNC_BYTES } from '../../../src/store/disk/early-sync.ts'
 import { digestOf, get, named, put } from '../new-copies.ts'
 import { errno, recordingDisk } from '../recording-disk.ts'
 import { filesUnder, listAll, useDataDirectory } from '../store-fixture.ts'
@@ -102,20 +101,6 @@ describe('a disk that fails', () => {
     await expect(store.createCopy(newCopyId(), 1)).rejects.toMatchObject({ name: 'DISK_FAILED' })
     expect((await get(store, before)).toString()).toBe('before')
     expect(await store.deleteCopy(before.copyId, before.slot)).toBe(true)
-  })
-
-  it('at an early fsync of a large file: the copy is refused, though its last fsync would succeed', async () => {
-    let isFailing = false
-    const syncFile: DiskCalls['syncFile'] = async (file) => {
-      if (!isFailing) return realDisk.syncFile(file)
-      isFailing = false
-      throw errno('EIO')
-    }
-    const store = await data.open({ disk: { ...realDisk, syncFile } })
-    isFailing = true
-    await expect(put(store, Buffer.alloc(EARLY_SYNC_BYTES + 1))).rejects.toMatchObject({ name: 'DISK_FAILED' })
-    expect(isFailing).toBe(false)
-    expect(await filesUnder(data.path('tree'))).toEqual([])
   })
 
   it('at the fsync of a directory after the rename: no answer, the copy stays, its slot is not handed out', async () => {
