@@ -12,7 +12,7 @@ import { DEFAULT_JOURNAL, type JournalSettings, openJournal } from './journal/op
 import { LocalStore } from './local-store.ts'
 import { Quarantine } from './quarantine/quarantine.ts'
 import type { Store } from './store.ts'
-import { CopyTree } from './tree/copy-tree.ts'
+import { CopyTree } from './tree/leaves.ts'
 import { LEAF_COUNT, type Leaf } from './tree/slot.ts'
 import { findHighestLeaf } from './tree/walk.ts'
 

@@ -1,142 +1,146 @@
-import { unlink } from 'node:fs/promises'
-import { join } from 'node:path'
-import type { CopyId, Slot } from '@holdfast/shared/ids'
-import type { Logger } from '@holdfast/shared/node/logger'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId } from '@holdfast/shared/ids'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
-import type { DurableWrite } from '../disk/durable-write.ts'
+import type { DiskCalls } from '../disk/disk-calls.ts'
+import type { DiskHealth } from '../disk/disk-health.ts'
+import { hashFile } from '../quarantine/file-digest.ts'
+import type { Journal } from '../journal/journal.ts'
 import type { Quarantine } from '../quarantine/quarantine.ts'
-import { BlockedDirectoryError } from './directories.ts'
+import type { CopyTree } from './leaves.ts'
 import { KeyedLock } from './keyed-lock.ts'
-import { readEntries, readNames } from './leaf-entries.ts'
-import { planLeaf } from './leaf-plan.ts'
-import { digitOf, type Leaf, leafOf, leafPath, parseLeafName, slotAt } from './slot.ts'
-import { SlotTree } from './slot-tree.ts'
+import { lookAt } from './leaf-entries.ts'
+import { copyPath, leafOf } from './slot.ts'
 
-interface Options {
-  readonly root: string
-  readonly durable: DurableWrite
+interface Parts {
+  readonly tree: CopyTree
   readonly quarantine: Quarantine
-  readonly log: Logger
+  readonly journal: Journal | null
+  readonly disk: DiskCalls
+  readonly health: DiskHealth
 }
 
-/** The tree of stored copies. A leaf is loaded before anything else happens in it, and changed by one at a time. */
-export class CopyTree {
-  readonly slots: SlotTree
-  /** Copies that have their name but are not complete: to everyone else they are not there. */
-  readonly underWay = new Set<CopyId>()
+/** Copies between the tree and the quarantine. Each command may come twice: the second finds its work done. */
+export class QuarantineCommands {
+  readonly #tree: CopyTree
   readonly #quarantine: Quarantine
-  readonly #log: Logger
-  readonly #locks = new KeyedLock<Leaf>()
-  readonly #loaded = new Set<Leaf>()
-  readonly #blocked = new Set<Leaf>()
-  #fileCount = 0
-  #sizeBytes = 0
+  readonly #journal: Journal | null
+  readonly #disk: DiskCalls
+  readonly #health: DiskHealth
+  readonly #locks = new KeyedLock<CopyId>()
 
-  constructor({ root, durable, quarantine, log }: Options) {
+  constructor({ tree, quarantine, journal, disk, health }: Parts) {
+    this.#tree = tree
     this.#quarantine = quarantine
-    this.#log = log
-    this.slots = new SlotTree({
-      root,
-      durable,
-      log,
-      load: async (leaf) => {
-        await this.load(leaf)
-      },
-      // An upload in it would leave a copy that turns out to be wanted nowhere to go.
-      isWithheld: (slot) => quarantine.isOrigin(slot),
+    this.#journal = journal
+    this.#disk = disk
+    this.#health = health
+  }
+
+  /** @throws COPY_NOT_FOUND, COPY_MISMATCH */
+  quarantine(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      const path = this.#tree.pathTo(copyPath(copy))
+      const isMoved = await this.#tree.change(copy.slot, async () => {
+        const found = this.#tree.underWay.has(copy.copyId) ? null : await lookAt(path)
+        if (found === null) return false
+        const isJournaled = this.#journal?.mentions(copy.slot) === true
+        // Its bytes may be durable in the journal alone, which knows nothing of the quarantine.
+        if (isJournaled) {
+          // After a failed write a sync may pass although the bytes are lost.
+          this.#health.requireTrusted()
+          await this.#disk.syncPath(path)
+        }
+        await this.#quarantine.accept(path, copy)
+        if (isJournaled) await this.#journal?.note('settled', copy)
+        this.#tree.count(-1, found.size)
+        await this.#tree.slots.vacate(copy.slot)
+        return true
+      })
+      if (!isMoved && this.#quarantine.find(copy.copyId)?.copy.sha256 !== copy.sha256)
+        throw await whyMissing(this.#tree, copy)
     })
   }
 
-  /** Copies in the leaves that were loaded. */
-  get fileCount(): number {
-    return this.#fileCount
+  /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot holds another copy, COPY_NOT_FOUND */
+  restore(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      if (await this.#isInTree(copy)) return
+      const found = this.#quarantine.find(copy.copyId)
+      if (found === undefined) throw await whyMissing(this.#tree, copy)
+      if (!isSame(found.copy, copy)) throw new StoreError('COPY_MISMATCH')
+      const path = this.#quarantine.pathOf(found)
+      const file = await lookAt(path)
+      if (file === null) throw new StoreError('COPY_NOT_FOUND')
+      if ((await hashFile(path)) !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
+      const isPut = await this.#tree.change(copy.slot, () => this.#putBack(copy, file.size))
+      if (isPut !== true) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
+    })
   }
 
-  get sizeBytes(): number {
-    return this.#sizeBytes
-  }
-
-  /** Whether the leaf was loaded, and nothing foreign stands in its way. */
-  isUsable(leaf: Leaf): boolean {
-    return this.#loaded.has(leaf) && !this.#blocked.has(leaf)
-  }
-
-  pathTo(relative: string): string {
-    // Not `join`: both are in normal form, and thousands a second are asked for.
-    return `${this.slots.root}/${relative}`
-  }
-
-  count(fileCount: 1 | -1, sizeBytes: number): void {
-    this.#fileCount += fileCount
-    this.#sizeBytes += fileCount * sizeBytes
-  }
-
-  /** @returns false where something foreign stands in the leaf's way: nothing of ours is under it. */
-  async load(leaf: Leaf): Promise<boolean> {
-    if (!this.#loaded.has(leaf)) {
-      await this.#locks.run(leaf, async () => {
-        if (!this.#loaded.has(leaf)) await this.#load(leaf)
-        this.#loaded.add(leaf)
+  /** @throws COPY_MISMATCH where another digest is kept under that copyId */
+  discard(copy: NamedCopy): Promise<void> {
+    return this.#locks.run(copy.copyId, async () => {
+      const found = this.#quarantine.find(copy.copyId)
+      if (found === undefined) return
+      if (found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
+      const { slot } = found.copy
+      const isDone = await this.#tree.change(slot, async () => {
+        await this.#quarantine.discard(copy.copyId)
+        if ((await this.#tree.findIn(slot)) === undefined) await this.#tree.slots.vacate(slot)
+        return true
       })
-    }
-    return !this.#blocked.has(leaf)
+      if (isDone === null) await this.#quarantine.discard(copy.copyId)
+    })
   }
 
-  /** Work that changes what a slot's leaf holds. @returns null where the leaf is blocked. */
-  async change<T>(slot: Slot, work: () => Promise<T>): Promise<T | null> {
-    const leaf = leafOf(slot)
-    return (await this.load(leaf)) ? this.#locks.run(leaf, work) : null
-  }
-
-  /** The copies in a loaded leaf, in slot order. */
-  async listLeaf(leaf: Leaf): Promise<NamedCopy[]> {
-    const names = (await readNames(this.#directoryOf(leaf))).map(parseLeafName)
-    return names
-      .filter((name) => name.kind === 'copy')
-      .filter(({ copyId }) => !this.underWay.has(copyId))
-      .map(({ digit, copyId, sha256 }) => ({ slot: slotAt(leaf, digit), copyId, sha256 }))
-      .sort((a, b) => a.slot - b.slot)
-  }
-
-  /** What a slot of a loaded leaf holds. */
-  async findIn(slot: Slot): Promise<NamedCopy | undefined> {
-    return (await this.listLeaf(leafOf(slot))).find((copy) => digitOf(copy.slot) === digitOf(slot))
-  }
-
-  async #load(leaf: Leaf): Promise<void> {
-    const directory = this.#directoryOf(leaf)
-    if (!(await this.#isThere(leaf))) {
-      if (!this.#blocked.has(leaf)) this.#addFree(leaf, planLeaf([]).freeDigits)
-      return
-    }
-    const plan = planLeaf(await readEntries(directory))
-    for (const name of plan.parts) await unlink(join(directory, name))
-    for (const { name, digit, copyId, sha256 } of plan.extras) {
-      this.#log.warn({ copyId, slot: slotAt(leaf, digit) }, 'a slot held two copies: one goes to quarantine')
-      await this.#quarantine.accept(join(directory, name), { copyId, sha256, slot: slotAt(leaf, digit) })
-    }
-    for (const name of plan.foreign)
-      this.#log.warn({ path: join(directory, name) }, 'a foreign entry in the tree is left alone')
-    for (const { sizeBytes } of plan.copies) this.count(1, sizeBytes)
-    this.#addFree(leaf, plan.freeDigits)
-  }
-
-  async #isThere(leaf: Leaf): Promise<boolean> {
+  /** Within a change of the slot's leaf. @returns false where the slot holds another copy */
+  async #putBack(copy: NamedCopy, sizeBytes: number): Promise<boolean> {
+    const { slots } = this.#tree
+    if (slots.leaving.has(copy.slot) || (await this.#tree.findIn(copy.slot)) !== undefined) return false
+    await slots.reopen(copy.slot)
     try {
-      return await this.slots.directories.exists(leaf)
+      // Durable before the name is: the journal may know the slot as empty.
+      if (this.#journal?.mentions(copy.slot)) await this.#journal.note('settled', copy)
+      await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
+      this.#tree.count(1, sizeBytes)
     } catch (error) {
-      if (!(error instanceof BlockedDirectoryError)) throw error
-      this.#log.warn({ path: error.message }, 'a foreign entry keeps a directory from being used')
-      this.#blocked.add(leaf)
-      return false
+      // Still in the quarantine: the slot is as empty as it was. Otherwise the copy has it.
+      if (this.#quarantine.find(copy.copyId) === undefined) slots.keep(copy.slot)
+      else await slots.giveBack(copy.slot)
+      throw error
     }
+    slots.keep(copy.slot)
+    return true
   }
 
-  #addFree(leaf: Leaf, digits: readonly number[]): void {
-    for (const digit of digits) this.slots.addFree(slotAt(leaf, digit))
+  async #isInTree(copy: NamedCopy): Promise<boolean> {
+    if (!(await this.#tree.load(leafOf(copy.slot)))) return false
+    return (await lookAt(this.#tree.pathTo(copyPath(copy)))) !== null
   }
+}
 
-  #directoryOf(leaf: Leaf): string {
-    return join(this.slots.root, leafPath(leaf))
-  }
+function isSame(one: NamedCopy, other: NamedCopy): boolean {
+  return one.slot === other.slot && one.sha256 === other.sha256
+}
+
+/** A copy that is not where it was said to be. */
+async function whyMissing(tree: CopyTree, copy: NamedCopy): Promise<StoreError> {
+  const isUsable = await tree.load(leafOf(copy.slot))
+  const other = isUsable ? await tree.findIn(copy.slot) : undefined
+  return new StoreError(other === undefined ? 'COPY_NOT_FOUND' : 'COPY_MISMATCH')
+}
+
+/**
+ * @param look what is wanted of the copy's file, or null where there is none. @throws COPY_NOT_FOUND, COPY_MISMATCH
+ */
+export async function findCopy<T>(
+  tree: CopyTree,
+  copy: NamedCopy,
+  look: (path: string) => Promise<T | null>,
+): Promise<T> {
+  const leaf = leafOf(copy.slot)
+  const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
+  const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
+  if (found === null) throw await whyMissing(tree, copy)
+  return found
 }

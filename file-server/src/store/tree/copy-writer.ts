@@ -11,9 +11,9 @@ import type { DiskHealth } from '../disk/disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from '../disk/durable-write.ts'
 import type { Reservation } from '../disk/room.ts'
 import type { Journal } from '../journal/journal.ts'
-import { PartTagger } from '../part-tagger.ts'
+import { PartTagger } from './part-tagger.ts'
 import type { CopyWriter } from '../store.ts'
-import type { CopyTree } from './copy-tree.ts'
+import type { CopyTree } from './leaves.ts'
 import { copyPath, partPath } from './slot.ts'
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
-import type { CopyTree } from './copy-tree.ts'
+import type { CopyTree } from './leaves.ts'
 import { type Leaf, leafOf } from './slot.ts'
 import { walkTree } from './walk.ts'
 

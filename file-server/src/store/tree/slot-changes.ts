@@ -9,7 +9,7 @@ import type { DiskCalls } from '../disk/disk-calls.ts'
 import { type DiskHealth, isErrno } from '../disk/disk-health.ts'
 import type { Room } from '../disk/room.ts'
 import type { Journal, PendingPut } from '../journal/journal.ts'
-import type { CopyTree } from './copy-tree.ts'
+import type { CopyTree } from './leaves.ts'
 import { copyPath } from './slot.ts'
 
 interface Parts {

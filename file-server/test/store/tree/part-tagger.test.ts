@@ -2,7 +2,7 @@ import type { PartKey } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { expect, test } from 'vitest'
-import { PartTagger } from '../../src/store/part-tagger.ts'
+import { PartTagger } from '../../../src/store/tree/part-tagger.ts'
 
 const key = '0123456789abcdef'.repeat(2) as PartKey
 
