@@ -8,13 +8,35 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /** Decodes base64 text (RFC 4648 section 4) as it arrives, cut anywhere: only the alphabet, padded, and canonical. */
 export class Base64Decoder {
-  /** Up to 3 characters that wait for the rest of their group. */
+  /** These are up to 3 characters that wait for the rest of their group. */
   #rest: Buffer = Buffer.alloc(0)
   #isPadded = false
+  /** What is decoded lies here, chunk after chunk: fresh memory for each would cost more than the decoding. */
   #room: Buffer = Buffer.alloc(0)
+  #isLent = false
 
-  /** @returns the bytes that are complete. They are overwritten by the next write. @throws INVALID_REQUEST */
-  write(chunk: Uint8Array): Buffer {
+  /**
+   * Lends the bytes that are complete to `use` until it ends; then their memory is the decoder's again. Without any it is
+   * not called. @throws INVALID_REQUEST, and what `use` throws
+   */
+  async write(chunk: Uint8Array, use: (bytes: Buffer) => Promise<void>): Promise<void> {
+    if (this.#isLent) throw new StoreError('INTERNAL', 'the bytes of the write before are in use')
+    const bytes = this.#take(chunk)
+    if (bytes.length === 0) return
+    this.#isLent = true
+    try {
+      await use(bytes)
+    } finally {
+      this.#isLent = false
+    }
+  }
+
+  /** @throws INVALID_REQUEST where the text ended within a group. */
+  finish(): void {
+    if (this.#rest.length > 0) throw cut()
+  }
+
+  #take(chunk: Uint8Array): Buffer {
     const arrived = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
     const text = this.#rest.length === 0 ? arrived : Buffer.concat([this.#rest, arrived])
     const wholeGroups = text.length - (text.length % 4)
@@ -22,11 +44,6 @@ export class Base64Decoder {
     if (wholeGroups === 0) return Buffer.alloc(0)
     if (this.#isPadded) throw invalid('there is more after the padding')
     return this.#decode(text.subarray(0, wholeGroups))
-  }
-
-  /** @throws INVALID_REQUEST where the text ended within a group. */
-  finish(): void {
-    if (this.#rest.length > 0) throw cut()
   }
 
   #decode(text: Buffer): Buffer {
@@ -38,7 +55,7 @@ export class Base64Decoder {
   }
 }
 
-/** A whole text at once. @throws INVALID_REQUEST */
+/** Decodes a whole text at once. @throws INVALID_REQUEST */
 export function decodeBase64(bytes: Uint8Array): Buffer {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (text.length % 4 !== 0) throw cut()

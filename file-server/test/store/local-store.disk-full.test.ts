@@ -8,10 +8,11 @@ import { fileURLToPath } from 'node:url'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
-import { type DiskCalls, realDisk } from '../../src/store/disk/disk-calls.ts'
+import type { DiskCalls } from '../../src/store/disk/disk-calls.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, get, put } from './new-copies.ts'
+import { realDisk } from './recording-disk.ts'
 import { filesUnder, quietLog, useDataDirectory } from './store-fixture.ts'
 
 const MIB = 1024 * 1024

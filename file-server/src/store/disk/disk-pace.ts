@@ -18,7 +18,6 @@ export interface DiskPaceOptions {
  */
 export class DiskPace {
   readonly #options: DiskPaceOptions
-  #startedAt = 0
   #pausedUntil = 0
   #pauseMs = 0
 
@@ -26,16 +25,20 @@ export class DiskPace {
     this.#options = options
   }
 
-  /** Whether to do the next call at once. If so, `end` must follow it. */
-  begin(): boolean {
-    this.#startedAt = this.#options.now()
-    return this.#startedAt >= this.#pausedUntil
+  async run<T>(atOnce: () => T, inPool: () => Promise<T>): Promise<T> {
+    const startedAt = this.#options.now()
+    if (startedAt < this.#pausedUntil) return inPool()
+    try {
+      return atOnce()
+    } finally {
+      this.#tookSince(startedAt)
+    }
   }
 
-  end(): void {
+  #tookSince(startedAt: number): void {
     const { now, slowMs, hasWaited = () => true } = this.#options
     const endedAt = now()
-    if (endedAt - this.#startedAt <= slowMs || !hasWaited()) {
+    if (endedAt - startedAt <= slowMs || !hasWaited()) {
       this.#pauseMs = 0
       return
     }

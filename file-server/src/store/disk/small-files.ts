@@ -18,23 +18,90 @@ import { lstat, mkdir } from 'node:fs/promises'
 import { isErrno } from './disk-health.ts'
 import { DiskPace } from './disk-pace.ts'
 
-// Descriptors and callbacks: a FileHandle and its promises cost as much CPU as the system calls for a few KiB.
 // O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+const DIRECTORY = { mode: 0o700 }
+
+/** So long a call that only goes to the page cache takes where that is full and waits for the disk. */
+const FULL_CACHE_MS = 50
+/** A sync always waits for the disk; a quick one costs less than waking another thread, and that waking this one. */
+const SLOW_DISK_MS = 5
 
 type Settle = (error: NodeJS.ErrnoException | null) => void
 
-const now = (): number => performance.now()
+/**
+ * Calls for a few KiB, made in the event loop's own thread while the disk answers at once. They use descriptors and
+ * callbacks, for a FileHandle and its promises cost as much CPU as the system calls.
+ */
+export class SmallFiles {
+  // Each kind has a pace of its own, for memory may answer the one while the other waits.
+  readonly #creates: DiskPace
+  readonly #writes: DiskPace
+  readonly #syncs: DiskPace
+  readonly #reads: DiskPace
 
-// Apart, for memory answers the one while the other waits. What only goes to the page cache waits when that is full.
-const creates = new DiskPace({ now, slowMs: 50 })
-const writes = new DiskPace({ now, slowMs: 50 })
-// A sync always waits for the disk; a quick one costs less than waking another thread, and that waking this one.
-const syncs = new DiskPace({ now, slowMs: 5 })
-const reads = new DiskPace({ now, slowMs: 5, hasWaited: hasReadFromDisk() })
+  constructor(now: () => number = () => performance.now()) {
+    this.#creates = new DiskPace({ now, slowMs: FULL_CACHE_MS })
+    this.#writes = new DiskPace({ now, slowMs: FULL_CACHE_MS })
+    this.#syncs = new DiskPace({ now, slowMs: SLOW_DISK_MS })
+    this.#reads = new DiskPace({ now, slowMs: SLOW_DISK_MS, hasWaited: hasReadFromDisk() })
+  }
 
-/** Whether this process has read from a disk since the last question, by the kernel's count. */
+  /** A new file with these bytes, not synced. After an error there may be a file. */
+  createFile(path: string, bytes: Uint8Array): Promise<void> {
+    return this.#creates.run(
+      () => createAtOnce(path, bytes),
+      () => createInPool(path, bytes),
+    )
+  }
+
+  /** Makes a directory that is not there yet; its name is not synced. */
+  makeDirectory(path: string): Promise<void> {
+    return this.#creates.run(
+      () => mkdirSync(path, DIRECTORY),
+      () => mkdir(path, DIRECTORY),
+    )
+  }
+
+  /** @returns up to `length` bytes of a file from `offset`, fewer where it ends before. */
+  readSpan(path: string, offset: number, length: number): Promise<Buffer> {
+    return this.#reads.run(
+      () => readAtOnce(path, offset, length),
+      () => readInPool(path, offset, length),
+    )
+  }
+
+  /** @returns what stands under a name, a link itself and not what it leads to; null: nothing. */
+  async lookAt(path: string): Promise<Stats | null> {
+    try {
+      return await this.#reads.run(
+        () => lstatSync(path, { throwIfNoEntry: false }) ?? null,
+        () => lstat(path),
+      )
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return null
+      throw error
+    }
+  }
+
+  /** Writes into a file that is open, without a sync. @returns how many bytes were written, maybe fewer than asked. */
+  writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+    return this.#writes.run(
+      () => writeSync(fd, bytes, 0, bytes.length, position),
+      () => writeInPool(fd, bytes, position),
+    )
+  }
+
+  syncData(fd: number): Promise<void> {
+    return this.#syncs.run(
+      () => fdatasyncSync(fd),
+      () => syncInPool(fd),
+    )
+  }
+}
+
+/** @returns whether this process has read from a disk since the last question, by the kernel's count. */
 function hasReadFromDisk(): () => boolean {
   let known = process.resourceUsage().fsRead
   return () => {
@@ -44,22 +111,16 @@ function hasReadFromDisk(): () => boolean {
   }
 }
 
-/** A new file with these bytes, not synced. After an error there may be a file. */
-export async function createFile(path: string, bytes: Uint8Array): Promise<void> {
-  if (!creates.begin()) return createInPool(path, bytes)
+function createAtOnce(path: string, bytes: Uint8Array): void {
+  const fd = openSync(path, CREATE, 0o600)
   try {
-    const fd = openSync(path, CREATE, 0o600)
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        const written = writeSync(fd, bytes, done, bytes.length - done, done)
-        if (written === 0) throw writeOfNothing()
-        done += written
-      }
-    } finally {
-      closeSync(fd)
+    for (let done = 0; done < bytes.length; ) {
+      const written = writeSync(fd, bytes, done, bytes.length - done, done)
+      if (written === 0) throw writeOfNothing()
+      done += written
     }
   } finally {
-    creates.end()
+    closeSync(fd)
   }
 }
 
@@ -97,27 +158,21 @@ function writeAll(fd: number, bytes: Uint8Array, from: number, end: Settle): voi
   })
 }
 
-/** How a full disk may show, without an error. */
+/** A full disk may show as a write of nothing, without an error. */
 function writeOfNothing(): Error {
   return Object.assign(new Error('a write of nothing'), { code: 'ENOSPC' })
 }
 
-/** @returns up to `length` bytes of a file from `offset`, fewer where it ends before. */
-export async function readSpan(path: string, offset: number, length: number): Promise<Buffer> {
-  if (!reads.begin()) return readInPool(path, offset, length)
+function readAtOnce(path: string, offset: number, length: number): Buffer {
+  const fd = openSync(path, READ)
   try {
-    const fd = openSync(path, READ)
-    try {
-      const bytes = Buffer.allocUnsafe(length)
-      let done = 0
-      for (let count = -1; done < length && count !== 0; done += count)
-        count = readSync(fd, bytes, done, length - done, offset + done)
-      return done === length ? bytes : bytes.subarray(0, done)
-    } finally {
-      closeSync(fd)
-    }
+    const bytes = Buffer.allocUnsafe(length)
+    let done = 0
+    for (let count = -1; done < length && count !== 0; done += count)
+      count = readSync(fd, bytes, done, length - done, offset + done)
+    return done === length ? bytes : bytes.subarray(0, done)
   } finally {
-    reads.end()
+    closeSync(fd)
   }
 }
 
@@ -150,61 +205,16 @@ function readAll(
   })
 }
 
-/** Into a file that is open, not synced. @returns how many bytes were written, maybe fewer than asked. */
-export async function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
-  if (!writes.begin()) return writeInPool(fd, bytes, position)
-  try {
-    return writeSync(fd, bytes, 0, bytes.length, position)
-  } finally {
-    writes.end()
-  }
-}
-
 function writeInPool(fd: number, bytes: Uint8Array, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     write(fd, bytes, 0, bytes.length, position, (error, written) => (error === null ? resolve(written) : reject(error)))
   })
 }
 
-export async function syncData(fd: number): Promise<void> {
-  if (!syncs.begin()) return syncInPool(fd)
-  try {
-    fdatasyncSync(fd)
-  } finally {
-    syncs.end()
-  }
-}
-
 function syncInPool(fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     fdatasync(fd, (error) => (error === null ? resolve() : reject(error)))
   })
-}
-
-/** @returns what stands under a name, a link itself and not what it leads to; null: nothing. */
-export async function lookAt(path: string): Promise<Stats | null> {
-  try {
-    if (!reads.begin()) return await lstat(path)
-    try {
-      return lstatSync(path, { throwIfNoEntry: false }) ?? null
-    } finally {
-      reads.end()
-    }
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null
-    throw error
-  }
-}
-
-/** One that is not there yet, in a directory that is; its name is not synced. */
-export async function makeNewDirectory(path: string): Promise<void> {
-  const options = { mode: 0o700 }
-  if (!creates.begin()) return mkdir(path, options)
-  try {
-    mkdirSync(path, options)
-  } finally {
-    creates.end()
-  }
 }
 
 export function removeFile(path: string): Promise<void> {

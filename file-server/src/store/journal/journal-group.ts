@@ -2,12 +2,12 @@ import { encodeFrame, frameBytes } from './journal-frame.ts'
 import type { Entry, JournalQueue } from './journal-queue.ts'
 import type { Segment } from './journal-segment.ts'
 
-/** A group is written and synced at once. Holds the largest frame several times. */
+/** A group is written and synced at once. It holds the largest frame several times. */
 const GROUP_BYTES = 1024 ** 2
 /** Bounds what a replay and a checkpoint have to do where copies are tiny. */
 const MAX_FRAMES = 65_536
 
-/** Whether a segment may get another frame, however small. */
+/** @returns whether a segment may get another frame, however small. */
 export function mayGrow(segment: Segment): boolean {
   return segment.copies.length < MAX_FRAMES
 }
@@ -18,12 +18,7 @@ export class JournalGroup {
   #endBytes = 0
   #sequence = 0
 
-  /** The frames of the last `take`. */
-  get bytes(): Buffer {
-    return this.#buffer.subarray(0, this.#endBytes)
-  }
-
-  /** As many of those that wait as fit into the segment, encoded. */
+  /** Encodes as many of those that wait as fit into the segment. @returns them */
   take(queue: JournalQueue, segment: Segment): Entry[] {
     const group: Entry[] = []
     let end = 0
@@ -39,5 +34,10 @@ export class JournalGroup {
     }
     this.#endBytes = end
     return group
+  }
+
+  /** Writes the frames of the last `take` and syncs them. The buffer is the group's own and never leaves it. */
+  writeTo(segment: Segment): Promise<void> {
+    return segment.append(this.#buffer.subarray(0, this.#endBytes))
   }
 }

@@ -1,10 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { DiskHangsError } from '../disk/disk-calls.ts'
-import { type DiskHealth, toDiskError } from '../disk/disk-health.ts'
-import { onceItCanBeTried } from '../tree/checkpoint.ts'
+import { type DiskHealth, isUntried, toDiskError } from '../disk/disk-health.ts'
 import type { FrameKind } from './journal-frame.ts'
 import { JournalGroup, mayGrow } from './journal-group.ts'
 import { Entry, JournalQueue } from './journal-queue.ts'
@@ -16,10 +16,12 @@ const GROW_BYTES = 4 * 1024 ** 2
 const CHECKPOINT_AFTER_MS = 10_000
 const QUEUE_LIMITS = { maxCount: 8_192, maxBytes: 64 * 1024 ** 2, maxWaitMs: 10_000 }
 const EXPIRE_EVERY_MS = 250
+/** A checkpoint that could not be tried is tried again after this time. */
+const RETRY_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
 
-export interface JournalParts {
-  /** Both empty. The first is written to. */
+export interface JournalDeps {
+  /** Both are empty. The first is written to. */
   readonly segments: readonly [Segment, Segment]
   readonly maxCopyBytes: number
   readonly maxSegmentBytes: number
@@ -31,7 +33,7 @@ export interface JournalParts {
   readonly limits?: Partial<typeof QUEUE_LIMITS>
 }
 
-/** A put on its way. */
+/** A put that is on its way. */
 export type PendingPut = Pick<Entry, 'synced' | 'written' | 'isWithdrawn'>
 
 /**
@@ -40,7 +42,7 @@ export type PendingPut = Pick<Entry, 'synced' | 'written' | 'isWithdrawn'>
  */
 export class Journal {
   readonly failed: Promise<never>
-  readonly #parts: JournalParts
+  readonly #deps: JournalDeps
   readonly #queue: JournalQueue
   readonly #group = new JournalGroup()
   readonly #mentions = new SlotMentions()
@@ -57,10 +59,10 @@ export class Journal {
   #failure: StoreError | null = null
   #lose: (error: Error) => void = () => undefined
 
-  constructor(parts: JournalParts) {
-    this.#parts = parts
-    this.#queue = new JournalQueue({ ...QUEUE_LIMITS, ...parts.limits })
-    const [active, other] = parts.segments
+  constructor(deps: JournalDeps) {
+    this.#deps = deps
+    this.#queue = new JournalQueue({ ...QUEUE_LIMITS, ...deps.limits })
+    const [active, other] = deps.segments
     this.#active = active
     this.#other = other
     this.#generation = Math.max(active.header.generation, other.header.generation)
@@ -71,17 +73,17 @@ export class Journal {
     this.failed.catch(() => undefined)
   }
 
-  /** Whether copies of this size go through the journal. */
+  /** @returns whether copies of this size go through the journal. */
   takes(sizeBytes: number): boolean {
-    return sizeBytes <= this.#parts.maxCopyBytes
+    return sizeBytes <= this.#deps.maxCopyBytes
   }
 
-  /** Whether a replay would have something to say of the slot. */
+  /** @returns whether a replay would have something to say of the slot. */
   mentions(slot: Slot): boolean {
     return this.#mentions.has(slot)
   }
 
-  /** Before anything is done that needs a frame. @throws OVERLOADED, DISK_FAILED */
+  /** Has to pass before anything is done that needs a frame. @throws OVERLOADED, DISK_FAILED */
   requireRoom(): void {
     if (this.#failure !== null) throw this.#failure
     if (this.#queue.isFull) throw new StoreError('OVERLOADED', 'the journal is full')
@@ -91,7 +93,7 @@ export class Journal {
     return this.#append('put', copy, bytes)
   }
 
-  /** A frame that is never refused for want of time: what it says has happened. */
+  /** Writes a frame that is never refused for want of time, for what it says has happened. */
   note(kind: 'gone' | 'settled', copy: NamedCopy): Promise<void> {
     this.#lastNote = this.#append(kind, copy, NO_BYTES).synced
     return this.#lastNote
@@ -133,7 +135,7 @@ export class Journal {
 
   async #run(): Promise<void> {
     try {
-      // All that arrive in one turn of the loop go out together.
+      // What arrives in one turn of the loop goes out together.
       await new Promise(setImmediate)
       while (this.#queue.first !== undefined || this.#isOld) {
         if (this.#isOld) this.#switchIfPossible()
@@ -148,7 +150,7 @@ export class Journal {
 
   async #write(group: readonly Entry[]): Promise<void> {
     try {
-      await this.#active.append(this.#group.bytes)
+      await this.#group.writeTo(this.#active)
     } catch (error) {
       const failure = this.#fail(error)
       for (const entry of group) entry.fail(failure)
@@ -176,7 +178,7 @@ export class Journal {
 
   /** @returns false where the segment is as large as it may be, or the disk is full. */
   async #grow(): Promise<boolean> {
-    const { maxSegmentBytes, spendRoom } = this.#parts
+    const { maxSegmentBytes, spendRoom } = this.#deps
     const stepBytes = Math.min(GROW_BYTES, maxSegmentBytes - this.#active.sizeBytes)
     if (stepBytes <= 0 || !mayGrow(this.#active)) return false
     try {
@@ -216,19 +218,28 @@ export class Journal {
     try {
       await segment.allWritten()
       await failpoint?.('file-server.before-checkpoint')
-      await onceItCanBeTried(
-        () => this.#parts.makeDurable(segment.copies),
-        () => this.#isClosing,
-      )
+      await this.#makeDurable(segment)
       // A sync that failed elsewhere may have used up the error of a copy whose bytes only this segment holds.
-      if (this.#parts.health.isSuspect) throw new Error('the disk had failed before')
+      if (this.#deps.health.isSuspect) throw new Error('the disk had failed before')
       await failpoint?.('file-server.before-segment-reset')
       for (const { slot } of await segment.reset(++this.#generation)) this.#mentions.forget(slot)
       await failpoint?.('file-server.after-segment-reset')
     } catch (error) {
       this.#isStuck = true
-      this.#parts.health.distrust(new Error('the checkpoint of the journal failed', { cause: error }))
+      this.#deps.health.distrust(new Error('the checkpoint of the journal failed', { cause: error }))
       if (error instanceof DiskHangsError) this.#fail(error)
+    }
+  }
+
+  /** Tries again while it cannot be tried, which says nothing of the disk; a close leaves it to the next start. */
+  async #makeDurable(segment: Segment): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#deps.makeDurable(segment.copies)
+      } catch (error) {
+        if (this.#isClosing || !isUntried(error)) throw error
+        await delay(RETRY_MS)
+      }
     }
   }
 
@@ -238,7 +249,7 @@ export class Journal {
     const cause = new Error('the journal failed', { cause: error })
     this.#failure = new StoreError('DISK_FAILED', undefined, { cause })
     clearTimeout(this.#ageTimer)
-    this.#parts.health.distrust(cause)
+    this.#deps.health.distrust(cause)
     this.#queue.failAll(this.#failure)
     this.#lose(cause)
     return this.#failure

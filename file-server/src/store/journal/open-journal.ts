@@ -6,13 +6,8 @@ import { StartError } from '@holdfast/shared/node/run-service'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import { type DiskHealth, isErrno, toDiskError } from '../disk/disk-health.ts'
 import type { Room } from '../disk/room.ts'
-import type { Quarantine } from '../quarantine/quarantine.ts'
-import { Checkpoint } from '../tree/checkpoint.ts'
-import type { CopyTree } from '../tree/leaves.ts'
-import { replay } from '../tree/replay.ts'
-import { planReplay } from '../tree/replay-plan.ts'
-import { Journal, type JournalParts } from './journal.ts'
-import { readFrames } from './journal-frame.ts'
+import { Journal, type JournalDeps } from './journal.ts'
+import { type Frame, readFrames } from './journal-frame.ts'
 import { decodeHeader, SEGMENT_START } from './journal-header.ts'
 import { Segment } from './journal-segment.ts'
 
@@ -20,15 +15,24 @@ export interface JournalSettings {
   /** Copies up to this size are made durable by the journal; 0 turns it off. */
   readonly maxCopyBytes: number
   readonly segmentBytes: number
-  readonly limits?: JournalParts['limits']
+  readonly limits?: JournalDeps['limits']
 }
 
 export const DEFAULT_JOURNAL: JournalSettings = { maxCopyBytes: 64 * 1024, segmentBytes: 32 * 1024 ** 2 }
 
+/** What the frames speak of. */
+interface JournaledTree {
+  /**
+   * Makes the tree hold what the frames say. @param isDamaged frames are missing from among them
+   * @returns counts for the log
+   */
+  readonly replay: (frames: readonly Frame[], isDamaged: boolean) => Promise<object>
+  readonly makeDurable: JournalDeps['makeDurable']
+}
+
 interface Options extends JournalSettings {
   readonly dataDirectory: string
-  readonly tree: CopyTree
-  readonly quarantine: Quarantine
+  readonly tree: JournaledTree
   readonly room: Room
   readonly disk: DiskCalls
   readonly health: DiskHealth
@@ -36,7 +40,7 @@ interface Options extends JournalSettings {
 }
 
 const NAMES = ['a.segment', 'b.segment'] as const
-/** Segments grow from this on. */
+/** Segments grow from this size on. */
 const FIRST_BYTES = 1024 ** 2
 /** A start reads both into memory. */
 const MAX_SEGMENT_BYTES = 256 * 1024 ** 2
@@ -53,13 +57,12 @@ interface Found {
 export async function openJournal(options: Options): Promise<Journal | null> {
   const { dataDirectory, disk, room, health, limits } = options
   const directory = join(dataDirectory, 'journal')
-  const checkpoint = new Checkpoint(options.tree.slots.root, disk, options.log)
   const segments: Segment[] = []
   try {
     const found = await openSegments(directory, disk, segments)
-    // Also of those that are set aside: no two files may get the same name.
+    // Those that are set aside count too, for no two files may get the same name.
     const generation = Math.max(0, ...found.map(({ segment }) => segment.header.generation))
-    if (await replayAll(found, checkpoint, options)) segments.length = 0
+    if (await replayAll(found, options)) segments.length = 0
     const maxSegmentBytes = limitSegmentBytes(options)
     const pair =
       maxSegmentBytes === 0 ? null : await completeSegments(segments, directory, generation, maxSegmentBytes, options)
@@ -71,7 +74,7 @@ export async function openJournal(options: Options): Promise<Journal | null> {
       segments: pair,
       maxSegmentBytes,
       maxCopyBytes: limitCopyBytes(options.maxCopyBytes, pair),
-      makeDurable: (copies) => checkpoint.makeDurable(copies),
+      makeDurable: options.tree.makeDurable,
       spendRoom: (bytes) => room.spend(bytes),
       health,
       ...(limits === undefined ? {} : { limits }),
@@ -107,16 +110,16 @@ async function readSegment(path: string): Promise<Buffer | null> {
 }
 
 /** @returns whether the segments were damaged, and so set aside. */
-async function replayAll(found: readonly Found[], checkpoint: Checkpoint, options: Options): Promise<boolean> {
+async function replayAll(found: readonly Found[], options: Options): Promise<boolean> {
   const startedAtMs = performance.now()
   const read = found.map(({ segment, bytes }) => readFrames(bytes, segment.header, SEGMENT_START))
   const frames = read.flatMap((segment) => segment.frames)
   if (frames.length === 0) return false
   const isDamaged = read.some((segment) => segment.isDamaged)
   try {
-    const counts = await replay(planReplay(frames), { ...options, isDamaged })
-    await checkpoint.makeDurable(frames.map(({ copy }) => copy))
-    // The oldest first: it must not speak without those that came after it.
+    const counts = await options.tree.replay(frames, isDamaged)
+    await options.tree.makeDurable(frames.map(({ copy }) => copy))
+    // The oldest goes first, for it must not speak without those that came after it.
     if (isDamaged) {
       const kept: string[] = []
       for (const { segment } of found) kept.push(await segment.setAside())
@@ -145,7 +148,7 @@ function limitSegmentBytes({ maxCopyBytes, segmentBytes, room }: Options): numbe
   return Math.floor(Math.min(segmentBytes, MAX_SEGMENT_BYTES, room.totalBytes * DISK_SHARE) / SIZE_STEP) * SIZE_STEP
 }
 
-/** Both segments, empty. @returns null where the disk is too full to make them. */
+/** @returns both segments, empty; null where the disk is too full to make them. */
 async function completeSegments(
   segments: Segment[],
   directory: string,

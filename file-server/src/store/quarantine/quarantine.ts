@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type CopyId, SLOT_RADIX, type Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { DiskCalls } from '../disk/disk-calls.ts'
 import { type DiskHealth, isErrno } from '../disk/disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from '../disk/durable-write.ts'
 import { readNames } from '../tree/leaf-entries.ts'
@@ -29,12 +30,13 @@ interface QuarantinedCopy {
 
 interface Options {
   readonly root: string
+  readonly disk: DiskCalls
   readonly durable: DurableWrite
   readonly health: DiskHealth
   readonly log: Logger
 }
 
-/** Copies that nothing is sure to want: kept byte for byte until they are put back or discarded. Few, so known by heart. */
+/** Copies that nothing is sure to want: kept byte for byte until they are put back or discarded. They are few, so all are in memory. */
 export class Quarantine {
   readonly #tree: SlotTree
   readonly #durable: DurableWrite
@@ -45,11 +47,11 @@ export class Quarantine {
   readonly #origins = new Map<Slot, number>()
   readonly #loaded = new Set<Leaf>()
 
-  private constructor({ root, durable, health, log }: Options) {
+  private constructor({ root, disk, durable, health, log }: Options) {
     this.#durable = durable
     this.#health = health
     this.#log = log
-    this.#tree = new SlotTree({ root, durable, log, load: (leaf) => this.#load(leaf) })
+    this.#tree = new SlotTree({ root, disk, durable, log, load: (leaf) => this.#load(leaf) })
   }
 
   static async open(options: Options): Promise<Quarantine> {
@@ -62,7 +64,7 @@ export class Quarantine {
     return this.#copies.get(copyId)
   }
 
-  /** Whether a copy that came from this slot of the tree may go back to it. */
+  /** @returns whether a copy that came from this slot of the tree may go back to it. */
   isOrigin(slot: Slot): boolean {
     return this.#origins.has(slot)
   }
@@ -95,7 +97,7 @@ export class Quarantine {
     await this.#tree.vacate(known.place)
   }
 
-  /** No fsync: a copy that comes back after a power cut is found by the next reconcile, like any other. */
+  /** Nothing is synced: a copy that comes back after a power cut is found by the next reconcile, like any other. */
   async discard(copyId: CopyId): Promise<void> {
     const known = this.#copies.get(copyId)
     if (known === undefined) return

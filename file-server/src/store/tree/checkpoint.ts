@@ -1,16 +1,13 @@
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { type DiskCalls, DiskHangsError } from '../disk/disk-calls.ts'
 import { isErrno, isUntried } from '../disk/disk-health.ts'
 import { copyPath, directoryPath, LEAF_DEPTH, leafOf, prefixOf } from './slot.ts'
 
-/** Up to so many copies, a sync of each costs less than one of the whole file system, which others write to as well. */
+/** A sync of each of so many copies costs less than one of the whole file system, which others write to as well. */
 const FEW_COPIES = 256
 const SYNCS_AT_ONCE = 4
-/** A checkpoint that could not be tried is tried again after this time. */
-const RETRY_MS = 1_000
 
 /** Makes durable what was written in the tree without a sync. */
 export class Checkpoint {
@@ -26,7 +23,7 @@ export class Checkpoint {
     this.#log = log
   }
 
-  /** The copies, those among them that are not there any more, and every directory on the way. */
+  /** Syncs the copies that are there, and every directory on the way to them and to those that have gone. */
   async makeDurable(copies: readonly NamedCopy[]): Promise<void> {
     if (copies.length > FEW_COPIES && this.#syncOfAll !== 'missing') {
       try {
@@ -73,16 +70,4 @@ async function syncAll(paths: Iterable<string>, sync: (path: string) => Promise<
   }
   await Promise.all(Array.from({ length: SYNCS_AT_ONCE }, work))
   if (errors.length > 0) throw errors.find((error) => !isUntried(error)) ?? errors[0]
-}
-
-/** Again and again while it cannot be tried, which says nothing of the disk; a close leaves it to the next start. */
-export async function onceItCanBeTried(makeDurable: () => Promise<void>, isClosing: () => boolean): Promise<void> {
-  for (;;) {
-    try {
-      return await makeDurable()
-    } catch (error) {
-      if (isClosing() || !isUntried(error)) throw error
-      await delay(RETRY_MS)
-    }
-  }
 }

@@ -3,8 +3,8 @@ import { type FileHandle, lstat, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { LocatedFile } from '@holdfast/shared/wire/events'
+import type { DiskCalls } from '../disk/disk-calls.ts'
 import { isErrno, toDiskError } from '../disk/disk-health.ts'
-import { readSpan } from '../disk/small-files.ts'
 import type { CopyReader } from '../store.ts'
 
 const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
@@ -12,9 +12,14 @@ const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** @returns fewer bytes where the file ends before, null where there is none. */
-export async function readFileSpan(path: string, offset: number, length: number): Promise<Buffer | null> {
+export async function readFileSpan(
+  disk: DiskCalls,
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Buffer | null> {
   try {
-    return await readSpan(path, offset, length)
+    return await disk.readSpan(path, offset, length)
   } catch (error) {
     if (isErrno(error, ...MISSING, 'EISDIR')) return null
     throw toDiskError(error)

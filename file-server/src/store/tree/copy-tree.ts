@@ -1,146 +1,197 @@
+import { hash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId } from '@holdfast/shared/ids'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
-import type { DiskCalls } from '../disk/disk-calls.ts'
-import type { DiskHealth } from '../disk/disk-health.ts'
+import type { CopyId, Digest, PartKey, Slot } from '@holdfast/shared/ids'
+import { NO_TAGS } from '@holdfast/shared/node/part-digest'
+import type { CopyPage, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type { Reservation, Room } from '../disk/room.ts'
 import { hashFile } from '../quarantine/file-digest.ts'
-import type { Journal } from '../journal/journal.ts'
-import type { Quarantine } from '../quarantine/quarantine.ts'
-import type { CopyTree } from './leaves.ts'
-import { KeyedLock } from './keyed-lock.ts'
-import { lookAt } from './leaf-entries.ts'
-import { copyPath, leafOf } from './slot.ts'
+import { SlotWriter } from './copy-writer.ts'
+import { listTree, takeInventory } from './inventory.ts'
+import { copyPath, type Leaf, leafOf } from './slot.ts'
+import { type SlotChangeDeps, SlotChanges } from './slot-changes.ts'
 
-interface Parts {
-  readonly tree: CopyTree
-  readonly quarantine: Quarantine
-  readonly journal: Journal | null
-  readonly disk: DiskCalls
-  readonly health: DiskHealth
+interface CopyTreeDeps extends SlotChangeDeps {
+  readonly room: Room
 }
 
-/** Copies between the tree and the quarantine. Each command may come twice: the second finds its work done. */
-export class QuarantineCommands {
-  readonly #tree: CopyTree
-  readonly #quarantine: Quarantine
-  readonly #journal: Journal | null
-  readonly #disk: DiskCalls
-  readonly #health: DiskHealth
-  readonly #locks = new KeyedLock<CopyId>()
+/** The copies of one store: in the tree, and in the quarantine beside it. Each command may come twice. */
+export class CopyTree {
+  readonly #deps: CopyTreeDeps
+  readonly #changes: SlotChanges
+  readonly #writers = new Set<SlotWriter>()
 
-  constructor({ tree, quarantine, journal, disk, health }: Parts) {
-    this.#tree = tree
-    this.#quarantine = quarantine
-    this.#journal = journal
-    this.#disk = disk
-    this.#health = health
+  constructor(deps: CopyTreeDeps) {
+    this.#deps = deps
+    this.#changes = new SlotChanges(deps)
+  }
+
+  /** How many copies are in the tree, as far as the inventory has come. */
+  get fileCount(): number {
+    return this.#deps.leaves.fileCount
+  }
+
+  get sizeBytes(): number {
+    return this.#deps.leaves.sizeBytes
+  }
+
+  /** The copies that are being written. */
+  get writers(): ReadonlySet<SlotWriter> {
+    return this.#writers
+  }
+
+  /** @param end the highest leaf of earlier runs. @returns whether it saw everything */
+  takeInventory(end: Leaf, signal: AbortSignal): Promise<boolean> {
+    return takeInventory({ ...this.#deps, end, signal })
+  }
+
+  async list(cursor: InventoryCursor, limit: number): Promise<CopyPage> {
+    const { leaves, quarantine } = this.#deps
+    return cursor.where === 'tree' ? listTree(leaves, cursor.slot, limit) : quarantine.list(cursor.slot, limit)
+  }
+
+  /** @param look what is wanted of the copy's file, or null where there is none. @throws COPY_NOT_FOUND, COPY_MISMATCH */
+  async find<T>(copy: NamedCopy, look: (path: string) => Promise<T | null>): Promise<T> {
+    const { leaves } = this.#deps
+    const leaf = leafOf(copy.slot)
+    const isUsable = (leaves.isUsable(leaf) || (await leaves.load(leaf))) && !leaves.underWay.has(copy.copyId)
+    const found = isUsable ? await look(leaves.pathTo(copyPath(copy))) : null
+    if (found === null) throw await this.#whyMissing(copy)
+    return found
+  }
+
+  /** Opens a copy that is written piece by piece. @throws DISK_FULL */
+  async openWriter(copyId: CopyId, sizeBytes: number | null, partKey: PartKey | null): Promise<SlotWriter> {
+    const { leaves, room, disk, health } = this.#deps
+    const end = this.#begin(copyId)
+    let reservation: Reservation | undefined
+    let slot: Slot | undefined
+    try {
+      reservation = await room.reserve(sizeBytes)
+      slot = await leaves.slots.take('durable')
+      const onEnd = (): void => {
+        this.#writers.delete(writer)
+        reservation?.release()
+        end()
+      }
+      const changes = this.#changes
+      const writer: SlotWriter = await SlotWriter.open({
+        copyId,
+        partKey,
+        slot,
+        reservation,
+        leaves,
+        changes,
+        disk,
+        health,
+        onEnd,
+      })
+      this.#writers.add(writer)
+      return writer
+    } catch (error) {
+      reservation?.release()
+      if (slot !== undefined) await leaves.slots.giveBack(slot)
+      end()
+      throw error
+    }
+  }
+
+  /** @returns whether copies of this size are stored by `storeSmall` */
+  isSmall(sizeBytes: number): boolean {
+    return this.#changes.isSmall(sizeBytes)
+  }
+
+  /** Stores a whole copy that is in memory. */
+  async storeSmall(copyId: CopyId, bytes: Uint8Array, expected: Digest | null): Promise<StoredCopy> {
+    const { leaves, room } = this.#deps
+    const end = this.#begin(copyId)
+    try {
+      const sha256 = hash('sha256', bytes, 'hex') as Digest
+      if (expected !== null && expected !== sha256) throw new StoreError('DIGEST_MISMATCH')
+      this.#changes.requireRoom()
+      if (!room.spendAtOnce(bytes.length)) await room.spend(bytes.length)
+      const slot = leaves.slots.takeAtOnce() ?? (await leaves.slots.take('made'))
+      await this.#changes.putSmall({ copyId, slot, sha256 }, bytes)
+      return { copyId, slot, sizeBytes: bytes.length, sha256, partTags: NO_TAGS }
+    } finally {
+      end()
+    }
+  }
+
+  /** @returns whether that very copy was there. */
+  remove(copyId: CopyId, slot: Slot): Promise<boolean> {
+    return this.#changes.remove(copyId, slot)
   }
 
   /** @throws COPY_NOT_FOUND, COPY_MISMATCH */
-  quarantine(copy: NamedCopy): Promise<void> {
-    return this.#locks.run(copy.copyId, async () => {
-      const path = this.#tree.pathTo(copyPath(copy))
-      const isMoved = await this.#tree.change(copy.slot, async () => {
-        const found = this.#tree.underWay.has(copy.copyId) ? null : await lookAt(path)
-        if (found === null) return false
-        const isJournaled = this.#journal?.mentions(copy.slot) === true
-        // Its bytes may be durable in the journal alone, which knows nothing of the quarantine.
-        if (isJournaled) {
-          // After a failed write a sync may pass although the bytes are lost.
-          this.#health.requireTrusted()
-          await this.#disk.syncPath(path)
-        }
-        await this.#quarantine.accept(path, copy)
-        if (isJournaled) await this.#journal?.note('settled', copy)
-        this.#tree.count(-1, found.size)
-        await this.#tree.slots.vacate(copy.slot)
-        return true
-      })
-      if (!isMoved && this.#quarantine.find(copy.copyId)?.copy.sha256 !== copy.sha256)
-        throw await whyMissing(this.#tree, copy)
-    })
+  async quarantine(copy: NamedCopy): Promise<void> {
+    const { leaves, quarantine } = this.#deps
+    const isMoved = await leaves.change(copy.slot, () => this.#changes.moveOut(copy))
+    if (!isMoved && quarantine.find(copy.copyId)?.copy.sha256 !== copy.sha256) throw await this.#whyMissing(copy)
   }
 
   /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot holds another copy, COPY_NOT_FOUND */
-  restore(copy: NamedCopy): Promise<void> {
-    return this.#locks.run(copy.copyId, async () => {
-      if (await this.#isInTree(copy)) return
-      const found = this.#quarantine.find(copy.copyId)
-      if (found === undefined) throw await whyMissing(this.#tree, copy)
-      if (!isSame(found.copy, copy)) throw new StoreError('COPY_MISMATCH')
-      const path = this.#quarantine.pathOf(found)
-      const file = await lookAt(path)
-      if (file === null) throw new StoreError('COPY_NOT_FOUND')
-      if ((await hashFile(path)) !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
-      const isPut = await this.#tree.change(copy.slot, () => this.#putBack(copy, file.size))
-      if (isPut !== true) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
+  async restore(copy: NamedCopy): Promise<void> {
+    const { leaves, quarantine } = this.#deps
+    if (await leaves.change(copy.slot, () => this.#isInTree(copy))) return
+    const known = quarantine.find(copy.copyId)
+    if (known === undefined) throw await this.#whyMissing(copy)
+    if (!isSame(known.copy, copy)) throw new StoreError('COPY_MISMATCH')
+    // The leaf is not held meanwhile, for a large copy takes long to read.
+    const file = await hashFile(quarantine.pathOf(known))
+    if (file === null) throw new StoreError('COPY_NOT_FOUND')
+    if (file.sha256 !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
+    const isPut = await leaves.change(copy.slot, async () => {
+      if (await this.#isInTree(copy)) return true
+      if (quarantine.find(copy.copyId) !== known) throw new StoreError('COPY_NOT_FOUND', 'it was moved meanwhile')
+      return this.#changes.moveBack(copy, file.sizeBytes)
     })
+    if (isPut !== true) throw new StoreError('COPY_MISMATCH', 'the slot is taken')
   }
 
-  /** @throws COPY_MISMATCH where another digest is kept under that copyId */
-  discard(copy: NamedCopy): Promise<void> {
-    return this.#locks.run(copy.copyId, async () => {
-      const found = this.#quarantine.find(copy.copyId)
-      if (found === undefined) return
-      if (found.copy.sha256 !== copy.sha256) throw new StoreError('COPY_MISMATCH')
-      const { slot } = found.copy
-      const isDone = await this.#tree.change(slot, async () => {
-        await this.#quarantine.discard(copy.copyId)
-        if ((await this.#tree.findIn(slot)) === undefined) await this.#tree.slots.vacate(slot)
-        return true
-      })
-      if (isDone === null) await this.#quarantine.discard(copy.copyId)
+  /** @throws COPY_MISMATCH where another digest or slot is kept under that copyId */
+  async discard(copy: NamedCopy): Promise<void> {
+    const { leaves } = this.#deps
+    const isDone = await leaves.change(copy.slot, async () => {
+      const isDiscarded = await this.#discard(copy)
+      if (isDiscarded && (await leaves.findIn(copy.slot)) === undefined) await leaves.slots.vacate(copy.slot)
+      return true
     })
+    if (isDone === null) await this.#discard(copy)
   }
 
-  /** Within a change of the slot's leaf. @returns false where the slot holds another copy */
-  async #putBack(copy: NamedCopy, sizeBytes: number): Promise<boolean> {
-    const { slots } = this.#tree
-    if (slots.leaving.has(copy.slot) || (await this.#tree.findIn(copy.slot)) !== undefined) return false
-    await slots.reopen(copy.slot)
-    try {
-      // Durable before the name is: the journal may know the slot as empty.
-      if (this.#journal?.mentions(copy.slot)) await this.#journal.note('settled', copy)
-      await this.#quarantine.release(copy.copyId, this.#tree.pathTo(copyPath(copy)))
-      this.#tree.count(1, sizeBytes)
-    } catch (error) {
-      // Still in the quarantine: the slot is as empty as it was. Otherwise the copy has it.
-      if (this.#quarantine.find(copy.copyId) === undefined) slots.keep(copy.slot)
-      else await slots.giveBack(copy.slot)
-      throw error
-    }
-    slots.keep(copy.slot)
+  async #discard(copy: NamedCopy): Promise<boolean> {
+    const { quarantine } = this.#deps
+    const found = quarantine.find(copy.copyId)
+    if (found === undefined) return false
+    if (!isSame(found.copy, copy)) throw new StoreError('COPY_MISMATCH')
+    await quarantine.discard(copy.copyId)
     return true
   }
 
+  /** @returns what to call when the copy is there or given up. */
+  #begin(copyId: CopyId): () => void {
+    const { leaves, health } = this.#deps
+    health.requireTrusted()
+    if (leaves.underWay.has(copyId)) throw new StoreError('INTERNAL', 'this copy is being written already')
+    leaves.underWay.add(copyId)
+    return () => void leaves.underWay.delete(copyId)
+  }
+
   async #isInTree(copy: NamedCopy): Promise<boolean> {
-    if (!(await this.#tree.load(leafOf(copy.slot)))) return false
-    return (await lookAt(this.#tree.pathTo(copyPath(copy)))) !== null
+    const { leaves, disk } = this.#deps
+    if (!(await leaves.load(leafOf(copy.slot)))) return false
+    return (await disk.lookAt(leaves.pathTo(copyPath(copy)))) !== null
+  }
+
+  /** A copy is not where it was said to be. */
+  async #whyMissing(copy: NamedCopy): Promise<StoreError> {
+    const { leaves } = this.#deps
+    const isUsable = await leaves.load(leafOf(copy.slot))
+    const other = isUsable ? await leaves.findIn(copy.slot) : undefined
+    return new StoreError(other === undefined ? 'COPY_NOT_FOUND' : 'COPY_MISMATCH')
   }
 }
 
 function isSame(one: NamedCopy, other: NamedCopy): boolean {
   return one.slot === other.slot && one.sha256 === other.sha256
-}
-
-/** A copy that is not where it was said to be. */
-async function whyMissing(tree: CopyTree, copy: NamedCopy): Promise<StoreError> {
-  const isUsable = await tree.load(leafOf(copy.slot))
-  const other = isUsable ? await tree.findIn(copy.slot) : undefined
-  return new StoreError(other === undefined ? 'COPY_NOT_FOUND' : 'COPY_MISMATCH')
-}
-
-/**
- * @param look what is wanted of the copy's file, or null where there is none. @throws COPY_NOT_FOUND, COPY_MISMATCH
- */
-export async function findCopy<T>(
-  tree: CopyTree,
-  copy: NamedCopy,
-  look: (path: string) => Promise<T | null>,
-): Promise<T> {
-  const leaf = leafOf(copy.slot)
-  const isUsable = (tree.isUsable(leaf) || (await tree.load(leaf))) && !tree.underWay.has(copy.copyId)
-  const found = isUsable ? await look(tree.pathTo(copyPath(copy))) : null
-  if (found === null) throw await whyMissing(tree, copy)
-  return found
 }

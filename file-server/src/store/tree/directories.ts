@@ -2,9 +2,9 @@ import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SLOT_RADIX } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { DiskCalls } from '../disk/disk-calls.ts'
 import { isErrno } from '../disk/disk-health.ts'
 import type { DurableWrite } from '../disk/durable-write.ts'
-import { lookAt, makeNewDirectory } from '../disk/small-files.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { withheldDigits } from './leaf-plan.ts'
 import { digitFrom, directoryPath, LEAF_DEPTH, type Leaf, prefixOf } from './slot.ts'
@@ -14,6 +14,7 @@ export class BlockedDirectoryError extends Error {}
 
 interface Options {
   readonly root: string
+  readonly disk: DiskCalls
   readonly durable: DurableWrite
   readonly log: Logger
 }
@@ -21,6 +22,7 @@ interface Options {
 /** The directories of one tree: made durably before their first use, removed when empty and not held. */
 export class Directories {
   readonly #root: string
+  readonly #disk: DiskCalls
   readonly #durable: DurableWrite
   readonly #log: Logger
   /** mkdir and rmdir exclude each other, so neither takes the other's directory away. */
@@ -35,13 +37,14 @@ export class Directories {
   readonly #real = new Set<number>()
   readonly #withheld = new Map<number, ReadonlySet<number>>()
 
-  constructor({ root, durable, log }: Options) {
+  constructor({ root, disk, durable, log }: Options) {
     this.#root = root
+    this.#disk = disk
     this.#durable = durable
     this.#log = log
   }
 
-  /** Whether the leaf's directory exists. A symlink or a file on the way blocks it. @throws BlockedDirectoryError */
+  /** @returns whether the leaf's directory exists. A symlink or a file on the way blocks it. @throws BlockedDirectoryError */
   exists(leaf: Leaf): Promise<boolean> {
     return this.#structure.run('structure', async () => {
       for (let depth = 1; depth <= LEAF_DEPTH; depth++) {
@@ -68,7 +71,7 @@ export class Directories {
     }
   }
 
-  /** As `hold`, where the directory is there. @returns false where it may not be. */
+  /** Does as `hold` where the directory is there. @returns false where it may not be. */
   holdMade(leaf: Leaf): boolean {
     if (!this.#made.has(leaf)) return false
     this.#holds.set(leaf, (this.#holds.get(leaf) ?? 0) + 1)
@@ -87,7 +90,7 @@ export class Directories {
       if (depth === LEAF_DEPTH && this.#holds.has(prefix as Leaf)) return
       for (let at = depth; at >= 1; at--) {
         const number = prefixOf(prefix as Leaf, LEAF_DEPTH - (depth - at))
-        // Before the rmdir: a `hold` that comes meanwhile must wait for the lock and make it again.
+        // It is forgotten before the rmdir, for a `hold` that comes meanwhile must wait for the lock and make it again.
         if (at === LEAF_DEPTH) this.#forgetLeaf(number as Leaf)
         if (!(await this.#remove(at, number))) return
       }
@@ -118,7 +121,7 @@ export class Directories {
       const parent = Math.floor(prefix / SLOT_RADIX)
       const withheld = await this.#withheldIn(depth - 1, parent)
       if (withheld.has(prefix % SLOT_RADIX)) throw new BlockedDirectoryError(this.#path(depth, prefix))
-      await makeNewDirectory(this.#path(depth, prefix))
+      await this.#disk.makeDirectory(this.#path(depth, prefix))
       this.#real.add(keyOf(depth, prefix))
     }
     this.#made.add(leaf)
@@ -133,7 +136,7 @@ export class Directories {
   async #isReal(depth: number, prefix: number): Promise<boolean> {
     const key = keyOf(depth, prefix)
     if (this.#real.has(key)) return true
-    const found = await lookAt(this.#path(depth, prefix))
+    const found = await this.#disk.lookAt(this.#path(depth, prefix))
     if (found === null) return false
     if (!found.isDirectory()) throw new BlockedDirectoryError(this.#path(depth, prefix))
     this.#real.add(key)

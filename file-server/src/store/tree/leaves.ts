@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { CopyId, Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { DiskCalls } from '../disk/disk-calls.ts'
 import type { DurableWrite } from '../disk/durable-write.ts'
 import type { Quarantine } from '../quarantine/quarantine.ts'
 import { BlockedDirectoryError } from './directories.ts'
@@ -14,15 +15,16 @@ import { SlotTree } from './slot-tree.ts'
 
 interface Options {
   readonly root: string
+  readonly disk: DiskCalls
   readonly durable: DurableWrite
   readonly quarantine: Quarantine
   readonly log: Logger
 }
 
-/** The tree of stored copies. A leaf is loaded before anything else happens in it, and changed by one at a time. */
-export class CopyTree {
+/** The leaves of the tree of copies. Each is loaded before anything else happens in it, and changed by one at a time. */
+export class Leaves {
   readonly slots: SlotTree
-  /** Copies that have their name but are not complete: to everyone else they are not there. */
+  /** Copies that are being put: some have their name already, but to everyone else they are not there. */
   readonly underWay = new Set<CopyId>()
   readonly #quarantine: Quarantine
   readonly #log: Logger
@@ -32,11 +34,12 @@ export class CopyTree {
   #fileCount = 0
   #sizeBytes = 0
 
-  constructor({ root, durable, quarantine, log }: Options) {
+  constructor({ root, disk, durable, quarantine, log }: Options) {
     this.#quarantine = quarantine
     this.#log = log
     this.slots = new SlotTree({
       root,
+      disk,
       durable,
       log,
       load: async (leaf) => {
@@ -47,7 +50,7 @@ export class CopyTree {
     })
   }
 
-  /** Copies in the leaves that were loaded. */
+  /** How many copies the leaves hold that were loaded. */
   get fileCount(): number {
     return this.#fileCount
   }
@@ -56,7 +59,7 @@ export class CopyTree {
     return this.#sizeBytes
   }
 
-  /** Whether the leaf was loaded, and nothing foreign stands in its way. */
+  /** @returns whether the leaf was loaded, and nothing foreign stands in its way. */
   isUsable(leaf: Leaf): boolean {
     return this.#loaded.has(leaf) && !this.#blocked.has(leaf)
   }
@@ -82,13 +85,13 @@ export class CopyTree {
     return !this.#blocked.has(leaf)
   }
 
-  /** Work that changes what a slot's leaf holds. @returns null where the leaf is blocked. */
+  /** Does work that changes what a slot's leaf holds. @returns null where the leaf is blocked. */
   async change<T>(slot: Slot, work: () => Promise<T>): Promise<T | null> {
     const leaf = leafOf(slot)
     return (await this.load(leaf)) ? this.#locks.run(leaf, work) : null
   }
 
-  /** The copies in a loaded leaf, in slot order. */
+  /** @returns the complete copies in a loaded leaf, in slot order. */
   async listLeaf(leaf: Leaf): Promise<NamedCopy[]> {
     const names = (await readNames(this.#directoryOf(leaf))).map(parseLeafName)
     return names
@@ -98,7 +101,7 @@ export class CopyTree {
       .sort((a, b) => a.slot - b.slot)
   }
 
-  /** What a slot of a loaded leaf holds. */
+  /** @returns what a slot of a loaded leaf holds. */
   async findIn(slot: Slot): Promise<NamedCopy | undefined> {
     return (await this.listLeaf(leafOf(slot))).find((copy) => digitOf(copy.slot) === digitOf(slot))
   }

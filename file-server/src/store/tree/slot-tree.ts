@@ -1,6 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { DiskCalls } from '../disk/disk-calls.ts'
 import type { DurableWrite } from '../disk/durable-write.ts'
 import { BlockedDirectoryError, Directories } from './directories.ts'
 import { FreeSlots } from './free-slots.ts'
@@ -8,6 +9,7 @@ import { ALL_DIGITS, LEAF_DEPTH, type Leaf, leafOf, slotAt } from './slot.ts'
 
 interface Options {
   readonly root: string
+  readonly disk: DiskCalls
   readonly durable: DurableWrite
   readonly log: Logger
   /** Reads a leaf left by an earlier run and adds its free slots; nothing where that was done before. */
@@ -30,15 +32,15 @@ export class SlotTree {
   readonly #load: (leaf: Leaf) => Promise<void>
   readonly #isWithheld: (slot: Slot) => boolean
 
-  constructor({ root, durable, log, load, isWithheld = () => false }: Options) {
+  constructor({ root, disk, durable, log, load, isWithheld = () => false }: Options) {
     this.root = root
-    this.directories = new Directories({ root, durable, log })
+    this.directories = new Directories({ root, disk, durable, log })
     this.#log = log
     this.#load = load
     this.#isWithheld = isWithheld
   }
 
-  /** The lowest free slot, its directory made. @throws DISK_FULL when all 36^6 are taken. */
+  /** Takes the lowest free slot and makes its directory. @throws DISK_FULL when all 36^6 are taken. */
   async take(want: 'made' | 'durable'): Promise<Slot> {
     for (;;) {
       const lowest = this.free.lowest()
@@ -50,7 +52,7 @@ export class SlotTree {
     }
   }
 
-  /** As `take`, where nothing has to be waited for. */
+  /** Does as `take` where nothing has to be waited for. @returns null elsewhere */
   takeAtOnce(): Slot | null {
     const lowest = this.free.lowest()
     if (lowest?.kind !== 'slot' || !this.directories.holdMade(leafOf(lowest.slot))) return null
@@ -58,7 +60,7 @@ export class SlotTree {
     return lowest.slot
   }
 
-  /** That very slot, in a leaf that has been loaded. @returns false where it is not free. */
+  /** Takes that very slot, in a leaf that has been loaded. @returns false where it is not free. */
   async claim(slot: Slot, want: 'made' | 'durable'): Promise<boolean> {
     if (!this.free.take(slot)) return false
     try {
@@ -86,7 +88,7 @@ export class SlotTree {
     await this.vacate(slot)
   }
 
-  /** A withheld slot, for the copy that comes back to it: its directory is held until `keep` or `giveBack`. */
+  /** Takes a withheld slot for the copy that comes back to it. */
   async reopen(slot: Slot): Promise<void> {
     await this.directories.hold(leafOf(slot), 'durable')
   }
@@ -97,7 +99,7 @@ export class SlotTree {
     await this.pruneIfFree(leafOf(slot))
   }
 
-  /** An empty slot: free, unless it is withheld or its delete has not ended. */
+  /** The slot is empty, and free unless it is withheld or its delete has not ended. */
   addFree(slot: Slot): void {
     if (!this.#isWithheld(slot) && !this.leaving.has(slot)) this.free.add(slot)
   }

@@ -13,7 +13,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/events'
 /** A directory that holds copies: a slot without its last digit. */
 export type Leaf = number & { readonly brand: 'Leaf' }
 
-/** Directories above an entry. */
+/** How many directories stand above an entry. */
 export const LEAF_DEPTH = SLOT_DIGITS - 1
 export const LEAF_COUNT = SLOT_RADIX ** LEAF_DEPTH
 export const ALL_DIGITS: readonly number[] = Array.from({ length: SLOT_RADIX }, (_, digit) => digit)
@@ -35,25 +35,21 @@ export function slotAt(leaf: Leaf, digit: number): Slot {
   return (leaf * SLOT_RADIX + digit) as Slot
 }
 
-/** The number of the directory at `depth` (1 to 5) on the way to a leaf. */
+/** @returns the number of the directory at `depth` (1 to 5) on the way to a leaf. */
 export function prefixOf(leaf: Leaf, depth: number): number {
   return Math.floor(leaf / SLOT_RADIX ** (LEAF_DEPTH - depth))
 }
 
-/** `0/0/1` for the directory number 1 at depth 3; empty for the root at depth 0. */
+/** @returns `0/0/1` for the directory number 1 at depth 3; nothing for the root at depth 0. */
 export function directoryPath(depth: number, prefix: number): string {
   return depth === 0 ? '' : [...prefix.toString(SLOT_RADIX).padStart(depth, '0')].join('/')
 }
 
-/** Copies are placed leaf by leaf, so the last answer is mostly the next one too. */
-let lastLeaf = { leaf: -1, path: '' }
-
 export function leafPath(leaf: Leaf): string {
-  if (lastLeaf.leaf !== leaf) lastLeaf = { leaf, path: directoryPath(LEAF_DEPTH, leaf) }
-  return lastLeaf.path
+  return directoryPath(LEAF_DEPTH, leaf)
 }
 
-/** The digit that a directory's name or the first character of another name stands for, or null. */
+/** @returns the digit that a directory's name or the first character of another name stands for, or null. */
 export function digitFrom(character: string): number | null {
   return /^[0-9a-z]$/.test(character) ? Number.parseInt(character, SLOT_RADIX) : null
 }

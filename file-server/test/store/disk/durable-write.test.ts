@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises'
 import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
-import { type DiskCalls, realDisk } from '../../../src/store/disk/disk-calls.ts'
+import type { DiskCalls } from '../../../src/store/disk/disk-calls.ts'
 import { digestOf, get, named, put } from '../new-copies.ts'
-import { errno, recordingDisk } from '../recording-disk.ts'
+import { errno, realDisk, recordingDisk } from '../recording-disk.ts'
 import { filesUnder, listAll, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()

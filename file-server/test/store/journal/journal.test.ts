@@ -3,11 +3,11 @@ import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { describe, expect, it, vi } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
-import { type DiskCalls, DiskHangsError, realDisk, runSync } from '../../../src/store/disk/disk-calls.ts'
+import { type DiskCalls, DiskHangsError, runSync } from '../../../src/store/disk/disk-calls.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { copyPath } from '../../../src/store/tree/slot.ts'
 import { digestOf, get, named } from '../new-copies.ts'
-import { errno, recordingDisk } from '../recording-disk.ts'
+import { errno, realDisk, recordingDisk } from '../recording-disk.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()

@@ -2,10 +2,10 @@ import { mkdtemp, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { realDisk } from '../../../src/store/disk/disk-calls.ts'
 import { DurableWrite } from '../../../src/store/disk/durable-write.ts'
 import { BlockedDirectoryError, Directories } from '../../../src/store/tree/directories.ts'
 import { LEAF_DEPTH, type Leaf, leafPath } from '../../../src/store/tree/slot.ts'
+import { realDisk } from '../recording-disk.ts'
 import { quietLog } from '../store-fixture.ts'
 
 let root = ''
@@ -15,7 +15,7 @@ const isDirectory = async (): Promise<boolean> => (await stat(join(root, leafPat
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'holdfast-directories-'))
-  directories = new Directories({ root, durable: new DurableWrite(realDisk), log: quietLog })
+  directories = new Directories({ root, disk: realDisk, durable: new DurableWrite(realDisk), log: quietLog })
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 

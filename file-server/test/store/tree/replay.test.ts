@@ -16,10 +16,10 @@ import type { Slot } from '@holdfast/shared/ids'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
-import { type DiskCalls, realDisk } from '../../../src/store/disk/disk-calls.ts'
+import type { DiskCalls } from '../../../src/store/disk/disk-calls.ts'
 import { copyPath } from '../../../src/store/tree/slot.ts'
 import { digestOf, get, named } from '../new-copies.ts'
-import { errno } from '../recording-disk.ts'
+import { errno, realDisk } from '../recording-disk.ts'
 import { filesUnder, listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
 
 const data = useDataDirectory()
