@@ -11,7 +11,7 @@ import type { DiskCalls } from './disk/disk-calls.ts'
 import { isErrno } from './disk/disk-health.ts'
 
 const FILE = 'identity.json'
-/** The paths, the names in them and the journal's frames. */
+/** It covers the paths, the names in them and the journal's frames. */
 const FORMAT = 2
 
 const schema = z.object({
@@ -35,7 +35,7 @@ export async function prepareDirectory(directory: string): Promise<void> {
   if (others.length > 0) throw new StartError(`${directory} is not empty and not a Holdfast data directory`)
 }
 
-/** Who this data directory is, and which cluster it belongs to: `identity.json`. */
+/** Knows who this data directory is, and which cluster it belongs to: `identity.json`. */
 export class Identity {
   readonly #directory: string
   readonly #disk: DiskCalls
@@ -48,7 +48,7 @@ export class Identity {
     this.#file = file
   }
 
-  /** In a locked directory that `prepareDirectory` has looked at. */
+  /** Opens the identity of a locked directory that `prepareDirectory` has looked at. */
   static async open(directory: string, disk: DiskCalls): Promise<Identity> {
     const found = await read(directory)
     if (found !== null) return new Identity(directory, disk, found)

@@ -25,7 +25,7 @@ async function decode(pieces: readonly Uint8Array[]): Promise<Buffer> {
 
 const decodeAtOnce = async (text: Buffer): Promise<Buffer> => decodeBase64(text)
 /** Decodes a text in one piece, by either way. */
-const bothWays = (text: Buffer) => [decode([text]), decodeAtOnce(text)]
+const bothWays = (text: Buffer) => [() => decode([text]), () => decodeAtOnce(text)]
 
 function cut(text: Buffer, cuts: readonly number[]): Buffer[] {
   const ends = [...cuts.map((position) => position % (text.length + 1)), text.length].sort((a, b) => a - b)
@@ -38,9 +38,10 @@ const isCanonical = (text: string): boolean =>
 
 async function expectSameVerdict(text: string, cuts: readonly number[]): Promise<void> {
   const input = Buffer.from(text, 'utf8')
-  for (const decoding of [decode(cut(input, cuts)), decodeAtOnce(input)]) {
-    if (isCanonical(text)) expect(await decoding).toEqual(Buffer.from(text, 'base64'))
-    else await expect(decoding).rejects.toSatisfy((error) => hasErrorName(error, 'INVALID_REQUEST'))
+  for (const decodeIt of [() => decode(cut(input, cuts)), () => decodeAtOnce(input)]) {
+    const outcome = await decodeIt().catch((error: unknown) => error)
+    if (isCanonical(text)) expect(outcome).toEqual(Buffer.from(text, 'base64'))
+    else expect(hasErrorName(outcome, 'INVALID_REQUEST')).toBe(true)
   }
 }
 
@@ -76,7 +77,7 @@ describe('Base64Decoder', () => {
     for (const at of [32_764, 32_767, 32_768, 32_771, 65_535, 65_536]) {
       const text = Buffer.alloc(LONG, 'QUJD')
       text.write('=', at)
-      for (const way of bothWays(text)) await expect(way).rejects.toThrow('Invalid request')
+      for (const way of bothWays(text)) await expect(way()).rejects.toThrow('Invalid request')
     }
   })
 
@@ -88,7 +89,7 @@ describe('Base64Decoder', () => {
         text.write(wrong[index] ?? '', at, 'latin1')
         // A single '=' in the last place is a legal ending of the group.
         if (wrong[index] === '=' && at === LONG - 1) return
-        for (const way of bothWays(text)) await expect(way).rejects.toThrow('Invalid request')
+        for (const way of bothWays(text)) await expect(way()).rejects.toThrow('Invalid request')
       }),
     )
   })
@@ -103,7 +104,7 @@ describe('Base64Decoder', () => {
   ])('refuses %s with its reason', async (text, reason) => {
     const isRight = (error: unknown) =>
       error instanceof Error && 'detail' in error && String(error.detail).includes(reason)
-    for (const way of bothWays(Buffer.from(text))) await expect(way).rejects.toSatisfy(isRight)
+    for (const way of bothWays(Buffer.from(text))) await expect(way()).rejects.toSatisfy(isRight)
   })
 
   it('refuses anything after the padding, in a later piece too', async () => {
@@ -114,7 +115,7 @@ describe('Base64Decoder', () => {
 
   it('takes nothing at all for an empty file', async () => {
     expect(await decode([])).toHaveLength(0)
-    for (const way of bothWays(Buffer.alloc(0))) expect(await way).toHaveLength(0)
+    for (const way of bothWays(Buffer.alloc(0))) expect(await way()).toHaveLength(0)
   })
 
   it('keeps no reference to the piece it was given', async () => {

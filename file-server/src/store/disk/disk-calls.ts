@@ -77,7 +77,7 @@ export function openDisk(): DiskCalls {
 /** A disk that takes longer than this to write everything back has failed. */
 const SYNC_LIMIT_MS = 120_000
 
-/** A call that the disk does not answer. */
+/** Says that the disk does not answer a call. */
 export class DiskHangsError extends Error {}
 
 /** @throws DiskHangsError at the limit even where the process does not end: one that waits for a disk cannot be killed. */

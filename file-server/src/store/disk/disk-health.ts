@@ -18,7 +18,7 @@ export function isTooManyOpen(error: unknown): boolean {
   return isErrno(error, ...TOO_MANY_OPEN)
 }
 
-/** Descriptors or processes were wanting, so the disk was not asked. */
+/** @returns whether descriptors or processes were wanting, so that the disk was not asked. */
 export function isUntried(error: unknown): boolean {
   if (isTooManyOpen(error)) return true
   const isSpawn = error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn')
@@ -29,11 +29,11 @@ export function toDiskError(error: unknown): StoreError {
   if (error instanceof StoreError) return error
   if (isErrno(error, ...FULL)) return new StoreError('DISK_FULL', undefined, { cause: error })
   if (isTooManyOpen(error)) return new StoreError('OVERLOADED', undefined, { cause: error })
-  // Without an errno it is our own mistake, which says nothing of the disk.
+  // An error without an errno is our own mistake, which says nothing of the disk.
   return new StoreError(errnoOf(error) === undefined ? 'INTERNAL' : 'DISK_FAILED', undefined, { cause: error })
 }
 
-/** Whether the disk is still trusted with new copies. A disk that failed once is suspect until a person has looked. */
+/** Knows whether the disk is still trusted with new copies. A disk that failed once is suspect until a person has looked. */
 export class DiskHealth {
   readonly #log: Logger
   #isSuspect = false
@@ -54,7 +54,7 @@ export class DiskHealth {
     return translated
   }
 
-  /** For a name that may not be durable. Only a want of file descriptors says nothing of the disk. */
+  /** Translates the error of a name that may not be durable. Only a want of file descriptors says nothing of the disk. */
   reportNotDurable(error: Error): StoreError {
     if (isTooManyOpen(error.cause)) return new StoreError('OVERLOADED', undefined, { cause: error })
     const failure = new StoreError('DISK_FAILED', undefined, { cause: error })
@@ -62,7 +62,7 @@ export class DiskHealth {
     return failure
   }
 
-  /** For what leaves the disk suspect whatever its errno. */
+  /** Makes the store suspect whatever the errno was. */
   distrust(cause: Error): void {
     this.#suspect(new StoreError('DISK_FAILED', undefined, { cause }))
   }

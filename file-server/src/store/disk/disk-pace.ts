@@ -1,4 +1,4 @@
-/** For how long nothing is done in the event loop's own thread after a call that waited; doubled at each in a row. */
+/** For so long nothing is done in the event loop's own thread after a call that waited; each in a row doubles it. */
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 60_000
 
@@ -7,12 +7,12 @@ export interface DiskPaceOptions {
   readonly now: () => number
   /** A call that took longer than this is suspected to have waited for the disk. */
   readonly slowMs: number
-  /** Whether the disk was waited for since the last question; on a busy machine a call may have waited for the processor. */
+  /** Tells whether the disk was waited for since the last question; on a busy machine a call may have waited for the processor. */
   readonly hasWaited?: () => boolean
 }
 
 /**
- * Whether the disk answers at once, as it does from the page cache. Then a call in the event loop's own thread costs a
+ * Finds out whether the disk answers at once, as it does from the page cache. Then a call in the event loop's own thread costs a
  * third to a tenth of one that goes through the thread pool; a disk that does not must not keep everybody waiting, so one
  * call that waited sends all to the pool for a while.
  */

@@ -21,7 +21,7 @@ export class DurableWrite {
   }
 
   /**
-   * The bytes of an open file, under their final name in the same directory. Closes the file.
+   * Makes the bytes of an open file durable under their final name in the same directory. Closes the file.
    * @throws NameNotDurableError after the rename; any other error means that the file is not known to have its name.
    */
   async publish(file: FileHandle, from: string, to: string): Promise<void> {
@@ -35,7 +35,7 @@ export class DurableWrite {
     await failpoint?.('file-server.after-directory-sync')
   }
 
-  /** A durable file in another directory. The new name first: at no time is there none. @throws NameNotDurableError */
+  /** Moves a durable file to another directory. The new name is synced first, so that at no time there is none. @throws NameNotDurableError */
   async move(from: string, to: string): Promise<void> {
     await failpoint?.('file-server.before-move')
     await this.#disk.rename(from, to)
@@ -44,7 +44,7 @@ export class DurableWrite {
     await this.#syncNames(dirname(from))
   }
 
-  /** What has been made in a directory by now. */
+  /** Makes durable what has been made in a directory by now. */
   syncDirectory(directory: string): Promise<void> {
     return this.#directories.sync(directory)
   }

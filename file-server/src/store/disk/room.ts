@@ -14,7 +14,7 @@ interface RoomOptions {
   readonly nowMs: () => number
 }
 
-/** How much may still be written: what is free, less what running uploads were promised, less what stays free. */
+/** Counts how much may still be written: what is free, less what running uploads were promised, less what stays free. */
 export class Room {
   readonly #options: RoomOptions
   #last: DiskRoom = { freeBytes: 0, totalBytes: 0, freeInodes: null }
@@ -72,7 +72,7 @@ export class Room {
     }
   }
 
-  /** For bytes that are written at once. @returns false where `spend` has to look at the disk first. */
+  /** Spends bytes that are written at once. @returns false where `spend` has to look at the disk first. */
   spendAtOnce(bytes: number): boolean {
     if (this.#options.nowMs() - this.#readAtMs >= FRESH_MS || this.isNearlyFull || bytes > this.freeBytes) return false
     this.#spentBytes += bytes
@@ -94,7 +94,7 @@ export class Room {
 }
 
 export interface Reservation {
-  /** Before the bytes are written. Beyond what was promised the room is checked again. @throws DISK_FULL */
+  /** Has to pass before the bytes are written. Beyond what was promised the room is checked again. @throws DISK_FULL */
   spend(bytes: number): Promise<void>
   /** Gives back what was promised and not spent. May be called again. */
   release(): void

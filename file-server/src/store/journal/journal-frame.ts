@@ -15,7 +15,7 @@ export interface Frame {
   readonly copy: NamedCopy
   readonly sequence: number
   readonly bytes: Buffer
-  /** Where in its segment the frame starts, and where its group does: all before the group had been synced by then. */
+  /** The frame starts here in its segment, and its group there: all before the group had been synced by then. */
   readonly offset: number
   readonly groupOffset: number
 }
@@ -90,12 +90,12 @@ function decodeFrame(source: Buffer, at: number, { salt, generation }: SegmentHe
 
 interface SegmentFrames {
   readonly frames: readonly Frame[]
-  /** Whether frames that had been synced are missing from among them. */
+  /** Says whether frames that had been synced are missing from among them. */
   readonly isDamaged: boolean
 }
 
 /**
- * Every whole frame of the header's generation, in order. Reading ends at the last one: what comes after it is older, or
+ * Finds every whole frame of the header's generation, in order. Reading ends at the last one: what comes after it is older, or
  * the torn end of a group that was not synced. Such a group may also have a hole with whole frames behind it. Those count:
  * nobody was told of them, and what they say was true. A hole that a later group proves to have been synced is damage.
  */

@@ -4,7 +4,7 @@ import { StartError } from '@holdfast/shared/node/run-service'
 /** What a segment says of itself. Each use of a segment has a new generation and a new salt: older frames do not fit. */
 export interface SegmentHeader {
   readonly generation: number
-  /** 8 random bytes, in every frame of the generation. */
+  /** These 8 random bytes stand in every frame of the generation. */
   readonly salt: Buffer
 }
 
@@ -12,14 +12,14 @@ export interface SegmentHeader {
 export const SEGMENT_START = 4_096
 export const SALT_BYTES = 8
 const MAGIC = Buffer.from('HFJOURNL')
-/** Never 0, which is what a torn write may leave. */
+/** It is never 0, which is what a torn write may leave. */
 const FORMAT = 2
-/** Two copies in sectors of their own, written in turn: one that is torn leaves the other. */
+/** There are two copies in sectors of their own, written in turn: one that is torn leaves the other. */
 const COPY_BYTES = 512
 const AT = { format: 8, generation: 12, salt: 24, crc: 32 }
 const END = 36
 
-/** The header as it is written: one sector, and where it goes. */
+/** @returns the sector as it is written, and where it goes. */
 export function encodeHeader({ generation, salt }: SegmentHeader, copy: 0 | 1): { bytes: Buffer; position: number } {
   const bytes = Buffer.alloc(COPY_BYTES)
   MAGIC.copy(bytes)

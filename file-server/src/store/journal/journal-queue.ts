@@ -12,7 +12,7 @@ export class Entry {
   /** Resolves when it is durable. */
   readonly synced: Promise<void>
   sequence = 0
-  /** Where it went, once its turn has come. */
+  /** It went here, once its turn had come. */
   segment: Segment | null = null
   /** It was refused before its turn: the journal knows nothing of it. */
   isWithdrawn = false
@@ -38,7 +38,7 @@ export class Entry {
     if (!this.#isWritten) segment.putBegins()
   }
 
-  /** A put's file in the tree is complete, or a later frame says that it is gone. */
+  /** Tells that a put's file in the tree is complete, or that a later frame says that it is gone. */
   written(): void {
     if (this.#isWritten) return
     this.#isWritten = true
@@ -57,11 +57,11 @@ export class Entry {
 interface QueueLimits {
   readonly maxCount: number
   readonly maxBytes: number
-  /** How long a put waits for its turn. */
+  /** A put waits so long for its turn. */
   readonly maxWaitMs: number
 }
 
-/** What waits for its turn, in order and bounded. Only puts may be refused: of the others the disk knows already. */
+/** Frames wait here for their turn, in order and bounded. Only puts may be refused: what others say has happened. */
 export class JournalQueue {
   readonly #limits: QueueLimits
   #entries: Entry[] = []

@@ -20,9 +20,9 @@ export class Segment {
   #copy: 0 | 1
   #sizeBytes: number
   #usedBytes = SEGMENT_START
-  /** What its frames name. */
+  /** The copies that its frames name. */
   copies: NamedCopy[] = []
-  /** Puts whose file in the tree is not complete. */
+  /** How many puts have no complete file in the tree. */
   #unwrittenCount = 0
   #onWritten: (() => void) | null = null
 
@@ -81,7 +81,7 @@ export class Segment {
     for (let at = this.#sizeBytes; at < end; at += ZEROS.length) {
       await this.#write(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)), at)
     }
-    // With the new size: a later sync of data alone must find it there.
+    // The new size is synced too, for a later sync of data alone must find it there.
     await this.#file.sync()
     this.#sizeBytes = end
   }
@@ -104,7 +104,7 @@ export class Segment {
     this.#usedBytes += group.length
   }
 
-  /** Its frames are worth nothing after this: all they say is durable in the tree. @returns what they named. */
+  /** Gives up its frames, for all that they say is durable in the tree. @returns what they named. */
   async reset(generation: number): Promise<readonly NamedCopy[]> {
     const header = newHeader(generation)
     const copy = this.#copy === 0 ? 1 : 0
@@ -140,7 +140,7 @@ export class Segment {
     await this.#file.close()
   }
 
-  /** Under another name, which no start reads. @returns its path */
+  /** Gives it another name, which no start reads. @returns its path */
   async setAside(): Promise<string> {
     const path = `${this.path}.damaged-${this.#header.generation}`
     await this.close()
@@ -167,7 +167,7 @@ export class Segment {
 
 export interface FoundSegment {
   readonly header: SegmentHeader
-  /** Which of its two places the header is in. */
+  /** The header is in this one of its two places. */
   readonly copy: 0 | 1
   readonly sizeBytes: number
 }

@@ -1,6 +1,6 @@
 import type { Slot } from '@holdfast/shared/ids'
 
-/** How many live frames of the journal name a slot, those that wait included. */
+/** Counts how many live frames of the journal name a slot, those that wait included. */
 export class SlotMentions {
   readonly #counts = new Map<Slot, number>()
 

@@ -22,9 +22,9 @@ import { SlotTree } from '../tree/slot-tree.ts'
 import { walkTree } from '../tree/walk.ts'
 
 interface QuarantinedCopy {
-  /** Its place in the quarantine. */
+  /** This is its place in the quarantine. */
   readonly place: Slot
-  /** With the slot that it came from. */
+  /** The slot in it is the one that it came from. */
   readonly copy: NamedCopy
 }
 
@@ -43,7 +43,7 @@ export class Quarantine {
   readonly #health: DiskHealth
   readonly #log: Logger
   readonly #copies = new Map<CopyId, QuarantinedCopy>()
-  /** How many copies came from a slot of the tree. */
+  /** Says how many copies came from a slot of the tree. */
   readonly #origins = new Map<Slot, number>()
   readonly #loaded = new Set<Leaf>()
 

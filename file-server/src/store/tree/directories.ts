@@ -28,10 +28,10 @@ export class Directories {
   /** mkdir and rmdir exclude each other, so neither takes the other's directory away. */
   readonly #structure = new KeyedLock<'structure'>()
   readonly #holds = new Map<Leaf, number>()
-  /** Leaves whose directory is there, and among them those whose names were synced up to the root. */
+  /** The leaves whose directory is there, and among them those whose names were synced up to the root. */
   readonly #made = new Set<Leaf>()
   readonly #durableLeaves = new Set<Leaf>()
-  /** Directories whose name in their parent was synced in this run. */
+  /** The directories whose name in their parent was synced in this run. */
   readonly #synced = new Set<number>()
   readonly #syncing = new Map<number, Promise<void>>()
   readonly #real = new Set<number>()
@@ -183,7 +183,7 @@ export class Directories {
   }
 }
 
-/** One number for a directory at any depth. */
+/** @returns one number for a directory at any depth. */
 function keyOf(depth: number, prefix: number): number {
   return prefix * (LEAF_DEPTH + 1) + depth
 }

@@ -4,16 +4,16 @@ import { digitOf, type Leaf, leafOf, slotAt } from './slot.ts'
 
 type Lowest =
   | { readonly kind: 'slot'; readonly slot: Slot }
-  /** Everything lower is taken; this leaf has to be loaded to know its slots. */
+  /** All that is lower is taken; this leaf has to be loaded to know its slots. */
   | { readonly kind: 'unopened'; readonly leaf: Leaf }
 
 /**
- * The slots that are free, lowest first: a bit mask for every leaf that has some, and ranges of leaves that were never
+ * Knows the slots that are free, lowest first: by a bit mask for every leaf that has some, and by ranges of leaves that were never
  * opened (the gaps below the high-water mark, and everything above it). Memory goes by leaves, not by slots.
  */
 export class FreeSlots {
   readonly #leaves = new MinHeap()
-  /** Has an entry, maybe 0, for exactly the leaves in the heap. */
+  /** There is an entry, maybe 0, for exactly the leaves in the heap. */
   readonly #masks = new Map<number, number>()
   readonly #ranges = new MinHeap()
   readonly #rangeEnds = new Map<number, number>()
@@ -28,14 +28,14 @@ export class FreeSlots {
     return true
   }
 
-  /** Leaves `from` to `to - 1`, none of them loaded or in another range. */
+  /** Adds the leaves `from` to `to - 1`, none of which is loaded or in another range. */
   addUnopened(from: Leaf, to: number): void {
     if (from >= to) return
     this.#ranges.push(from)
     this.#rangeEnds.set(from, to)
   }
 
-  /** The leaf has been loaded: what is free in it was added. */
+  /** Notes that the leaf has been loaded: what is free in it was added. */
   opened(leaf: Leaf): void {
     if (this.#ranges.top !== leaf) return
     const end = this.#rangeEnds.get(leaf) ?? 0
@@ -67,7 +67,7 @@ export class FreeSlots {
     return true
   }
 
-  /** Nothing in this leaf is to be handed out. */
+  /** Sees to it that nothing in this leaf is handed out. */
   dropLeaf(leaf: Leaf): void {
     if (this.#masks.has(leaf)) this.#masks.set(leaf, 0)
   }

@@ -18,15 +18,15 @@ interface PlannedCopy {
 
 interface LeafPlan {
   readonly copies: readonly PlannedCopy[]
-  /** Further copies in a slot that has one: for the quarantine. */
+  /** Further copies in a slot that has one go to the quarantine. */
   readonly extras: readonly PlannedCopy[]
-  /** Uploads that a crash cut off: to be removed. */
+  /** Uploads that a crash cut off are to be removed. */
   readonly parts: readonly string[]
   readonly foreign: readonly string[]
   readonly freeDigits: readonly number[]
 }
 
-/** What to do with a leaf that an earlier run left behind. */
+/** Decides what to do with a leaf that an earlier run left behind. */
 export function planLeaf(entries: readonly LeafEntry[]): LeafPlan {
   const held = new Map<number, PlannedCopy>()
   const extras: PlannedCopy[] = []
@@ -52,7 +52,7 @@ export function planLeaf(entries: readonly LeafEntry[]): LeafPlan {
 }
 
 /**
- * The digits that foreign names cost: each its own first character where that is free, else the highest that is left.
+ * Finds the digits that foreign names cost: each its own first character where that is free, else the highest that is left.
  * One digit for every entry keeps the directory at 36.
  */
 export function withheldDigits(foreign: readonly string[], taken: ReadonlySet<number>): ReadonlySet<number> {

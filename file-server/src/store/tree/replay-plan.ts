@@ -21,13 +21,13 @@ export interface LeafReplay {
   readonly slots: readonly SlotReplay[]
 }
 
-/** What the frames of all segments ask for: of each copy the last frame counts, and of those in a slot the last decides. */
+/** Plans what the frames of all segments ask for: of each copy the last frame counts, and of those in a slot the last decides. */
 export function planReplay(frames: readonly Frame[]): LeafReplay[] {
   const slots = new Map<Slot, Map<CopyId, Frame>>()
   for (const frame of [...frames].sort((a, b) => a.sequence - b.sequence)) {
     const { slot, copyId } = frame.copy
     const lastOf = slots.get(slot) ?? new Map<CopyId, Frame>()
-    // Taken out first: a map keeps the place of a key that it has.
+    // It is taken out first, for a map keeps the place of a key that it has.
     lastOf.delete(copyId)
     slots.set(slot, lastOf.set(copyId, frame))
   }

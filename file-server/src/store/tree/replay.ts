@@ -15,7 +15,7 @@ interface ReplayDeps {
   readonly quarantine: Quarantine
   readonly disk: DiskCalls
   readonly log: Logger
-  /** Frames are missing, so what a slot holds may be right although the journal does not know of it. */
+  /** Frames are missing, so that what a slot holds may be right although the journal does not know of it. */
   readonly isDamaged: boolean
 }
 
@@ -54,7 +54,7 @@ async function putCopy(
   const { leaves, log } = deps
   const path = leaves.pathTo(copyPath(copy))
   const isWhole = await holds(deps.disk, path, bytes)
-  // Also where the copy is there: the next start would have to tell which of two is the slot's own.
+  // The slot is cleared also where the copy is there: the next start would have to tell which of two is its own.
   const isCleared = await clearSlot(copy, names, ended, deps)
   if (!isCleared && !isWhole) {
     log.error({ ...copy }, 'the journal is damaged and the slot holds another copy: it was left alone')
@@ -64,7 +64,7 @@ async function putCopy(
   return !isWhole
 }
 
-/** A put that another frame displaced without saying what became of it: only a damaged journal leaves one. */
+/** Another frame displaced this put without saying what became of it, which only a damaged journal does. */
 async function keepDisplaced(frame: Frame, deps: ReplayDeps): Promise<void> {
   const { leaves, quarantine, disk, log } = deps
   const path = leaves.pathTo(copyPath(frame.copy))
@@ -75,7 +75,7 @@ async function keepDisplaced(frame: Frame, deps: ReplayDeps): Promise<void> {
 }
 
 /**
- * Also where the right bytes are read: after a write-back that failed the page cache shows what the disk has not got, and
+ * Writes a copy also where the right bytes are read: after a write-back that failed the page cache shows what the disk has not got, and
  * counts it as clean. A new file is written to the disk whatever became of the old one.
  */
 async function writeAnew({ copy, bytes }: Pick<Frame, 'copy' | 'bytes'>, deps: ReplayDeps): Promise<void> {
@@ -83,7 +83,7 @@ async function writeAnew({ copy, bytes }: Pick<Frame, 'copy' | 'bytes'>, deps: R
   await deps.disk.createFile(deps.leaves.pathTo(copyPath(copy)), bytes)
 }
 
-/** What else is in the slot was deleted before the copy got it, or is an upload that was cut off. */
+/** Clears a slot: what else is in it was deleted before the copy got it, or is an upload that was cut off. */
 async function clearSlot(
   copy: NamedCopy,
   names: readonly string[],

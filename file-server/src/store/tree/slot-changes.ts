@@ -98,7 +98,7 @@ export class SlotChanges {
       return found?.copyId === copyId ? this.#unlink(found) : null
     })
     // A command that comes twice waits for what the first one noted.
-    await (removed === null ? journal?.notesSynced() : removed.isDurable)
+    await (removed?.isDurable ?? journal?.notesSynced())
     if (removed === null) return false
     // The slot is free only from here on: a replay that knows nothing of the end would put the copy beside the next one.
     leaves.slots.leaving.delete(slot)

@@ -14,18 +14,18 @@ interface Options {
   readonly log: Logger
   /** Reads a leaf left by an earlier run and adds its free slots; nothing where that was done before. */
   readonly load: (leaf: Leaf) => Promise<void>
-  /** Whether the slot, empty as it is, is kept for a copy that may come back to it. */
+  /** Tells whether the slot, empty as it is, is kept for a copy that may come back to it. */
   readonly isWithheld?: (slot: Slot) => boolean
 }
 
 /**
- * A tree of slots and who holds them. A slot is taken by one copy at a time, and while it is being filled its directory
+ * Knows who holds the slots of a tree. A slot is taken by one copy at a time, and while it is being filled its directory
  * is held: `take`, `claim` or `reopen`, then exactly one of `keep` and `giveBack`.
  */
 export class SlotTree {
   readonly root: string
   readonly free = new FreeSlots()
-  /** Slots whose copy is being deleted: each is freed by its delete and by nothing else. */
+  /** The slots whose copy is being deleted: each is freed by its delete and by nothing else. */
   readonly leaving = new Set<Slot>()
   readonly directories: Directories
   readonly #log: Logger
@@ -77,12 +77,12 @@ export class SlotTree {
     }
   }
 
-  /** The slot's copy is in place. */
+  /** Notes that the slot's copy is in place. */
   keep(slot: Slot): void {
     this.directories.release(leafOf(slot))
   }
 
-  /** Nothing came of it, and nothing is left in the slot. */
+  /** Notes that nothing came of it, and that nothing is left in the slot. */
   async giveBack(slot: Slot): Promise<void> {
     this.directories.release(leafOf(slot))
     await this.vacate(slot)
@@ -93,7 +93,7 @@ export class SlotTree {
     await this.directories.hold(leafOf(slot), 'durable')
   }
 
-  /** A copy that was in place is gone. */
+  /** Notes that a copy that was in place is gone. */
   async vacate(slot: Slot): Promise<void> {
     this.addFree(slot)
     await this.pruneIfFree(leafOf(slot))

@@ -10,7 +10,7 @@ import {
 } from '@holdfast/shared/ids'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 
-/** A directory that holds copies: a slot without its last digit. */
+/** Names a directory that holds copies: a slot without its last digit. */
 export type Leaf = number & { readonly brand: 'Leaf' }
 
 /** How many directories stand above an entry. */

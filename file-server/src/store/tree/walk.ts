@@ -9,7 +9,7 @@ type WalkEvent =
   | { readonly kind: 'empty'; readonly depth: number; readonly prefix: number }
   | { readonly kind: 'foreign'; readonly path: string }
 
-/** The directories of a tree in slot order, from a leaf on. What comes or goes during the walk may or may not appear. */
+/** Walks through the directories of a tree in slot order, from a leaf on. What comes or goes during the walk may or may not appear. */
 export function walkTree(root: string, from: Leaf): AsyncGenerator<WalkEvent> {
   return walk(root, 0, 0, from)
 }
@@ -26,7 +26,7 @@ async function* walk(root: string, depth: number, prefix: number, from: Leaf): A
   }
 }
 
-/** The highest leaf that exists, by descending the largest digits; a branch without leaves sends it to the next lower. */
+/** Finds the highest leaf that exists by descending the largest digits; a branch without leaves sends it to the next lower. */
 export async function findHighestLeaf(root: string, depth = 0, prefix = 0): Promise<Leaf | null> {
   if (depth === LEAF_DEPTH) return prefix as Leaf
   const { digits } = await listChildren(root, depth, prefix)

@@ -94,7 +94,7 @@ describe('a disk that fails', () => {
     failures.set('syncFile', errno('EIO'))
     calls.length = 0
     await expect(put(store, bytesOf('abc'))).rejects.toMatchObject({ name: 'DISK_FAILED' })
-    expect(calls).toEqual(['write', 'syncFile'])
+    expect(calls).toEqual(['write', 'syncFile', 'unlink /tree/0/0/0/0/0/1-copy.part'])
     failures.clear()
     expect(await filesUnder(data.path('tree'))).toHaveLength(1)
     expect(store.status().isWritable).toBe(false)

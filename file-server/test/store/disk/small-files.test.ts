@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { SmallFiles } from '../../../src/store/disk/small-files.ts'
@@ -13,10 +12,14 @@ function takingMs(ms: number): SmallFiles {
   return new SmallFiles(() => (lookCount++ % 2) * ms)
 }
 
-/** @returns whether the call was made in this thread, before anything else could run. */
+/** @returns whether the call was made in this thread: what another thread did is told in a later turn of the event loop. */
 async function isMadeAtOnce(files: SmallFiles, name: string): Promise<boolean> {
-  const made = files.createFile(data.path(name), Buffer.from('abc'))
-  const isAtOnce = existsSync(data.path(name))
+  let isMade = false
+  const made = files.createFile(data.path(name), Buffer.from('abc')).then(() => {
+    isMade = true
+  })
+  for (let step = 0; step < 20; step++) await Promise.resolve()
+  const isAtOnce = isMade
   await made
   return isAtOnce
 }

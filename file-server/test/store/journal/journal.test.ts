@@ -376,7 +376,7 @@ describe('the journal', () => {
     const [bytes] = await segmentBytes()
     bytes?.writeUInt32BE(9, 8)
     await writeFile(data.path('journal/a.segment'), bytes ?? '')
-    await expect(data.open()).rejects.toThrow('a.segment says format 9, and this version reads format 1')
+    await expect(data.open()).rejects.toThrow('a.segment says format 9, and this version reads format 2')
     expect((await stat(data.path('journal/a.segment'))).size).toBe(bytes?.length)
     await rename(data.path('journal/a.segment'), data.path('a.segment'))
     expect((await store1(await data.open(), bytesOf('abc'))).slot).toBe(0)
