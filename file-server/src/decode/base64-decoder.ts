@@ -12,7 +12,7 @@ export class Base64Decoder {
   #rest: Buffer = Buffer.alloc(0)
   #isPadded = false
   /** What is decoded lies here, chunk after chunk: fresh memory for each would cost more than the decoding. */
-  #room: Buffer = Buffer.alloc(0)
+  #memory: Buffer = Buffer.alloc(0)
   #isLent = false
 
   /**
@@ -49,9 +49,9 @@ export class Base64Decoder {
   #decode(text: Buffer): Buffer {
     const paddingCount = paddingOf(text)
     const expectedLength = decodedLength(text.length, paddingCount)
-    if (this.#room.length < expectedLength) this.#room = Buffer.allocUnsafe(expectedLength)
+    if (this.#memory.length < expectedLength) this.#memory = Buffer.allocUnsafe(expectedLength)
     if (paddingCount > 0) this.#isPadded = true
-    return decodeInto(this.#room, text, paddingCount)
+    return decodeInto(this.#memory, text, paddingCount)
   }
 }
 
@@ -68,11 +68,11 @@ function paddingOf(text: Buffer): number {
   return text[text.length - 2] === PADDING ? 2 : 1
 }
 
-/** @param text whole groups. @param room large enough. @throws INVALID_REQUEST */
-function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
+/** @param text whole groups. @param memory large enough. @throws INVALID_REQUEST */
+function decodeInto(memory: Buffer, text: Buffer, paddingCount: number): Buffer {
   let length = 0
   for (let from = 0; from < text.length; from += STRING_BYTES)
-    length += room.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
+    length += memory.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
   // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
   if (length !== decodedLength(text.length, paddingCount) || text.includes('-') || text.includes('_'))
     throw invalid('it holds a character outside the alphabet, or padding before the end')
@@ -80,7 +80,7 @@ function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
     const last = ALPHABET.indexOf(String.fromCharCode(text[text.length - 1 - paddingCount] ?? PADDING))
     if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
   }
-  return room.subarray(0, length)
+  return memory.subarray(0, length)
 }
 
 function cut(): StoreError {

@@ -120,14 +120,14 @@ async function syncParent(directory: string): Promise<void> {
 }
 
 async function write(directory: string, disk: DiskCalls, identity: IdentityFile): Promise<void> {
-  const part = join(directory, `${FILE}.part`)
-  const file = await open(part, 'w', 0o600)
+  const unfinished = join(directory, `${FILE}.part`)
+  const file = await open(unfinished, 'w', 0o600)
   try {
     await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`)
     await disk.syncFile(file)
   } finally {
     await file.close()
   }
-  await disk.rename(part, join(directory, FILE))
+  await disk.rename(unfinished, join(directory, FILE))
   await disk.syncDirectory(directory)
 }

@@ -42,20 +42,20 @@ export class Segment {
   /** Makes a new one, durably under its name when it is whole. */
   static async make(path: string, disk: DiskCalls, generation: number, sizeBytes: number): Promise<Segment> {
     const header = newHeader(generation)
-    const part = `${path}.part`
-    const file = await open(part, OPEN | constants.O_CREAT | constants.O_TRUNC, 0o600)
+    const unfinished = `${path}.part`
+    const file = await open(unfinished, OPEN | constants.O_CREAT | constants.O_TRUNC, 0o600)
     try {
       const segment = new Segment(path, file, disk, { header, copy: 0, sizeBytes: 0 })
       await segment.grow(sizeBytes)
       const { bytes, position } = encodeHeader(header, 0)
       await segment.#write(bytes, position)
       await disk.syncJournal(file.fd)
-      await disk.rename(part, path)
+      await disk.rename(unfinished, path)
       await disk.syncDirectory(dirname(path))
       return segment
     } catch (error) {
       await file.close()
-      await disk.unlink(part)
+      await disk.unlink(unfinished)
       throw error
     }
   }

@@ -12,7 +12,7 @@ import type { Reservation } from '../disk/room.ts'
 import type { CopyWriter } from '../store.ts'
 import type { Leaves } from './leaves.ts'
 import { PartTagger } from './part-tagger.ts'
-import { partPath } from './slot.ts'
+import { unfinishedPath } from './slot.ts'
 import type { SlotChanges } from './slot-changes.ts'
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
@@ -50,7 +50,7 @@ export class SlotWriter implements CopyWriter {
   }
 
   static async open(deps: WriterDeps): Promise<SlotWriter> {
-    const path = deps.leaves.pathTo(partPath(deps.slot, deps.copyId))
+    const path = deps.leaves.pathTo(unfinishedPath(deps.slot, deps.copyId))
     return new SlotWriter(deps, path, await open(path, CREATE, 0o600))
   }
 

@@ -21,7 +21,7 @@ interface LeafPlan {
   /** Further copies in a slot that has one go to the quarantine. */
   readonly extras: readonly PlannedCopy[]
   /** Uploads that a crash cut off are to be removed. */
-  readonly parts: readonly string[]
+  readonly unfinished: readonly string[]
   readonly foreign: readonly string[]
   readonly freeDigits: readonly number[]
 }
@@ -30,7 +30,7 @@ interface LeafPlan {
 export function planLeaf(entries: readonly LeafEntry[]): LeafPlan {
   const held = new Map<number, PlannedCopy>()
   const extras: PlannedCopy[] = []
-  const parts: string[] = []
+  const unfinished: string[] = []
   const foreign: string[] = []
   // A slot is handed out only when its copy is gone, so of two copies the one written later is the slot's own and the
   // other a delete that a power cut undid. Equal times are settled by name: every start decides alike.
@@ -38,7 +38,7 @@ export function planLeaf(entries: readonly LeafEntry[]): LeafPlan {
   for (const { name, isFile, sizeBytes } of latestFirst) {
     const parsed = parseLeafName(name)
     if (!isFile || parsed.kind === 'foreign') foreign.push(name)
-    else if (parsed.kind === 'part') parts.push(name)
+    else if (parsed.kind === 'unfinished') unfinished.push(name)
     else {
       const { digit, copyId, sha256 } = parsed
       const copy = { name, digit, copyId, sha256, sizeBytes }
@@ -48,7 +48,7 @@ export function planLeaf(entries: readonly LeafEntry[]): LeafPlan {
   }
   const withheld = withheldDigits(foreign, new Set(held.keys()))
   const freeDigits = ALL_DIGITS.filter((digit) => !held.has(digit) && !withheld.has(digit))
-  return { copies: [...held.values()], extras, parts, foreign, freeDigits }
+  return { copies: [...held.values()], extras, unfinished, foreign, freeDigits }
 }
 
 /**

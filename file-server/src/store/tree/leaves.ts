@@ -113,7 +113,7 @@ export class Leaves {
       return
     }
     const plan = planLeaf(await readEntries(directory))
-    for (const name of plan.parts) await unlink(join(directory, name))
+    for (const name of plan.unfinished) await unlink(join(directory, name))
     for (const { name, digit, copyId, sha256 } of plan.extras) {
       this.#log.warn({ copyId, slot: slotAt(leaf, digit) }, 'a slot held two copies: one goes to quarantine')
       await this.#quarantine.accept(join(directory, name), { copyId, sha256, slot: slotAt(leaf, digit) })

@@ -94,7 +94,7 @@ async function clearSlot(
   for (const name of names) {
     const found = parseLeafName(name)
     if (found.kind === 'foreign' || found.digit !== digitOf(copy.slot) || found.copyId === copy.copyId) continue
-    if (found.kind === 'part') await disk.unlink(join(directory, name))
+    if (found.kind === 'unfinished') await disk.unlink(join(directory, name))
     else if (!ended.some(({ copyId }) => copyId === found.copyId)) {
       if (isDamaged) return false
       const { copyId, sha256 } = found

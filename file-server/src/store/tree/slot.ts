@@ -20,7 +20,7 @@ export const ALL_DIGITS: readonly number[] = Array.from({ length: SLOT_RADIX }, 
 
 type LeafName =
   | { readonly kind: 'copy'; readonly digit: number; readonly copyId: CopyId; readonly sha256: Digest }
-  | { readonly kind: 'part'; readonly digit: number; readonly copyId: CopyId }
+  | { readonly kind: 'unfinished'; readonly digit: number; readonly copyId: CopyId }
   | { readonly kind: 'foreign' }
 
 export function leafOf(slot: Slot): Leaf {
@@ -58,7 +58,7 @@ export function copyPath(copy: NamedCopy): string {
   return `${leafPath(leafOf(copy.slot))}/${digitText(copy.slot)}-${copy.copyId}-${copy.sha256}`
 }
 
-export function partPath(slot: Slot, copyId: CopyId): string {
+export function unfinishedPath(slot: Slot, copyId: CopyId): string {
   return `${leafPath(leafOf(slot))}/${digitText(slot)}-${copyId}.part`
 }
 
@@ -74,7 +74,7 @@ export function parseLeafName(name: string): LeafName {
   const copyId = match?.[2]
   const sha256 = match?.[3]
   if (digit === null || !isCopyId(copyId)) return { kind: 'foreign' }
-  return isDigest(sha256) ? { kind: 'copy', digit, copyId, sha256 } : { kind: 'part', digit, copyId }
+  return isDigest(sha256) ? { kind: 'copy', digit, copyId, sha256 } : { kind: 'unfinished', digit, copyId }
 }
 
 /** @returns the copy with the slot it came from, and its digit in the quarantine; null for a foreign name. */

@@ -15,10 +15,10 @@ describe('planLeaf', () => {
       expect(planLeaf(order.map((name) => entry(name))).copies[0]?.name).toBe(nameOf('3', 'a'))
   })
 
-  it('removes parts and counts their slots as free', () => {
-    const part = `5-${'a'.repeat(40)}.part`
-    const plan = planLeaf([entry(part)])
-    expect(plan.parts).toEqual([part])
+  it('removes unfinished copies and counts their slots as free', () => {
+    const unfinished = `5-${'a'.repeat(40)}.part`
+    const plan = planLeaf([entry(unfinished)])
+    expect(plan.unfinished).toEqual([unfinished])
     expect(plan.freeDigits).toHaveLength(36)
   })
 
@@ -36,7 +36,7 @@ describe('planLeaf', () => {
 
   it('never lets what stays and what may come exceed 36 entries', () => {
     const names = array(
-      record({ kind: constantFrom('copy', 'part', 'foreign'), digit: nat(35), id: nat(15), text: string() }),
+      record({ kind: constantFrom('copy', 'unfinished', 'foreign'), digit: nat(35), id: nat(15), text: string() }),
       { maxLength: 36 },
     )
     assert(
@@ -45,12 +45,12 @@ describe('planLeaf', () => {
           list.map(({ kind, digit, id, text }) => {
             if (kind === 'foreign') return `x${text}`
             const name = nameOf(digit.toString(36), id.toString(16))
-            return kind === 'copy' ? name : `${name.slice(0, 34)}.part`
+            return kind === 'copy' ? name : `${name.slice(0, 42)}.part`
           }),
         )
         const plan = planLeaf([...unique].map((name) => entry(name)))
         expect(plan.copies.length + plan.foreign.length + plan.freeDigits.length).toBeLessThanOrEqual(36)
-        expect(plan.copies.length + plan.extras.length + plan.parts.length + plan.foreign.length).toBe(unique.size)
+        expect(plan.copies.length + plan.extras.length + plan.unfinished.length + plan.foreign.length).toBe(unique.size)
       }),
     )
   })

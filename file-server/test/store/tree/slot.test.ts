@@ -7,9 +7,9 @@ import {
   leafOf,
   parseLeafName,
   parseQuarantineName,
-  partPath,
   quarantinePath,
   slotAt,
+  unfinishedPath,
 } from '../../../src/store/tree/slot.ts'
 
 const hex = (length: number) =>
@@ -26,7 +26,7 @@ describe('slot', () => {
   it('writes slot 1297 as 0/0/0/1/0/1', () => {
     const copy = { copyId: 'c'.repeat(40) as CopyId, slot: 1297 as Slot, sha256: 'd'.repeat(64) as Digest }
     expect(copyPath(copy)).toBe(`0/0/0/1/0/1-${'c'.repeat(40)}-${'d'.repeat(64)}`)
-    expect(partPath(copy.slot, copy.copyId)).toBe(`0/0/0/1/0/1-${'c'.repeat(40)}.part`)
+    expect(unfinishedPath(copy.slot, copy.copyId)).toBe(`0/0/0/1/0/1-${'c'.repeat(40)}.part`)
   })
 
   it('splits every slot into a leaf and a digit and back', () => {
@@ -40,7 +40,11 @@ describe('slot', () => {
         expect(path).toMatch(/^([0-9a-z]\/){5}[0-9a-z]-/)
         expect(Number.parseInt(path.slice(0, 11).replaceAll('/', ''), 36)).toBe(slot)
         expect(parseLeafName(nameIn(path))).toEqual({ kind: 'copy', digit: digitOf(slot), copyId, sha256 })
-        expect(parseLeafName(nameIn(partPath(slot, copyId)))).toEqual({ kind: 'part', digit: digitOf(slot), copyId })
+        expect(parseLeafName(nameIn(unfinishedPath(slot, copyId)))).toEqual({
+          kind: 'unfinished',
+          digit: digitOf(slot),
+          copyId,
+        })
       }),
     )
   })
