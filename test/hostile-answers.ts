@@ -12,7 +12,7 @@ const stored = (change: object): string => `null,${JSON.stringify({ copy: { ...g
 const acks: readonly string[] = [
   'null,{"kind":"go-on"}', 'null,{"bytes":"text"}', 'null,{"bytes":[1,2]}', 'null,{"bytes":{"length":2}}', 'null,{"__proto__":{"bytes":1}}', 'null,{"existed":"yes"}', 'null,{"copies":{}}', 'null,{"bytes":{"_placeholder":true,"num":0}}',
   ...anyAcks,
-  ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(32) }, { partDigests: null }, { partTags: 'x' }, { extra: 1 }].map(stored),
+  ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(40) }, { partDigests: null }, { partTags: 'x' }, { extra: 1 }].map(stored),
 ]
 
 /** Acks that are no group, or none of Socket.IO's: those of packets that nobody waits for. */

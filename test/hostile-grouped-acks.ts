@@ -36,7 +36,7 @@ export const anyAcks: readonly string[] = [
 // biome-ignore format: a table
 const uploadAcks: readonly string[] = [
   'null,{"copy":null,"workMs":0}', 'null,{"copy":[],"workMs":0}', 'null,{"copy":"COPY","workMs":0}', 'null,{"workMs":0}', 'null,{"__proto__":{"copy":1},"workMs":0}',
-  ...[{ slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { slot: null }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sizeBytes: 0 }, { sizeBytes: '2' }, { sha256: 'x' }, { sha256: null }, { sha256: 'G'.repeat(64) }, { copyId: '../../x' }, { copyId: 'f'.repeat(32) }, { copyId: null }, { partDigests: 'x' }, { partDigests: {} }, { extra: 1 }].map((change) => stored(change)),
+  ...[{ slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { slot: null }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sizeBytes: 0 }, { sizeBytes: '2' }, { sha256: 'x' }, { sha256: null }, { sha256: 'G'.repeat(64) }, { copyId: '../../x' }, { copyId: 'f'.repeat(40) }, { copyId: null }, { partDigests: 'x' }, { partDigests: {} }, { extra: 1 }].map((change) => stored(change)),
   ...[{}, { workMs: -1 }, { workMs: '0' }, { workMs: null }, { workMs: 1e300 }, { workMs: 0, kind: 'go-on' }].map((rest) => stored({}, rest)),
 ]
 

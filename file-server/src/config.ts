@@ -1,7 +1,7 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
 import { bytes, flag, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
-import { DEFAULT_JOURNAL } from './store/open-journal.ts'
+import { DEFAULT_JOURNAL } from './store/journal/open-journal.ts'
 
 const GIB = 1024 ** 3
 

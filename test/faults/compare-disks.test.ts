@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { compareDisks, type PlacedFile } from './compare-disks.ts'
 
 const sha256 = 'a'.repeat(64)
-const copyId = 'b'.repeat(32)
+const copyId = 'b'.repeat(40)
 const path = `tree/0/0/0/1/0/1-${copyId}-${sha256}`
 const found = (where = path, server = 's1') => ({ server, path: where, absolutePath: `/disk/${where}` })
 const record = (change: Partial<PlacedFile> = {}): PlacedFile => ({

@@ -8,9 +8,9 @@ export interface Mutant {
   readonly caughtBy: { readonly file: string; readonly test: string }
 }
 
-const durableWrite = 'file-server/src/store/durable-write.ts'
+const durableWrite = 'file-server/src/store/disk/durable-write.ts'
 const writeOrder = {
-  file: 'file-server/test/store/durable-write.test.ts',
+  file: 'file-server/test/store/disk/durable-write.test.ts',
   test: 'is: directories into their parents, the bytes, the name, the directory, and only then the answer',
 }
 
@@ -31,11 +31,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'ack a small copy before the fsync of the journal',
-    file: 'file-server/src/store/journal-segment.ts',
+    file: 'file-server/src/store/journal/journal-segment.ts',
     find: "await this.#disk.syncJournal(this.#file.fd)\n    await failpoint?.('file-server.after-journal-sync')",
     replace: 'void this.#disk.syncJournal(this.#file.fd)',
     caughtBy: {
-      file: 'file-server/test/store/journal.test.ts',
+      file: 'file-server/test/store/journal/journal.test.ts',
       test: 'waits for syncJournal before the answer',
     },
   },
@@ -74,11 +74,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'hand out a slot that is taken',
-    file: 'file-server/src/store/free-slots.ts',
+    file: 'file-server/src/store/tree/free-slots.ts',
     find: 'this.#masks.set(leaf, mask - 2 ** digitOf(slot))',
     replace: '',
     caughtBy: {
-      file: 'file-server/test/store/free-slots.test.ts',
+      file: 'file-server/test/store/tree/free-slots.test.ts',
       test: 'hands out the lowest slot like a sorted list does, whatever is taken and freed in between',
     },
   },

@@ -8,13 +8,35 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /** Decodes base64 text (RFC 4648 section 4) as it arrives, cut anywhere: only the alphabet, padded, and canonical. */
 export class Base64Decoder {
-  /** Up to 3 characters that wait for the rest of their group. */
+  /** These are up to 3 characters that wait for the rest of their group. */
   #rest: Buffer = Buffer.alloc(0)
   #isPadded = false
-  #room: Buffer = Buffer.alloc(0)
+  /** What is decoded lies here, chunk after chunk: fresh memory for each would cost more than the decoding. */
+  #memory: Buffer = Buffer.alloc(0)
+  #isLent = false
 
-  /** @returns the bytes that are complete. They are overwritten by the next write. @throws INVALID_REQUEST */
-  write(chunk: Uint8Array): Buffer {
+  /**
+   * Lends the bytes that are complete to `use` until it ends; then their memory is the decoder's again. Without any it is
+   * not called. @throws INVALID_REQUEST, and what `use` throws
+   */
+  async write(chunk: Uint8Array, use: (bytes: Buffer) => Promise<void>): Promise<void> {
+    if (this.#isLent) throw new StoreError('INTERNAL', 'the bytes of the write before are in use')
+    const bytes = this.#take(chunk)
+    if (bytes.length === 0) return
+    this.#isLent = true
+    try {
+      await use(bytes)
+    } finally {
+      this.#isLent = false
+    }
+  }
+
+  /** @throws INVALID_REQUEST where the text ended within a group. */
+  finish(): void {
+    if (this.#rest.length > 0) throw cut()
+  }
+
+  #take(chunk: Uint8Array): Buffer {
     const arrived = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
     const text = this.#rest.length === 0 ? arrived : Buffer.concat([this.#rest, arrived])
     const wholeGroups = text.length - (text.length % 4)
@@ -24,21 +46,16 @@ export class Base64Decoder {
     return this.#decode(text.subarray(0, wholeGroups))
   }
 
-  /** @throws INVALID_REQUEST where the text ended within a group. */
-  finish(): void {
-    if (this.#rest.length > 0) throw cut()
-  }
-
   #decode(text: Buffer): Buffer {
     const paddingCount = paddingOf(text)
     const expectedLength = decodedLength(text.length, paddingCount)
-    if (this.#room.length < expectedLength) this.#room = Buffer.allocUnsafe(expectedLength)
+    if (this.#memory.length < expectedLength) this.#memory = Buffer.allocUnsafe(expectedLength)
     if (paddingCount > 0) this.#isPadded = true
-    return decodeInto(this.#room, text, paddingCount)
+    return decodeInto(this.#memory, text, paddingCount)
   }
 }
 
-/** A whole text at once. @throws INVALID_REQUEST */
+/** Decodes a whole text at once. @throws INVALID_REQUEST */
 export function decodeBase64(bytes: Uint8Array): Buffer {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   if (text.length % 4 !== 0) throw cut()
@@ -51,11 +68,11 @@ function paddingOf(text: Buffer): number {
   return text[text.length - 2] === PADDING ? 2 : 1
 }
 
-/** @param text whole groups. @param room large enough. @throws INVALID_REQUEST */
-function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
+/** @param text whole groups. @param memory large enough. @throws INVALID_REQUEST */
+function decodeInto(memory: Buffer, text: Buffer, paddingCount: number): Buffer {
   let length = 0
   for (let from = 0; from < text.length; from += STRING_BYTES)
-    length += room.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
+    length += memory.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
   // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
   if (length !== decodedLength(text.length, paddingCount) || text.includes('-') || text.includes('_'))
     throw invalid(strangerIn(text))
@@ -63,7 +80,7 @@ function decodeInto(room: Buffer, text: Buffer, paddingCount: number): Buffer {
     const last = ALPHABET.indexOf(String.fromCharCode(text[text.length - 1 - paddingCount] ?? PADDING))
     if (last % (paddingCount === 2 ? 16 : 4) !== 0) throw invalid('the bits after its last byte are not zero')
   }
-  return room.subarray(0, length)
+  return memory.subarray(0, length)
 }
 
 /** What is commonly wrong is named. */

@@ -43,8 +43,8 @@ export class UploadStream {
       if (this.#stored !== null) throw new StoreError('INVALID_REQUEST', 'the upload has ended')
       this.#nextSeq++
       this.#then(async (writer) => {
-        const decoded = this.#decoder === null ? bytes : this.#decoder.write(bytes)
-        if (decoded.length > 0) await writer.write(decoded)
+        if (this.#decoder !== null) await this.#decoder.write(bytes, (decoded) => writer.write(decoded))
+        else if (bytes.length > 0) await writer.write(bytes)
       })
     }
     await this.#tail

@@ -7,11 +7,12 @@ import { isLockName } from '@holdfast/shared/node/directory-lock'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { z } from 'zod'
-import { type DiskCalls, realDisk } from './disk-calls.ts'
-import { isErrno } from './disk-health.ts'
+import type { DiskCalls } from './disk/disk-calls.ts'
+import { isErrno } from './disk/disk-health.ts'
 
 const FILE = 'identity.json'
-const FORMAT = 1
+/** It covers the paths, the names in them and the journal's frames. */
+const FORMAT = 2
 
 const schema = z.object({
   format: z.number(),
@@ -34,7 +35,7 @@ export async function prepareDirectory(directory: string): Promise<void> {
   if (others.length > 0) throw new StartError(`${directory} is not empty and not a Holdfast data directory`)
 }
 
-/** Who this data directory is, and which cluster it belongs to: `identity.json`. */
+/** Knows who this data directory is, and which cluster it belongs to: `identity.json`. */
 export class Identity {
   readonly #directory: string
   readonly #disk: DiskCalls
@@ -47,9 +48,9 @@ export class Identity {
     this.#file = file
   }
 
-  /** In a locked directory that `prepareDirectory` has looked at. */
-  static async open(directory: string, disk: DiskCalls = realDisk): Promise<Identity> {
-    const found = await read(join(directory, FILE))
+  /** Opens the identity of a locked directory that `prepareDirectory` has looked at. */
+  static async open(directory: string, disk: DiskCalls): Promise<Identity> {
+    const found = await read(directory)
     if (found !== null) return new Identity(directory, disk, found)
     await syncParent(directory)
     const serverId = randomBytes(8).toString('hex') as ServerId
@@ -80,7 +81,8 @@ export class Identity {
   }
 }
 
-async function read(path: string): Promise<IdentityFile | null> {
+async function read(directory: string): Promise<IdentityFile | null> {
+  const path = join(directory, FILE)
   let text: string
   try {
     text = await readFile(path, 'utf8')
@@ -91,11 +93,13 @@ async function read(path: string): Promise<IdentityFile | null> {
   const parsed = schema.safeParse(parseJson(text))
   if (!parsed.success) throw new StartError(`${path} is damaged: restore it from a backup`)
   const { format, radix } = parsed.data
-  if (format !== FORMAT || radix !== SLOT_RADIX)
-    throw new StartError(
-      `${path} says format ${format} with radix ${radix}, and this version reads format ${FORMAT} with radix ${SLOT_RADIX}`,
-    )
+  if (format !== FORMAT) throw new StartError(whyUnread(directory, `format ${format}`, `format ${FORMAT}`))
+  if (radix !== SLOT_RADIX) throw new StartError(whyUnread(directory, `radix ${radix}`, `radix ${SLOT_RADIX}`))
   return parsed.data
+}
+
+function whyUnread(directory: string, found: string, readable: string): string {
+  return `${directory} is a data directory of ${found}, and this version of Holdfast reads ${readable}: start the version that made it, or use an empty directory`
 }
 
 function parseJson(text: string): unknown {
@@ -116,14 +120,14 @@ async function syncParent(directory: string): Promise<void> {
 }
 
 async function write(directory: string, disk: DiskCalls, identity: IdentityFile): Promise<void> {
-  const part = join(directory, `${FILE}.part`)
-  const file = await open(part, 'w', 0o600)
+  const unfinished = join(directory, `${FILE}.part`)
+  const file = await open(unfinished, 'w', 0o600)
   try {
     await file.writeFile(`${JSON.stringify(identity, null, 2)}\n`)
     await disk.syncFile(file)
   } finally {
     await file.close()
   }
-  await disk.rename(part, join(directory, FILE))
+  await disk.rename(unfinished, join(directory, FILE))
   await disk.syncDirectory(directory)
 }

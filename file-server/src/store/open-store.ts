@@ -3,22 +3,26 @@ import { join } from 'node:path'
 import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { explainDirectory } from '@holdfast/shared/node/system-error'
-import { CopyTree } from './copy-tree.ts'
-import { type DiskCalls, realDisk } from './disk-calls.ts'
-import { DiskHealth } from './disk-health.ts'
-import { DurableWrite } from './durable-write.ts'
+import { type DiskCalls, openDisk } from './disk/disk-calls.ts'
+import { DiskHealth } from './disk/disk-health.ts'
+import { DurableWrite } from './disk/durable-write.ts'
+import { Room } from './disk/room.ts'
 import { Identity, prepareDirectory } from './identity.ts'
+import { DEFAULT_JOURNAL, type JournalSettings, openJournal } from './journal/open-journal.ts'
 import { LocalStore } from './local-store.ts'
-import { DEFAULT_JOURNAL, type JournalSettings, openJournal } from './open-journal.ts'
-import { Quarantine } from './quarantine.ts'
-import { Room } from './room.ts'
-import { LEAF_COUNT, type Leaf } from './slot.ts'
+import { Quarantine } from './quarantine/quarantine.ts'
 import type { Store } from './store.ts'
-import { findHighestLeaf } from './walk.ts'
+import { Checkpoint } from './tree/checkpoint.ts'
+import { CopyTree } from './tree/copy-tree.ts'
+import { Leaves } from './tree/leaves.ts'
+import { replay } from './tree/replay.ts'
+import { planReplay } from './tree/replay-plan.ts'
+import { LEAF_COUNT, type Leaf } from './tree/slot.ts'
+import { findHighestLeaf } from './tree/walk.ts'
 
 export interface StoreOptions {
   readonly dataDirectory: string
-  /** Stays free on the disk: new copies are refused below it, deletes are not. */
+  /** So much stays free on the disk: new copies are refused below it, deletes are not. */
   readonly minFreeBytes: number
   readonly log: Logger
   /** The directory's lock where the caller has taken it (`pickFreeSubdirectory`); the store gives it back in any case. */
@@ -41,8 +45,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<Store> {
-  const { dataDirectory, minFreeBytes, log, disk = realDisk } = options
-  // Looked at again: before the lock another process may have been making it.
+  const { dataDirectory, minFreeBytes, log, disk = openDisk() } = options
+  // It is looked at again, for before the lock another process may have been making it.
   await prepareDirectory(dataDirectory)
   const identity = await Identity.open(dataDirectory, disk)
   const roots = { tree: join(dataDirectory, 'tree'), quarantine: join(dataDirectory, 'quarantine') }
@@ -53,14 +57,26 @@ async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<S
   const durable = new DurableWrite(disk)
   const room = new Room({ minFreeBytes, read: () => disk.readRoom(dataDirectory), nowMs: () => performance.now() })
   await room.refresh()
-  const quarantine = await Quarantine.open({ root: roots.quarantine, durable, health, log })
-  const tree = new CopyTree({ root: roots.tree, durable, quarantine, log })
-  // Before anybody looks at the tree: what it holds is only right after the replay.
-  const settings = options.journal ?? DEFAULT_JOURNAL
-  const journal = await openJournal({ dataDirectory, tree, quarantine, room, disk, health, log, ...settings })
+  const quarantine = await Quarantine.open({ root: roots.quarantine, disk, durable, health, log })
+  const leaves = new Leaves({ root: roots.tree, disk, durable, quarantine, log })
+  const checkpoint = new Checkpoint(roots.tree, disk, log)
+  // Nobody looks at the tree before this, for what it holds is only right after the replay.
+  const journal = await openJournal({
+    ...(options.journal ?? DEFAULT_JOURNAL),
+    dataDirectory,
+    tree: {
+      replay: (frames, isDamaged) => replay(planReplay(frames), { leaves, quarantine, disk, log, isDamaged }),
+      makeDurable: (copies) => checkpoint.makeDurable(copies),
+    },
+    room,
+    disk,
+    health,
+    log,
+  })
   const highest = (await findHighestLeaf(roots.tree)) ?? (0 as Leaf)
-  tree.slots.free.addUnopened(highest, LEAF_COUNT)
-  const store = new LocalStore({ identity, lock, tree, quarantine, room, health, disk, durable, journal, log })
+  leaves.slots.free.addUnopened(highest, LEAF_COUNT)
+  const tree = new CopyTree({ leaves, quarantine, journal, room, disk, durable, health, log })
+  const store = new LocalStore({ identity, lock, tree, room, health, disk, journal })
   store.startInventory(highest)
   return store
 }

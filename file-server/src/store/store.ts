@@ -23,16 +23,16 @@ export interface Store {
    */
   createCopy(copyId: CopyId, sizeBytes: number | null, partKey?: PartKey | null): Promise<CopyWriter>
   /**
-   * A whole copy that is in memory, made durable: by the journal where it is small enough for it, else as `createCopy`
-   * does. The bytes must not change meanwhile. @param sha256 what they must hash to, or null. @throws as a CopyWriter
+   * Stores a whole copy that is in memory: by the journal where it is small enough for it, else as `createCopy` does. The
+   * bytes are lent until then. @param sha256 what they must hash to, or null. @throws as a CopyWriter
    */
   storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy>
   /** @throws COPY_NOT_FOUND, or COPY_MISMATCH where the slot holds another copy or digest. */
   openCopy(copy: NamedCopy): Promise<CopyReader>
-  /** Where it lies, for somebody else on this machine to read. @throws as `openCopy` */
+  /** Tells where a copy lies, for somebody else on this machine to read. @throws as `openCopy` */
   locateCopy(copy: NamedCopy): Promise<LocatedFile>
   /**
-   * What a small download needs, without a reader kept open. @returns exactly `length` bytes from `offset`, at most
+   * Gives a small download what it needs, without a reader kept open. @returns exactly `length` bytes from `offset`, at most
    * INLINE_MAX_BYTES. @throws as `openCopy`; COPY_NOT_FOUND also where the copy is shorter, COPY_MISMATCH where the span is
    * its end by the `sizeBytes` that it should have, and there is more.
    */
@@ -52,7 +52,7 @@ export interface Store {
 }
 
 export interface CopySpan {
-  /** Of the whole copy; null where it is not known. */
+  /** The size of the whole copy; null where it is not known. */
   readonly sizeBytes: number | null
   readonly offset: number
   readonly length: number
@@ -60,6 +60,7 @@ export interface CopySpan {
 
 /** Hashes what it writes. Ends with `commit` or `abort`; disposal aborts what was not committed. */
 export interface CopyWriter extends AsyncDisposable {
+  /** The bytes are lent until this ends; only then the next may come. */
   write(bytes: Uint8Array): Promise<void>
   /** Makes the copy durable under its name. @param sha256 what it must hash to, or null. @throws DIGEST_MISMATCH */
   commit(sha256: Digest | null): Promise<StoredCopy>

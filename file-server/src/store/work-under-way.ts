@@ -1,4 +1,4 @@
-/** What has begun and not ended, so that a close can wait for it. */
+/** Knows what has begun and not ended, so that a close can wait for it. */
 export class WorkUnderWay {
   readonly #running = new Set<Promise<unknown>>()
 

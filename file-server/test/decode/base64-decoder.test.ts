@@ -1,20 +1,31 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
-import { array, assert, nat, property, string, stringMatching, tuple, uint8Array } from 'fast-check'
+import { array, assert, asyncProperty, nat, string, stringMatching, tuple, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
 
 /** More than the decoder takes as one string. */
 const LONG = 98_304
 
-function decode(pieces: readonly Uint8Array[]): Buffer {
-  const decoder = new Base64Decoder()
-  const bytes = Buffer.concat(pieces.map((piece) => Buffer.from(decoder.write(piece))))
-  decoder.finish()
+/** @returns what a piece completes */
+async function write(decoder: Base64Decoder, piece: Uint8Array): Promise<Buffer> {
+  let bytes = Buffer.alloc(0)
+  await decoder.write(piece, async (lent) => {
+    bytes = Buffer.from(lent)
+  })
   return bytes
 }
 
-/** In one piece, by either way. */
-const bothWays = (text: Buffer) => [() => decode([text]), () => decodeBase64(text)]
+async function decode(pieces: readonly Uint8Array[]): Promise<Buffer> {
+  const decoder = new Base64Decoder()
+  const decoded: Buffer[] = []
+  for (const piece of pieces) decoded.push(await write(decoder, piece))
+  decoder.finish()
+  return Buffer.concat(decoded)
+}
+
+const decodeAtOnce = async (text: Buffer): Promise<Buffer> => decodeBase64(text)
+/** Decodes a text in one piece, by either way. */
+const bothWays = (text: Buffer) => [() => decode([text]), () => decodeAtOnce(text)]
 
 function cut(text: Buffer, cuts: readonly number[]): Buffer[] {
   const ends = [...cuts.map((position) => position % (text.length + 1)), text.length].sort((a, b) => a - b)
@@ -25,59 +36,60 @@ const isCanonical = (text: string): boolean =>
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text) &&
   Buffer.from(text, 'base64').toString('base64') === text
 
-function expectSameVerdict(text: string, cuts: readonly number[]): void {
+async function expectSameVerdict(text: string, cuts: readonly number[]): Promise<void> {
   const input = Buffer.from(text, 'utf8')
-  for (const decodeIt of [() => decode(cut(input, cuts)), () => decodeBase64(input)]) {
-    if (isCanonical(text)) expect(decodeIt()).toEqual(Buffer.from(text, 'base64'))
-    else expect(decodeIt).toThrow(expect.toSatisfy((error) => hasErrorName(error, 'INVALID_REQUEST')))
+  for (const decodeIt of [() => decode(cut(input, cuts)), () => decodeAtOnce(input)]) {
+    const outcome = await decodeIt().catch((error: unknown) => error)
+    if (isCanonical(text)) expect(outcome).toEqual(Buffer.from(text, 'base64'))
+    else expect(hasErrorName(outcome, 'INVALID_REQUEST')).toBe(true)
   }
 }
 
 describe('Base64Decoder', () => {
-  it('gives back the bytes whatever the cuts', () => {
-    assert(
-      property(uint8Array({ maxLength: 200 }), array(nat(300), { maxLength: 10 }), (bytes, cuts) => {
+  it('gives back the bytes whatever the cuts', async () => {
+    await assert(
+      asyncProperty(uint8Array({ maxLength: 200 }), array(nat(300), { maxLength: 10 }), async (bytes, cuts) => {
         const text = Buffer.from(Buffer.from(bytes).toString('base64'))
-        expect(decode(cut(text, cuts))).toEqual(Buffer.from(bytes))
+        expect(await decode(cut(text, cuts))).toEqual(Buffer.from(bytes))
         expect(decodeBase64(text)).toEqual(Buffer.from(bytes))
       }),
     )
   })
 
-  it('takes and refuses what RFC 4648 section 4 does, whatever the cuts', () => {
+  it('takes and refuses what RFC 4648 section 4 does, whatever the cuts', async () => {
     const cuts = array(nat(60), { maxLength: 4 })
-    assert(property(stringMatching(/^[A-Za-z0-9+/=\-_ ]{0,16}$/), cuts, expectSameVerdict), { numRuns: 500 })
-    assert(property(stringMatching(/^([A-Z0-9+/]{4}){0,3}[A-Z]{1,3}={0,3}$/), cuts, expectSameVerdict), {
+    await assert(asyncProperty(stringMatching(/^[A-Za-z0-9+/=\-_ ]{0,16}$/), cuts, expectSameVerdict), { numRuns: 500 })
+    await assert(asyncProperty(stringMatching(/^([A-Z0-9+/]{4}){0,3}[A-Z]{1,3}={0,3}$/), cuts, expectSameVerdict), {
       numRuns: 500,
     })
-    assert(property(string({ unit: 'binary' }), cuts, expectSameVerdict))
+    await assert(asyncProperty(string({ unit: 'binary' }), cuts, expectSameVerdict))
   })
 
-  it('decodes a long text, cut or not', () => {
+  it('decodes a long text, cut or not', async () => {
     const bytes = Buffer.from(Array.from({ length: 150_001 }, (_, index) => (index * 7 + (index >> 8)) % 256))
     const text = Buffer.from(bytes.toString('base64'))
-    expect(decode([text])).toEqual(bytes)
+    expect(await decode([text])).toEqual(bytes)
     expect(decodeBase64(text)).toEqual(bytes)
-    expect(decode(cut(text, [32_767, 65_538, 100_000]))).toEqual(bytes)
+    expect(await decode(cut(text, [32_767, 65_538, 100_000]))).toEqual(bytes)
   })
 
-  it('finds a wrong character at the seams of the strings it decodes', () => {
+  it('finds a wrong character at the seams of the strings it decodes', async () => {
     for (const at of [32_764, 32_767, 32_768, 32_771, 65_535, 65_536]) {
       const text = Buffer.alloc(LONG, 'QUJD')
       text.write('=', at)
-      for (const way of bothWays(text)) expect(way).toThrow('Invalid request')
+      for (const way of bothWays(text)) await expect(way()).rejects.toThrow('Invalid request')
     }
   })
 
-  it('finds one wrong character anywhere in a long text', () => {
+  it('finds one wrong character anywhere in a long text', async () => {
     const wrong = ['\0', ' ', '\n', '-', '_', '=', '.', '\x7f', '\x80', '\xff']
-    assert(
-      property(nat(LONG - 1), nat(wrong.length - 1), (at, index) => {
+    await assert(
+      asyncProperty(nat(LONG - 1), nat(wrong.length - 1), async (at, index) => {
         const text = Buffer.alloc(LONG, 'QUJD')
         text.write(wrong[index] ?? '', at, 'latin1')
         // A single '=' in the last place is a legal ending of the group.
         if (wrong[index] === '=' && at === LONG - 1) return
-        for (const way of bothWays(text)) expect(way).toThrow('Invalid request')
+        for (const way of bothWays(text)) await expect(way()).rejects.toThrow('Invalid request')
       }),
     )
   })
@@ -91,33 +103,45 @@ describe('Base64Decoder', () => {
     ['QU*J', 'outside the alphabet, or padding before the end'],
     ['QUJ-', 'the alphabet for URLs'],
     ['AAA\n', 'line break; base64 -w0'],
-  ])('refuses %s with its reason', (text, reason) => {
+  ])('refuses %s with its reason', async (text, reason) => {
     const isRight = (error: unknown) =>
       error instanceof Error && 'detail' in error && String(error.detail).includes(reason)
-    for (const way of bothWays(Buffer.from(text))) expect(way).toThrow(expect.toSatisfy(isRight))
+    for (const way of bothWays(Buffer.from(text))) await expect(way()).rejects.toSatisfy(isRight)
   })
 
-  it('refuses anything after the padding, in a later piece too', () => {
+  it('refuses anything after the padding, in a later piece too', async () => {
     const decoder = new Base64Decoder()
-    expect(decoder.write(Buffer.from('QQ=='))).toEqual(Buffer.from('A'))
-    expect(() => decoder.write(Buffer.from('QUJD'))).toThrow('Invalid request')
+    expect(await write(decoder, Buffer.from('QQ=='))).toEqual(Buffer.from('A'))
+    await expect(write(decoder, Buffer.from('QUJD'))).rejects.toThrow('Invalid request')
   })
 
-  it('takes nothing at all for an empty file', () => {
-    expect(decode([])).toHaveLength(0)
-    for (const way of bothWays(Buffer.alloc(0))) expect(way()).toHaveLength(0)
+  it('takes nothing at all for an empty file', async () => {
+    expect(await decode([])).toHaveLength(0)
+    for (const way of bothWays(Buffer.alloc(0))) expect(await way()).toHaveLength(0)
   })
 
-  it('keeps no reference to the piece it was given', () => {
-    assert(
-      property(tuple(nat(255), nat(255), nat(255)), (values) => {
+  it('keeps no reference to the piece it was given', async () => {
+    await assert(
+      asyncProperty(tuple(nat(255), nat(255), nat(255)), async (values) => {
         const text = Buffer.from(Buffer.from(values).toString('base64'))
         const decoder = new Base64Decoder()
         const piece = Buffer.from(text.subarray(0, 3))
-        decoder.write(piece)
+        await write(decoder, piece)
         piece.fill(0)
-        expect(decoder.write(text.subarray(3))).toEqual(Buffer.from(values))
+        expect(await write(decoder, text.subarray(3))).toEqual(Buffer.from(values))
       }),
     )
+  })
+
+  it('lends its memory to one at a time, and takes it back when that has ended, well or not', async () => {
+    const decoder = new Base64Decoder()
+    let end = (): void => undefined
+    const lent = decoder.write(Buffer.from('QUJD'), () => new Promise((resolve) => (end = resolve)))
+    await expect(write(decoder, Buffer.from('QUJD'))).rejects.toMatchObject({ name: 'INTERNAL' })
+    end()
+    await lent
+    const failed = decoder.write(Buffer.from('QUJD'), () => Promise.reject(new Error('no room')))
+    await expect(failed).rejects.toThrow('no room')
+    expect(await write(decoder, Buffer.from('QUJD'))).toEqual(Buffer.from('ABC'))
   })
 })

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { digestOf, namedOf, newCopyId, uploadInline, useFileServer } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { digestOf, namedOf, uploadInline, useFileServer } from './link-fixture.ts'
 
 const { linked, files } = useFileServer()
 

@@ -3,6 +3,7 @@ import type { CopyId, Digest } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { ManagerLinks } from '../../src/link/manager-links.ts'
 import { SuspectClock } from '../../src/link/suspect-clock.ts'
 import { Uploads } from '../../src/link/uploads.ts'
@@ -97,7 +98,6 @@ export function useFileServer() {
   }
 }
 
-export const newCopyId = (): CopyId => randomBytes(16).toString('hex') as CopyId
 export const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest
 
 export const uploadOf = (copyId: CopyId, fields: object = {}) => ({

@@ -3,7 +3,8 @@ import type { ClusterId } from '@holdfast/shared/ids'
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import { expect, test, vi } from 'vitest'
-import { newCopyId, openingOf, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { openingOf, uploadOf, useFileServer } from './link-fixture.ts'
 import { CLUSTER, challengeFor, type Dialled, SECRET } from './scripted-manager.ts'
 
 const { link, linked, startManager, path, files } = useFileServer()

@@ -6,7 +6,8 @@ import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { HEARTBEAT_CHANGE_MS } from '@holdfast/shared/wire/protocol'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { newCopyId, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { link, linked, startManager, files } = useFileServer()
 

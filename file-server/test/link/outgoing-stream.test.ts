@@ -5,9 +5,10 @@ import { fileServerCommands } from '@holdfast/shared/wire/commands'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
 import { quietLog } from '../store/store-fixture.ts'
-import { digestOf, namedOf, newCopyId, useFileServer } from './link-fixture.ts'
+import { digestOf, namedOf, useFileServer } from './link-fixture.ts'
 import { copiesOpenIn, download, receive, spanOf, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, files, path } = useFileServer()

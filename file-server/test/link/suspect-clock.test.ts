@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { SuspectClock } from '../../src/link/suspect-clock.ts'
 
 const suspect = (number: number, slot = number) => ({
-  copyId: number.toString(16).padStart(32, '0') as CopyId,
+  copyId: number.toString(16).padStart(40, '0') as CopyId,
   slot: slot as Slot,
 })
 

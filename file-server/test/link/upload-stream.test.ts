@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import { afterEach, expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { UploadStream } from '../../src/link/upload-stream.ts'
 import { useDataDirectory } from '../store/store-fixture.ts'
-import { newCopyId, openingOf, uploadOf, useFileServer } from './link-fixture.ts'
+import { openingOf, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { linked, files } = useFileServer()
 const data = useDataDirectory()

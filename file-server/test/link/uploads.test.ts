@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { expect, test, vi } from 'vitest'
-import { digestOf, namedOf, newCopyId, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { digestOf, namedOf, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { linked, startManager, link, files } = useFileServer()
 const FRAME = 64 * 1024

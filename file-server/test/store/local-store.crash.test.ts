@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, it } from 'vitest'
-import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { digestOf, get, named, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
 
 const data = useDataDirectory()

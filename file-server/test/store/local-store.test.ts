@@ -4,8 +4,9 @@ import { dirname } from 'node:path'
 import { type PartKey, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { describe, expect, it } from 'vitest'
-import { copyPath } from '../../src/store/slot.ts'
-import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { copyPath } from '../../src/store/tree/slot.ts'
+import { digestOf, get, named, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
 
 const data = useDataDirectory()

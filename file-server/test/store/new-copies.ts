@@ -1,11 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { type CopyId, type Digest, type FileId, makeCopyId } from '@holdfast/shared/ids'
+import { createHash } from 'node:crypto'
+import type { Digest } from '@holdfast/shared/ids'
 import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { Store } from '../../src/store/store.ts'
-
-export function newCopyId(): CopyId {
-  return makeCopyId(randomBytes(12).toString('hex') as FileId, randomBytes(4).toString('hex'))
-}
 
 export function digestOf(bytes: Uint8Array): Digest {
   return createHash('sha256').update(bytes).digest('hex') as Digest

@@ -16,7 +16,7 @@ describe('openStore', () => {
     expect(first.clusterId).toBeNull()
     expect((await readdir(data.path())).sort()).toEqual(['identity.json', 'journal', 'lock', 'quarantine', 'tree'])
     expect(JSON.parse(await readFile(data.path('identity.json'), 'utf8'))).toEqual({
-      format: 1,
+      format: 2,
       radix: 36,
       serverId: first.serverId,
       clusterId: null,
@@ -52,22 +52,27 @@ describe('openStore', () => {
   })
 
   it.each([
-    ['format 2', { format: 2, radix: 36 }, 'says format 2 with radix 36'],
-    ['radix 16', { format: 1, radix: 16 }, 'says format 1 with radix 16'],
-  ])('refuses a directory of %s', async (_, identity, reason) => {
+    ['format 1', { format: 1, radix: 36 }, 'format 2'],
+    ['format 3', { format: 3, radix: 36 }, 'format 2'],
+    ['radix 16', { format: 2, radix: 16 }, 'radix 36'],
+  ])('refuses a directory of %s in one sentence', async (found, identity, readable) => {
     await mkdir(data.path(), { recursive: true })
     await writeFile(
       data.path('identity.json'),
       JSON.stringify({ ...identity, serverId: '0'.repeat(16), clusterId: null }),
     )
-    await expect(data.open()).rejects.toThrow(reason)
+    const refused = expect(data.open()).rejects
+    await refused.toBeInstanceOf(StartError)
+    await refused.toThrow(
+      `${data.path()} is a data directory of ${found}, and this version of Holdfast reads ${readable}: start the version that made it, or use an empty directory`,
+    )
     expect(await readdir(data.path())).toEqual(['identity.json'])
   })
 
   it('refuses a damaged identity, copies without an identity, and what is not ours', async () => {
     await mkdir(data.path('tree'), { recursive: true })
     await expect(data.open()).rejects.toThrow('holds copies but no identity.json')
-    await writeFile(data.path('identity.json'), '{"format":1')
+    await writeFile(data.path('identity.json'), '{"format":2')
     await expect(data.open()).rejects.toThrow('identity.json is damaged')
     await mkdir(data.path('photos/2024'), { recursive: true })
     const foreign = data.open({ dataDirectory: data.path('photos') })

@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, readlink, rm, stat, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
-import { type DiskCalls, realDisk } from '../../src/store/disk-calls.ts'
+import type { DiskCalls } from '../../src/store/disk/disk-calls.ts'
+import { realDisk } from './recording-disk.ts'
 
 const COPY_TRIES = 20
 

@@ -1,12 +1,14 @@
-import { type DiskCalls, realDisk } from '../../src/store/disk-calls.ts'
+import { type DiskCalls, openDisk } from '../../src/store/disk/disk-calls.ts'
+
+export const realDisk = openDisk()
 
 export const errno = (code: string): Error => Object.assign(new Error(code), { code })
 
-/** The real disk, writing down what is asked of it; a call may be made to fail. */
+/** The real disk, which writes down what is asked of it that changes something; a call may be made to fail. */
 export function recordingDisk(root: () => string) {
   const calls: string[] = []
   const failures = new Map<keyof DiskCalls, Error>()
-  const short = (path: string): string => path.slice(root().length).replace(/-[0-9a-f]{32}(-[0-9a-f]{64})?/, '-copy')
+  const short = (path: string): string => path.slice(root().length).replace(/-[0-9a-f]{40}(-[0-9a-f]{64})?/, '-copy')
   const record = async <T>(name: keyof DiskCalls, detail: string, call: () => Promise<T>): Promise<T> => {
     const failure = failures.get(name)
     calls.push(`${name} ${detail}`.trim())
@@ -14,6 +16,7 @@ export function recordingDisk(root: () => string) {
     return call()
   }
   const disk: DiskCalls = {
+    ...realDisk,
     write: (file, bytes, offset, position) => record('write', '', () => realDisk.write(file, bytes, offset, position)),
     syncFile: (file) => record('syncFile', '', () => realDisk.syncFile(file)),
     rename: (from, to) => record('rename', `${short(from)} ${short(to)}`, () => realDisk.rename(from, to)),
@@ -24,7 +27,6 @@ export function recordingDisk(root: () => string) {
     syncJournal: (fd) => record('syncJournal', '', () => realDisk.syncJournal(fd)),
     syncPath: (path) => record('syncPath', short(path), () => realDisk.syncPath(path)),
     syncFileSystem: (root) => record('syncFileSystem', short(root), () => realDisk.syncFileSystem(root)),
-    readRoom: realDisk.readRoom,
   }
   return { disk, calls, failures }
 }

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { openStore } from '../../src/store/open-store.ts'
-import { newCopyId, put } from './new-copies.ts'
+import { put } from './new-copies.ts'
 
 const store = await openStore({
   dataDirectory: process.argv[2] ?? '',

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { eventually, Launched, processesOf } from './fakes/launched.ts'
 
@@ -36,6 +37,20 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
     expect(await refusal(anyPort)).toBe(`holdfast: ${directory} is in use by process ${pid}`)
     first.signal('SIGTERM')
     expect(await first.ended).toBe(0)
+  })
+
+  test('when a data directory is of an older format, and leaves it as it is', async () => {
+    const older = join(directory, 'file-servers', '1')
+    await mkdir(join(older, 'tree'), { recursive: true })
+    const identity = JSON.stringify({ format: 1, radix: 36, serverId: 'a1'.repeat(8), clusterId: null })
+    await writeFile(join(older, 'identity.json'), identity)
+    const FILE_SERVER_SCRIPT = fileURLToPath(new URL('../../../file-server/dist/main.js', import.meta.url))
+    expect(await refusal(anyPort, { FILE_SERVER_SCRIPT })).toBe(
+      `holdfast: The file-server 1 cannot start: ${older} is a data directory of format 1, and this version of Holdfast reads format 2: start the version that made it, or use an empty directory`,
+    )
+    expect((await readdir(older)).sort()).toEqual(['identity.json', 'tree'])
+    expect(await readFile(join(older, 'identity.json'), 'utf8')).toBe(identity)
+    expect(await processesOf(directory)).toEqual([])
   })
 
   test('when the port is taken, with nothing left running', async () => {

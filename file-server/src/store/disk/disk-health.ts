@@ -1,0 +1,78 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Logger } from '@holdfast/shared/node/logger'
+
+const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
+const TOO_MANY_OPEN = ['EMFILE', 'ENFILE']
+
+function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : undefined
+}
+
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  const code = errnoOf(error)
+  return code !== undefined && codes.includes(code)
+}
+
+export function isTooManyOpen(error: unknown): boolean {
+  return isErrno(error, ...TOO_MANY_OPEN)
+}
+
+/** @returns whether descriptors or processes were wanting, so that the disk was not asked. */
+export function isUntried(error: unknown): boolean {
+  if (isTooManyOpen(error)) return true
+  const isSpawn = error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn')
+  return isSpawn && isErrno(error, 'EAGAIN', 'ENOMEM')
+}
+
+export function toDiskError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error
+  if (isErrno(error, ...FULL)) return new StoreError('DISK_FULL', undefined, { cause: error })
+  if (isTooManyOpen(error)) return new StoreError('OVERLOADED', undefined, { cause: error })
+  // An error without an errno is our own mistake, which says nothing of the disk.
+  return new StoreError(errnoOf(error) === undefined ? 'INTERNAL' : 'DISK_FAILED', undefined, { cause: error })
+}
+
+/** Knows whether the disk is still trusted with new copies. A disk that failed once is suspect until a person has looked. */
+export class DiskHealth {
+  readonly #log: Logger
+  #isSuspect = false
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  get isSuspect(): boolean {
+    return this.#isSuspect
+  }
+
+  /** Translates the error of a write; a failed disk makes the store suspect. */
+  report(error: unknown): StoreError {
+    const translated = toDiskError(error)
+    if (translated.name === 'DISK_FAILED') this.#suspect(translated)
+    if (translated.name === 'INTERNAL') this.#log.error({ err: translated }, 'an unexpected error in the store')
+    return translated
+  }
+
+  /** Translates the error of a name that may not be durable. Only a want of file descriptors says nothing of the disk. */
+  reportNotDurable(error: Error): StoreError {
+    if (isTooManyOpen(error.cause)) return new StoreError('OVERLOADED', undefined, { cause: error })
+    const failure = new StoreError('DISK_FAILED', undefined, { cause: error })
+    this.#suspect(failure)
+    return failure
+  }
+
+  /** Makes the store suspect whatever the errno was. */
+  distrust(cause: Error): void {
+    this.#suspect(new StoreError('DISK_FAILED', undefined, { cause }))
+  }
+
+  requireTrusted(): void {
+    if (this.#isSuspect) throw new StoreError('DISK_FAILED', 'the disk failed earlier; look at the log')
+  }
+
+  #suspect(error: StoreError): void {
+    if (!this.#isSuspect) this.#log.error({ err: error }, 'the disk failed: no more copies are taken until a restart')
+    this.#isSuspect = true
+  }
+}

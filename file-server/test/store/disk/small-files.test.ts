@@ -1,0 +1,62 @@
+import { mkdir, open } from 'node:fs/promises'
+import { beforeEach, expect, test } from 'vitest'
+import { SmallFiles } from '../../../src/store/disk/small-files.ts'
+import { useDataDirectory } from '../store-fixture.ts'
+
+const data = useDataDirectory()
+beforeEach(() => mkdir(data.path(), { recursive: true }))
+
+/** Calls that take as long as the test says, by a clock that is set back after each: no pause of theirs ever ends. */
+function takingMs(ms: number): SmallFiles {
+  let lookCount = 0
+  return new SmallFiles(() => (lookCount++ % 2) * ms)
+}
+
+/** @returns whether the call was made in this thread: what another thread did is told in a later turn of the event loop. */
+async function isMadeAtOnce(files: SmallFiles, name: string): Promise<boolean> {
+  let isMade = false
+  const made = files.createFile(data.path(name), Buffer.from('abc')).then(() => {
+    isMade = true
+  })
+  for (let step = 0; step < 20; step++) await Promise.resolve()
+  const isAtOnce = isMade
+  await made
+  return isAtOnce
+}
+
+test('a disk that made one wait is left to the thread pool, and the other in the process is not', async () => {
+  const [slow, fast] = [takingMs(1_000), takingMs(0.1)]
+  expect(await isMadeAtOnce(slow, 'first')).toBe(true)
+  expect(await isMadeAtOnce(slow, 'second')).toBe(false)
+  expect(await isMadeAtOnce(fast, 'third')).toBe(true)
+})
+
+test('each kind of call has a pace of its own', async () => {
+  const files = takingMs(1_000)
+  const file = await open(data.path('file'), 'w+')
+  await files.syncData(file.fd)
+  expect(await isMadeAtOnce(files, 'created')).toBe(true)
+  await file.close()
+})
+
+test.each([
+  ['at once', 0.1],
+  ['in the thread pool', 1_000],
+])('what is written is read back %s', async (_, ms) => {
+  const files = takingMs(ms)
+  for (const name of ['first', 'second']) {
+    await files.createFile(data.path(name), Buffer.from('some bytes'))
+    expect((await files.readSpan(data.path(name), 5, 100)).toString()).toBe('bytes')
+    expect((await files.lookAt(data.path(name)))?.size).toBe(10)
+    await expect(files.createFile(data.path(name), Buffer.alloc(0))).rejects.toMatchObject({ code: 'EEXIST' })
+    await files.makeDirectory(data.path(`${name}-directory`))
+    expect((await files.lookAt(data.path(`${name}-directory`)))?.isDirectory()).toBe(true)
+    expect(await files.lookAt(data.path('missing'))).toBeNull()
+    await expect(files.readSpan(data.path('missing'), 0, 1)).rejects.toMatchObject({ code: 'ENOENT' })
+    const file = await open(data.path(name), 'r+')
+    expect(await files.writeAt(file.fd, Buffer.from('SOME'), 0)).toBe(4)
+    await files.syncData(file.fd)
+    await file.close()
+    expect((await files.readSpan(data.path(name), 0, 10)).toString()).toBe('SOME bytes')
+  }
+})

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { NamedCopy } from '@holdfast/shared/wire/events'
+import { afterEach, expect, it } from 'vitest'
+import { digestOf, get } from '../new-copies.ts'
+import { listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
+
+const data = useDataDirectory()
+const rootOf = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
+const children: ChildProcess[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+
+/** Runs the writer until it has told of so many answers, then kills it in the middle of its work. */
+async function writeAndKill(
+  answers: number,
+  told: Record<string, Map<string, NamedCopy>>,
+  failpoint = '',
+): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', rootOf('file-server/test/store/journal-writer.ts'), data.path()],
+    {
+      cwd: rootOf('.'),
+      env: { ...process.env, TSX_TSCONFIG_PATH: rootOf('tsconfig.check.json'), FP: failpoint },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  children.push(child)
+  const gone = once(child, 'exit')
+  let count = 0
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { kind, ...copy } = JSON.parse(line) as NamedCopy & { kind: string }
+    told[kind]?.set(copy.copyId, copy)
+    if (++count === answers) child.kill('SIGKILL')
+  }
+  expect((await gone)[1]).toBe('SIGKILL')
+}
+
+async function verify(told: {
+  stored: Map<string, NamedCopy>
+  deleting: Map<string, NamedCopy>
+  deleted: Map<string, NamedCopy>
+}): Promise<void> {
+  const store = await data.open()
+  const { tree, quarantine } = await listAll(store)
+  expect(quarantine).toEqual([])
+  expect(new Set(tree.map((copy) => copy.slot)).size).toBe(tree.length)
+  for (const copy of told.stored.values())
+    if (!told.deleting.has(copy.copyId)) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
+  expect(tree.filter((copy) => told.deleted.has(copy.copyId))).toEqual([])
+  for (const { names } of await walkDirectories(data.path('tree'))) expect(names.length).toBeLessThanOrEqual(36)
+  await store.close()
+}
+
+it('keeps what was acknowledged and nothing that was deleted, through kill -9 in the middle of writing', {
+  timeout: 120_000,
+}, async () => {
+  const told = { stored: new Map(), deleting: new Map(), deleted: new Map() }
+  for (const answers of [3, 120, 700, 61, 1_500]) {
+    await writeAndKill(answers, told)
+    await verify(told)
+  }
+})
+
+it('keeps it through a death at each step of a write, a checkpoint, a delete and a large copy', {
+  timeout: 120_000,
+}, async () => {
+  const told = { stored: new Map(), deleting: new Map(), deleted: new Map() }
+  for (const point of [
+    'before-journal-write:kill:9',
+    'before-journal-sync:kill:7',
+    'after-journal-sync:kill:5',
+    'before-tree-write:kill:20',
+    'after-tree-write:kill:21',
+    'before-checkpoint:kill:2',
+    'before-segment-reset:kill:2',
+    'after-segment-reset:kill:2',
+    'before-unlink:kill:11',
+    'after-unlink:kill:11',
+    'before-file-sync:kill:4',
+    'before-rename:kill:4',
+    'before-directory-sync:kill:4',
+    'after-directory-sync:kill:4',
+  ]) {
+    await writeAndKill(Number.POSITIVE_INFINITY, told, `file-server.${point}`)
+    await verify(told)
+  }
+})
