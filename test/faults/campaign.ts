@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { checkCluster } from './check-cluster.ts'
-import type { FaultCluster } from './fault-cluster.ts'
-import { FaultLoad, type FaultLoadOptions } from './fault-load.ts'
+import { checkCluster } from './check/check-cluster.ts'
+import type { FaultCluster } from './cluster/fault-cluster.ts'
+import { FaultLoad, type FaultLoadOptions } from './load/fault-load.ts'
 import { type Random, runCommit, type Seed } from './seed.ts'
 
 export interface Campaign {

@@ -3,12 +3,12 @@ import { expect, inject, test } from 'vitest'
 import { copiesIn } from '../../disk.ts'
 import { waitUntil } from '../../wait-until.ts'
 import { runCampaign } from '../campaign.ts'
-import { checkCluster } from '../check-cluster.ts'
-import type { FaultCluster } from '../fault-cluster.ts'
+import { checkCluster } from '../check/check-cluster.ts'
+import type { FaultCluster } from '../cluster/fault-cluster.ts'
+import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
+import { CommandLog, tapCommands } from '../command-tap.ts'
+import { RecordedClient } from '../load/recorded-client.ts'
 import { runSeed } from '../seed.ts'
-import { CommandLog, tapCommands } from './command-tap.ts'
-import { ProxiedCluster } from './proxied-cluster.ts'
-import { RecordedClient } from './recorded-client.ts'
 
 const mongoUrl = inject('mongoUrl')
 const check = ({ view }: FaultCluster, client: RecordedClient) => checkCluster(view, client.history.operations)

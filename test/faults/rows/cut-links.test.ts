@@ -3,10 +3,10 @@ import { expect, inject, test } from 'vitest'
 import { waitUntil } from '../../wait-until.ts'
 import type { Direction } from '../chaos-proxy-lane.ts'
 import { WireMessages } from '../chaos-proxy-messages.ts'
-import { checkCluster } from '../check-cluster.ts'
+import { checkCluster } from '../check/check-cluster.ts'
+import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
 import { isFullRun } from '../counts.ts'
-import { ProxiedCluster } from './proxied-cluster.ts'
-import { RecordedClient } from './recorded-client.ts'
+import { RecordedClient } from '../load/recorded-client.ts'
 
 const KIB = 1024
 /** Three frames of base64. */

@@ -4,7 +4,7 @@ import { expect, inject, test } from 'vitest'
 import { copiesIn } from '../../disk.ts'
 import { upload } from '../../http.ts'
 import { TestCluster } from '../../test-cluster.ts'
-import { LightClient } from '../light-client.ts'
+import { LightClient } from '../load/light-client.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,0 +1,129 @@
+import type { Command, CommandGroup, HostileHandlers } from './file-server.ts'
+import { errorNames as names } from './grouped-acks.ts'
+import { BadGroups } from './groups.ts'
+import type { Random } from './random.ts'
+import { frame, OPCODE } from './websocket.ts'
+
+const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64), partTags: 'PARTS' }
+const stored = (change: object): string =>
+  JSON.stringify([{ ok: true, kind: 'stored', workMs: 0, copy: { ...good, ...change } }])
+
+/** Acks that no file-server gives. */
+// biome-ignore format: a table
+const acks: readonly string[] = [
+  '[]', '[null]', '[1]', '["x"]', '[[]]', '[{}]', '[{"ok":1}]', '[{"ok":"true"}]', '[{"ok":true}]', '[{"ok":true,"kind":"go-on"}]', '[{"ok":true,"kind":"evil"}]',
+  '[{"ok":true,"kind":"inline","bytes":"text"}]', '[{"ok":true,"kind":"inline","bytes":[1,2]}]', '[{"ok":true,"kind":"inline","bytes":{"length":2}}]', '[{"ok":true,"kind":"stream"}]',
+  '[{"ok":true,"__proto__":{"kind":"stored"}}]', '[{"ok":false}]', '[{"ok":false,"error":null}]', '[{"ok":false,"error":"x"}]', '[{"ok":false,"error":[]}]',
+  '[{"ok":false,"error":{"name":"INTERNAL","detail":{"x":1}}}]', '[{"ok":true,"existed":"yes"}]', '[{"ok":true,"copies":{}}]', '[{"ok":true},{"ok":false},1,2,3]',
+  ...names.map((name) => JSON.stringify([{ ok: false, error: { name, detail: 'd'.repeat(1_000) } }])),
+  ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(32) }, { partDigests: null }, { partDigests: {} }, { extra: 1 }].map(stored),
+  '[', '{', 'x', '[{"ok":true,"bytes":{"_placeholder":true,"num":0}}]', '[{"ok":true,"bytes":{"_placeholder":true,"num":"length"}}]', `[${'['.repeat(50_000)}`,
+]
+
+/** What is known of an upload that comes as a stream: how it is to end, and what a file-server would have of it. */
+interface Upload {
+  readonly number: number
+  readonly isBase64: boolean
+  receivedBytes: number
+  paddingBytes: number
+}
+
+const uploadOrder = ['upload-file', 'upload-frame', 'upload-end']
+/** Up to which of its messages an upload goes well. */
+const lastsBelieved = ['', 'upload-end', 'upload-file', 'upload-end', 'upload-frame', 'upload-end']
+
+/** Many bad answers, in the order of their numbers. */
+export class BadAnswers implements HostileHandlers {
+  readonly #random: Random
+  readonly #uploads = new Map<unknown, Upload>()
+  #plainCount = 0
+  readonly #groups: BadGroups
+  /** How often each command came, those of groups with `grouped` before them. */
+  readonly counts: Record<string, number> = {}
+
+  constructor(random: Random) {
+    this.#random = random
+    this.#groups = new BadGroups(random)
+  }
+
+  onGroup(group: CommandGroup): void {
+    for (const { name } of group.commands) this.#count(`grouped ${name}`)
+    this.#groups.answer(group)
+  }
+
+  onCommand(command: Command): void {
+    this.#count(command.event)
+    if (!this.#isBelieved(command)) answerBadly(this.#random, this.#plainCount++, command)
+  }
+
+  #count(what: string): void {
+    this.counts[what] = (this.counts[what] ?? 0) + 1
+  }
+
+  /** Half of the uploads are taken, so that they are downloaded; the others are lied to from their begin, first frame, or at their end. */
+  #isBelieved({ event, command, bytes, answer }: Command): boolean {
+    const { copyId } = command
+    if (event === 'upload-file') {
+      const isBase64 = command.encoding === 'base64'
+      this.#uploads.set(copyId, { number: this.#uploads.size, isBase64, receivedBytes: 0, paddingBytes: 0 })
+    }
+    const upload = event.startsWith('upload-') ? this.#uploads.get(copyId) : undefined
+    if (upload === undefined) return false
+    upload.receivedBytes += bytes?.length ?? 0
+    if (bytes !== null) upload.paddingBytes = bytes.subarray(-2).filter((byte) => byte === 0x3d).length
+    const lastBelieved = lastsBelieved[upload.number % lastsBelieved.length] ?? ''
+    if (uploadOrder.indexOf(event) > uploadOrder.indexOf(lastBelieved)) return false
+    if (event !== 'upload-end') answer('[{"ok":true}]')
+    else {
+      const decodedBytes = (upload.receivedBytes / 4) * 3 - upload.paddingBytes
+      const sizeBytes = upload.isBase64 ? decodedBytes : upload.receivedBytes
+      answer(placed(stored({ copyId, sizeBytes })), Buffer.alloc(16))
+    }
+    return true
+  }
+}
+
+const placed = (text: string): string => text.replace('"PARTS"', '{"_placeholder":true,"num":0}')
+
+/** With attachments where there are part tags to attach. */
+function answerBadly(random: Random, number: number, { command, answer, socket, event }: Command): void {
+  const text = (acks[number % acks.length] ?? '[]').replace('COPY', String(command.copyId))
+  const tags = Buffer.alloc(random.pick([0, 1, 15, 16, 17, 32]))
+  // A stream that was promised has to go on somehow, or the manager waits for it: every other time it does.
+  const isOpened = event === 'download-file' && number % 2 === 0
+  if (isOpened) answer('[{"ok":true}]')
+  else if (text.includes('"PARTS"')) answer(placed(text), tags)
+  else answer(text)
+  if (event !== 'download-file') return
+  const isPromised = isOpened || text.startsWith('[{"ok":true')
+  const streamId = isPromised ? command.streamId : random.pick([command.streamId, 'f'.repeat(16), '__proto__'])
+  if (number % 4 < 2) {
+    const error = { name: names[number % names.length] }
+    socket.sendText(`42/file-server,7["stream-error",${JSON.stringify({ streamId, error })}]`)
+    return
+  }
+  const parts = ['stream-frame', { streamId, seq: 0, isLast: true }, { _placeholder: true, num: 0 }]
+  socket.sendText(`451-/file-server,8${JSON.stringify(parts)}`)
+  const byteCount = random.pick([0, 1, 3, 5, Number(command.length), Number(command.length) + 1])
+  socket.write(frame(Buffer.alloc(byteCount, random.int(256)), { opcode: OPCODE.binary }))
+}
+
+const status = '"sizeBytes":0,"freeBytes":1,"totalBytes":1,"isInventoryDone":true,"isWritable":true'
+
+/** Messages that a file-server may not send, as Socket.IO packets. Those that break the packet's form end the connection. */
+// biome-ignore format: a table
+const messages: readonly string[] = [
+  '["heartbeat"]', '["heartbeat",null]', '["heartbeat",[]]', '["heartbeat",{}]', `["heartbeat",{"fileCount":-1,${status}}]`, `["heartbeat",{"fileCount":1e99,${status}}]`,
+  `["heartbeat",{"fileCount":"1",${status}}]`, `["heartbeat",{"fileCount":1.5,${status}}]`, `["heartbeat",{"fileCount":1,"extra":1,${status}}]`, `["heartbeat",{"__proto__":{"fileCount":1},${status}}]`,
+  '["stream-frame"]', '["stream-frame",{}]', '["stream-frame",null,null]', '["stream-frame",{"streamId":"0000000000000000","seq":0,"isLast":true},"x"]',
+  '["stream-frame",{"streamId":"0000000000000000","seq":-1,"isLast":true},null]', '["stream-frame",{"streamId":"__proto__","seq":0,"isLast":true},{}]', '["stream-frame",{"streamId":"0000000000000000","seq":9007199254740993,"isLast":1},[]]',
+  '["stream-error"]', '["stream-error",{}]', '["stream-error",{"streamId":"0000000000000000","error":{"name":"x"}}]', '["stream-error",{"streamId":"0000000000000000"},1,2,3]',
+  '["acks"]', '["acks",null]', '["acks",{}]', '["acks","\\u0000\\u0000\\u0000\\u0000"]', '["acks",[0,0,0,2,91,93]]', '["acks",{"length":4,"byteLength":4}]', '["commands",{}]',
+  '["unknown"]', '["error",{"x":1}]', '["__proto__",1]', '["constructor"]', '["upload-file",{}]', '["challenge",{}]', '["disconnecting"]', '["hasOwnProperty"]', '[1]', '[null]', '[{}]', '[]', '{}', '"x"',
+]
+
+export function badMessage(random: Random, number: number): string {
+  const text = messages[number % messages.length] ?? '[]'
+  const changed = number < messages.length * 2 ? text : random.flip(Buffer.from(text)).toString('latin1')
+  return `42/file-server,${number % 2 === 0 ? '' : number}${changed}`
+}
