@@ -6,12 +6,11 @@ import { copiesIn, walk } from '../../disk.ts'
 import { residentBytes } from '../../fault-clients.ts'
 import { TestCluster } from '../../test-cluster.ts'
 import { waitUntil } from '../../wait-until.ts'
-import { isFullRun } from '../counts.ts'
 
 const MIB = 1024 * 1024
 const DEADLINE_MS = 600_000
-const small = isFullRun ? 10_000 : 1_000
-const large = isFullRun ? { count: 200, mib: 63 } : { count: 8, mib: 6 }
+const small = 10_000
+const large = { count: 200, mib: 63 }
 const HIGHEST_MANAGER_BYTES = 900 * MIB
 const HIGHEST_FILE_SERVER_BYTES = 400 * MIB
 
@@ -19,11 +18,11 @@ interface Reply {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly sha256: string
-  /** Of an error body. */
+  /** Null where the body is no error. */
   readonly code: number | null
 }
 
-/** Nothing of the upload was carried out, and nothing of it will be. */
+/** With these codes nothing of the upload was carried out, and nothing of it will be. */
 const REFUSED_CODES = [1, 17]
 
 /** @param pieces are written one after the other, as the other side takes them. */

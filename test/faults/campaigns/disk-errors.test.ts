@@ -3,16 +3,15 @@ import { expect, inject, test } from 'vitest'
 import { checkCluster } from '../check/check-cluster.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { canTrace, type FailingCall, withFailingCall } from '../cluster/strace.ts'
-import { isFullRun } from '../counts.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
 /** Calls that stand between an upload or a delete and its answer. Sockets use none of them. */
 const calls = ['pwrite64,pwritev', 'fsync', 'fdatasync', 'rename', 'mkdir', 'unlink'] as const
-const errors: readonly FailingCall['error'][] = isFullRun ? ['EIO', 'ENOSPC', 'EDQUOT'] : ['EIO']
-/** More than any of the calls is needed for the work below. */
-const MOST_CALLS = isFullRun ? 30 : 1
+const errors: readonly FailingCall['error'][] = ['EIO', 'ENOSPC', 'EDQUOT']
+/** The work below needs fewer of each call. */
+const MOST_CALLS = 30
 
-/** One thread in the pool, so that the nth call of a thread is the nth call. */
+/** The pool has one thread, so that the nth call of a thread is the nth call. */
 const start = () =>
   FaultCluster.start({
     mongoUrl: inject('mongoUrl'),
@@ -39,7 +38,7 @@ test('row 12, invariants 1, 2 and 6: the k-th call of a kind fails in a real fil
         })
         failureCount += failed
         if (failed === 0) break
-        // Killed, not ended: only what is on the disk counts.
+        // It is killed, not ended, so that only what is on the disk counts.
         await cluster.fileServers[0]?.process.kill()
         await cluster.restartFileServer(0)
         await cluster.settled()

@@ -4,12 +4,11 @@ import { listFailpoints } from '../cluster/failpoints.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { OrphanMaker } from '../cluster/orphan-maker.ts'
 import { type PointStrike, type Role, strikeAtPoint } from '../cluster/strike-at-point.ts'
-import { GUST_MS, shareOf } from '../counts.ts'
 import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 1_200_000
 const POINTS_PER_RUN = 8
-/** Between two strikes: a run of outages alone would have next to no load. */
+/** So many are served between two strikes: a run of outages alone would have next to no load. */
 const SERVED_UPLOADS = 100
 /** A file-server that is held up keeps those waiting who were sent to it: there are others. */
 const CLIENTS = 24
@@ -43,7 +42,7 @@ describe.each<Role>(['file-server', 'manager'])('a %s', (role) => {
         { role, names: [name], action: 'kill', nth: random.integer(2, 4) },
         { role, names: [name], action: 'throw', nth: 1 },
       ])
-      const order = random.sample(strikes, shareOf(strikes.length))
+      const order = random.sample(strikes, strikes.length)
       for (let start = 0; start < order.length; start += POINTS_PER_RUN)
         await strike(role, `at failpoints from ${start}`, order.slice(start, start + POINTS_PER_RUN))
     },
@@ -60,7 +59,7 @@ async function strike(role: Role, what: string, strikes: readonly PointStrike[])
     faultCount: strikes.length,
     seed: runSeed.fork(`${role} ${what}`),
     cluster,
-    load: { clients: CLIENTS, gustMs: GUST_MS },
+    load: { clients: CLIENTS },
     strike: async (_cluster, random, load) => {
       const next = waiting.shift()
       if (next === undefined) throw new Error('no strike is left')

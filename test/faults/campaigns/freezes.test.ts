@@ -7,12 +7,12 @@ import type { FaultLoad } from '../load/fault-load.ts'
 import { announceRun, type Random, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
-/** Short of every deadline. */
+/** A blink is shorter than every deadline. */
 const BLINK_MS = 1_500
-/** Longer than the grace of an orphan: what a manager meant to record is collected in its sleep. */
+/** A coma is longer than the grace of an orphan: what a manager meant to record is collected in its sleep. */
 const COMA_MS = 6_000
 const COMA_SHARE = 0.15
-/** Between two freezes that stop everything: a run of outages alone would have next to no load. */
+/** So many are served between two freezes that stop everything: a run of outages alone would have next to no load. */
 const SERVED_UPLOADS = 120
 
 interface Freezable {

@@ -1,7 +1,7 @@
 import { beforeAll, describe, inject, test } from 'vitest'
 import { expectNoHarm, runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { faultCounts, GUST_MS, runsOf } from '../counts.ts'
+import { faultCounts, runsOf } from '../counts.ts'
 import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
@@ -18,7 +18,6 @@ describe('kill -9 under load loses and changes nothing acknowledged, shows nothi
         faultCount,
         seed: runSeed.fork(`kill-file-server-${run}`),
         cluster,
-        load: { gustMs: GUST_MS },
         strike: async ({ cluster: { fileServers } }, random) =>
           cluster.killFileServer(random.integer(0, fileServers.length - 1)),
         maxPauseMs: 400,
@@ -37,7 +36,6 @@ describe('kill -9 under load loses and changes nothing acknowledged, shows nothi
         faultCount,
         seed: runSeed.fork(`kill-manager-${run}`),
         cluster,
-        load: { gustMs: GUST_MS },
         strike: async ({ cluster: { managers } }, random) =>
           cluster.killManager(random.integer(0, managers.length - 1)),
       })

@@ -7,9 +7,9 @@ import type { FaultLoad } from '../load/fault-load.ts'
 import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
-/** How soon a client is told that the database is away. */
+/** A client is told so soon that the database is away. */
 const TOLD_WITHIN_MS = 3_000
-/** Between two faults that stop everything: a run of outages alone would have next to no load. */
+/** So many are served between two faults that stop everything: a run of outages alone would have next to no load. */
 const SERVED_UPLOADS = 120
 
 beforeAll(announceRun)

@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { waitUntil } from '../../wait-until.ts'
 import { hooked } from '../cluster/hooked.ts'
-import { isFullRun } from '../counts.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
 const launcher = fileURLToPath(new URL('../../../launcher/dist/main.js', import.meta.url))
@@ -64,7 +63,7 @@ const ends: [string, Record<string, string>][] = [
   ['runs out of memory', hooked('exhaust', '--max-old-space-size=96')],
 ]
 
-test.each(isFullRun ? ends : ends.slice(0, 1))(
+test.each(ends)(
   'row 43, invariant 1: a process that %s ends at once, is started again by its supervisor, and nothing acknowledged is lost',
   async (_what, hook) => {
     const url = await launch(hook)

@@ -6,7 +6,7 @@ import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'
 import { runSeed } from '../seed.ts'
 
-/** More than any disk of a test machine has free. */
+/** No disk of a test machine has so much free. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }
 const behindBy = 40
 
@@ -32,7 +32,7 @@ test.each([...runsOf(faultCounts.raceTransfers).entries()])(
           manager?.lines.slice(seenCount).some(({ message }) => /^rebalanc/.test(message)) === true
         await cluster.restartFileServer(0)
         await waitUntil('transfers are under way', isMoving)
-        // At any of their steps.
+        // The kill comes at any of their steps.
         await delay(random.integer(0, 400))
         const victim = random.pick(['manager', 0, 1, 2] as const)
         if (victim === 'manager') {

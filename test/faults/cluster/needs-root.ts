@@ -1,4 +1,4 @@
-import { isFullRun } from '../counts.ts'
+import { isFullRun } from '../../full-run.ts'
 import { whyNoSmallDisks } from './small-disk.ts'
 
 const why = await whyNoSmallDisks()

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
+import { isFullRun } from '../../full-run.ts'
 import { waitUntil } from '../../wait-until.ts'
 import type { Direction } from '../chaos-proxy-lane.ts'
 import { WireMessages } from '../chaos-proxy-messages.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
-import { isFullRun } from '../counts.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
 const KIB = 1024
-/** Three frames of base64. */
+/** They travel as three frames of base64. */
 const bytes = randomBytes(500 * KIB)
 const around = isFullRun ? [-1, 0, 1] : [-1, 1]
 

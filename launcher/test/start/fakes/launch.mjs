@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { runLauncher } from '@holdfast/launcher/start/run-launcher'
 
-const fake = (name: string) => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url))
+/** @param {string} name */
+const fake = (name) => fileURLToPath(new URL(`./${name}.mjs`, import.meta.url))
 
 process.exit(
   await runLauncher(process.argv.slice(2), process.env, { manager: fake('manager'), fileServer: fake('file-server') }),
