@@ -8,7 +8,7 @@ const withoutDatabase = [
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
-  'manager/test/{bodies,http,storage}/**/*.test.ts',
+  'manager/test/{api,bodies,chunks,http,storage}/**/*.test.ts',
 ]
 /** They run only in `npm run test:faults`. */
 const campaigns = ['test/faults/campaigns/*.test.ts']

@@ -8,8 +8,8 @@ import { SmallDisk } from './faults/cluster/small-disk.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
 
 const MIB = 1024 * 1024
-/** With so many the time without power does not make the run void. */
-const SERVED_UPLOADS = 600
+/** So many are served before the cut, so that there is something to lose. */
+const SERVED_UPLOADS = 200
 
 beforeAll(announceRun)
 

@@ -9,6 +9,7 @@ import type { Store } from '../../src/store/store.ts'
 import { digestOf, named, newCopyId } from './new-copies.ts'
 import { PowerCutDisk } from './power-cut-disk.ts'
 import { inventoryDone, listAll, quietLog, walkDirectories } from './store-fixture.ts'
+import { countOf } from '../../../test/full-run.ts'
 
 type Kind = 'small' | 'large' | 'delete' | 'quarantine' | 'restore' | 'discard'
 const JOURNAL = { maxCopyBytes: 4_096, segmentBytes: 64 * 1024 }
@@ -135,6 +136,6 @@ it('after a power cut at any moment holds what was acknowledged, whole, whatever
         await rm(base, { recursive: true, force: true })
       }
     }),
-    { numRuns: 20, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: false },
+    { numRuns: countOf(20, 5), interruptAfterTimeLimit: 40_000, markInterruptAsFailure: false },
   )
 })

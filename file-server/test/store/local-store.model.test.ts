@@ -9,6 +9,7 @@ import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, get, named, newCopyId } from './new-copies.ts'
 import { inventoryDone, listAll, quietLog, walkDirectories } from './store-fixture.ts'
+import { countOf } from '../../../test/full-run.ts'
 
 type Kind = 'put' | 'abort' | 'delete' | 'quarantine' | 'restore' | 'discard'
 interface Known {
@@ -114,6 +115,6 @@ it('holds what two plain maps hold, after any mixture of commands at once and of
         }
       },
     ),
-    { numRuns: 25, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+    { numRuns: countOf(25, 6), interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   )
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { JsonFileScanner } from '../../src/bodies/json-file-scanner.ts'
 import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
+import { countOf } from '../../../test/full-run.ts'
 
 const scanJson = (text: string | Buffer, maxFileBytes = 1_000_000) => {
   const body = Buffer.from(text)
@@ -167,7 +168,7 @@ test('reads what JSON.parse reads, at any spacing, order, escapes and cut', asyn
       expect(scanned.name).toBe(expected.filename.normalize('NFC'))
     },
   )
-  await fc.assert(property, { numRuns: 1_000 })
+  await fc.assert(property, { numRuns: countOf(1_000, 200) })
 })
 
 test('agrees with JSON.parse on whether damaged text is JSON', async () => {
@@ -192,5 +193,5 @@ test('agrees with JSON.parse on whether damaged text is JSON', async () => {
       else expect(['no error', 'INVALID_REQUEST']).toContain(outcome)
     },
   )
-  await fc.assert(property, { numRuns: 1_000 })
+  await fc.assert(property, { numRuns: countOf(1_000, 200) })
 })

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { truncate } from 'node:fs/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
-import { FaultCluster, gate, instead, type ManagerParts } from './fault-cluster.ts'
+import { type FaultCluster, gate, instead, type ManagerParts, useFaultCluster } from './fault-cluster.ts'
 
-const start = (fileServers = 2) => FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers })
+const shared = useFaultCluster(3)
 const bytes = randomBytes(700_000)
 const lost = () => Promise.reject(new StoreError('DATABASE_UNAVAILABLE'))
 
@@ -24,7 +24,7 @@ const cutOff: Record<string, (parts: ManagerParts) => ManagerParts> = {
 test.each(Object.entries(cutOff))(
   'a move that is cut off %s keeps the file readable, and one copy of it in the end',
   async (_, cut) => {
-    await using cluster = await start()
+    const cluster = shared()
     const record = await cluster.upload('moved', bytes)
     await expect(cluster.move(record, cut(cluster.first))).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
     expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
@@ -36,7 +36,7 @@ test.each(Object.entries(cutOff))(
 )
 
 test('a move that slept until its new copy was collected does not switch the record to it', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const asleep = gate(cluster.first.replicas, 'switchReplica', 'before')
   const moving = cluster.move(record, { ...cluster.first, replicas: asleep.gated })
@@ -49,7 +49,7 @@ test('a move that slept until its new copy was collected does not switch the rec
 })
 
 test('two managers that move one file to two file-servers at once leave one copy, readable all the time', async () => {
-  await using cluster = await start(3)
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const gates = [cluster.first, cluster.second].map((parts) => ({
     parts,
@@ -65,7 +65,7 @@ test('two managers that move one file to two file-servers at once leave one copy
 })
 
 test('a file that is deleted between the switch and the last look stays deleted, and its bytes go', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const asleep = gate(cluster.first.replicas, 'switchReplica', 'after')
   const moving = cluster.move(record, { ...cluster.first, replicas: asleep.gated })
@@ -98,13 +98,13 @@ async function moveDamaged(cluster: FaultCluster, meanwhile: () => Promise<unkno
 }
 
 test('a new copy that turns out damaged after the switch sends the record back to the source', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   expect(await moveDamaged(cluster, async () => undefined)).toBe('COPY_NOT_FOUND')
   expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
 })
 
 test('a mover that slept while its source was collected does not point the record at what is gone', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   expect(await moveDamaged(cluster, () => cluster.reconcile())).toBe('CANCELLED')
   const [record] = await cluster.connection.collection('files').find({ name: 'moved' }).toArray()
   const [copy] = await cluster.copies()
