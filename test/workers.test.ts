@@ -11,8 +11,12 @@ import { waitUntil } from './wait-until.ts'
 
 const WORKERS = 3
 
-const start = () =>
-  TestCluster.start({ mongoUrl: inject('mongoUrl'), managerEnvironment: { MANAGER_WORKERS: String(WORKERS) } })
+const start = (fileServers: number) =>
+  TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    fileServers,
+    managerEnvironment: { MANAGER_WORKERS: String(WORKERS) },
+  })
 
 interface RunningWorker {
   readonly ownUrl: string
@@ -80,7 +84,7 @@ async function isAnswered(url: string): Promise<boolean> {
 }
 
 test('every worker gives the same answers, a moment after the last change', async () => {
-  await using cluster = await start()
+  await using cluster = await start(3)
   const workers = await allServe(cluster)
   expect(new Set(workers.map(({ ownUrl }) => ownUrl)).size).toBe(WORKERS)
   const files = Array.from({ length: 60 }, (_, index) => ({ name: `same-${index}`, bytes: randomBytes(500 + index) }))
@@ -112,7 +116,7 @@ test('every worker gives the same answers, a moment after the last change', asyn
 })
 
 test('invariant 1: what was acknowledged is there although workers are killed under load, and each comes back', async () => {
-  await using cluster = await start()
+  await using cluster = await start(3)
   const first = await allServe(cluster)
   const acknowledged = new Map<string, Buffer>()
   let isOver = false
@@ -149,7 +153,7 @@ test('invariant 1: what was acknowledged is there although workers are killed un
 }, 120_000)
 
 test('a frozen worker holds up nobody for long', async () => {
-  await using cluster = await start()
+  await using cluster = await start(1)
   const [frozen] = await allServe(cluster)
   if (frozen === undefined) throw new Error('no worker')
   process.kill(frozen.pid, 'SIGSTOP')
@@ -163,7 +167,7 @@ test('a frozen worker holds up nobody for long', async () => {
 })
 
 test('SIGTERM ends all workers orderly; they end too when their primary is killed', async () => {
-  await using cluster = await start()
+  await using cluster = await start(1)
   const [manager] = cluster.managers
   const workers = await allServe(cluster)
   expect(await manager?.process.stop()).toBe(0)

@@ -1,8 +1,8 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import { array, assert, nat, property, string, stringMatching, tuple, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
 import { countOf } from '../../../test/full-run.ts'
+import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
 
 /** More than the decoder takes as one string. */
 const LONG = 98_304
@@ -47,7 +47,9 @@ describe('Base64Decoder', () => {
 
   it('takes and refuses what RFC 4648 section 4 does, whatever the cuts', () => {
     const cuts = array(nat(60), { maxLength: 4 })
-    assert(property(stringMatching(/^[A-Za-z0-9+/=\-_ ]{0,16}$/), cuts, expectSameVerdict), { numRuns: countOf(500, 200) })
+    assert(property(stringMatching(/^[A-Za-z0-9+/=\-_ ]{0,16}$/), cuts, expectSameVerdict), {
+      numRuns: countOf(500, 200),
+    })
     assert(property(stringMatching(/^([A-Z0-9+/]{4}){0,3}[A-Z]{1,3}={0,3}$/), cuts, expectSameVerdict), {
       numRuns: countOf(500, 200),
     })

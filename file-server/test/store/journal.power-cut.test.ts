@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { array, assert, asyncProperty, constantFrom, integer, nat, record } from 'fast-check'
 import { expect, it } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, named, newCopyId } from './new-copies.ts'
 import { PowerCutDisk } from './power-cut-disk.ts'
 import { inventoryDone, listAll, quietLog, walkDirectories } from './store-fixture.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 type Kind = 'small' | 'large' | 'delete' | 'quarantine' | 'restore' | 'discard'
 const JOURNAL = { maxCopyBytes: 4_096, segmentBytes: 64 * 1024 }

@@ -4,9 +4,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, it } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 const data = useDataDirectory()
 const rootOf = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))

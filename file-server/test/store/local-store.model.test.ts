@@ -5,11 +5,11 @@ import type { CopyId } from '@holdfast/shared/ids'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { array, assert, asyncProperty, constantFrom, integer, nat, tuple } from 'fast-check'
 import { expect, it } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, get, named, newCopyId } from './new-copies.ts'
 import { inventoryDone, listAll, quietLog, walkDirectories } from './store-fixture.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 type Kind = 'put' | 'abort' | 'delete' | 'quarantine' | 'restore' | 'discard'
 interface Known {

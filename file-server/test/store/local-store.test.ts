@@ -4,10 +4,10 @@ import { dirname } from 'node:path'
 import { type PartKey, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { describe, expect, it } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { copyPath } from '../../src/store/slot.ts'
 import { digestOf, get, named, newCopyId, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { FormFileScanner } from '../../src/bodies/form-file-scanner.ts'
 import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 const scanForm = (text: string, maxFileBytes = 1_000_000) =>
   scan(new FormFileScanner(maxFileBytes), everyByte(Buffer.from(text)))

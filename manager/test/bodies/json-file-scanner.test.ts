@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { JsonFileScanner } from '../../src/bodies/json-file-scanner.ts'
 import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 const scanJson = (text: string | Buffer, maxFileBytes = 1_000_000) => {
   const body = Buffer.from(text)

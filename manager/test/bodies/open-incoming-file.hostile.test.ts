@@ -2,10 +2,10 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { chooseScanner } from '../../src/bodies/body-format.ts'
 import { cut, failureOf, scan } from './scan.ts'
 import { receive, startUploadServer, type UploadServer } from './upload-server.ts'
-import { countOf } from '../../../test/full-run.ts'
 
 interface Hostile {
   readonly contentType: string
