@@ -26,7 +26,7 @@ async function readRange(url: string, start: number, end: number, untilBytes: nu
   return { status: response.status, bytes: Buffer.concat(pieces) }
 }
 
-/** Until large files come by the data connection, which is dialled when the first one is asked for. */
+/** Resolves when large files come by the data connection, which is dialled when the first one is asked for. */
 async function dataConnectionOf(cluster: TestCluster, name: string): Promise<void> {
   const opened = cluster.managers[0]?.process.line((line) => line.message === 'data connection opened')
   await download(cluster.url, name)

@@ -1,7 +1,7 @@
 import type { ChaosProxy } from './chaos-proxy.ts'
 import { type WireMessage, WireMessages } from './chaos-proxy-messages.ts'
 
-/** What is sent to the file-server instead of a command; the command itself where nothing is said. */
+/** It says what is sent to the file-server instead of a command; the command itself where it says nothing. */
 export type Tap = (command: WireMessage & { readonly event: string }) => readonly Buffer[] | undefined
 
 /** Shows every command of the manager to `tap` before the file-server has it. The handshake passes unseen. */
@@ -17,7 +17,7 @@ export function tapCommands(proxy: ChaosProxy, tap: Tap): void {
   })
 }
 
-/** Every command, as often as it came. */
+/** Keeps every command, as often as it came. */
 export class CommandLog {
   readonly commands: { readonly event: string; readonly bytes: Buffer; readonly text: string }[] = []
 

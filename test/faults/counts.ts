@@ -1,11 +1,11 @@
 export interface FaultCount {
-  /** Over all runs of its kind. */
+  /** All runs of the kind have so many together. */
   readonly full: number
-  /** Faults of one run: each run has a cluster, a load and a seed of its own, and ends with a heal and a check. */
+  /** One run has so many; it has a cluster, a load and a seed of its own, and ends with a heal and a check. */
   readonly perRun: number
 }
 
-/** How often each fault strikes in `npm run test:faults`: the one place. */
+/** It stands here alone how often each fault strikes in `npm run test:faults`. */
 export const faultCounts = {
   killFileServer: { full: 1_000, perRun: 100 },
   killManager: { full: 300, perRun: 50 },
@@ -25,7 +25,7 @@ export const faultCounts = {
   raceTransfers: { full: 60, perRun: 20 },
 } as const satisfies Record<string, FaultCount>
 
-/** How many faults each run of a kind has. */
+/** @returns how many faults each run of a kind has */
 export function runsOf({ full, perRun }: FaultCount): number[] {
   return Array.from({ length: Math.ceil(full / perRun) }, (_, index) => Math.min(perRun, full - index * perRun))
 }

@@ -8,7 +8,7 @@ const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64), pa
 const stored = (change: object): string =>
   JSON.stringify([{ ok: true, kind: 'stored', workMs: 0, copy: { ...good, ...change } }])
 
-/** Acks that no file-server gives. */
+/** No file-server gives these acks. */
 // biome-ignore format: a table
 const acks: readonly string[] = [
   '[]', '[null]', '[1]', '["x"]', '[[]]', '[{}]', '[{"ok":1}]', '[{"ok":"true"}]', '[{"ok":true}]', '[{"ok":true,"kind":"go-on"}]', '[{"ok":true,"kind":"evil"}]',
@@ -20,7 +20,7 @@ const acks: readonly string[] = [
   '[', '{', 'x', '[{"ok":true,"bytes":{"_placeholder":true,"num":0}}]', '[{"ok":true,"bytes":{"_placeholder":true,"num":"length"}}]', `[${'['.repeat(50_000)}`,
 ]
 
-/** What is known of an upload that comes as a stream: how it is to end, and what a file-server would have of it. */
+/** It keeps of an upload that comes as a stream how it is to end, and what a file-server would have of it. */
 interface Upload {
   readonly number: number
   readonly isBase64: boolean
@@ -29,16 +29,16 @@ interface Upload {
 }
 
 const uploadOrder = ['upload-file', 'upload-frame', 'upload-end']
-/** Up to which of its messages an upload goes well. */
+/** It says up to which of its messages an upload goes well. */
 const lastsBelieved = ['', 'upload-end', 'upload-file', 'upload-end', 'upload-frame', 'upload-end']
 
-/** Many bad answers, in the order of their numbers. */
+/** Gives many bad answers, in the order of their numbers. */
 export class BadAnswers implements HostileHandlers {
   readonly #random: Random
   readonly #uploads = new Map<unknown, Upload>()
   #plainCount = 0
   readonly #groups: BadGroups
-  /** How often each command came, those of groups with `grouped` before them. */
+  /** They say how often each command came, those of groups with `grouped` before them. */
   readonly counts: Record<string, number> = {}
 
   constructor(random: Random) {
@@ -85,7 +85,7 @@ export class BadAnswers implements HostileHandlers {
 
 const placed = (text: string): string => text.replace('"PARTS"', '{"_placeholder":true,"num":0}')
 
-/** With attachments where there are part tags to attach. */
+/** It has attachments where there are part tags to attach. */
 function answerBadly(random: Random, number: number, { command, answer, socket, event }: Command): void {
   const text = (acks[number % acks.length] ?? '[]').replace('COPY', String(command.copyId))
   const tags = Buffer.alloc(random.pick([0, 1, 15, 16, 17, 32]))
@@ -110,7 +110,7 @@ function answerBadly(random: Random, number: number, { command, answer, socket, 
 
 const status = '"sizeBytes":0,"freeBytes":1,"totalBytes":1,"isInventoryDone":true,"isWritable":true'
 
-/** Messages that a file-server may not send, as Socket.IO packets. Those that break the packet's form end the connection. */
+/** @returns a message that a file-server may not send, as a Socket.IO packet; those that break the packet's form end the connection */
 // biome-ignore format: a table
 const messages: readonly string[] = [
   '["heartbeat"]', '["heartbeat",null]', '["heartbeat",[]]', '["heartbeat",{}]', `["heartbeat",{"fileCount":-1,${status}}]`, `["heartbeat",{"fileCount":1e99,${status}}]`,

@@ -3,24 +3,24 @@ import { connect } from 'node:net'
 /** An answer that does not come in this time did not come. */
 const ANSWER_DEADLINE_MS = 15_000
 
-/** What a raw connection got: a status, or its end without one. */
+/** A raw connection got this: a status, or its end without one. */
 export interface RawAnswer {
   readonly status: number | 'closed' | 'no answer'
   readonly headers: string
   readonly body: Buffer
 }
 
-/** Which answers are right: a number is a status, `refused` any of 400 to 499, or the connection's end. */
+/** It says which answers are right: a number is a status, `refused` any of 400 to 499, or the connection's end. */
 export type Expected = readonly (number | 'refused')[]
 
 export interface HostileInput {
-  /** For the report of a failure. */
+  /** The report of a failure has it. */
   readonly what: string
   readonly bytes: Buffer
   readonly expected: Expected
   /** The client ends its side after the bytes: what it announced will never come. */
   readonly isCutOff?: boolean
-  /** The file's bytes, where it is legal and has to be stored as they are. */
+  /** They are the file's bytes, where it is legal and has to be stored as they are. */
   readonly stores?: Buffer
 }
 
@@ -72,7 +72,7 @@ function parseAnswer(received: Buffer, isHead: boolean): RawAnswer | null {
   return body.length === length ? { status, headers, body } : null
 }
 
-/** A request whose length is told as it is. */
+/** @returns a request whose length is told as it is */
 export function post(body: Buffer | string, contentType: string | null, more: readonly string[] = []): Buffer {
   const bytes = Buffer.from(body)
   const type = contentType === null ? [] : [`Content-Type: ${contentType}`]

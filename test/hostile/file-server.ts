@@ -7,7 +7,7 @@ import { ENGINE_PATH, frame, OPCODE, RawWebSocket, upgradeRequest } from './webs
 const identity = { protocol: PROTOCOL_VERSION, serverId: 'e0'.repeat(8), bootId: 'e1'.repeat(8) }
 export const HOSTILE_ID = identity.serverId
 const serverNonce = 'e2'.repeat(16)
-/** How many attachments follow, the id where an ack is wanted, and the event with its arguments. */
+/** It tells how many attachments follow, the id where an ack is wanted, and the event with its arguments. */
 const packet = /^4(?:2|5(\d+)-)\/file-server,(\d*)(\[.*\])$/s
 
 /** Says that it is empty and roomy, so that every upload is sent to it first. */
@@ -19,14 +19,14 @@ const heartbeat = {
 export interface Command {
   readonly event: string
   readonly command: Record<string, unknown>
-  /** What is attached to it. */
+  /** They are attached to it. */
   readonly bytes: Buffer | null
   /** Answers it with this text, which should be an array of JSON, and these attachments. */
   readonly answer: (json: string, ...attachments: Buffer[]) => void
   readonly socket: RawWebSocket
 }
 
-/** Commands that came in one message. */
+/** They came in one message. */
 export interface CommandGroup {
   readonly commands: readonly GroupedCommand[]
   readonly socket: RawWebSocket
@@ -48,7 +48,7 @@ interface Packet {
   readonly json: string
 }
 
-/** A file-server that knows the secret and means harm: it does what it is told to with every command, and comes back when it is thrown out. */
+/** This file-server knows the secret and means harm: it does what it is told to with every command, and comes back when it is thrown out. */
 export class HostileFileServer implements AsyncDisposable {
   readonly #port: number
   readonly #secret: string

@@ -1,7 +1,7 @@
 import type { GroupedCommand } from './file-server.ts'
 import type { Random } from './random.ts'
 
-/** The head of an ack, as text that should be JSON, and the bytes that go with it. */
+/** It is the head of an ack, as text that should be JSON, and the bytes that go with it. */
 export interface BadAck {
   readonly head: string
   readonly bytes: Buffer | null
@@ -24,7 +24,7 @@ const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64) }
 const stored = (change: object, rest: object = { workMs: 0 }): string =>
   `null,${JSON.stringify({ copy: { ...good, ...change }, ...rest })}`
 
-/** What follows the id in an ack that no file-server gives, whatever the command was. */
+/** This follows the id in an ack that no file-server gives, whatever the command was. */
 // biome-ignore format: a table
 const anyAcks: readonly string[] = [
   'null', 'null,null', 'null,1', 'null,"x"', 'null,[]', 'null,[[]]', 'null,{}', 'null,true', 'null,{"ok":true}', 'null,{"ok":false,"error":{"name":"INTERNAL"}}', 'null,{"__proto__":{"existed":true}}',

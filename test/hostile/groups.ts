@@ -5,7 +5,7 @@ import { frame, OPCODE, type RawWebSocket } from './websocket.ts'
 
 const PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
-/** A group of these heads, which need not be JSON, with the length that they have or another one. */
+/** @returns a group of these heads, which need not be JSON, with the length that they have or another one */
 function groupOf(heads: string, bytes: readonly Buffer[] = [], headLength = Buffer.byteLength(heads)): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(headLength)
@@ -26,7 +26,7 @@ const sendAttached = (socket: RawWebSocket, text: string, ...attachments: Buffer
 const sendGroup = (socket: RawWebSocket, group: Buffer): void =>
   sendAttached(socket, `451-/file-server,["acks",${PLACEHOLDER}]`, group)
 
-/** Heads that are no heads of a group. */
+/** None of them is the head of a group. */
 // biome-ignore format: a table
 const badHeads: readonly string[] = [
   '', 'x', '[', ']', '{}', 'null', '1', '"x"', '[1]', '[[1,null]]', '[[1,null],null,2]', '\ufeff[]', '[],[]', '[[1,null,{}],null', '['.repeat(50_000), `[${'1,null,'.repeat(256)}1,null]`, `{"length":2,"0":[1],"1":null}`,

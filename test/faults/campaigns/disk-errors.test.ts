@@ -5,7 +5,7 @@ import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { canTrace, type FailingCall, withFailingCall } from '../cluster/strace.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
-/** Calls that stand between an upload or a delete and its answer. Sockets use none of them. */
+/** These calls stand between an upload or a delete and its answer. Sockets use none of them. */
 const calls = ['pwrite64,pwritev', 'fsync', 'fdatasync', 'rename', 'mkdir', 'unlink'] as const
 const errors: readonly FailingCall['error'][] = ['EIO', 'ENOSPC', 'EDQUOT']
 /** The work below needs fewer of each call. */

@@ -14,7 +14,7 @@ import { RecordedClient } from '../load/recorded-client.ts'
 
 const MIB = 1024 * 1024
 
-/** One file-server whose data directory is on this disk. */
+/** Starts one file-server whose data directory is on this disk. */
 const startOn = (disk: SmallDisk, fileServerEnvironment: Record<string, string> = {}) =>
   FaultCluster.start({
     mongoUrl: inject('mongoUrl'),
@@ -29,7 +29,7 @@ const check = ({ view }: FaultCluster, client: RecordedClient) => checkCluster(v
 test('row 11, invariants 1, 2 and 3: on a disk that fills up uploads are refused with 507, deletes work, and then uploads do', async () => {
   if (!canMakeDisks('a full disk')) return
   await using disk = await SmallDisk.make({ sizeBytes: 32 * MIB })
-  // No reserve: the disk is to be full in earnest.
+  // It keeps no reserve: the disk is to be full in earnest.
   await using faults = await startOn(disk, { MIN_FREE_BYTES: '0' })
   using client = new RecordedClient(faults.cluster.url)
   const stored: string[] = []
@@ -60,7 +60,7 @@ test('row 14, invariants 1 and 2: on a disk without a free inode uploads are ref
   for (let index = 0; index < 50; index++) expect(await client.upload(`before/${index}`, randomBytes(100))).toBe(201)
   const junk = join(disk.directory, 'junk')
   await mkdir(junk)
-  // At once, so that what the file-server knows of the disk is out of date.
+  // They are made at once, so that what the file-server knows of the disk is out of date.
   expect(() => {
     for (let index = 0; ; index++) writeFileSync(join(junk, `${index}`), '')
   }).toThrow('ENOSPC')

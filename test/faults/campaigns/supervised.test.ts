@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** `npm start` on this directory, each of whose processes does at SIGUSR2 what the hook says. */
+/** Runs `npm start` on this directory; each of its processes does at SIGUSR2 what the hook says. */
 async function launch(hook: Record<string, string>): Promise<string> {
   const { PATH = '', HOME = '' } = process.env
   const mongoUrl = new URL(inject('mongoUrl'))
@@ -45,7 +45,7 @@ async function launch(hook: Record<string, string>): Promise<string> {
   return /running at (http:\S+)/.exec(output)?.[1] ?? ''
 }
 
-/** Children of the launcher, by the title they give themselves. */
+/** Finds a child of the launcher by the title that it gives itself. */
 async function pidOf(title: string): Promise<number> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   for (const pid of pids) {

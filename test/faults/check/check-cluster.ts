@@ -7,7 +7,7 @@ import { compareDisks, expectCopies, keyOf, type PlacedFile } from './compare-di
 import { digestOf, lookAtDisks } from './disk-picture.ts'
 import { type Content, findContradictions, judgeHistory } from './model.ts'
 
-/** Grace of orphans, the end of a dead manager's lease, and a few rounds of upkeep. */
+/** It covers the grace of orphans, the end of a dead manager's lease, and a few rounds of upkeep. */
 const UPKEEP_DEADLINE_MS = 90_000
 const HASH_DEADLINE_MS = 60_000
 const READERS = 8
@@ -16,11 +16,11 @@ const SHOWN = 20
 
 export interface ClusterView {
   readonly urls: readonly string[]
-  /** With its database. */
+  /** It names the database too. */
   readonly mongoUrl: string
-  /** Data directories of the file-servers. */
+  /** They are the data directories of the file-servers. */
   readonly directories: readonly string[]
-  /** Holds them and nothing else. */
+  /** It holds them and nothing else. */
   readonly parent?: string
 }
 
@@ -32,7 +32,7 @@ export async function checkCluster(view: ClusterView, operations: readonly Opera
   const verdicts = judgeHistory(operations)
   const wrong = await readBack(view.urls, verdicts)
   const left = await waitForUpkeep(view)
-  // Once more: what upkeep took, or brought back, was not its to take.
+  // They are read once more, for what upkeep took, or brought back, was not its to take.
   const wrongAfterUpkeep = await readBack(view.urls, verdicts)
   return [
     ...findContradictions(operations),

@@ -1,6 +1,6 @@
 import type { FoundFile } from './disk-picture.ts'
 
-/** A file record, as far as it says where bytes are. */
+/** It is a file record, as far as it says where bytes are. */
 export interface PlacedFile {
   readonly name: string
   readonly state: string
@@ -20,7 +20,7 @@ export interface ExpectedCopy {
 const RADIX = 36
 const SLOT_DIGITS = 6
 
-/** Where the copies of the live files have to lie, by server and path. */
+/** @returns where the copies of the live files have to lie, by server and path */
 export function expectCopies(records: readonly PlacedFile[]): Map<string, ExpectedCopy> {
   const expected = new Map<string, ExpectedCopy>()
   for (const { name, state, chunks = [] } of records) {
@@ -33,7 +33,7 @@ export function expectCopies(records: readonly PlacedFile[]): Map<string, Expect
   return expected
 }
 
-/** What the disks hold beyond the records or lack of them, one sentence each. Copies of deleted files have to be gone. */
+/** @returns what the disks hold beyond the records or lack of them, one sentence each; copies of deleted files have to be gone */
 export function compareDisks(records: readonly PlacedFile[], files: readonly FoundFile[]): string[] {
   const expected = expectCopies(records)
   const found = new Set(files.map(keyOf))
@@ -59,7 +59,7 @@ function describeStray({ absolutePath, path }: FoundFile): string {
   return `${absolutePath} belongs to no live file`
 }
 
-/** Written down a second time on purpose: the file-server's own code is what is being checked. */
+/** The path is written down a second time on purpose: the file-server's own code is what is being checked. */
 function pathOf(slot: number, copyId: string, sha256: string): string {
   const digits = [...slot.toString(RADIX).padStart(SLOT_DIGITS, '0')]
   return `tree/${digits.join('/')}-${copyId}-${sha256}`

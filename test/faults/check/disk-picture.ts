@@ -4,23 +4,23 @@ import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { walk } from '../../disk.ts'
 
-/** A file below a data directory's tree or quarantine. */
+/** The file lies below a data directory's tree or quarantine. */
 export interface FoundFile {
   readonly server: string
-  /** Below the data directory: `tree/0/0/0/1/0/1-…`. */
+  /** It is relative to the data directory: `tree/0/0/0/1/0/1-…`. */
   readonly path: string
   readonly absolutePath: string
 }
 
 export interface DiskPicture {
   readonly files: readonly FoundFile[]
-  /** Whatever is wrong with the directories themselves, one sentence each. */
+  /** They say what is wrong with the directories themselves, one sentence each. */
   readonly problems: readonly string[]
 }
 
 const RADIX = 36
 
-/** What may lie in a data directory beside the copies. */
+/** These may lie in a data directory beside the copies. */
 const expected = /^(tree|quarantine|journal|identity\.json|lock(-[0-9a-f]{16})?|lost\+found)$/
 
 /** Walks the data directories as an auditor would. @param parent holds them and nothing else, where it is given. */

@@ -183,7 +183,7 @@ const step = fc.record({
   delay: fc.integer({ min: 0, max: 3 }),
 })
 
-/** A history of a store that does as it should, each operation carried out within its time. */
+/** Makes the history of a store that does as it should, each operation carried out within its time. */
 function honestHistory(steps: readonly Step[]) {
   let content: string | null = null
   const operations = steps.map(({ kind, isAnswered, isCarriedOut, delay }, index): Operation => {

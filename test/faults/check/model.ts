@@ -22,14 +22,14 @@ export function judgeHistory(operations: readonly Operation[]): Map<string, Read
   return new Map([...byName].map(([name, ofName]) => [name, judgeName(ofName)]))
 }
 
-/** One sentence for each name whose history contradicts itself. */
+/** @returns one sentence for each name whose history contradicts itself */
 export function findContradictions(operations: readonly Operation[]): string[] {
   return [...judgeHistory(operations)].flatMap(([name, mayHold]) =>
     mayHold.size > 0 ? [] : [`${name}: no order of these explains their answers: ${tellStory(operations, name)}`],
   )
 }
 
-/** @param operations of one name. */
+/** @param operations are those of one name */
 export function judgeName(operations: readonly Operation[]): ReadonlySet<Content> {
   const telling = operations.filter(isTelling).sort((a, b) => a.startedAt - b.startedAt)
   const finals = new Set<Content>()

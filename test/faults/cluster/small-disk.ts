@@ -69,10 +69,10 @@ export class SmallDisk implements AsyncDisposable {
     if (!(await isReadOnly)) throw new Error('the disk can still be written to')
   }
 
-  /** After an error. Nobody may use the disk. */
+  /** Mends the disk after an error. Nobody may use it meanwhile. */
   async repair(): Promise<void> {
     await this.unmount()
-    // Exit code 1: errors were corrected.
+    // An exit code of 1 says that errors were corrected.
     await run('e2fsck', ['-f', '-y', this.#image]).catch((error: { code?: unknown }) => {
       if (error.code !== 1) throw error
     })
@@ -80,7 +80,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   /**
-   * What a power cut at this moment would leave. Whoever writes to it must be stopped; what they did not sync is not in it.
+   * Keeps what a power cut at this moment would leave. Whoever writes to it must be stopped; what they did not sync is not in it.
    * A copy during which the device was written to is torn, shows nothing, and is made again.
    */
   async copy(): Promise<void> {
@@ -105,7 +105,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Lazily: what a test left open there must not keep it.
+    // It is unmounted lazily, for what a test left open there must not keep it.
     if (this.#isMounted) await run('umount', ['-l', this.directory])
     await rm(this.#home, { recursive: true, force: true })
   }
@@ -127,14 +127,14 @@ export class SmallDisk implements AsyncDisposable {
     return basename(await readlink(`/sys/dev/block/${dev >> 8}:${dev & 0xff}`))
   }
 
-  /** Sectors written and requests under way (https://docs.kernel.org/block/stat.html). */
+  /** @returns the sectors written and the requests under way (https://docs.kernel.org/block/stat.html) */
   async #written(): Promise<string> {
     const fields = (await readFile(`/sys/block/${await this.#device()}/stat`, 'utf8')).trim().split(/\s+/)
     return [fields[4], fields[6], fields[8]].join()
   }
 }
 
-/** Why this machine has no small disks; null where it has. */
+/** @returns why this machine has no small disks; null where it has */
 export async function whyNoSmallDisks(): Promise<string | null> {
   try {
     await using disk = await SmallDisk.make({ sizeBytes: 4 * 1024 * 1024 })

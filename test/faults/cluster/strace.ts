@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { waitUntil } from '../../wait-until.ts'
 
 export interface FailingCall {
-  /** Names of system calls that stand for each other, with commas. */
+  /** They are names of system calls that stand for each other, with commas. */
   readonly calls: string
   readonly error: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE'
-  /** The number of the call that fails, counted for each thread: one thread in the pool makes it exact. */
+  /** The call of this number fails, counted for each thread: one thread in the pool makes it exact. */
   readonly nth: number
 }
 
@@ -36,7 +36,7 @@ export async function withFailingCall(
   return injected.length
 }
 
-/** Whether this machine lets one process trace another. */
+/** @returns whether this machine lets one process trace another */
 export async function canTrace(): Promise<boolean> {
   const strace = spawn('strace', ['-qq', '-o', '/dev/null', 'true'], { stdio: 'ignore' })
   const code = await Promise.race([once(strace, 'exit').then(([code]) => code), once(strace, 'error').then(() => -1)])

@@ -12,14 +12,14 @@ const LEAST_OPERATIONS_PER_SECOND = 50
 const REGAINED_OPERATIONS_PER_SECOND = 65
 const REGAIN_MS = 30_000
 
-/** Names of one client that it still works on. */
+/** One client still works on so many names. */
 const MAX_NAMES = 150
 const POOL_BYTES = 8 * 1024 * 1024
-/** So many goes at a contested name, by all clients together, before the next one is opened. */
+/** All clients together have so many goes at a contested name before the next one is opened. */
 const CONTEST_GOES = 10
 
 export interface FaultLoadOptions {
-  /** Of managers; each operation goes to one of them at random. */
+  /** They are managers; each operation goes to one of them at random. */
   readonly urls: readonly string[]
   readonly seed: Seed
   readonly clients?: number
@@ -28,10 +28,10 @@ export interface FaultLoadOptions {
   readonly gustMs?: number
 }
 
-/** Clients that upload, read back and delete without a pause, and remember what they were told. */
+/** Its clients upload, read back and delete without a pause, and remember what they were told. */
 export class FaultLoad {
   readonly history = new History()
-  /** What no history can excuse, one sentence each: a whole answer with wrong bytes. */
+  /** They name what no history can excuse, one sentence each: a whole answer with wrong bytes. */
   readonly violations: string[] = []
   readonly #options: FaultLoadOptions
   readonly #client = new LightClient()
@@ -69,7 +69,7 @@ export class FaultLoad {
     await waitUntil('uploads are acknowledged', isServed, deadlineMs)
   }
 
-  /** After a fault that stopped everything: goes on until the run so far had enough load, so that outages alone do not make it void. */
+  /** Waits after a fault that stopped everything until the run so far had enough load, so that outages alone do not make it void. */
   async regainRate(): Promise<void> {
     const startedAt = performance.now()
     const isOver = () => performance.now() - startedAt > this.#regainMs
@@ -170,7 +170,7 @@ export class FaultLoad {
     return { outcome, status }
   }
 
-  /** Bytes that no other upload has, unless they are too few for that. */
+  /** @returns bytes that no other upload has, unless they are too few for that */
   #makeBytes(random: Random): Buffer {
     const sizeBytes = chooseSize(random, this.#options.maxBytes ?? POOL_BYTES / 2 + 1)
     const offset = random.integer(0, POOL_BYTES - sizeBytes)
@@ -190,7 +190,7 @@ function newName(name: string): OwnName {
   return { name, isThere: false, operationCount: 0, doubtCount: 0 }
 }
 
-/** Of a download or a delete. */
+/** @returns how a download or a delete ended */
 function outcomeOf({ status, isUnsent }: LightAnswer): Outcome {
   if (status === 200) return 'acked'
   return status === 404 || isUnsent === true ? 'refused' : 'indeterminate'

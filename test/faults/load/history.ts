@@ -6,21 +6,21 @@ export type OperationKind = 'upload' | 'download' | 'delete'
  */
 export type Outcome = 'acked' | 'refused' | 'indeterminate'
 
-/** One operation as its client saw it. Times are the client's, monotonic, in milliseconds. */
+/** It is one operation as its client saw it. Times are the client's, monotonic, in milliseconds. */
 export interface Operation {
   readonly name: string
   readonly kind: OperationKind
-  /** Of the bytes sent, or of those that came; null where there are none. */
+  /** It is the digest of the bytes sent, or of those that came; null where there are none. */
   readonly sha256: string | null
   readonly sizeBytes: number
   readonly startedAt: number
   readonly endedAt: number
   readonly outcome: Outcome
-  /** The HTTP status, 0 where no answer came. */
+  /** It is the HTTP status, and 0 where no answer came. */
   readonly status: number
 }
 
-/** How an operation ended. */
+/** It says how an operation ended. */
 export type Ending = Pick<Operation, 'outcome' | 'status'> & Partial<Pick<Operation, 'sha256' | 'sizeBytes'>>
 
 /**
@@ -36,7 +36,7 @@ export class History {
     return this.#operations
   }
 
-  /** Operations that the system has answered in a way that settles them. */
+  /** @returns how many operations the system has answered in a way that settles them */
   get answeredCount(): number {
     return this.#answeredCount
   }
@@ -66,7 +66,7 @@ export class History {
   }
 }
 
-/** What happened to a name, for a person. */
+/** Tells a person what happened to a name. */
 export function tellStory(operations: readonly Operation[], name: string): string {
   return operations
     .filter((operation) => operation.name === name)

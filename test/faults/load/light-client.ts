@@ -5,19 +5,19 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 const DEADLINE_MS = 15_000
 
 export interface LightAnswer {
-  /** 0: no answer, or one that broke off. */
+  /** It is 0 where no answer came, or one that broke off. */
   readonly status: number
   /** Nobody listened: nothing was sent. */
   readonly isUnsent?: boolean
   readonly sha256: string
   readonly sizeBytes: number
-  /** The digest in the ETag; '' where there is none. */
+  /** It is the digest in the ETag; '' where there is none. */
   readonly etag: string
 }
 
 const noAnswer: LightAnswer = { status: 0, sha256: '', sizeBytes: 0, etag: '' }
 
-/** An HTTP client that costs little beside the system under test: keep-alive, bodies hashed and not kept. */
+/** This HTTP client costs little beside the system under test: it keeps connections, and hashes bodies without keeping them. */
 export class LightClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 })
 

@@ -2,7 +2,7 @@ import type { Random } from '../seed.ts'
 
 const KIB = 1024
 
-/** Sizes and how often they come: small files mostly, and now and then both sides of every border in the path of an upload. */
+/** Sizes come so often: small files mostly, and now and then both sides of every border in the path of an upload. */
 const sizes: readonly { readonly weight: number; readonly sizeBytes: (random: Random) => number }[] = [
   { weight: 2, sizeBytes: () => 0 },
   { weight: 2, sizeBytes: () => 1 },
@@ -24,7 +24,7 @@ export function chooseSize(random: Random, maxBytes: number): number {
   return Math.min(maxBytes, 4 * KIB)
 }
 
-/** A name that one client works on. */
+/** One client works on this name. */
 export interface OwnName {
   readonly name: string
   isThere: boolean
@@ -35,10 +35,10 @@ export interface OwnName {
 export type Step =
   | { readonly kind: 'upload-new' }
   | { readonly kind: 'upload-again' | 'download' | 'delete'; readonly own: OwnName }
-  /** A name that all clients go for at about the same time. */
+  /** All clients go for one name at about the same time. */
   | { readonly kind: 'contest' }
 
-/** Live files of one client, above which it deletes more than it uploads. */
+/** A client with more live files than this deletes more than it uploads. */
 const MANY_LIVE = 60
 /** A longer history of one name would take the oracle too long. */
 const MAX_OPERATIONS = 12

@@ -1,8 +1,8 @@
-/** One deliberate breakage, and the test that has to fail of it. */
+/** A mutant is one deliberate breakage, and names the test that has to fail of it. */
 export interface Mutant {
   readonly name: string
   readonly file: string
-  /** Stands in the file exactly once. */
+  /** This text stands in the file exactly once. */
   readonly find: string
   readonly replace: string
   readonly caughtBy: { readonly file: string; readonly test: string }

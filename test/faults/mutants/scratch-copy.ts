@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** A copy of the repository's sources, as they are at the moment, with the packages linked. Removed with all it holds. */
+/** It is a copy of the repository's sources, as they are at the moment, with the packages linked. It is removed with all it holds. */
 export class ScratchCopy implements AsyncDisposable {
   readonly directory: string
 

@@ -66,9 +66,9 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
   for (const size of sizes) expect(await client.remove(`again/${size}`)).toBe(200)
   await waitUntil('the first generation is gone', async () => (await copies()).length === 0)
   const old = log.named('commands', 'upload-file', 'upload-frame', 'upload-end')
-  // A stream of four frames, and small bodies and deletes, which travel in groups.
+  // They are a stream of four frames, and small bodies and deletes, which travel in groups.
   expect(old.length).toBeGreaterThanOrEqual(8)
-  // The same slots, the same names: only the copyIds differ.
+  // The slots and the names are the same: only the copyIds differ.
   await generation()
   const before = [...(await copies())].sort()
   for (const command of [...old, ...[...old].reverse()]) proxies[0]?.inject('toClient', command)

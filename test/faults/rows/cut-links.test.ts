@@ -11,7 +11,7 @@ import { RecordedClient } from '../load/recorded-client.ts'
 const KIB = 1024
 /** They travel as three frames of base64. */
 const bytes = randomBytes(500 * KIB)
-/** Where a border is cut; in `npm test` a byte before one, and a byte after the next. */
+/** Says where a border is cut: in `npm test` a byte before one, and a byte after the next. */
 const around = (index: number): number[] => (isFullRun ? [-1, 0, 1] : [index % 2 === 0 ? -1 : 1])
 
 /** Notes what passes in one direction, and where each of its messages ends. */
