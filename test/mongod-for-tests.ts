@@ -7,13 +7,13 @@ import { startEmbeddedMongod } from '../launcher/src/mongod/embedded-mongod.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A replica set of one, without a database: every test file chooses its own. */
+    /** It is a replica set of one, and names no database: every test file chooses its own. */
     mongoUrl: string
   }
 }
 
 const MEMORY = '/dev/shm'
-/** What the oplog, the journal and the data of all suites take, and as much again. */
+/** The oplog, the journal and the data of all suites take less than half of it. */
 const ROOM_BYTES = 4 * 1024 ** 3
 
 /** Nobody kills this MongoDB, so nothing is lost in memory, where its syncs do not wait for the disk. */

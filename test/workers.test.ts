@@ -23,7 +23,7 @@ interface RunningWorker {
   readonly pid: number
 }
 
-/** By their own addresses, the latest at each. */
+/** @returns the workers by their own addresses, the latest at each */
 function workersOf(cluster: TestCluster): RunningWorker[] {
   const lines = cluster.managers[0]?.process.lines ?? []
   const isStart = ({ message, ownUrl }: LogLine) => message === 'manager started' && ownUrl !== undefined
@@ -39,7 +39,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** What does not depend on the moment that a manager heard of it. */
+/** @returns of each file-server what does not depend on the moment that a manager heard of it */
 async function nodesOf(url: string): Promise<object[]> {
   const { body } = await request(`${url}/active-nodes`)
   const nodes = JSON.parse(body.toString()) as ActiveNode[]
@@ -71,7 +71,7 @@ async function findWrong(url: string, files: ReadonlyMap<string, Buffer>): Promi
   return wrong
 }
 
-/** On a connection of its own. */
+/** It asks on a connection of its own. */
 async function isAnswered(url: string): Promise<boolean> {
   const asked = get(url, { agent: false, signal: AbortSignal.timeout(8_000) })
   try {
@@ -142,7 +142,7 @@ test('invariant 1: what was acknowledged is there although workers are killed un
   isOver = true
   await Promise.all(clients)
   const last = await allServe(cluster)
-  // The same addresses, so that file-servers find them and nobody is dialled in vain; other processes.
+  // The addresses are the same, so that file-servers find them and nobody is dialled in vain; the processes are others.
   expect(last.map(({ ownUrl }) => ownUrl).sort()).toEqual(first.map(({ ownUrl }) => ownUrl).sort())
   expect(last.filter(({ pid }) => first.some((worker) => worker.pid === pid))).toEqual([])
   for (const [index, { ownUrl }] of last.entries()) {

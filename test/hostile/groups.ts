@@ -33,7 +33,7 @@ const badHeads: readonly string[] = [
   ...['-1', '1.5', '"2"', '1e300', '{}', '[]', 'true', '9007199254740993', '1', '-0.5', '1e400'].map((count) => `[[1,null,{}],${count}]`),
 ]
 
-/** Heads of a group that are no acks, or acks that nobody waits for. */
+/** These heads of a group are no acks, or acks that nobody waits for. */
 // biome-ignore format: a table
 const strangers: readonly string[] = [
   'null', '1', '"x"', '{}', '[]', '[null]', '[[]]', '[{}]', '["0",null,{}]', '["__proto__",null,{}]', '[1e400,null,{}]', '[-1,null,{}]', '[0.5,null,{}]', '[-0,null,{}]', '[9007199254740993,null,{}]', '{"0":1,"length":3}', '[true,null,{}]',
@@ -44,32 +44,32 @@ type Shape = (context: {
   readonly turn: number
   readonly acks: readonly BadAck[]
   readonly group: CommandGroup
-  /** The acks as a group that is one. */
+  /** They are the acks as a group that is one. */
   readonly whole: Buffer
 }) => void
 
 const shapes: readonly Shape[] = [
-  // No group at all.
+  // These are no group at all.
   ({ turn, group }) => sendGroup(group.socket, groupOf(badHeads[turn % badHeads.length] ?? '')),
-  // Cut somewhere, or too long.
+  // These are cut somewhere, or too long.
   ({ random, whole, group }) => sendGroup(group.socket, whole.subarray(0, random.int(whole.length))),
   ({ random, whole, group }) =>
     sendGroup(group.socket, Buffer.concat([whole, Buffer.alloc(random.pick([1, 4, 1_000]))])),
-  // Says that its heads are longer, or shorter, than they are.
+  // This one says that its heads are longer, or shorter, than they are.
   ({ random, acks, group }) => {
     const heads = `[${acks.map(({ head }) => `${head},null`).join()}]`
     const length = random.pick([0, 1, heads.length - 1, heads.length + 1, 2 ** 31, 2 ** 32 - 1])
     sendGroup(group.socket, groupOf(heads, [], length))
   },
-  // Says that it has other bytes than it has.
+  // This one says that it has other bytes than it has.
   ({ random, acks, group }) => {
     const count = random.pick(['null', '0', '1', '3', '4294967296'])
     const heads = acks.map(({ head }) => `${head},${count}`)
     sendGroup(group.socket, groupOf(`[${heads.join()}]`, [Buffer.alloc(random.int(6))]))
   },
-  // Bent anywhere.
+  // This one is bent anywhere.
   ({ random, whole, group }) => sendGroup(group.socket, random.flip(whole)),
-  // Acks that nobody asked for, alone and between those that somebody did.
+  // Nobody asked for these acks, alone and between those that somebody did ask for.
   ({ turn, group }) => {
     const head = strangers[turn % strangers.length] ?? 'null'
     sendGroup(group.socket, groupOfAcks([{ head, bytes: turn % 2 === 0 ? null : Buffer.alloc(2) }]))
@@ -78,7 +78,7 @@ const shapes: readonly Shape[] = [
     const between = strangers.map((head) => ({ head, bytes: Buffer.alloc(1) }))
     sendGroup(group.socket, groupOfAcks([...between, ...acks, ...between]))
   },
-  // Each id with what belongs to the one before it, or to a command that is yet to come.
+  // Each id comes with what belongs to the one before it, or to a command that is yet to come.
   ({ acks, group }) => {
     const rest = acks.map(({ head }) => head.slice(head.indexOf(',')))
     const moved = acks.map(({ bytes }, index) => {
@@ -87,10 +87,10 @@ const shapes: readonly Shape[] = [
     })
     sendGroup(group.socket, groupOfAcks(moved))
   },
-  // Ids twice in one group, and the group twice.
+  // The ids come twice in one group, and the group comes twice.
   ({ acks, group }) => sendGroup(group.socket, groupOfAcks([...acks, ...[...acks].reverse()])),
   ({ whole, group }) => sendGroup(group.socket, whole),
-  // No bytes, bytes in another place, more attachments than one, fewer, none of the number that is named.
+  // There are no bytes, bytes in another place, more attachments than one, fewer, none of the number that is named.
   ({ random, group }) => {
     const argument = random.pick([
       '',

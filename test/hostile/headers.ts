@@ -47,7 +47,7 @@ const notHttp = [
   '\0'.repeat(99), 'EHLO x\r\n', '*1\r\n$4\r\nPING\r\n', '<xml/>', '{}',
 ]
 
-/** Headers, methods and targets. */
+/** Makes hostile headers, methods and targets. */
 export function hostileHeaders(random: Random, count: number): HostileInput[] {
   const inputs: HostileInput[] = hostileLengths(random)
   const add = (what: string, bytes: Buffer, expected: Expected = refused): unknown =>

@@ -32,7 +32,7 @@ const LEAST_COMMANDS: Record<string, number> = {
   'upload-end': 5,
   'download-file': 1,
 }
-/** The same inputs every time; `HOSTILE_SEED=…` tries others. */
+/** The inputs are the same every time; `HOSTILE_SEED=…` tries others. */
 const seed = Number(process.env.HOSTILE_SEED ?? 1)
 
 const families: Record<string, (random: Random) => HostileInput[]> = {
@@ -49,7 +49,7 @@ let cluster: TestCluster
 let port: number
 const badLines = new Set<LogLine>()
 const counts: Record<string, number> = {}
-/** By id: the digests of files that were acknowledged, and the ids of those whose delete was. */
+/** They keep the digests of files that were acknowledged, by id, and the ids of those whose delete was. */
 const stored = new Map<string, string>()
 const deleted = new Set<string>()
 
@@ -66,7 +66,7 @@ beforeAll(async () => {
       if (['error', 'fatal', 'raw'].includes(line.level) || line.message.includes('unhandled')) badLines.add(line)
       return false
     }
-    // Sees every line and waits for none, so it always ends with an error: the process's end, or its deadline.
+    // It sees every line and waits for none, so it always ends with an error: the process's end, or its deadline.
     process.line(note, 10 * 60_000).catch(() => undefined)
   }
 })
@@ -164,7 +164,7 @@ async function tryFileServer(): Promise<string[]> {
   return problems
 }
 
-/** The most memory a process has held since its start. Bytes. */
+/** @returns the most memory that a process has held since its start, in bytes */
 async function peakMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024

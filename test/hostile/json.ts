@@ -6,7 +6,7 @@ const MAX_DEPTH = 32
 const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/
 const JSON_TYPE = 'application/json'
 
-/** What a strict server makes of the body: the file's bytes, or null. Knows nothing of keys given twice. */
+/** @returns what a strict server makes of the body: the file's bytes, or null; it knows nothing of keys given twice */
 function judge(body: Buffer): Buffer | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body).replace(/^\ufeff/, '')
@@ -82,7 +82,7 @@ const keys = [
 ]
 const nesting = [1, 30, 31, 32, 33, 100, 1_000, 20_000]
 
-/** Bodies made by hand, each wrong in a way of its own; some are odd and legal, which the judge knows. */
+/** They are made by hand, each wrong in a way of its own; some are odd and legal, which the judge knows. */
 function handmade(): HostileInput[] {
   const inputs: HostileInput[] = []
   const add = (what: string, text: string): unknown => inputs.push(judged(what, Buffer.from(text)))
@@ -125,7 +125,7 @@ function handmade(): HostileInput[] {
   return inputs
 }
 
-/** The same body in other encodings, and with bytes before or after it. */
+/** @returns the same body in other encodings, and with bytes before or after it */
 function wrapped(template: string, number: number): HostileInput[] {
   const utf16 = Buffer.from(template, 'utf16le')
   const bodies = {
@@ -163,7 +163,7 @@ function wrapped(template: string, number: number): HostileInput[] {
   ]
 }
 
-/** Bodies of JSON: truncated at every byte, with bytes changed, and made by hand. */
+/** Makes bodies of JSON: truncated at every byte, with bytes changed, and made by hand. */
 export function hostileJson(random: Random, count: number): HostileInput[] {
   const templates = (number: number): readonly [string, ...string[]] => [
     `{"filename":"j/${number}","file":"aGVsbG8="}`,

@@ -5,7 +5,7 @@ const refused: Expected = ['refused']
 const body = '{"filename":"head/x","file":"aGk="}'
 const JSON_TYPE = 'Content-Type: application/json'
 
-/** Sent as it is. Unless the answer is due while more could come, the client ends its side. */
+/** It is sent as it is. Unless the answer is due while more could come, the client ends its side. */
 export const raw = (what: string, text: string, expected: Expected = refused, isCutOff = true): HostileInput => ({
   what,
   bytes: Buffer.from(text, 'latin1'),
@@ -17,7 +17,7 @@ function upload(headers: readonly string[], sent: string): string {
   return `${['POST /file HTTP/1.1', 'Host: 127.0.0.1', JSON_TYPE, ...headers].join('\r\n')}\r\n\r\n${sent}`
 }
 
-/** Lengths that lie, are given twice, or contradict the transfer encoding (request smuggling). */
+/** These lengths lie, are given twice, or contradict the transfer encoding (request smuggling). */
 export function hostileLengths(random: Random): HostileInput[] {
   const lengths = [
     '',

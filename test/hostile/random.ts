@@ -1,4 +1,4 @@
-/** Numbers that look random and are the same for the same seed (mulberry32): a failure can be played again. */
+/** Its numbers look random and are the same for the same seed (mulberry32): a failure can be played again. */
 export class Random {
   #state: number
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** At least 0, less than 1. */
+  /** @returns a number of at least 0 and less than 1 */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -14,7 +14,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** At least 0, less than `limit`. */
+  /** @returns a whole number of at least 0 and less than `limit` */
   int(limit: number): number {
     return Math.floor(this.next() * limit)
   }
@@ -31,7 +31,7 @@ export class Random {
     return Array.from({ length: count }, () => alphabet[this.int(alphabet.length)]).join('')
   }
 
-  /** The bytes with one to three of them changed. */
+  /** @returns the bytes with one to three of them changed */
   flip(bytes: Buffer): Buffer {
     const changed = Buffer.from(bytes)
     for (let count = 1 + this.int(3); count > 0; count--) {

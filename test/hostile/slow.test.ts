@@ -20,7 +20,7 @@ interface HeldConnection {
   isClosed: boolean
 }
 
-/** Connections that send these bytes and nothing more, and never hang up by themselves. */
+/** These connections send some bytes and nothing more, and never hang up by themselves. */
 class HeldConnections implements Disposable {
   readonly all: readonly HeldConnection[]
 
@@ -66,7 +66,7 @@ async function honestTraffic(cluster: TestCluster, name: string, isOver: () => b
   return slowestMs
 }
 
-/** The most memory the manager has held since its start. Bytes. */
+/** @returns the most memory that the manager has held since its start, in bytes */
 async function peakMemory(cluster: TestCluster): Promise<number> {
   const status = await readFile(`/proc/${cluster.managers[0]?.process.pid}/status`, 'utf8')
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
@@ -154,7 +154,7 @@ test('strangers that send pings without end and read no answer are let go before
     socket.pause()
     const pump = (): void => {
       while (socket.writable && socket.write(pings)) {
-        // Until the connection takes no more for the moment.
+        // It writes until the connection takes no more for the moment.
       }
     }
     socket.on('drain', pump)

@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net'
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 export const ENGINE_PATH = '/socket.io/?EIO=4&transport=websocket'
 
-/** A frame, to be bent at will (RFC 6455, section 5.2). */
+/** Makes a frame, to be bent at will (RFC 6455, section 5.2). */
 export interface FrameOptions {
   readonly opcode?: number
   readonly isFinal?: boolean
   readonly isMasked?: boolean
-  /** The three reserved bits. */
+  /** They are the three reserved bits. */
   readonly reserved?: number
-  /** What the frame says its length is. */
+  /** The frame says that this is its length. */
   readonly claimedLength?: bigint
 }
 
@@ -56,9 +56,9 @@ export interface RawWebSocketEvents {
   readonly onBinary?: (bytes: Buffer, socket: RawWebSocket) => void
 }
 
-/** A WebSocket made by hand: it sends whatever it is told to. */
+/** This WebSocket is made by hand and sends whatever it is told to. */
 export class RawWebSocket {
-  /** The status of an answer that is no upgrade, or 101 when the connection is over. */
+  /** It is the status of an answer that is no upgrade, or 101 when the connection is over. */
   readonly closed: Promise<number | null>
   readonly #socket: Socket
   readonly #events: RawWebSocketEvents
@@ -106,7 +106,7 @@ export class RawWebSocket {
       this.#events.onOpen?.(this)
     }
     while (this.#takeFrame()) {
-      // Until what is left is no whole frame.
+      // It goes on until what is left is no whole frame.
     }
   }
 

@@ -5,7 +5,7 @@ import { FaultCluster } from './fault-cluster.ts'
 /** A command begins so as it travels: it is an OP_MSG whose first element is `insert: "files"`. */
 export const insertOfFiles = Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1')
 
-/** A cluster whose manager reaches MongoDB through a bad network. */
+/** Starts a cluster whose manager reaches MongoDB through a bad network. */
 export async function startBehindProxy() {
   const direct = new URL(inject('mongoUrl'))
   const proxy = await ChaosProxy.start({ host: direct.hostname, port: Number(direct.port) })

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** Every failpoint in the sources of the manager or the file-server, in alphabetical order. */
+/** @returns every failpoint in the sources of the manager or the file-server, in alphabetical order */
 export async function listFailpoints(role: 'manager' | 'file-server'): Promise<string[]> {
   const directory = join(root, role, 'src')
   const names = new Set<string>()

@@ -19,11 +19,11 @@ const hastyUpkeep = {
 }
 
 export type FaultClusterOptions = Omit<TestClusterOptions, 'mongoUrl'> & {
-  /** Of a MongoDB that nothing is done to; without it the cluster has one of its own. */
+  /** It is the address of a MongoDB that nothing is done to; without it the cluster has one of its own. */
   readonly mongoUrl?: string
 }
 
-/** A cluster whose processes are killed and frozen, MongoDB among them where it is the cluster's own. */
+/** The processes of this cluster are killed and frozen, MongoDB among them where it is the cluster's own. */
 export class FaultCluster implements AsyncDisposable {
   readonly cluster: TestCluster
   readonly #ownMongod: OwnMongod | null
@@ -76,7 +76,7 @@ export class FaultCluster implements AsyncDisposable {
     await this.cluster.restartManager(index)
   }
 
-  /** Everything at one moment, as when the machine's plug is pulled but the page cache stays. */
+  /** Kills everything at one moment, as when the machine's plug is pulled but the page cache stays. */
   async killAll(): Promise<void> {
     const { managers, fileServers } = this.cluster
     const kills = [...managers, ...fileServers].map((member) => member.process.kill())
@@ -85,7 +85,7 @@ export class FaultCluster implements AsyncDisposable {
     await Promise.all(managers.map((_, index) => this.cluster.restartManager(index)))
   }
 
-  /** Every process runs, is connected, and has counted, and every manager reaches its database. */
+  /** Waits until every process runs, is connected, and has counted, and every manager reaches its database. */
   async heal(): Promise<void> {
     const { managers, fileServers } = this.cluster
     for (const { process } of [...managers, ...fileServers]) process.signal('SIGCONT')
@@ -103,7 +103,7 @@ export class FaultCluster implements AsyncDisposable {
     await this.endDeadLease()
   }
 
-  /** So that upkeep goes on as soon as a living manager asks for the lease. */
+  /** Afterwards upkeep goes on as soon as a living manager asks for the lease. */
   async endDeadLease(): Promise<void> {
     const running = this.cluster.managers.filter((manager) => manager.process.isRunning)
     const started = running.map(({ process }) => process.lines.find((line) => line.message === 'manager started'))

@@ -1,6 +1,6 @@
 /**
  * Loaded into a process under test (`NODE_OPTIONS=--import`): does to it at SIGUSR2 what FAULT_HOOK says, `name` or
- * `name:argument`. For faults that cannot be done to a process from outside.
+ * `name:argument`. It is for faults that cannot be done to a process from outside.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -20,7 +20,7 @@ const hooks = {
   },
   /** Stands still for so many milliseconds: nothing is read, no timer fires. */
   block: (argument) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument)),
-  /** A mistake within a handler. */
+  /** Makes a mistake within a handler. */
   reject: () => {
     Promise.reject(new Error('a fault of the bench'))
   },

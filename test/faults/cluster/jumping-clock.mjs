@@ -1,4 +1,4 @@
-// Loaded before a manager or a file-server (`NODE_OPTIONS=--import=…`): a wall clock that jumps by the next of CLOCK_JUMPS
+// It is loaded before a manager or a file-server (`NODE_OPTIONS=--import=…`): the wall clock jumps by the next of CLOCK_JUMPS
 // with every SIGUSR2. Timers and performance.now() go on as they are, as on a machine whose clock is set.
 const jumpsMs = (process.env.CLOCK_JUMPS ?? '').split(',').map(Number)
 const RealDate = Date

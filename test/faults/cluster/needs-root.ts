@@ -4,7 +4,7 @@ import { whyNoSmallDisks } from './small-disk.ts'
 const why = await whyNoSmallDisks()
 
 /**
- * Whether this machine lets a test make disks. Where it does not, that is said in the output, and a full run fails of it
+ * Tells whether this machine lets a test make disks. Where it does not, the output says so, and a full run fails of it
  * unless FAULTS_WITHOUT_ROOT=1 says that it is known.
  */
 export function canMakeDisks(what: string): boolean {

@@ -21,7 +21,7 @@ export class OrphanMaker implements AsyncDisposable {
     return new OrphanMaker(await mongoose.createConnection(mongoUrl).asPromise(), urls)
   }
 
-  /** Some, on all file-servers. An upload that a fault hits makes none. */
+  /** Makes some, on all file-servers. An upload that a fault hits makes none. */
   async make(): Promise<void> {
     const url = this.#urls[this.#fileCount % this.#urls.length] ?? ''
     const bytes = Buffer.from(PREFIX)

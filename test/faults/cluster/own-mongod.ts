@@ -6,7 +6,7 @@ import type { RunningProcess } from '@holdfast/launcher/processes/running-proces
 
 const START_DEADLINE_MS = 120_000
 
-/** A MongoDB of a run's own, to be killed and frozen under the cluster. */
+/** A run has this MongoDB for itself, to kill and freeze it under the cluster. */
 export class OwnMongod implements AsyncDisposable {
   readonly #directory: string
   readonly #mongod: EmbeddedMongod
@@ -18,7 +18,7 @@ export class OwnMongod implements AsyncDisposable {
     this.#running = mongod.running
   }
 
-  /** @param parent where its data directory is made: on a disk of the test's own, for one. */
+  /** @param parent holds its data directory: a disk of the test's own, for one */
   static async start(parent = tmpdir()): Promise<OwnMongod> {
     const directory = await mkdtemp(join(parent, 'holdfast-fault-mongo-'))
     try {
@@ -31,7 +31,7 @@ export class OwnMongod implements AsyncDisposable {
     }
   }
 
-  /** Without a database. */
+  /** It names no database. */
   get url(): string {
     return this.#mongod.urlOf('')
   }
@@ -49,7 +49,7 @@ export class OwnMongod implements AsyncDisposable {
     await this.#running.ended
   }
 
-  /** On the same data and port. */
+  /** Starts it on the same data and port. */
   async restart(): Promise<void> {
     this.#running = await this.#mongod.restart(AbortSignal.timeout(START_DEADLINE_MS))
   }

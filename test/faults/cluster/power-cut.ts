@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { waitUntil } from '../../wait-until.ts'
 import type { SmallDisk } from './small-disk.ts'
 
-/** A process that loses its power: everything at once, with nothing of its memory left. */
+/** The process loses its power: it stops at once, and nothing of its memory is left. */
 export interface Powered {
   readonly pid: number
   kill(): Promise<unknown>

@@ -4,10 +4,10 @@ import { FaultCluster, type FaultClusterOptions } from './fault-cluster.ts'
 /** Nobody listens there. */
 const NOWHERE = 'http://127.0.0.1:9'
 
-/** A cluster each of whose file-servers reaches the manager through a bad network of its own, and no other way. */
+/** Each file-server of this cluster reaches the manager through a bad network of its own, and no other way. */
 export class ProxiedCluster implements AsyncDisposable {
   readonly faults: FaultCluster
-  /** In the order of the file-servers. */
+  /** They are in the order of the file-servers. */
   readonly proxies: ChaosProxy[] = []
 
   private constructor(faults: FaultCluster) {

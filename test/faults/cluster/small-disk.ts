@@ -7,7 +7,7 @@ import { waitUntil } from '../../wait-until.ts'
 
 const run = promisify(execFile)
 
-/** Reads of the block device that have to agree before it counts as quiet. */
+/** So many reads of the block device have to agree before it counts as quiet. */
 const QUIET_LOOKS = 4
 const COPY_TRIES = 5
 
@@ -17,9 +17,9 @@ export interface SmallDiskOptions {
   readonly inodeCount?: number
 }
 
-/** A disk of its own, ext4 in a file, that a test may fill, break, copy in the middle of a write and exchange. Needs root. */
+/** It is ext4 in a file: a test may fill, break, copy in the middle of a write and exchange it. It needs root. */
 export class SmallDisk implements AsyncDisposable {
-  /** Where it is mounted. */
+  /** The disk is mounted there. */
   readonly directory: string
   readonly #home: string
   readonly #image: string
@@ -59,7 +59,7 @@ export class SmallDisk implements AsyncDisposable {
     this.#isMounted = false
   }
 
-  /** As after an error of the disk: who has files open there keeps them, and can write to none (ext4(5), errors). */
+  /** Makes the disk as it is after an error: who has files open there keeps them, and can write to none (ext4(5), errors). */
   async goReadOnly(): Promise<void> {
     await writeFile(`/sys/fs/ext4/${await this.#device()}/trigger_fs_error`, '1')
     const isReadOnly = writeFile(join(this.directory, 'probe'), '').then(
