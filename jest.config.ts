@@ -8,11 +8,14 @@ const withoutDatabase = [
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
-  'manager/test/{api,bodies,http,chunks}/**/*.test.ts',
+  'manager/test/{api,bodies,chunks,http}/**/*.test.ts',
 ]
-
-/** After all others: a load that is too slow shows nothing, and fails. Two at a time, for they take what there is. */
-const campaigns = ['test/faults/*.test.ts']
+/** They run only in `npm run test:faults`. */
+const campaigns = ['test/faults/campaigns/*.test.ts']
+const isFullRun = process.env.FAULTS === 'full'
+/** They come after all others, two at a time: a load that is too slow shows nothing, and fails. */
+const underLoad = ['test/{kills,power-cut}.test.ts', ...(isFullRun ? campaigns : [])]
+const globalSetup = ['test/mongod-for-tests.ts']
 
 export default defineConfig({
   resolve: {
@@ -25,30 +28,31 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // On two cores: each waits for a third of its time.
+    // Two cores are enough for three, since each waits for a third of its time.
     maxWorkers: 3,
+    // No test file leaves anything to another, and a process for each would be a seventh of their time.
+    isolate: false,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
-      // Many small files, none of which leaves anything to another: a process for each was a seventh of their time.
-      { extends: true, test: { name: 'without database', include: withoutDatabase, isolate: false } },
+      { extends: true, test: { name: 'without database', include: withoutDatabase } },
       {
         extends: true,
         test: {
           name: 'with database',
           testTimeout: 60_000,
           include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...withoutDatabase, ...campaigns],
-          globalSetup: ['test/mongod-for-tests.ts'],
+          exclude: [...withoutDatabase, ...campaigns, ...underLoad],
+          globalSetup,
         },
       },
       {
         extends: true,
         test: {
-          name: 'fault campaigns',
+          name: 'under load',
           testTimeout: 60_000,
-          include: campaigns,
-          globalSetup: ['test/mongod-for-tests.ts'],
+          include: underLoad,
+          globalSetup,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

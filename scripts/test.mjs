@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,19 +31,38 @@ function readCounts(file) {
   }
 }
 
+/** @param {string} argument @returns {string} a folder of the root with a slash, for other paths have its name in them */
+const asFolder = (argument) =>
+  existsSync(`${root}${argument}/package.json`) ? `${argument.replace(/\/$/, '')}/` : argument
+
+/** @returns {string[]} test files that do less in `npm test` than in a full run */
+function filesOfTwoSizes() {
+  const folders = readdirSync(root).filter((name) => existsSync(`${root}${name}/test`))
+  const files = folders.flatMap((name) =>
+    readdirSync(`${root}${name}/test`, { recursive: true }).map((file) => `${name}/test/${file}`),
+  )
+  return files.filter(
+    (file) => file.endsWith('.test.ts') && readFileSync(`${root}${file}`, 'utf8').includes('/full-run.ts'),
+  )
+}
+
 /**
- * The fault bench with its whole counts: one file after the other, since each needs the machine for itself, and every line
+ * Everything with its whole counts: one file after the other, since each needs the machine for itself, and every line
  * as it comes. @param {string[]} given
  */
 function faultArguments(given) {
-  const paths = given.some((argument) => argument.startsWith('test/')) ? [] : ['test/faults/']
+  const paths = given.some((argument) => argument.includes('/test/') || argument.startsWith('test/'))
+    ? []
+    : ['test/faults/', ...filesOfTwoSizes()]
   return [...paths, '--no-file-parallelism', '--disable-console-intercept=true', ...given]
 }
 
 /** @param {string[]} given what else vitest is told, after `--faults` where the fault bench is meant @returns {Promise<number>} the exit code */
 async function runTests(given) {
   const isFaultRun = given[0] === '--faults'
-  const args = isFaultRun ? faultArguments(given.slice(1)) : given
+  const args = isFaultRun
+    ? faultArguments(given.slice(1))
+    : given.map((argument, index) => (given[index - 1]?.startsWith('-') ? argument : asFolder(argument)))
   const seed = process.env.FAULT_SEED ?? String(randomInt(1_000_000_000))
   await ensureInstalled()
   await ensureBuilt()

@@ -8,7 +8,7 @@ import { waitUntil } from './wait-until.ts'
 test('files are spread evenly, and a file-server that joins is filled while every file stays readable', async () => {
   const managerEnvironment = { UPKEEP_EVERY_MS: '200', REBALANCE_THRESHOLD: '10', RECONCILE_EVERY_MS: '1000' }
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managerEnvironment })
-  const files = Array.from({ length: 240 }, (_, index) => ({
+  const files = Array.from({ length: 120 }, (_, index) => ({
     name: `f/${index}`,
     bytes: randomBytes(index % 7 === 0 ? 400_000 : 2_000),
   }))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { OwnMongod } from './faults/own-mongod.ts'
+import { OwnMongod } from './faults/cluster/own-mongod.ts'
 import { download, upload } from './http.ts'
 import { TestCluster } from './test-cluster.ts'
 import { waitUntil } from './wait-until.ts'

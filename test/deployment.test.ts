@@ -218,7 +218,7 @@ describe('Dockerfile', () => {
   })
 })
 
-/** Asynchronously: a server in this process has to answer meanwhile. */
+/** It is asynchronous, since a server in this process has to answer meanwhile. */
 async function exitCodeOf(script: string): Promise<number | null> {
   const child = spawn(process.execPath, ['-e', script], { timeout: 10_000 })
   return new Promise((resolve) => child.on('close', resolve))

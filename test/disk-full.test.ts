@@ -5,7 +5,7 @@ import { download, remove, upload } from './http.ts'
 import { TestCluster } from './test-cluster.ts'
 import { waitUntil } from './wait-until.ts'
 
-/** More than any disk of a test machine has free. */
+/** No disk of a test machine has so much free. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }
 
 test('a file-server whose disk is nearly full takes nothing more, still serves and deletes, and others take its share', async () => {

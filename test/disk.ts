@@ -24,7 +24,7 @@ export async function walk(root: string): Promise<TreeWalk> {
   return { files, largestDirectory }
 }
 
-/** The copies, and what was left of unfinished ones, in the trees of these data directories. */
+/** @returns the paths of the copies, and of what was left of unfinished ones, in the trees of these data directories */
 export async function copiesIn(directories: readonly string[]): Promise<readonly string[]> {
   const walks = await Promise.all(
     directories.flatMap((directory) => [walk(join(directory, 'tree')), walk(join(directory, 'quarantine'))]),

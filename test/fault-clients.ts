@@ -3,17 +3,17 @@ import { connect, type Socket } from 'node:net'
 
 export const KIB = 1024
 
-/** File descriptors that a process has open. */
+/** @returns how many file descriptors a process has open */
 export async function openFiles(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length
 }
 
-/** Bytes of memory that a process holds. */
+/** @returns how many bytes of memory a process holds */
 export async function residentBytes(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) * KIB
 }
 
-/** The bytes of an upload as they go over the wire. */
+/** @returns the bytes of an upload as they go over the wire */
 export function uploadRequest(name: string, bytes: Buffer): Buffer {
   const body = JSON.stringify({ filename: name, file: bytes.toString('base64') })
   const head = ['POST /file HTTP/1.1', 'Host: localhost', 'Content-Type: application/json']
@@ -44,7 +44,7 @@ export function readAndHangUp(url: string, name: string, wantedBytes: number): P
 }
 
 /**
- * Clients that ask for a file several times on one connection, and take nothing but the first line. What the kernel takes
+ * These clients ask for a file several times on one connection, and take nothing but the first line. What the kernel takes
  * for them is used up by the first answer.
  */
 export class IdleReaders implements Disposable {
@@ -55,7 +55,7 @@ export class IdleReaders implements Disposable {
     this.#url = url
   }
 
-  /** One more of them. @returns the status of its first answer */
+  /** Adds one. @returns the status of its first answer */
   add(name: string): Promise<number> {
     const socket = dial(this.#url)
     this.#sockets.push(socket)

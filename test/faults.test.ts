@@ -19,7 +19,7 @@ import { waitUntil } from './wait-until.ts'
 
 const run = promisify(execFile)
 const MIB = KIB * KIB
-/** So that what nobody wants goes within a test. */
+/** With these settings, what nobody wants goes within a test. */
 const hasty = { ORPHAN_GRACE_MS: '1000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
 
 const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map((member) => member.directory)
@@ -40,7 +40,7 @@ test('a manager stopped for longer than the grace period, its record on the way,
       const nodes = (await (await fetch(`${url}/active-nodes`)).json()) as unknown[]
       return nodes.length === 1
     })
-    // An OP_MSG whose first element is `insert: "files"`.
+    // The command is an OP_MSG whose first element is `insert: "files"`.
     const held = proxy.holdAt(Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1'))
     const answer = upload(url, 'slept', randomBytes(10_000))
     await held
@@ -80,7 +80,7 @@ test('row 39: clients that hang up at every 64 KiB, up and down, leave no file, 
     const pids = [...cluster.managers, ...cluster.fileServers].map((member) => member.process.pid)
     return Promise.all(pids.map(openFiles))
   }
-  // The first time opens what is kept: connections to the database.
+  // The first time opens what is kept, such as connections to the database.
   await hangUps()
   const [manager = 0, fileServer = 0] = await settled()
   for (let round = 0; round < 3; round++) await hangUps()
@@ -139,7 +139,7 @@ test('clients that take nothing of what they asked for hold no more memory than 
     const before = await residentBytes(pid)
     using readers = new IdleReaders(cluster.url)
     const statuses: number[] = []
-    // One after the other, so that each would be served if those before it held nothing.
+    // They ask one after the other, so that each would be served if those before it held nothing.
     for (let count = 0; count < 60; count++) statuses.push(await readers.add(name))
     expect([statuses[0], statuses.at(-1)]).toEqual([200, 503])
     expect((await residentBytes(pid)) - before).toBeLessThan(3 * setAside)

@@ -1,10 +1,10 @@
-/** The interface as its original clients speak it: base64 JSON over plain HTTP. */
+/** The interface is used as its original clients use it: base64 JSON over plain HTTP. */
 
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Buffer
-  /** The code of an error body, else null. */
+  /** It is the code of an error body, else null. */
   readonly code: number | null
 }
 

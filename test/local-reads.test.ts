@@ -18,7 +18,7 @@ beforeAll(announceRun)
 
 const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map(({ directory }) => directory)
 
-/** The copies that the manager has open: it has read them itself. */
+/** @returns the copies that the manager has open: it has read them itself */
 async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
   const directory = `/proc/${cluster.managers[0]?.process.pid}/fd`
   const names = await readdir(directory)
@@ -26,7 +26,7 @@ async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
   return paths.filter((path) => path.startsWith(cluster.directory))
 }
 
-/** The file-servers that had a data connection until now. Their process ends, and the manager has said so after all else. */
+/** @returns the file-servers that had a data connection; their process ends, and the manager has said so after all else */
 async function dataConnectionsOf(cluster: TestCluster): Promise<unknown[]> {
   const manager = cluster.managers[0]?.process
   for (const { process } of cluster.fileServers) await process.stop()
@@ -34,7 +34,7 @@ async function dataConnectionsOf(cluster: TestCluster): Promise<unknown[]> {
   return manager?.lines.filter((line) => line.message === 'data connection opened').map(({ name }) => name) ?? []
 }
 
-/** A client that reads any ranges, right ones all, and goes away in the middle of every third one. */
+/** The client reads any ranges, right ones all, and goes away in the middle of every third one. */
 async function readRanges(url: string, content: Buffer, label: string): Promise<void> {
   const random = runSeed.fork(label).random()
   for (let count = 0; count < RANGES_OF_EACH; count++) {
@@ -69,7 +69,7 @@ test('a client that reads any ranges of a large file gets right bytes, which the
   expect(await dataConnectionsOf(cluster)).toEqual([])
 })
 
-// More than the disk is read for at once: the rest comes from the file-server, and both ways are mixed in one download.
+// They are more than the disk is read for at once: the rest comes from the file-server, and both ways are mixed in one download.
 test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const content = randomBytes(21 * MIB + 12_345)

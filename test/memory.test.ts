@@ -6,13 +6,13 @@ import { TestCluster } from './test-cluster.ts'
 const MIB = 1024 * 1024
 const FILE_MIB = 516
 
-/** The most memory a process has held since its start. Bytes. */
+/** @returns the most memory that a process has held since its start, in bytes */
 async function peakMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
 }
 
-/** 3 MiB of noise again and again: base64 of it is 4 MiB exactly, so it can be sent in pieces. */
+/** It is 3 MiB of noise again and again: base64 of it is 4 MiB exactly, so it can be sent in pieces. */
 async function* jsonUpload(name: string, piece: Buffer): AsyncGenerator<Buffer> {
   const text = Buffer.from(piece.toString('base64'))
   yield Buffer.from(`{"filename":"${name}","file":"`)

@@ -7,15 +7,15 @@ import { TestProcess } from './test-process.ts'
 import { waitUntil } from './wait-until.ts'
 
 export interface TestClusterOptions {
-  /** Of MongoDB, without a database: the cluster takes one of its own. */
+  /** It is MongoDB's address and names no database: the cluster takes one of its own. */
   readonly mongoUrl: string
   readonly fileServers?: number
   readonly managers?: number
   readonly managerEnvironment?: Record<string, string>
   readonly fileServerEnvironment?: Record<string, string>
-  /** What one file-server has besides, by its number. */
+  /** Says what one file-server has besides, by its number. */
   readonly environmentOf?: (number: number) => Record<string, string>
-  /** Where the data directories are made: on a disk of the test's own, for one. */
+  /** The data directories are made there: on a disk of the test's own, for one. */
   readonly parent?: string
 }
 
@@ -24,7 +24,7 @@ interface Member {
   readonly environment: Record<string, string>
 }
 
-/** Managers and file-servers as real processes on free ports, over the suite's MongoDB. Removed with all it wrote. */
+/** Its managers and file-servers are real processes on free ports, over the suite's MongoDB. It is removed with all it wrote. */
 export class TestCluster implements AsyncDisposable {
   readonly directory: string
   readonly secret = randomBytes(16).toString('hex')
@@ -55,12 +55,12 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** Of the first manager. */
+  /** It is the first manager's. */
   get url(): string {
     return this.managers[0]?.url ?? ''
   }
 
-  /** A manager that may not come up. The test ends it. */
+  /** Starts a manager that may not come up. The test ends it. */
   startManagerProcess(environment: Record<string, string>): TestProcess {
     return new TestProcess('manager', { ...this.#managerEnvironment(), ...environment })
   }
@@ -95,7 +95,7 @@ export class TestCluster implements AsyncDisposable {
     this.fileServers.push({ process: new TestProcess('file-server', full), environment: full, directory })
   }
 
-  /** @param environment what this one run of it has besides. */
+  /** @param environment is what this one run of it has besides */
   async restartFileServer(index: number, environment: Record<string, string> = {}): Promise<void> {
     const member = this.fileServers[index]
     if (member === undefined) throw new Error(`no file-server ${index}`)
@@ -103,7 +103,7 @@ export class TestCluster implements AsyncDisposable {
     member.process = new TestProcess('file-server', { ...member.environment, ...environment })
   }
 
-  /** @param environment what this one run of it has besides. */
+  /** @param environment is what this one run of it has besides */
   async restartManager(index = 0, environment: Record<string, string> = {}): Promise<void> {
     const member = this.managers[index]
     if (member === undefined) throw new Error(`no manager ${index}`)
@@ -117,7 +117,7 @@ export class TestCluster implements AsyncDisposable {
     return (await response.json()) as ActiveNode[]
   }
 
-  /** Every running file-server is connected to every running manager and has counted. */
+  /** Waits until every running file-server is connected to every running manager and has counted. */
   async settled(): Promise<void> {
     const expected = this.fileServers.filter((member) => member.process.isRunning).length
     for (const [index, manager] of this.managers.entries()) {

@@ -8,7 +8,7 @@ const programs = {
   'file-server': { entry: '../file-server/dist/main.js', flags: nodeFlags.fileServer },
 } as const
 
-/** Lines kept of a process's log, to be shown when a test fails. */
+/** So many lines of a process's log are kept, to be shown when a test fails. */
 const KEPT_LINES = 2_000
 
 export interface LogLine {
@@ -17,7 +17,7 @@ export interface LogLine {
   readonly [field: string]: unknown
 }
 
-/** A real manager or file-server, run as it is in production: built, in a process of its own. */
+/** It is a real manager or file-server, run as it is in production: built, in a process of its own. */
 export class TestProcess {
   readonly kind: keyof typeof programs
   readonly lines: LogLine[] = []
@@ -77,7 +77,7 @@ export class TestProcess {
     return this.#exited
   }
 
-  /** The first line, earlier ones included, that `isWanted`; fails when the process ends before it comes. */
+  /** Resolves with the first line, earlier ones included, that `isWanted`; fails when the process ends before it comes. */
   async line(isWanted: (line: LogLine) => boolean, deadlineMs = 15_000): Promise<LogLine> {
     const found = (): LogLine | undefined => this.lines.find(isWanted)
     return new Promise((resolve, reject) => {

@@ -11,15 +11,19 @@ import { waitUntil } from './wait-until.ts'
 
 const WORKERS = 3
 
-const start = () =>
-  TestCluster.start({ mongoUrl: inject('mongoUrl'), managerEnvironment: { MANAGER_WORKERS: String(WORKERS) } })
+const start = (fileServers: number) =>
+  TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    fileServers,
+    managerEnvironment: { MANAGER_WORKERS: String(WORKERS) },
+  })
 
 interface RunningWorker {
   readonly ownUrl: string
   readonly pid: number
 }
 
-/** By their own addresses, the latest at each. */
+/** @returns the workers by their own addresses, the latest at each */
 function workersOf(cluster: TestCluster): RunningWorker[] {
   const lines = cluster.managers[0]?.process.lines ?? []
   const isStart = ({ message, ownUrl }: LogLine) => message === 'manager started' && ownUrl !== undefined
@@ -35,7 +39,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** What does not depend on the moment that a manager heard of it. */
+/** @returns of each file-server what does not depend on the moment that a manager heard of it */
 async function nodesOf(url: string): Promise<object[]> {
   const { body } = await request(`${url}/active-nodes`)
   const nodes = JSON.parse(body.toString()) as ActiveNode[]
@@ -67,7 +71,7 @@ async function findWrong(url: string, files: ReadonlyMap<string, Buffer>): Promi
   return wrong
 }
 
-/** On a connection of its own. */
+/** It asks on a connection of its own. */
 async function isAnswered(url: string): Promise<boolean> {
   const asked = get(url, { agent: false, signal: AbortSignal.timeout(8_000) })
   try {
@@ -80,7 +84,7 @@ async function isAnswered(url: string): Promise<boolean> {
 }
 
 test('every worker gives the same answers, a moment after the last change', async () => {
-  await using cluster = await start()
+  await using cluster = await start(3)
   const workers = await allServe(cluster)
   expect(new Set(workers.map(({ ownUrl }) => ownUrl)).size).toBe(WORKERS)
   const files = Array.from({ length: 60 }, (_, index) => ({ name: `same-${index}`, bytes: randomBytes(500 + index) }))
@@ -112,7 +116,7 @@ test('every worker gives the same answers, a moment after the last change', asyn
 })
 
 test('invariant 1: what was acknowledged is there although workers are killed under load, and each comes back', async () => {
-  await using cluster = await start()
+  await using cluster = await start(3)
   const first = await allServe(cluster)
   const acknowledged = new Map<string, Buffer>()
   let isOver = false
@@ -138,7 +142,7 @@ test('invariant 1: what was acknowledged is there although workers are killed un
   isOver = true
   await Promise.all(clients)
   const last = await allServe(cluster)
-  // The same addresses, so that file-servers find them and nobody is dialled in vain; other processes.
+  // The addresses are the same, so that file-servers find them and nobody is dialled in vain; the processes are others.
   expect(last.map(({ ownUrl }) => ownUrl).sort()).toEqual(first.map(({ ownUrl }) => ownUrl).sort())
   expect(last.filter(({ pid }) => first.some((worker) => worker.pid === pid))).toEqual([])
   for (const [index, { ownUrl }] of last.entries()) {
@@ -149,7 +153,7 @@ test('invariant 1: what was acknowledged is there although workers are killed un
 }, 120_000)
 
 test('a frozen worker holds up nobody for long', async () => {
-  await using cluster = await start()
+  await using cluster = await start(1)
   const [frozen] = await allServe(cluster)
   if (frozen === undefined) throw new Error('no worker')
   process.kill(frozen.pid, 'SIGSTOP')
@@ -163,7 +167,7 @@ test('a frozen worker holds up nobody for long', async () => {
 })
 
 test('SIGTERM ends all workers orderly; they end too when their primary is killed', async () => {
-  await using cluster = await start()
+  await using cluster = await start(1)
   const [manager] = cluster.managers
   const workers = await allServe(cluster)
   expect(await manager?.process.stop()).toBe(0)

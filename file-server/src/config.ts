@@ -1,5 +1,5 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, flag, httpUrls, port, secret, text } from '@holdfast/shared/settings/parsers'
+import { bytes, flag, httpUrls, secret, text } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { DEFAULT_JOURNAL } from './store/journal/open-journal.ts'
 

@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { checkCluster } from './check-cluster.ts'
-import type { FaultCluster } from './fault-cluster.ts'
-import { FaultLoad, type FaultLoadOptions } from './fault-load.ts'
+import { checkCluster } from './check/check-cluster.ts'
+import type { FaultCluster } from './cluster/fault-cluster.ts'
+import { FaultLoad, type FaultLoadOptions } from './load/fault-load.ts'
 import { type Random, runCommit, type Seed } from './seed.ts'
 
 export interface Campaign {
-  /** Of fault, for the line that is printed. */
+  /** The line that is printed names this kind of fault. */
   readonly kind: string
   readonly faultCount: number
   readonly seed: Seed
   readonly cluster: FaultCluster
-  /** One fault, and what undoes it where that does not wait for the end. */
+  /** Does one fault, and undoes it where that does not wait for the end. */
   readonly strike: (cluster: FaultCluster, random: Random, load: FaultLoad) => Promise<void>
-  /** The longest time between two faults; each pause is a random part of it. */
+  /** Two faults are at most so far apart; each pause is a random part of it. */
   readonly maxPauseMs?: number
   readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes' | 'gustMs'>
 }

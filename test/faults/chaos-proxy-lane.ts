@@ -1,15 +1,15 @@
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** As seen from whoever dialled. */
+/** The direction is named as whoever dialled sees it. */
 export type Direction = 'toTarget' | 'toClient'
 
-/** Made anew for each connection: what comes in, what goes out instead. */
+/** It is made anew for each connection, takes what comes in, and says what goes out instead. */
 export type Rewrite = () => (bytes: Buffer) => readonly Buffer[]
 
-/** What a slow link passes on at a time. */
+/** A slow link passes on so much at a time. */
 const PIECE_BYTES = 4 * 1024
-/** What is on its way at most, before no more is read. */
+/** When so much is on its way, no more is read. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024
 
 export interface LaneParts {
@@ -17,13 +17,13 @@ export interface LaneParts {
   readonly rewrite: ((bytes: Buffer) => readonly Buffer[]) | undefined
   readonly onRead: (bytes: Buffer) => void
   readonly held: () => Promise<void> | undefined
-  /** How many of so many bytes may pass. */
+  /** Says how many of so many bytes may pass. */
   readonly allow: (length: number) => number
 }
 
-/** One direction of one connection. */
+/** A lane is one direction of one connection. */
 export class ProxyLane {
-  /** When nothing more will come. */
+  /** Is called when nothing more will come. */
   readonly ended: Promise<void>
   readonly #to: Socket
   readonly #parts: LaneParts

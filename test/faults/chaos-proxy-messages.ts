@@ -1,9 +1,9 @@
-/** One WebSocket message, or a Socket.IO packet with all its attachments, as it travels. */
+/** It is one WebSocket message, or a Socket.IO packet with all its attachments, as it travels. */
 export interface WireMessage {
   readonly bytes: Buffer
   /** The event that carries commands or acks, else null: a ping, the handshake. */
   readonly event: string | null
-  /** Engine.IO's text of it. */
+  /** It is what Engine.IO has as the text. */
   readonly text: string
 }
 
@@ -23,7 +23,7 @@ const binaryAck = /^46(\d+)-/
 export class WireMessages {
   #waiting: Buffer = Buffer.alloc(0)
   #isUpgraded = false
-  /** A packet whose attachments have not all come. */
+  /** It is a packet whose attachments have not all come. */
   #open: { readonly event: string | null; readonly text: string; readonly frames: Buffer[]; missing: number } | null =
     null
 

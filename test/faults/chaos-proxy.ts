@@ -8,17 +8,17 @@ interface Pair {
   readonly lanes: Readonly<Record<Direction, ProxyLane>>
 }
 
-/** A bad network between whoever dials this and one target: slow, late, deaf in one direction or both, cut, repetitive. */
+/** It is a bad network between whoever dials it and one target: slow, late, deaf in one direction or both, cut, repetitive. */
 export class ChaosProxy implements AsyncDisposable {
   readonly port: number
   bytesPerSecond = Number.POSITIVE_INFINITY
-  /** Latency, each way. Takes nothing from the throughput. */
+  /** Each way takes so much longer; the throughput stays. */
   delayMs = 0
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #deaf = new Map<Direction, { readonly until: Promise<void>; readonly end: () => void }>()
   readonly #rewrites = new Map<Direction, Rewrite>()
-  /** Bytes left of those that pass before everything is cut. */
+  /** So many more bytes pass before everything is cut. */
   #fuse: { readonly direction: Direction; leftBytes: number; readonly cut: () => void } | null = null
   #awaited: { readonly bytes: Buffer; readonly thenHold: Direction; readonly come: () => void } | null = null
   #holding: { readonly pair: Pair; readonly lane: ProxyLane } | null = null
@@ -171,7 +171,7 @@ export class ChaosProxy implements AsyncDisposable {
     fuse.leftBytes -= allowed
     if (fuse.leftBytes > 0) return allowed
     this.#fuse = null
-    // After the last byte is on its way.
+    // The cut waits until the last byte is on its way.
     setImmediate(() => {
       this.cut()
       fuse.cut()

@@ -1,17 +1,11 @@
-/** `npm run test:faults` runs the whole counts, `npm test` a tenth of them. */
-export const isFullRun = process.env.FAULTS === 'full'
-
-/** In `npm test`, two campaigns share the machine: what a load without pauses takes is what processes that start would need. */
-export const GUST_MS = isFullRun ? 0 : 80
-
 export interface FaultCount {
-  /** Of a full run, over all its runs. */
+  /** All runs of the kind have so many together. */
   readonly full: number
-  /** Faults of one run: each run has a cluster, a load and a seed of its own, and ends with a heal and a check. */
+  /** One run has so many; it has a cluster, a load and a seed of its own, and ends with a heal and a check. */
   readonly perRun: number
 }
 
-/** How often each fault strikes: the one place. */
+/** It stands here alone how often each fault strikes in `npm run test:faults`. */
 export const faultCounts = {
   killFileServer: { full: 1_000, perRun: 100 },
   killManager: { full: 300, perRun: 50 },
@@ -22,7 +16,6 @@ export const faultCounts = {
   freezeMongod: { full: 20, perRun: 10 },
   jumpClock: { full: 60, perRun: 20 },
   seizeDirectory: { full: 60, perRun: 30 },
-  // Of the rows in rows/.
   cutDataDisk: { full: 100, perRun: 10 },
   cutBothDisks: { full: 30, perRun: 10 },
   haltMongod: { full: 3, perRun: 3 },
@@ -32,13 +25,7 @@ export const faultCounts = {
   raceTransfers: { full: 60, perRun: 20 },
 } as const satisfies Record<string, FaultCount>
 
-/** How many faults of so many strike in this run. */
-export function shareOf(full: number): number {
-  return isFullRun ? full : Math.ceil(full / 10)
-}
-
-/** How many faults each run of a kind has. */
+/** @returns how many faults each run of a kind has */
 export function runsOf({ full, perRun }: FaultCount): number[] {
-  const count = shareOf(full)
-  return Array.from({ length: Math.ceil(count / perRun) }, (_, index) => Math.min(perRun, count - index * perRun))
+  return Array.from({ length: Math.ceil(full / perRun) }, (_, index) => Math.min(perRun, full - index * perRun))
 }

@@ -9,7 +9,7 @@ export class Seed {
     this.text = text
   }
 
-  /** Another seed, told by this one and the label alone: who draws first changes nothing for the others. */
+  /** @returns another seed, told by this one and the label alone: who draws first changes nothing for the others */
   fork(label: string | number): Seed {
     return new Seed(`${this.text}/${label}`)
   }
@@ -19,7 +19,7 @@ export class Seed {
   }
 }
 
-/** A sequence of choices (mulberry32, https://github.com/bryc/code/blob/master/jshash/PRNGs.md). */
+/** It is a sequence of choices (mulberry32, https://github.com/bryc/code/blob/master/jshash/PRNGs.md). */
 export class Random {
   #state: number
 
@@ -27,7 +27,7 @@ export class Random {
     this.#state = createHash('sha256').update(text).digest().readUInt32LE(0)
   }
 
-  /** In [0, 1). */
+  /** @returns a number in [0, 1) */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -35,7 +35,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** From `min` to `max`, both included. */
+  /** @returns a whole number from `min` to `max`, both included */
   integer(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1))
   }
@@ -44,7 +44,7 @@ export class Random {
     return this.next() < probability
   }
 
-  /** `count` of them, or all there are, in a random order. */
+  /** @returns `count` of them, or all there are, in a random order */
   sample<T>(items: readonly T[], count: number): T[] {
     const rest = [...items]
     return Array.from({ length: Math.min(count, rest.length) }, () => {
@@ -60,13 +60,13 @@ export class Random {
   }
 }
 
-/** The seed of this run: FAULT_SEED, or a new one. */
+/** The seed of this run is FAULT_SEED, or a new one. */
 export const runSeed = new Seed(process.env.FAULT_SEED ?? String(randomInt(1_000_000_000)))
 
-/** The commit under test, with a mark where the tree differs from it. */
+/** It names the commit under test, with a mark where the tree differs from it. */
 export const runCommit = readCommit()
 
-/** The line that a run begins with: what it takes to run it again. */
+/** Prints the line that a run begins with, which is what it takes to run it again. */
 export function announceRun(): void {
   console.log(`faults: FAULT_SEED=${runSeed.text} commit ${runCommit}`)
 }

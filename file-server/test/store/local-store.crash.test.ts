@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, it } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { countOf } from '../../../test/full-run.ts'
 import { digestOf, get, named, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
 
@@ -46,7 +47,7 @@ it('keeps every acknowledged copy through kill -9 in the middle of writing', { t
   const told = new Map<string, NamedCopy>()
   const deleting = new Map<string, NamedCopy>()
   let partCount = 0
-  for (const answers of [3, 120, 61, 200, 17, 333]) {
+  for (const answers of [3, 120, 61, 200, 17, 333].slice(0, countOf(6, 3))) {
     await writeAndKill(answers, told, deleting)
     partCount += (await filesUnder(data.path('tree'))).filter((path) => path.endsWith('.part')).length
   }

@@ -6,6 +6,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { array, assert, asyncProperty, constantFrom, integer, nat, tuple } from 'fast-check'
 import { expect, it } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { countOf } from '../../../test/full-run.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { digestOf, get, named } from './new-copies.ts'
@@ -115,6 +116,6 @@ it('holds what two plain maps hold, after any mixture of commands at once and of
         }
       },
     ),
-    { numRuns: 25, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
+    { numRuns: countOf(25, 6), interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   )
 })

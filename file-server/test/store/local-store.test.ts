@@ -5,6 +5,7 @@ import { type PartKey, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
+import { countOf } from '../../../test/full-run.ts'
 import { copyPath } from '../../src/store/tree/slot.ts'
 import { digestOf, get, named, put } from './new-copies.ts'
 import { filesUnder, inventoryDone, listAll, useDataDirectory, walkDirectories } from './store-fixture.ts'
@@ -217,7 +218,10 @@ describe('after a restart', () => {
   })
 })
 
-it('invariant 6: no directory has more than 36 entries after 10,000 copies, half of them deleted and replaced', {
+/** Three levels of directories are in use from 1,297 copies on. */
+const COPY_COUNT = countOf(10_000, 2_000)
+
+it(`invariant 6: no directory has more than 36 entries after ${COPY_COUNT} copies, half of them deleted and replaced`, {
   timeout: 60_000,
 }, async () => {
   const store = await data.open()
@@ -233,7 +237,7 @@ it('invariant 6: no directory has more than 36 entries after 10,000 copies, half
         for (let index = first; index < count; index += 64) await work(index)
       }),
     )
-  await workers(storeOne, 10_000)
+  await workers(storeOne, COPY_COUNT)
   const doomed = [...stored.values()].filter((_, index) => index % 2 === 0)
   await workers(async (index) => {
     const copy = doomed[index]
@@ -242,11 +246,11 @@ it('invariant 6: no directory has more than 36 entries after 10,000 copies, half
     expect(await store.deleteCopy(copy.copyId, copy.slot)).toBe(true)
     await storeOne(index)
   }, doomed.length)
-  expect(Math.max(...stored.keys())).toBe(9_999)
+  expect(Math.max(...stored.keys())).toBe(COPY_COUNT - 1)
   for (const root of ['tree', 'quarantine'])
     for (const { names } of await walkDirectories(data.path(root))) expect(names.length).toBeLessThanOrEqual(36)
-  expect(await filesUnder(data.path('tree'))).toHaveLength(10_000)
-  expect(store.status().fileCount).toBe(10_000)
+  expect(await filesUnder(data.path('tree'))).toHaveLength(COPY_COUNT)
+  expect(store.status().fileCount).toBe(COPY_COUNT)
   const sample = [...stored.values()].filter((_, index) => index % 97 === 0)
   for (const copy of sample) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
 })

@@ -10,19 +10,19 @@ import { cacheSizeGb, memoryBytes, startMongodProcess } from '@holdfast/launcher
 import { writeMongodRecord } from '@holdfast/launcher/mongod/mongod-record'
 import type { RunningProcess } from '@holdfast/launcher/processes/running-process'
 import { MongoClient } from 'mongodb'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 let directory: string
-let lines: string[]
-let running: RunningProcess[]
+let lines: string[] = []
+const running: RunningProcess[] = []
 
-beforeEach(async () => {
+beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
-  lines = []
-  running = []
 })
-
-afterEach(async () => {
+beforeEach(() => {
+  lines = []
+})
+afterAll(async () => {
   for (const one of running) one.kill()
   await Promise.all(running.map((one) => one.ended))
   await rm(directory, { recursive: true, force: true })
@@ -49,101 +49,40 @@ async function withClient<T>(url: string, work: (client: MongoClient) => Promise
   }
 }
 
-const insert = (url: string, name: string) =>
-  withClient(url, (client) =>
-    client
-      .db('test')
-      .collection('things')
-      .insertOne({ name }, { writeConcern: { w: 'majority', journal: true } }),
-  )
 const names = (url: string) =>
   withClient(url, async (client) => {
     const documents = await client.db('test').collection('things').find().toArray()
     return documents.map(({ name }) => name)
   })
 
-describe('the embedded MongoDB', () => {
-  test('has its data and its address again after it was killed and restarted', async () => {
-    const mongod = await start()
-    await insert(mongod.urlOf(''), 'before')
-    mongod.running.kill()
-    expect(await mongod.running.ended).toEqual({ how: 'signal SIGKILL', cannotStart: null })
-    running.push(await mongod.restart(AbortSignal.timeout(60_000)))
-    expect(await names(mongod.urlOf(''))).toEqual(['before'])
-    await insert(mongod.urlOf(''), 'after')
-    expect(await names(mongod.urlOf(''))).toEqual(['before', 'after'])
-  })
+test('caches in a sixteenth of the memory, within bounds', () => {
+  expect([1, 8, 24, 512].map((gib) => cacheSizeGb(gib * 1024 ** 3))).toEqual([0.25, 0.5, 1.5, 4])
+})
 
-  test('has its data on the same port after an orderly stop and a new start', async () => {
-    const first = await start()
-    await insert(first.urlOf(''), 'kept')
-    await first.running.stop()
-    const second = await start()
-    expect(second.port).toBe(first.port)
-    expect(await names(second.urlOf(''))).toEqual(['kept'])
-  })
+test('the embedded MongoDB refuses data of another series than any mongod that can be had, and says what to do', async () => {
+  await mkdir(join(directory, 'db'), { recursive: true })
+  await writeFile(join(directory, 'mongod.json'), JSON.stringify({ path: '/gone/mongod', version: '4.4.1', port: 1 }))
+  await expect(start()).rejects.toThrow(/written by MongoDB 4\.4\.1.*\/gone\/mongod.*MONGOMS_SYSTEM_BINARY.*MONGO_URL/s)
+  await rm(join(directory, 'mongod.json'))
+})
 
-  test('moves with its data to another port when its own is taken, even by somebody who never answers', async () => {
-    const first = await start()
-    await insert(first.urlOf(''), 'kept')
-    await first.running.stop()
-    const squatter = await listen(first.port)
-    try {
-      const second = await start()
-      expect(second.port).not.toBe(first.port)
-      expect(await names(second.urlOf(''))).toEqual(['kept'])
-      expect(lines).toContain(`mongod: port ${first.port} is taken, port ${second.port} is used instead`)
-      await second.running.stop()
-      const third = await start()
-      expect(third.port).toBe(second.port)
-      expect(await names(third.urlOf(''))).toEqual(['kept'])
-    } finally {
-      squatter.close()
-    }
-  })
-
-  test('finds its data also when a move to another port was not noted down', async () => {
-    const first = await start()
-    await insert(first.urlOf(''), 'kept')
-    await first.running.stop()
-    const port = await choosePort('127.0.0.1', null)
-    await writeMongodRecord(directory, { path: first.binary.path, version: first.binary.version, port })
-    const second = await start()
-    expect(second.port).toBe(port)
-    expect(await names(second.urlOf(''))).toEqual(['kept'])
-  })
-
-  test('ends the mongod that a killed start left on its data', async () => {
-    const first = await start()
-    await insert(first.urlOf(''), 'kept')
-    const second = await start()
-    expect(await first.running.ended).toMatchObject({ cannotStart: null })
-    expect(lines).toContain(`mongod: stopping the one that a killed start left behind (pid ${first.running.pid})`)
-    expect(await names(second.urlOf(''))).toEqual(['kept'])
-  })
-
-  test('leaves a process alone that only has the number which the lock file names', async () => {
-    const first = await start()
-    await first.running.stop()
-    const bystander = spawn('sleep', ['60'])
-    try {
-      await writeFile(join(directory, 'db', 'mongod.lock'), `${bystander.pid}\n`)
-      const second = await start()
-      await insert(second.urlOf(''), 'works')
-      expect(bystander.exitCode ?? bystander.signalCode).toBeNull()
-      expect(lines.join('\n')).not.toMatch(/left behind/)
-    } finally {
-      bystander.kill()
-      await once(bystander, 'exit')
-    }
-  })
-
-  test('caches in a sixteenth of the memory, within bounds', () => {
-    expect([1, 8, 24, 512].map((gib) => cacheSizeGb(gib * 1024 ** 3))).toEqual([0.25, 0.5, 1.5, 4])
+/** To start one takes seconds, so each test goes on with the one that the test before it left, and with its data. */
+describe('the embedded MongoDB, again and again on the same data,', () => {
+  let mongod: EmbeddedMongod
+  const kept: string[] = []
+  const insert = async (name: string): Promise<void> => {
+    kept.push(name)
+    const writeConcern = { w: 'majority', journal: true } as const
+    await withClient(mongod.urlOf(''), (client) =>
+      client.db('test').collection('things').insertOne({ name }, { writeConcern }),
+    )
+  }
+  beforeAll(async () => {
+    mongod = await start()
+    await insert('from the beginning')
   })
 
   test('listens on loopback only, takes a sixteenth of the memory, and collects no diagnostic data', async () => {
-    const mongod = await start()
     const options = await withClient(mongod.urlOf(''), (client) => client.db('admin').command({ getCmdLineOpts: 1 }))
     expect(options.parsed).toMatchObject({
       net: { bindIp: '127.0.0.1' },
@@ -152,25 +91,84 @@ describe('the embedded MongoDB', () => {
     })
   })
 
-  test('refuses data of another series than any mongod that can be had, and says what to do', async () => {
-    await mkdir(join(directory, 'db'), { recursive: true })
-    await writeFile(join(directory, 'mongod.json'), JSON.stringify({ path: '/gone/mongod', version: '4.4.1', port: 1 }))
-    await expect(start()).rejects.toThrow(
-      /written by MongoDB 4\.4\.1.*\/gone\/mongod.*MONGOMS_SYSTEM_BINARY.*MONGO_URL/s,
-    )
-  })
-
   test('keeps which mongod made the data', async () => {
-    const { binary, port } = await start()
+    const { binary, port } = mongod
     const record = JSON.parse(await readFile(join(directory, 'mongod.json'), 'utf8'))
     expect(record).toEqual({ path: binary.path, version: binary.version, port })
   })
-})
 
-describe('a mongod process', () => {
+  test('has its data and its address again after it was killed and restarted', async () => {
+    mongod.running.kill()
+    expect(await mongod.running.ended).toEqual({ how: 'signal SIGKILL', cannotStart: null })
+    const again = await mongod.restart(AbortSignal.timeout(60_000))
+    running.push(again)
+    expect(await names(mongod.urlOf(''))).toEqual(kept)
+    await insert('after the kill')
+    expect(await names(mongod.urlOf(''))).toEqual(kept)
+  })
+
+  test('ends the mongod that a killed start left on its data', async () => {
+    const [left] = running.slice(-1)
+    mongod = await start()
+    expect(await left?.ended).toMatchObject({ cannotStart: null })
+    expect(lines).toContain(`mongod: stopping the one that a killed start left behind (pid ${left?.pid})`)
+    expect(await names(mongod.urlOf(''))).toEqual(kept)
+  })
+
+  test('has its data on the same port after an orderly stop and a new start', async () => {
+    const first = mongod
+    await first.running.stop()
+    mongod = await start()
+    expect(mongod.port).toBe(first.port)
+    expect(await names(mongod.urlOf(''))).toEqual(kept)
+  })
+
+  test('leaves a process alone that only has the number which the lock file names', async () => {
+    await mongod.running.stop()
+    const bystander = spawn('sleep', ['60'])
+    try {
+      await writeFile(join(directory, 'db', 'mongod.lock'), `${bystander.pid}\n`)
+      mongod = await start()
+      await insert('beside a bystander')
+      expect(bystander.exitCode ?? bystander.signalCode).toBeNull()
+      expect(lines.join('\n')).not.toMatch(/left behind/)
+    } finally {
+      bystander.kill()
+      await once(bystander, 'exit')
+    }
+  })
+
+  test('finds its data also when a move to another port was not noted down', async () => {
+    await mongod.running.stop()
+    const port = await choosePort('127.0.0.1', null)
+    const { path, version } = mongod.binary
+    await writeMongodRecord(directory, { path, version, port })
+    mongod = await start()
+    expect(mongod.port).toBe(port)
+    expect(await names(mongod.urlOf(''))).toEqual(kept)
+  })
+
+  test('moves with its data to another port when its own is taken, even by somebody who never answers', async () => {
+    const first = mongod
+    await first.running.stop()
+    const squatter = await listen(first.port)
+    try {
+      const second = await start()
+      expect(second.port).not.toBe(first.port)
+      expect(await names(second.urlOf(''))).toEqual(kept)
+      expect(lines).toContain(`mongod: port ${first.port} is taken, port ${second.port} is used instead`)
+      await second.running.stop()
+      mongod = await start()
+      expect(mongod.port).toBe(second.port)
+      expect(await names(mongod.urlOf(''))).toEqual(kept)
+    } finally {
+      squatter.close()
+    }
+  })
+
   test('fails with its reason, not with an exception, when its data cannot be opened', async () => {
-    const { binary, running: first } = await start()
-    await first.stop()
+    const { binary, running: last } = mongod
+    await last.stop()
     await rm(join(directory, 'db'), { recursive: true })
     const missing = startMongodProcess({ binary, dbPath: join(directory, 'db'), port: 27_999, onLine: () => undefined })
     await expect(missing).rejects.toThrow(/initAndListen/)

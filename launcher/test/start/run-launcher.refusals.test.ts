@@ -1,24 +1,12 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { eventually, Launched, processesOf } from './fakes/launched.ts'
+import { describe, expect, test } from 'vitest'
+import { anyPort, eventually, Launched, processesOf, useLauncherDirectory } from './fakes/launched.ts'
 
-let directory: string
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'holdfast-launcher-'))
-})
-afterEach(async () => {
-  for (const pid of await processesOf(directory)) process.kill(pid, 'SIGKILL')
-  await eventually(async () => (await processesOf(directory)).length === 0)
-  await rm(directory, { recursive: true, force: true })
-})
-
-const anyPort = ['--port', '0']
+const directory = useLauncherDirectory()
 
 describe('npm start says in one sentence and ends with exit code 1', () => {
   async function refusal(
@@ -26,21 +14,21 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
     environment: NodeJS.ProcessEnv = {},
     fileLimit = 4096,
   ): Promise<string> {
-    const launched = new Launched(directory, args, environment, { fileLimit })
+    const launched = new Launched(directory(), args, environment, { fileLimit })
     expect(await launched.ended).toBe(1)
     return launched.output.trim().split('\n').at(-1) ?? ''
   }
 
   test('when the data directory is in use', async () => {
-    const first = new Launched(directory, anyPort)
+    const first = new Launched(directory(), anyPort)
     const { pid } = await first.untilRunning()
-    expect(await refusal(anyPort)).toBe(`holdfast: ${directory} is in use by process ${pid}`)
+    expect(await refusal(anyPort)).toBe(`holdfast: ${directory()} is in use by process ${pid}`)
     first.signal('SIGTERM')
     expect(await first.ended).toBe(0)
   })
 
   test('when a data directory is of an older format, and leaves it as it is', async () => {
-    const older = join(directory, 'file-servers', '1')
+    const older = join(directory(), 'file-servers', '1')
     await mkdir(join(older, 'tree'), { recursive: true })
     const identity = JSON.stringify({ format: 1, radix: 36, serverId: 'a1'.repeat(8), clusterId: null })
     await writeFile(join(older, 'identity.json'), identity)
@@ -50,7 +38,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
     )
     expect((await readdir(older)).sort()).toEqual(['identity.json', 'tree'])
     expect(await readFile(join(older, 'identity.json'), 'utf8')).toBe(identity)
-    expect(await processesOf(directory)).toEqual([])
+    expect(await processesOf(directory())).toEqual([])
   })
 
   test('when the port is taken, with nothing left running', async () => {
@@ -61,7 +49,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
       expect(await refusal(['--port', String(port)])).toMatch(
         `holdfast: Port ${port} on 127.0.0.1 is taken by another process`,
       )
-      expect(await processesOf(directory)).toEqual([])
+      expect(await processesOf(directory())).toEqual([])
     } finally {
       other.close()
     }
@@ -70,7 +58,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
   test('when a process says that it cannot start, with nothing left running', async () => {
     const last = await refusal(anyPort, { FAKE_CANNOT_START: 'the moon is in the wrong place' })
     expect(last).toMatch(/^holdfast: The (manager|file-server \d) cannot start: the moon is in the wrong place$/)
-    expect(await processesOf(directory)).toEqual([])
+    expect(await processesOf(directory())).toEqual([])
   })
 
   test('when it would be open to everybody without being told to', async () => {
@@ -98,13 +86,13 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
   })
 
   test('when the data directory cannot be one', async () => {
-    await writeFile(join(directory, 'file'), '')
-    await symlink('nowhere', join(directory, 'dangling'))
-    const dataAt = (path: string) => refusal([...anyPort, '--data', join(directory, path)])
-    expect(await dataAt('file')).toBe(`holdfast: ${directory}/file is a file, and a directory is needed there.`)
-    expect(await dataAt('file/a')).toBe(`holdfast: ${directory}/file is a file, and a directory is needed there.`)
+    await writeFile(join(directory(), 'file'), '')
+    await symlink('nowhere', join(directory(), 'dangling'))
+    const dataAt = (path: string) => refusal([...anyPort, '--data', join(directory(), path)])
+    expect(await dataAt('file')).toBe(`holdfast: ${directory()}/file is a file, and a directory is needed there.`)
+    expect(await dataAt('file/a')).toBe(`holdfast: ${directory()}/file is a file, and a directory is needed there.`)
     expect(await dataAt('dangling')).toBe(
-      `holdfast: ${directory}/dangling is a symbolic link to nowhere, which does not exist.`,
+      `holdfast: ${directory()}/dangling is a symbolic link to nowhere, which does not exist.`,
     )
   })
 
@@ -114,11 +102,11 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
   })
 
   test.each(['logs', 'file-servers/1'])('when %s in the data directory is a file', async (name) => {
-    const path = join(directory, name)
+    const path = join(directory(), name)
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, '')
     expect(await refusal(anyPort)).toBe(`holdfast: ${path} is a file, and a directory is needed there.`)
-    expect(await processesOf(directory)).toEqual([])
+    expect(await processesOf(directory())).toEqual([])
   })
 
   test.runIf(process.platform === 'linux')('when it may open too few files', async () => {

@@ -1,26 +1,12 @@
-import { mkdir, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lockDirectory } from '@holdfast/shared/node/directory-lock'
-import { MongoClient } from 'mongodb'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { eventually, Launched, processesOf } from './fakes/launched.ts'
+import { describe, expect, test } from 'vitest'
+import { anyPort, eventually, Launched, processesOf, useLauncherDirectory } from './fakes/launched.ts'
 
-let directory: string
-
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'holdfast-launcher-'))
-})
-afterEach(async () => {
-  for (const pid of await processesOf(directory)) process.kill(pid, 'SIGKILL')
-  await eventually(async () => (await processesOf(directory)).length === 0)
-  await rm(directory, { recursive: true, force: true })
-})
-
-const anyPort = ['--port', '0']
+const directory = useLauncherDirectory()
 const logTimeOf = async (process: string, message: string): Promise<number> => {
-  const lines = (await readFile(join(directory, 'logs', `${process}.log`), 'utf8')).trim().split('\n')
+  const lines = (await readFile(join(directory(), 'logs', `${process}.log`), 'utf8')).trim().split('\n')
   return lines.map((line) => JSON.parse(line)).find((line) => line.message === message)?.time
 }
 const nodeNames = async (url: string): Promise<string[]> => {
@@ -28,11 +14,11 @@ const nodeNames = async (url: string): Promise<string[]> => {
   return nodes.map(({ name }) => name).sort()
 }
 const startsOf = async (number: number): Promise<number[]> =>
-  (await readFile(join(directory, 'file-servers', String(number), 'starts'), 'utf8')).trim().split('\n').map(Number)
+  (await readFile(join(directory(), 'file-servers', String(number), 'starts'), 'utf8')).trim().split('\n').map(Number)
 
 describe('npm start', () => {
   test('starts a manager and three file-servers, and says what runs where and what to try', async () => {
-    const launched = new Launched(directory, anyPort)
+    const launched = new Launched(directory(), anyPort)
     const { managerUrl } = await launched.untilRunning()
     expect(await nodeNames(managerUrl)).toEqual(['1', '2', '3'])
     expect(launched.output).toMatch(
@@ -45,9 +31,9 @@ describe('npm start', () => {
 
   test('runs on where what it prints finds no room', async () => {
     await using full = await open('/dev/full', 'w')
-    const launched = new Launched(directory, anyPort, {}, { stdout: full.fd })
+    const launched = new Launched(directory(), anyPort, {}, { stdout: full.fd })
     const isThere = (name: string): Promise<boolean> =>
-      stat(join(directory, name)).then(
+      stat(join(directory(), name)).then(
         () => true,
         () => false,
       )
@@ -55,7 +41,7 @@ describe('npm start', () => {
       () => isThere('run.json'),
       () => launched.output,
     )
-    const { managerUrl } = JSON.parse(await readFile(join(directory, 'run.json'), 'utf8'))
+    const { managerUrl } = JSON.parse(await readFile(join(directory(), 'run.json'), 'utf8'))
     await eventually(async () => (await nodeNames(managerUrl)).length === 3)
     launched.signal('SIGTERM')
     expect(await launched.ended).toBe(0)
@@ -63,25 +49,25 @@ describe('npm start', () => {
   })
 
   test('keeps a run file and a secret that only its user can read, and takes the run file away at the end', async () => {
-    const launched = new Launched(directory, anyPort)
+    const launched = new Launched(directory(), anyPort)
     const run = await launched.untilRunning()
-    const secret = (await readFile(join(directory, 'cluster-secret'), 'utf8')).trim()
+    const secret = (await readFile(join(directory(), 'cluster-secret'), 'utf8')).trim()
     expect(secret).toMatch(/^[0-9a-f]{64}$/)
-    expect(run).toMatchObject({ clusterSecret: secret, fileServersDirectory: join(directory, 'file-servers') })
+    expect(run).toMatchObject({ clusterSecret: secret, fileServersDirectory: join(directory(), 'file-servers') })
     for (const name of ['run.json', 'cluster-secret'])
-      expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600)
+      expect((await stat(join(directory(), name))).mode & 0o777).toBe(0o600)
     launched.signal('SIGTERM')
     expect(await launched.ended).toBe(0)
-    await expect(stat(join(directory, 'run.json'))).rejects.toThrow('ENOENT')
-    expect((await readFile(join(directory, 'cluster-secret'), 'utf8')).trim()).toBe(secret)
+    await expect(stat(join(directory(), 'run.json'))).rejects.toThrow('ENOENT')
+    expect((await readFile(join(directory(), 'cluster-secret'), 'utf8')).trim()).toBe(secret)
   })
 
   test('stops the manager first, then the file-servers, after a Ctrl-C that reaches none of them directly', async () => {
-    const launched = new Launched(directory, anyPort)
+    const launched = new Launched(directory(), anyPort)
     await launched.untilRunning()
     launched.pressCtrlC()
     expect(await launched.ended).toBe(0)
-    expect(await processesOf(directory)).toEqual([])
+    expect(await processesOf(directory())).toEqual([])
     const managerStoppedAt = await logTimeOf('manager', 'stopped')
     for (const number of [1, 2, 3]) {
       expect(await logTimeOf(`file-server-${number}`, 'stopped')).toBeGreaterThanOrEqual(managerStoppedAt)
@@ -90,7 +76,7 @@ describe('npm start', () => {
   })
 
   test('kills everything on a second Ctrl-C', async () => {
-    const launched = new Launched(directory, anyPort, { FAKE_STUBBORN: 'yes' })
+    const launched = new Launched(directory(), anyPort, { FAKE_STUBBORN: 'yes' })
     await launched.untilRunning()
     launched.pressCtrlC()
     await launched.until('Stopping')
@@ -100,11 +86,11 @@ describe('npm start', () => {
       return launched.output.includes('Killing everything.')
     })
     expect(await launched.ended).toBe(1)
-    await eventually(async () => (await processesOf(directory)).length === 0)
+    await eventually(async () => (await processesOf(directory())).length === 0)
   })
 
   test('starts a manager and a file-server again after they were killed', async () => {
-    const launched = new Launched(directory, anyPort)
+    const launched = new Launched(directory(), anyPort)
     const { managerUrl } = await launched.untilRunning()
     const [pid = 0] = await startsOf(2)
     process.kill(pid, 'SIGKILL')
@@ -117,20 +103,20 @@ describe('npm start', () => {
   })
 
   test('starts every data directory that it finds, and more where more are wanted', async () => {
-    for (const number of [1, 2, 5]) await mkdir(join(directory, 'file-servers', String(number)), { recursive: true })
-    const fewer = new Launched(directory, [...anyPort, '--file-servers', '1'])
+    for (const number of [1, 2, 5]) await mkdir(join(directory(), 'file-servers', String(number)), { recursive: true })
+    const fewer = new Launched(directory(), [...anyPort, '--file-servers', '1'])
     expect(await nodeNames((await fewer.untilRunning()).managerUrl)).toEqual(['1', '2', '5'])
     fewer.signal('SIGTERM')
     await fewer.ended
-    const more = new Launched(directory, [...anyPort, '--file-servers', '4'])
+    const more = new Launched(directory(), [...anyPort, '--file-servers', '4'])
     expect(await nodeNames((await more.untilRunning()).managerUrl)).toEqual(['1', '2', '3', '5'])
   })
 
   test('leaves a data directory alone that a file-server of somebody else works in', async () => {
-    await mkdir(join(directory, 'file-servers', '2'), { recursive: true })
-    const lock = await lockDirectory(join(directory, 'file-servers', '2'))
+    await mkdir(join(directory(), 'file-servers', '2'), { recursive: true })
+    const lock = await lockDirectory(join(directory(), 'file-servers', '2'))
     try {
-      const launched = new Launched(directory, [...anyPort, '--file-servers', '2'])
+      const launched = new Launched(directory(), [...anyPort, '--file-servers', '2'])
       expect(await nodeNames((await launched.untilRunning()).managerUrl)).toEqual(['1'])
       expect(launched.output).toContain('file-server 2 runs already, started by someone else')
     } finally {
@@ -138,49 +124,3 @@ describe('npm start', () => {
     }
   })
 })
-
-describe('npm start with the embedded MongoDB', () => {
-  test('has everything again after it was killed, and no process outlives it for long', async () => {
-    const first = new Launched(directory, anyPort, { MONGO_URL: '' })
-    const { mongoUrl } = await first.untilRunning()
-    const client = await MongoClient.connect(mongoUrl)
-    await client
-      .db()
-      .collection('files')
-      .insertOne({ name: 'kept' }, { writeConcern: { w: 'majority', journal: true } })
-    await client.close()
-    first.signal('SIGKILL')
-    await first.ended
-    const second = new Launched(directory, anyPort, { MONGO_URL: '' })
-    const run = await second.untilRunning()
-    const again = await MongoClient.connect(run.mongoUrl)
-    expect(await again.db().collection('files').countDocuments({ name: 'kept' })).toBe(1)
-    await again.close()
-    second.signal('SIGKILL')
-    await second.ended
-    await eventually(async () => (await processesOf(directory)).length === 0)
-  }, 60_000)
-
-  test('starts mongod again after it was killed, and stops it last', async () => {
-    const launched = new Launched(directory, anyPort, { MONGO_URL: '' })
-    const { mongoUrl } = await launched.untilRunning()
-    process.kill(Number(/mongod +pid (\d+)/.exec(launched.output)?.[1]), 'SIGKILL')
-    await launched.until(/mongod ended \(signal SIGKILL\); it is started again in \d\.\d s/)
-    await launched.until(/mongod runs again/)
-    const client = await MongoClient.connect(mongoUrl)
-    expect((await client.db('admin').command({ hello: 1 })).isWritablePrimary).toBe(true)
-    await client.close()
-    launched.signal('SIGTERM')
-    expect(await launched.ended).toBe(0)
-    expect(await processesOf(directory)).toEqual([])
-    await expect(connects(Number(new URL(mongoUrl).port))).resolves.toBe(false)
-  }, 60_000)
-})
-
-function connects(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.on('connect', () => resolve(socket.destroy() !== null))
-    socket.on('error', () => resolve(false))
-  })
-}

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { countOf } from '../../../test/full-run.ts'
 import { JsonFileScanner } from '../../src/bodies/json-file-scanner.ts'
 import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
 
@@ -174,7 +175,7 @@ test('reads what JSON.parse reads, at any spacing, order, escapes and cut', asyn
       expect(scanned.name).toBe(expected.filename.normalize('NFC'))
     },
   )
-  await fc.assert(property, { numRuns: 1_000 })
+  await fc.assert(property, { numRuns: countOf(1_000, 200) })
 })
 
 test('agrees with JSON.parse on whether damaged text is JSON', async () => {
@@ -199,5 +200,5 @@ test('agrees with JSON.parse on whether damaged text is JSON', async () => {
       else expect(['no error', 'INVALID_REQUEST']).toContain(outcome)
     },
   )
-  await fc.assert(property, { numRuns: 1_000 })
+  await fc.assert(property, { numRuns: countOf(1_000, 200) })
 })

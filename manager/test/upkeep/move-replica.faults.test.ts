@@ -3,12 +3,12 @@ import { truncateSync } from 'node:fs'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { createLogger } from '@holdfast/shared/node/logger'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
-import { FaultCluster, gate, instead, type ManagerDeps } from './fault-cluster.ts'
+import { gate, instead, type ManagerDeps, useFaultCluster } from './fault-cluster.ts'
 
-const start = (fileServers = 2) => FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers })
+const shared = useFaultCluster(3)
 const bytes = randomBytes(700_000)
 const quiet = createLogger('test', 'silent')
 const lost = () => Promise.reject(new StoreError('DATABASE_UNAVAILABLE'))
@@ -31,7 +31,7 @@ const cutOff: [string, number, (deps: ManagerDeps) => ManagerDeps][] = [
 test.each(cutOff)(
   'a move that is cut off %s keeps the file readable, and one copy of it in the end',
   async (_, left, cut) => {
-    await using cluster = await start()
+    const cluster = shared()
     const record = await cluster.upload('moved', bytes)
     await expect(cluster.move(record, cut(cluster.first))).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
     expect((await cluster.read('moved'))?.equals(bytes)).toBe(true)
@@ -46,7 +46,7 @@ test.each(cutOff)(
 )
 
 test('reconcile leaves a copy alone that is leaving: it is deleted by name', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const asleep = gate(cluster.first.holders, 'replaceReplica', 'after')
   const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
@@ -59,7 +59,7 @@ test('reconcile leaves a copy alone that is leaving: it is deleted by name', asy
 })
 
 test('a move that slept until its new copy was collected does not switch the record to it', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const asleep = gate(cluster.first.holders, 'replaceReplica', 'before')
   const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
@@ -72,7 +72,7 @@ test('a move that slept until its new copy was collected does not switch the rec
 })
 
 test('two managers that move one file to two file-servers at once leave one copy, readable all the time', async () => {
-  await using cluster = await start(3)
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const gates = [cluster.first, cluster.second].map((deps) => ({
     deps,
@@ -88,7 +88,7 @@ test('two managers that move one file to two file-servers at once leave one copy
 })
 
 test('a file that is deleted between the switch and the delete of its old copy stays deleted, and its bytes go', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const asleep = gate(cluster.first.holders, 'replaceReplica', 'after')
   const moving = cluster.move(record, { ...cluster.first, holders: asleep.gated })
@@ -105,7 +105,7 @@ test('a file that is deleted between the switch and the delete of its old copy s
 })
 
 test('a new copy that turns out damaged is given up before the record comes to name it', async () => {
-  await using cluster = await start()
+  const cluster = shared()
   const record = await cluster.upload('moved', bytes)
   const [source] = await cluster.copies()
   let damagedCount = 0

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/wait-until.ts'
-import { FaultCluster, gate } from './fault-cluster.ts'
+import { gate, useFaultCluster } from './fault-cluster.ts'
 
-const start = (fileServers: number) => FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers })
+const shared = useFaultCluster(1)
 
 test('an upload whose manager slept through the grace period is refused, stays invisible and leaves no bytes', async () => {
-  await using cluster = await start(1)
+  const cluster = shared()
   const asleep = gate(cluster.first.records, 'insert', 'before')
   const uploading = cluster.upload('slept', randomBytes(3_000), { ...cluster.first, records: asleep.gated })
   const outcome = uploading.then(
@@ -23,7 +23,7 @@ test('an upload whose manager slept through the grace period is refused, stays i
 })
 
 test('a record that comes while its copy is in quarantine gets it back, though uploads take slots meanwhile', async () => {
-  await using cluster = await start(1)
+  const cluster = shared()
   const bytes = randomBytes(3_000)
   const asleep = gate(cluster.first.records, 'insert', 'before')
   const uploading = cluster.upload('wanted', bytes, { ...cluster.first, records: asleep.gated })
@@ -41,7 +41,7 @@ test('a record that comes while its copy is in quarantine gets it back, though u
 })
 
 test('passes of two managers at once collect an orphan once and never a live file', async () => {
-  await using cluster = await start(1)
+  const cluster = shared()
   const bytes = randomBytes(500)
   await cluster.upload('live', bytes)
   const asleep = gate(cluster.first.records, 'insert', 'before')

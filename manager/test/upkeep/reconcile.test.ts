@@ -14,7 +14,7 @@ function servePages(peer: ScriptedFileServer, slots: number): { passes: () => nu
   peer.answer('list-copies', ({ cursor }: { cursor: { where: string } }, ack: Ack) => {
     if (cursor.where === 'tree') passes++
     const copies = Array.from({ length: cursor.where === 'tree' ? slots : 0 }, (_, slot) => ({
-      copyId: slot.toString(16).padStart(24, '0') + '0'.repeat(5) + 'ab'.repeat(5) + 'a',
+      copyId: `${slot.toString(16).padStart(24, '0')}${'0'.repeat(5)}${'ab'.repeat(5)}a`,
       slot,
       sha256: 'cd'.repeat(32),
     }))

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { open, stat, truncate } from 'node:fs/promises'
-import { expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { copiesIn } from '../../disk.ts'
 import { upload } from '../../http.ts'
 import { TestCluster } from '../../test-cluster.ts'
-import { LightClient } from '../light-client.ts'
+import { LightClient } from '../load/light-client.ts'
 
 const MIB = 1024 * 1024
 
@@ -17,14 +17,14 @@ async function extend(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** All of the length, nothing of the bytes: what an unsynced file may be after a power cut. */
+/** Leaves the length and none of the bytes, as a power cut may do with a file that was not synced. */
 async function zero(path: string, from = 0): Promise<void> {
   const { size } = await stat(path)
   await truncate(path, from)
   await truncate(path, size)
 }
 
-/** What is done to a copy, by what is left of it. */
+/** They are named by what is left of the copy. */
 const damages: Record<string, (path: string, size: number) => Promise<void>> = {
   'a byte short': (path, size) => truncate(path, size - 1),
   'half of it': (path, size) => truncate(path, size / 2),
@@ -35,21 +35,27 @@ const damages: Record<string, (path: string, size: number) => Promise<void>> = {
   'another block behind it': (path) => extend(path, randomBytes(4_096)),
 }
 
+let cluster: TestCluster
+beforeAll(async () => {
+  cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+})
+afterAll(() => cluster[Symbol.asyncDispose]())
+
 test.each([2_000, 300_000, 9 * MIB])(
   'row 17, invariant 3: a copy of %i bytes that is truncated, extended or zeroed is refused',
   async (size) => {
-    await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
     const directories = cluster.fileServers.map((member) => member.directory)
     using client = new LightClient()
     for (const [left, damage] of Object.entries(damages)) {
+      const name = `${left} of ${size}`
       const known = await copiesIn(directories)
       const bytes = randomBytes(size)
-      expect((await upload(cluster.url, left, bytes)).status).toBe(201)
+      expect((await upload(cluster.url, name, bytes)).status).toBe(201)
       const [path = ''] = (await copiesIn(directories)).filter((copy) => !known.includes(copy))
       await damage(path, size)
-      const { status } = await client.download(cluster.url, left)
-      // 0: begun with right parts, and broken off at the damaged one.
-      expect(size > 4 * MIB ? [0, 503] : [503], left).toContain(status)
+      const { status } = await client.download(cluster.url, name)
+      // A status of 0 has begun with right parts, and was broken off at the damaged one.
+      expect(size > 4 * MIB ? [0, 503] : [503], name).toContain(status)
     }
   },
   60_000,

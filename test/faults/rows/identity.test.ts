@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { cp, rm } from 'node:fs/promises'
 import { expect, inject, test } from 'vitest'
-import { checkCluster } from '../check-cluster.ts'
-import { FaultCluster } from '../fault-cluster.ts'
-import { RecordedClient } from './recorded-client.ts'
+import { checkCluster } from '../check/check-cluster.ts'
+import { FaultCluster } from '../cluster/fault-cluster.ts'
+import { RecordedClient } from '../load/recorded-client.ts'
 
 test('row 35, invariants 1 and 3: a second file-server with the identity of the first, on a copy of its disk, is refused while that is connected, and costs no file', async () => {
   await using faults = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1, managers: 1 })

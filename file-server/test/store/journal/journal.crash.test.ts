@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { afterEach, expect, it } from 'vitest'
+import { countOf } from '../../../../test/full-run.ts'
 import { digestOf, get } from '../new-copies.ts'
 import { listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
 
@@ -60,7 +61,7 @@ it('keeps what was acknowledged and nothing that was deleted, through kill -9 in
   timeout: 120_000,
 }, async () => {
   const told = { stored: new Map(), deleting: new Map(), deleted: new Map() }
-  for (const answers of [3, 120, 700, 61, 1_500]) {
+  for (const answers of [3, 120, 700, 61, 1_500].slice(0, countOf(5, 3))) {
     await writeAndKill(answers, told)
     await verify(told)
   }

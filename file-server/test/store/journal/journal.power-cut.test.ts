@@ -5,6 +5,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { array, assert, asyncProperty, constantFrom, integer, nat, record } from 'fast-check'
 import { expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
+import { countOf } from '../../../../test/full-run.ts'
 import { openStore } from '../../../src/store/open-store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { digestOf, named } from '../new-copies.ts'
@@ -136,6 +137,6 @@ it('after a power cut at any moment holds what was acknowledged, whole, whatever
         await rm(base, { recursive: true, force: true })
       }
     }),
-    { numRuns: 20, interruptAfterTimeLimit: 40_000, markInterruptAsFailure: false },
+    { numRuns: countOf(20, 5), interruptAfterTimeLimit: 40_000, markInterruptAsFailure: false },
   )
 })

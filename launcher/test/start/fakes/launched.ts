@@ -1,15 +1,31 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { RunFile } from '@holdfast/shared/run-file'
+import { afterEach, beforeEach } from 'vitest'
 
-const script = fileURLToPath(new URL('./launch.ts', import.meta.url))
-const tsconfig = fileURLToPath(new URL('../../../../tsconfig.check.json', import.meta.url))
-const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href
+const script = fileURLToPath(new URL('./launch.mjs', import.meta.url))
 
-/** A launcher in a process of its own, with fake programs to start. */
+export const anyPort = ['--port', '0']
+
+/** @returns the directory of the test that runs; what is left running in it is killed at the test's end */
+export function useLauncherDirectory(): () => string {
+  let directory = ''
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'holdfast-launcher-'))
+  })
+  afterEach(async () => {
+    for (const pid of await processesOf(directory)) process.kill(pid, 'SIGKILL')
+    await eventually(async () => (await processesOf(directory)).length === 0)
+    await rm(directory, { recursive: true, force: true })
+  })
+  return () => directory
+}
+
+/** The built launcher runs in a process of its own, with fake programs to start. */
 export class Launched {
   output = ''
   readonly #child: ChildProcess
@@ -24,14 +40,13 @@ export class Launched {
     { fileLimit = 4096, stdout = 'pipe' }: { fileLimit?: number; stdout?: 'pipe' | number } = {},
   ) {
     this.#directory = directory
-    const command = ['--import', tsx, script, '--data', directory, ...args]
+    const command = [script, '--data', directory, ...args]
     // "$0" is Node, "$@" what it runs: exec, so that a signal reaches it.
     this.#child = spawn('sh', ['-c', `ulimit -n ${fileLimit} && exec "$0" "$@"`, process.execPath, ...command], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         XDG_CACHE_HOME: process.env.XDG_CACHE_HOME,
-        TSX_TSCONFIG_PATH: tsconfig,
         HOLDFAST_TEST_MARK: directory,
         // The fakes do not connect.
         MONGO_URL: 'mongodb://127.0.0.1:9/holdfast',
@@ -52,7 +67,7 @@ export class Launched {
     this.#child.kill(name)
   }
 
-  /** What a terminal does on Ctrl-C. */
+  /** Does what a terminal does on Ctrl-C. */
   pressCtrlC(): void {
     if (this.#child.pid !== undefined) process.kill(-this.#child.pid, 'SIGINT')
   }
@@ -70,7 +85,7 @@ export class Launched {
   }
 }
 
-/** Processes that a launcher of this data directory started, and itself. */
+/** @returns the launcher of this data directory and the processes that it started */
 export async function processesOf(directory: string): Promise<readonly number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
   const environments = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')))

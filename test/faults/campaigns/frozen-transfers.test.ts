@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { expect, inject, test } from 'vitest'
+import { waitUntil } from '../../wait-until.ts'
+import { checkCluster } from '../check/check-cluster.ts'
+import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
+import { tapCommands } from '../command-tap.ts'
+import { RecordedClient } from '../load/recorded-client.ts'
+
+/** A minute is longer than any ping waits. */
+const FROZEN_MS = 60_000
+
+test.each([
+  ['source', 0, 'transfer-file'],
+  ['target', 1, 'upload-frame'],
+])(
+  'row 19, invariants 1, 5 and 8: a file-server that stands still as the %s of a transfer and goes on after the manager has given it up does no harm',
+  async (_role, frozenIndex, command) => {
+    let onCommand: ((event: string, index: number) => void) | null = null
+    const watch = (proxy: Parameters<typeof tapCommands>[0], index: number): void =>
+      tapCommands(proxy, ({ event }) => {
+        onCommand?.(event, index)
+        return undefined
+      })
+    const options = { mongoUrl: inject('mongoUrl'), fileServers: 1 }
+    await using cluster = await ProxiedCluster.start(options, watch)
+    const { cluster: members, view } = cluster.faults
+    using client = new RecordedClient(members.url)
+    for (let index = 0; index < 12; index++)
+      expect(await client.upload(`moved/${index}`, randomBytes(600_000))).toBe(201)
+
+    let isFrozen = false
+    onCommand = (event, index) => {
+      if (isFrozen || event !== command || index !== frozenIndex) return
+      isFrozen = true
+      members.fileServers[index]?.process.signal('SIGSTOP')
+    }
+    await cluster.addFileServer(watch)
+    await waitUntil('it stands still in the middle of a transfer', () => isFrozen)
+    const frozen = members.fileServers[frozenIndex]
+    const frozenAt = performance.now()
+    let during = 0
+    do {
+      // Until it is passed over, a client may get tired of waiting for it.
+      const isPassedOver = (await members.activeNodes()).length === 1
+      expect(isPassedOver ? [201] : [0, 201]).toContain(await client.upload(`during/${during++}`, randomBytes(20_000)))
+    } while (performance.now() - frozenAt < FROZEN_MS)
+    await waitUntil('it is given up', async () => (await members.activeNodes()).length === 1, 60_000)
+
+    frozen?.process.signal('SIGCONT')
+    await members.settled()
+    expect(
+      await checkCluster(
+        { ...view, directories: members.fileServers.map((m) => m.directory) },
+        client.history.operations,
+      ),
+    ).toEqual([])
+  },
+  300_000,
+)

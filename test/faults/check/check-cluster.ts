@@ -1,0 +1,121 @@
+import mongoose from 'mongoose'
+import { waitUntil } from '../../wait-until.ts'
+import { type Operation, tellStory } from '../load/history.ts'
+import { LightClient } from '../load/light-client.ts'
+import { Random } from '../seed.ts'
+import { compareDisks, expectCopies, keyOf, type PlacedFile } from './compare-disks.ts'
+import { digestOf, lookAtDisks } from './disk-picture.ts'
+import { type Content, findContradictions, judgeHistory } from './model.ts'
+
+/** It covers the grace of orphans, the end of a dead manager's lease, and a few rounds of upkeep. */
+const UPKEEP_DEADLINE_MS = 90_000
+const HASH_DEADLINE_MS = 60_000
+const READERS = 8
+/** More of a kind say no more. */
+const SHOWN = 20
+
+export interface ClusterView {
+  readonly urls: readonly string[]
+  /** It names the database too. */
+  readonly mongoUrl: string
+  /** They are the data directories of the file-servers. */
+  readonly directories: readonly string[]
+  /** It holds them and nothing else. */
+  readonly parent?: string
+}
+
+/**
+ * Compares a healed cluster, to which nobody writes, with what its clients were told: the model, every file read back, and
+ * the disks against the records. @returns what contradicts the promises, one sentence each
+ */
+export async function checkCluster(view: ClusterView, operations: readonly Operation[]): Promise<string[]> {
+  const verdicts = judgeHistory(operations)
+  const wrong = await readBack(view.urls, verdicts)
+  const left = await waitForUpkeep(view)
+  // They are read once more, for what upkeep took, or brought back, was not its to take.
+  const wrongAfterUpkeep = await readBack(view.urls, verdicts)
+  return [
+    ...findContradictions(operations),
+    ...wrong.map(({ name, reads }) => `${name}: reads ${reads}: ${tellStory(operations, name)}`),
+    ...wrongAfterUpkeep.map(({ name, reads }) => `${name}: after upkeep reads ${reads}`),
+    ...left,
+    ...(await checkBytes(view)),
+  ].slice(0, SHOWN)
+}
+
+/** Reads every name, and compares with what it may hold. */
+async function readBack(
+  urls: readonly string[],
+  verdicts: ReadonlyMap<string, ReadonlySet<Content>>,
+): Promise<{ readonly name: string; readonly reads: string }[]> {
+  const wrong: { name: string; reads: string }[] = []
+  using client = new LightClient()
+  const waiting = [...verdicts]
+  const random = new Random('read back')
+  const read = async (): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [name, mayHold] = next
+      if (mayHold.size === 0) continue
+      const askedAt = performance.now()
+      const { status, sha256 } = await client.download(random.pick(urls), name)
+      const tookMs = Math.round(performance.now() - askedAt)
+      const holds = status === 200 ? sha256 : status === 404 ? null : undefined
+      if (holds !== undefined && mayHold.has(holds)) continue
+      const wanted = [...mayHold].map((content) => content?.slice(0, 8) ?? 'nothing').join(' or ')
+      wrong.push({ name, reads: `${status} ${sha256.slice(0, 8)} after ${tookMs} ms where it may hold ${wanted}` })
+    }
+  }
+  await Promise.all(Array.from({ length: READERS }, read))
+  return wrong
+}
+
+/** @returns what upkeep has not put right in time. */
+async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Promise<string[]> {
+  let problems: string[] = []
+  await using records = await openRecords(mongoUrl)
+  const isClean = async (): Promise<true | number> => {
+    const before = await records.read()
+    const picture = await lookAtDisks(directories, parent)
+    problems = [...picture.problems, ...compareDisks(before, picture.files)]
+    return problems.length === 0 || problems.length
+  }
+  try {
+    await waitUntil('the disks hold what the records name, and nothing else', isClean, UPKEEP_DEADLINE_MS)
+    return []
+  } catch (error) {
+    if (problems.length === 0) throw error
+    return problems
+  }
+}
+
+/** Hashes the copy of every file: its name on disk, the record and the bytes have to agree. */
+async function checkBytes({ mongoUrl, directories }: ClusterView): Promise<string[]> {
+  await using records = await openRecords(mongoUrl)
+  const hashed = new Set<string>()
+  const wrong: string[] = []
+  // Upkeep may still move files about: one that has gone from where it was seen is looked for again.
+  const areHashed = async (): Promise<true | number> => {
+    const expected = expectCopies(await records.read())
+    for (const file of (await lookAtDisks(directories)).files) {
+      const copy = expected.get(keyOf(file))
+      if (copy === undefined || hashed.has(copy.name)) continue
+      const found = await digestOf(file.absolutePath)
+      if (found === null) continue
+      hashed.add(copy.name)
+      if (found.sha256 !== copy.sha256 || found.sizeBytes !== copy.sizeBytes)
+        wrong.push(`${copy.name}: ${file.absolutePath} has other bytes than its record says`)
+    }
+    const names = new Set([...expected.values()].map((copy) => copy.name))
+    return names.size === hashed.size || names.size - hashed.size
+  }
+  await waitUntil('the copy of every live file has been hashed', areHashed, HASH_DEADLINE_MS)
+  return wrong
+}
+
+async function openRecords(mongoUrl: string) {
+  const connection = await mongoose.createConnection(mongoUrl, { serverSelectionTimeoutMS: 30_000 }).asPromise()
+  return {
+    read: () => connection.collection<PlacedFile>('files').find().toArray(),
+    [Symbol.asyncDispose]: () => connection.close(),
+  }
+}

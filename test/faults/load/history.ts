@@ -1,0 +1,78 @@
+export type OperationKind = 'upload' | 'download' | 'delete'
+
+/**
+ * What the client was told. acked: carried out. refused: not carried out, for a reason that tells of the name (409, 404)
+ * or does not (507, or nobody listened). indeterminate: no answer, or one that leaves it open; it may have been carried out, or be yet.
+ */
+export type Outcome = 'acked' | 'refused' | 'indeterminate'
+
+/** It is one operation as its client saw it. Times are the client's, monotonic, in milliseconds. */
+export interface Operation {
+  readonly name: string
+  readonly kind: OperationKind
+  /** It is the digest of the bytes sent, or of those that came; null where there are none. */
+  readonly sha256: string | null
+  readonly sizeBytes: number
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly outcome: Outcome
+  /** It is the HTTP status, and 0 where no answer came. */
+  readonly status: number
+}
+
+/** It says how an operation ended. */
+export type Ending = Pick<Operation, 'outcome' | 'status'> & Partial<Pick<Operation, 'sha256' | 'sizeBytes'>>
+
+/**
+ * What clients saw, kept outside of the system under test. An operation stands in it from the moment it is sent: one that
+ * never ends is indeterminate.
+ */
+export class History {
+  readonly #operations: Operation[] = []
+  readonly #counts = new Map<string, number>()
+  #answeredCount = 0
+
+  get operations(): readonly Operation[] {
+    return this.#operations
+  }
+
+  /** @returns how many operations the system has answered in a way that settles them */
+  get answeredCount(): number {
+    return this.#answeredCount
+  }
+
+  count(outcome: Outcome, kind?: OperationKind): number {
+    if (kind !== undefined) return this.#counts.get(`${kind} ${outcome}`) ?? 0
+    return this.count(outcome, 'upload') + this.count(outcome, 'download') + this.count(outcome, 'delete')
+  }
+
+  /** @returns what to call once with the answer. */
+  begin(sent: Pick<Operation, 'name' | 'kind' | 'sha256' | 'sizeBytes'>): (ending: Ending) => void {
+    const { kind } = sent
+    const startedAt = performance.now()
+    const open = { ...sent, startedAt, endedAt: Number.POSITIVE_INFINITY, outcome: 'indeterminate' as const, status: 0 }
+    const index = this.#operations.push(open) - 1
+    this.#add(kind, 'indeterminate', 1)
+    return (ending) => {
+      this.#operations[index] = { ...open, ...ending, endedAt: performance.now() }
+      this.#add(kind, 'indeterminate', -1)
+      this.#add(kind, ending.outcome, 1)
+      if (ending.outcome !== 'indeterminate' && ending.status !== 0) this.#answeredCount++
+    }
+  }
+
+  #add(kind: OperationKind, outcome: Outcome, change: number): void {
+    this.#counts.set(`${kind} ${outcome}`, this.count(outcome, kind) + change)
+  }
+}
+
+/** Tells a person what happened to a name. */
+export function tellStory(operations: readonly Operation[], name: string): string {
+  return operations
+    .filter((operation) => operation.name === name)
+    .map(({ kind, sha256, sizeBytes, startedAt, endedAt, outcome, status }) => {
+      const bytes = sha256 === null ? '' : ` ${sizeBytes} bytes ${sha256.slice(0, 8)}`
+      return `${kind}${bytes} ${startedAt.toFixed(0)}-${endedAt.toFixed(0)} ms ${outcome} ${status}`
+    })
+    .join('; ')
+}

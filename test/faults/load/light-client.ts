@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { Agent, type IncomingMessage, request } from 'node:http'
+
+/** A client gives up on an answer after this. */
+const DEADLINE_MS = 15_000
+
+export interface LightAnswer {
+  /** It is 0 where no answer came, or one that broke off. */
+  readonly status: number
+  /** Nobody listened: nothing was sent. */
+  readonly isUnsent?: boolean
+  readonly sha256: string
+  readonly sizeBytes: number
+  /** It is the digest in the ETag; '' where there is none. */
+  readonly etag: string
+}
+
+const noAnswer: LightAnswer = { status: 0, sha256: '', sizeBytes: 0, etag: '' }
+
+/** This HTTP client costs little beside the system under test: it keeps connections, and hashes bodies without keeping them. */
+export class LightClient implements Disposable {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 })
+
+  upload(url: string, filename: string, bytes: Buffer): Promise<LightAnswer> {
+    const body = Buffer.from(`{"filename":${JSON.stringify(filename)},"file":"${bytes.toString('base64')}"}`)
+    return this.#ask('POST', `${url}/file`, body)
+  }
+
+  download(url: string, filename: string): Promise<LightAnswer> {
+    return this.#ask('GET', `${url}/file/${encodeURIComponent(filename)}`)
+  }
+
+  remove(url: string, filename: string): Promise<LightAnswer> {
+    return this.#ask('DELETE', `${url}/file/${encodeURIComponent(filename)}`)
+  }
+
+  [Symbol.dispose](): void {
+    this.#agent.destroy()
+  }
+
+  #ask(method: string, url: string, body?: Buffer): Promise<LightAnswer> {
+    return new Promise((resolve) => {
+      const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }
+      const sent = request(url, { method, headers, agent: this.#agent })
+      const timer = setTimeout(() => sent.destroy(new Error('late')), DEADLINE_MS)
+      const settle = (answer: LightAnswer): void => {
+        clearTimeout(timer)
+        resolve(answer)
+      }
+      // No answer is an answer of its own kind: what it means is the history's to say.
+      sent.on('error', (error) => {
+        settle('code' in error && error.code === 'ECONNREFUSED' ? { ...noAnswer, isUnsent: true } : noAnswer)
+      })
+      sent.on('response', (response) => readAnswer(response, settle))
+      sent.end(body)
+    })
+  }
+}
+
+function readAnswer(response: IncomingMessage, settle: (answer: LightAnswer) => void): void {
+  const hash = createHash('sha256')
+  let sizeBytes = 0
+  response.on('data', (bytes: Buffer) => {
+    hash.update(bytes)
+    sizeBytes += bytes.length
+  })
+  response.on('error', () => settle(noAnswer))
+  response.on('close', () => {
+    if (!response.complete) return settle(noAnswer)
+    const etag = /^"([0-9a-f]{64})"$/.exec(response.headers.etag ?? '')?.[1] ?? ''
+    settle({ status: response.statusCode ?? 0, sha256: hash.digest('hex'), sizeBytes, etag })
+  })
+}

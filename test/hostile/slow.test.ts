@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { download, request, upload } from '../http.ts'
+import { TestCluster } from '../test-cluster.ts'
+import { waitUntil } from '../wait-until.ts'
+import { exchange, post } from './client.ts'
+import { frame, OPCODE, upgradeRequest } from './websocket.ts'
+
+const MIB = 1024 * 1024
+/** A round that is held up by somebody else's connection takes at least as long as one of the manager's time limits. */
+const HONEST_LIMIT_MS = 9_000
+/** Headers may take 10 s, and the manager looks once a second. */
+const HEADERS_DEADLINE_MS = 13_000
+
+interface HeldConnection {
+  readonly socket: Socket
+  received: string
+  isClosed: boolean
+}
+
+/** These connections send some bytes and nothing more, and never hang up by themselves. */
+class HeldConnections implements Disposable {
+  readonly all: readonly HeldConnection[]
+
+  constructor(port: number, count: number, bytes: string) {
+    this.all = Array.from({ length: count }, () => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+      const held: HeldConnection = { socket, received: '', isClosed: false }
+      socket.on('data', (data) => {
+        held.received += data.toString('latin1')
+      })
+      // A reset is an end too, and the one that is waited for.
+      for (const event of ['end', 'close', 'error']) {
+        socket.on(event, () => {
+          held.isClosed = true
+        })
+      }
+      socket.write(bytes)
+      return held
+    })
+  }
+
+  get isEveryClosed(): boolean {
+    return this.all.every((held) => held.isClosed)
+  }
+
+  [Symbol.dispose](): void {
+    for (const { socket } of this.all) socket.destroy()
+  }
+}
+
+const portOf = (cluster: TestCluster): number => Number(new URL(cluster.url).port)
+
+/** Uploads and reads back, again and again until `isOver`. @returns the slowest of these rounds, in milliseconds */
+async function honestTraffic(cluster: TestCluster, name: string, isOver: () => boolean): Promise<number> {
+  let slowestMs = 0
+  for (let round = 0; round < 20 || !isOver(); round++) {
+    const bytes = randomBytes(3_000)
+    const startedAt = performance.now()
+    expect((await upload(cluster.url, `${name}/${round}`, bytes)).status).toBe(201)
+    expect((await download(cluster.url, `${name}/${round}`)).body.equals(bytes)).toBe(true)
+    slowestMs = Math.max(slowestMs, performance.now() - startedAt)
+  }
+  return slowestMs
+}
+
+/** @returns the most memory that the manager has held since its start, in bytes */
+async function peakMemory(cluster: TestCluster): Promise<number> {
+  const status = await readFile(`/proc/${cluster.managers[0]?.process.pid}/status`, 'utf8')
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
+}
+
+describe.concurrent('beside honest traffic', () => {
+  let cluster: TestCluster
+  beforeAll(async () => {
+    cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
+  })
+  afterAll(() => cluster[Symbol.asyncDispose]())
+
+  test('200 connections with half a header, and 100 with none, are closed with a 408 in time', async ({ expect }) => {
+    using slow = new HeldConnections(portOf(cluster), 200, 'GET /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ')
+    using silent = new HeldConnections(portOf(cluster), 100, '')
+    // A byte now and then is no excuse.
+    const dribble = setInterval(() => {
+      for (const { socket, isClosed } of slow.all) if (!isClosed) socket.write('x')
+    }, 1_000)
+    const isOver = (): boolean => slow.isEveryClosed && silent.isEveryClosed
+    try {
+      const traffic = honestTraffic(cluster, 'slowloris', isOver)
+      await waitUntil('all of them are closed', isOver, HEADERS_DEADLINE_MS)
+      expect(await traffic).toBeLessThan(HONEST_LIMIT_MS)
+    } finally {
+      clearInterval(dribble)
+    }
+    expect(slow.all.every((client) => client.received.startsWith('HTTP/1.1 408 Request Timeout\r\n'))).toBe(true)
+  }, 40_000)
+
+  test('300 idle connections cost the others nothing', async ({ expect }) => {
+    using idle = new HeldConnections(portOf(cluster), 300, 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+    await waitUntil('all have their answer', () => idle.all.every((client) => client.received.includes('alive')))
+    expect(await honestTraffic(cluster, 'idle', () => true)).toBeLessThan(HONEST_LIMIT_MS)
+    expect(idle.all.some((client) => client.isClosed)).toBe(false)
+  }, 40_000)
+})
+
+test('uploads beyond MAX_UPLOADS get 503 and code 17 before their body, and places come back', async () => {
+  const managerEnvironment = { MAX_UPLOADS: '2' }
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1, managerEnvironment })
+  const port = portOf(cluster)
+  const head = post('', 'application/json').toString('latin1').replace('Content-Length: 0', 'Content-Length: 1000000')
+  {
+    using holders = new HeldConnections(port, 2, head)
+    const refused = 'HTTP/1.1 503 Service Unavailable\r\n'
+    await waitUntil('both places are taken', async () => {
+      const answer = await exchange(port, { bytes: Buffer.from(head) })
+      return answer.status === 503 && answer.headers.startsWith(refused.trim())
+    })
+    for (const expectation of ['', 'Expect: 100-continue\r\n']) {
+      // Not a byte of the body is sent.
+      using third = new HeldConnections(port, 1, head.replace(/\r\n$/, `${expectation}\r\n`))
+      const received = (): string => third.all.map((held) => held.received).join()
+      await waitUntil('the third has its answer', () => received().includes('requestId'), 3_000)
+      expect(received().startsWith(refused)).toBe(true)
+      expect(received()).toMatch(/\r\nRetry-After: \d+\r\n/i)
+      expect(received()).toContain('"code":17')
+    }
+    expect(holders.all.some((holder) => holder.received !== '' || holder.isClosed)).toBe(false)
+  }
+  await waitUntil(
+    'the places are free',
+    async () => (await upload(cluster.url, 'after', Buffer.from('x'))).status === 201,
+  )
+  expect((await request(`${cluster.url}/file/after`)).status).toBe(200)
+}, 40_000)
+
+test('readers that take nothing hold little memory and stop nobody', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  await upload(cluster.url, 'large', randomBytes(24 * MIB))
+  using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+  for (const { socket } of readers.all) socket.pause()
+  expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
+  expect(await peakMemory(cluster)).toBeLessThan(700 * MIB)
+}, 40_000)
+
+test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
+  const before = await peakMemory(cluster)
+  const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
+  using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
+  await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
+  for (const { socket } of strangers.all) {
+    socket.pause()
+    const pump = (): void => {
+      while (socket.writable && socket.write(pings)) {
+        // It writes until the connection takes no more for the moment.
+      }
+    }
+    socket.on('drain', pump)
+    pump()
+  }
+  await waitUntil('all are let go', () => strangers.isEveryClosed, 8_000)
+  expect((await peakMemory(cluster)) - before).toBeLessThan(150 * MIB)
+  expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
+}, 40_000)

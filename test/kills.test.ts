@@ -1,0 +1,40 @@
+import { beforeAll, expect, test } from 'vitest'
+import { expectNoHarm, runCampaign } from './faults/campaign.ts'
+import { FaultCluster } from './faults/cluster/fault-cluster.ts'
+import { announceRun, runSeed } from './faults/seed.ts'
+
+/** Clients come in gusts: what a load without pauses takes is what processes that start would need. */
+const GUST_MS = 40
+/** So many are served between two faults that stop everything: a run of outages alone would have next to no load. */
+const SERVED_UPLOADS = 60
+
+const killMongod = async ({ mongod }: FaultCluster): Promise<void> => {
+  await mongod.kill()
+  await mongod.restart()
+}
+const kills: readonly ((cluster: FaultCluster) => Promise<void>)[] = [
+  ...[0, 1, 2].map((index) => (cluster: FaultCluster) => cluster.killFileServer(index)),
+  ...[0, 1].map((index) => (cluster: FaultCluster) => cluster.killManager(index)),
+  killMongod,
+  ...[1, 2].map(() => (cluster: FaultCluster) => cluster.killAll()),
+]
+
+beforeAll(announceRun)
+
+test('kill -9 of each role and of everything, under load, loses and changes nothing acknowledged, shows nothing half and leaks no space', async () => {
+  await using cluster = await FaultCluster.start({ managers: 2, fileServers: 3 })
+  const waiting = runSeed.fork('order').random().sample(kills, kills.length)
+  const result = await runCampaign({
+    kind: 'kill -9 of each role',
+    faultCount: waiting.length,
+    seed: runSeed.fork('kill-each'),
+    cluster,
+    load: { gustMs: GUST_MS },
+    strike: async (_cluster, _random, load) => {
+      await waiting.shift()?.(cluster)
+      await load.isServed(SERVED_UPLOADS)
+    },
+  })
+  expect(waiting).toEqual([])
+  expectNoHarm(result)
+}, 240_000)
