@@ -59,9 +59,11 @@ async function hasJournal(directory: string): Promise<boolean> {
   return (await readdir('/proc/fs/jbd2')).some((journal) => journal.startsWith(`${device}-`))
 }
 
-/** @returns the commit that is measured, and whether files differ from it. */
-export async function readCommit(): Promise<string> {
-  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+/**
+ * @param cwd a checkout; this one unless given
+ * @returns its commit, and whether files differ from it
+ */
+export async function readCommit(cwd = fileURLToPath(new URL('../..', import.meta.url))): Promise<string> {
   const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd })).stdout.trim()
   try {
     const commit = await git('rev-parse', '--short=10', 'HEAD')

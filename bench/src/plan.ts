@@ -1,8 +1,12 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
-export const partNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
-export type PartName = (typeof partNames)[number]
+/** Sections that measure Holdfast and others in the same rounds. */
+export const sideBySideNames = ['small', 'large', 'mixed', 'delete'] as const
+export type SideBySideName = (typeof sideBySideNames)[number]
+
+export const sectionNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
+export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
   readonly mode: 'quick' | 'full' | 'long'

@@ -7,7 +7,7 @@ export interface Sample extends LoadResult {
 
 /** One line of the table: an operation, measured on every system in turn, round after round. */
 export interface Cell {
-  readonly part: string
+  readonly section: string
   readonly operation: Operation
   readonly sizeBytes: number
   readonly clients: number
@@ -36,6 +36,8 @@ export interface Machine {
 export interface BenchResult {
   readonly at: string
   readonly commit: string
+  /** The commit of the checkout that was measured beside this one. */
+  readonly besideCommit?: string
   readonly mode: 'quick' | 'full' | 'long'
   /** As given on the command line. */
   readonly hasImage: boolean
@@ -63,13 +65,26 @@ export function isLarge({ sizeBytes }: Cell): boolean {
 /** @returns operations per second, or MB/s for large files. */
 export function rateOf(cell: Cell, system: string): number | null {
   const unit = isLarge(cell) ? cell.sizeBytes / 1e6 : 1
-  return medianOf(cell.samples[system], ({ doneCount, seconds }) => (doneCount * unit) / seconds)
+  return medianOf(cell.samples[system], (sample) => unit * countPerSecond(sample))
+}
+
+function countPerSecond({ doneCount, seconds }: Sample): number {
+  return doneCount / seconds
 }
 
 /** How many times as fast one system is as another, in the same run. */
 export function ratioOf(cell: Cell, system: string, other: string): number | null {
   const [own, theirs] = [rateOf(cell, system), rateOf(cell, other)]
   return own === null || theirs === null ? null : own / theirs
+}
+
+/** @returns how many times as fast one system was as another in each round: the two were measured moments apart. */
+export function ratiosOfRounds(cell: Cell, system: string, other: string): number[] {
+  const theirs = cell.samples[other] ?? []
+  return (cell.samples[system] ?? []).flatMap((sample, round) => {
+    const opposite = theirs[round]
+    return opposite === undefined ? [] : [countPerSecond(sample) / countPerSecond(opposite)]
+  })
 }
 
 export interface RoleCost {

@@ -17,7 +17,7 @@ export interface Slice {
   readonly maxCount?: number
 }
 
-export interface SystemParts {
+export interface SystemDeps {
   readonly name: string
   readonly url: string
   /** Makes names that nobody has used. */
@@ -29,16 +29,16 @@ export interface SystemParts {
 /** One of what is measured side by side, and which files it holds. */
 export class System {
   readonly name: string
-  readonly #parts: SystemParts
+  readonly #deps: SystemDeps
   readonly #stored = new Map<number, { first: number; count: number }>()
   /** Of the oldest file that is still there. */
   #firstNumber = 0
   #nextNumber = 0
   #fileCount = 0
 
-  constructor(parts: SystemParts) {
-    this.name = parts.name
-    this.#parts = parts
+  constructor(deps: SystemDeps) {
+    this.name = deps.name
+    this.#deps = deps
   }
 
   /** How many files it holds. */
@@ -88,14 +88,14 @@ export class System {
   }
 
   async measure(slice: Slice): Promise<Sample> {
-    const { pid } = this.#parts.load
-    const watch = await watchUsage([...(await this.#parts.findProcesses()), { role: 'client', pid }])
+    const { pid } = this.#deps.load
+    const watch = await watchUsage([...(await this.#deps.findProcesses()), { role: 'client', pid }])
     const result = await this.#order(slice)
     return { ...result, usage: await watch.end() }
   }
 
   async #order({ operation, sizeBytes, clients, maxMs, maxCount }: Slice): Promise<LoadResult> {
-    const { load, url, run, name } = this.#parts
+    const { load, url, run, name } = this.#deps
     const stored = this.#stored.get(sizeBytes) ?? { first: 0, count: 0 }
     const order: LoadOrder = {
       url,

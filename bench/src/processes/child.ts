@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 
 const START_LIMIT_MS = 30_000
 const STOP_LIMIT_MS = 30_000
@@ -12,7 +13,7 @@ export class Child implements AsyncDisposable {
   #output = ''
 
   constructor(script: URL, args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}) {
-    this.#process = spawn(process.execPath, [script.pathname, ...args], {
+    this.#process = spawn(process.execPath, [fileURLToPath(script), ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

@@ -26,11 +26,11 @@ export function renderChart({ cells, machine, at, commit }: BenchResult): string
   const groups = cells.filter(isShown)
   const systems = [...new Set(groups.flatMap((cell) => Object.keys(cell.samples)))]
   let y = TOP
-  const parts: string[] = []
+  const rows: string[] = []
   for (const cell of groups) {
     const bars = systems.map((system) => ({ system, rate: rateOf(cell, system) ?? 0 }))
-    parts.push(text(SIDE, y + (BAR_HEIGHT * bars.length) / 2 + 4, labelOf(cell)))
-    parts.push(...renderBars(bars, isLarge(cell) ? 'MB/s' : '/s', y))
+    rows.push(text(SIDE, y + (BAR_HEIGHT * bars.length) / 2 + 4, labelOf(cell)))
+    rows.push(...renderBars(bars, isLarge(cell) ? 'MB/s' : '/s', y))
     y += BAR_HEIGHT * bars.length + GROUP_GAP
   }
   const legend = systems.map((system, index) => {
@@ -42,7 +42,7 @@ export function renderChart({ cells, machine, at, commit }: BenchResult): string
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Rates of Holdfast, GridFS and a bare Node server">
   <style>${style}</style>
   ${text(SIDE, 28, 'Durable uploads, checked downloads, deletes: longer is faster', 'title')}
-  ${[...parts, ...legend].join('\n  ')}
+  ${[...rows, ...legend].join('\n  ')}
   ${text(SIDE, height - 12, footer, 'small')}
 </svg>
 `
@@ -51,8 +51,8 @@ export function renderChart({ cells, machine, at, commit }: BenchResult): string
 /** The cells with the most clients, side by side. */
 function isShown(cell: Cell, _index: number, cells: readonly Cell[]): boolean {
   const same = cells.filter(
-    ({ part, operation, sizeBytes }) =>
-      part === cell.part && operation === cell.operation && sizeBytes === cell.sizeBytes,
+    ({ section, operation, sizeBytes }) =>
+      section === cell.section && operation === cell.operation && sizeBytes === cell.sizeBytes,
   )
   const isSideBySide = Object.hasOwn(cell.samples, 'holdfast')
   return isSideBySide && cell.clients === Math.max(...same.map(({ clients }) => clients))

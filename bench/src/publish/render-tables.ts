@@ -1,4 +1,14 @@
-import { type Cell, costsOf, type Fill, isLarge, medianOf, rateOf, ratioOf } from '../result.ts'
+import {
+  type Cell,
+  costsOf,
+  type Fill,
+  isLarge,
+  medianOf,
+  rateOf,
+  ratioOf,
+  ratiosOfRounds,
+  type Sample,
+} from '../result.ts'
 
 const MIB = 1024 * 1024
 /** The order in which a request meets them. */
@@ -20,6 +30,27 @@ export function renderRates(cells: readonly Cell[]): string {
   })
   const header = ['operation', 'size', 'clients', 'system', 'rate', 'unit', 'first row is', 'p50 ms', 'p99 ms']
   return renderTable(header, rows)
+}
+
+/**
+ * How many times as fast Holdfast is as the checkout beside it: the median of the rounds, the least and the most of one round,
+ * and how many times as much CPU an operation takes.
+ */
+export function renderBeside(cells: readonly Cell[]): string {
+  const rows = cells.flatMap((cell) => {
+    const ratios = ratiosOfRounds(cell, 'holdfast', 'beside')
+    if (ratios.length === 0) return []
+    const figures = [medianOf(ratios, (ratio) => ratio), Math.min(...ratios), Math.max(...ratios)]
+    const cpu = formatRatio(serverCpuOf(cell.samples.holdfast) / serverCpuOf(cell.samples.beside))
+    return [[...describe(cell), ...figures.map(formatRatio), String(ratios.length), cpu]]
+  })
+  return renderTable(['operation', 'size', 'clients', 'this / beside', 'least', 'most', 'rounds', 'CPU'], rows)
+}
+
+/** The CPU of one operation without the load's own. */
+function serverCpuOf(samples: readonly Sample[] | undefined): number {
+  const costs = costsOf(samples).filter(({ role }) => role !== 'client' && roles.includes(role))
+  return costs.reduce((sum, { cpuUsPerOperation }) => sum + cpuUsPerOperation, 0)
 }
 
 /** CPU per operation and peak memory of every role. */

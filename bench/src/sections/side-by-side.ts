@@ -1,4 +1,4 @@
-import type { PartName, Plan } from '../plan.ts'
+import type { Plan, SideBySideName } from '../plan.ts'
 import type { Cell } from '../result.ts'
 import type { System } from '../system.ts'
 import { measureCell } from './measure-cell.ts'
@@ -6,10 +6,10 @@ import { measureCell } from './measure-cell.ts'
 const LARGE_LIMIT_MS = 120_000
 
 /** @param report is told what begins. */
-export type Part = (systems: readonly System[], plan: Plan, report: (line: string) => void) => Promise<Cell[]>
+export type Section = (systems: readonly System[], plan: Plan, report: (line: string) => void) => Promise<Cell[]>
 
 /** What Holdfast is compared with others in. */
-export const sideBySideParts = {
+export const sideBySideSections = {
   async small(systems, plan, report) {
     const cells: Cell[] = []
     const sizes = new Set(plan.small.map(({ sizeBytes }) => sizeBytes))
@@ -70,7 +70,7 @@ export const sideBySideParts = {
     } as const
     return [await measureCell('delete', systems, plan.rounds, slice)]
   },
-} as const satisfies Partial<Record<PartName, Part>>
+} as const satisfies Record<SideBySideName, Section>
 
 /** Every part has files of its own. */
 async function storeFiles(systems: readonly System[], sizeBytes: number, count: number): Promise<void> {
