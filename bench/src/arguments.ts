@@ -23,7 +23,7 @@ export interface BenchOptions {
   readonly isPublished: boolean
 }
 
-/** @returns null where only the usage was asked for. */
+/** @returns null where only the usage was asked for */
 export function readOptions(args: readonly string[]): BenchOptions | null {
   const { values } = parseArgs({
     args: [...args],

@@ -31,7 +31,7 @@ async function publish(result: BenchResult): Promise<void> {
   report('written to docs/performance.md')
 }
 
-/** The disk outlives all that was started on it. */
+/** The disk is unmounted after everything that was started on it has ended. */
 async function run(options: BenchOptions, directory: string): Promise<BenchResult> {
   if (!options.hasImage) return runBench(options, directory, report)
   report('making a disk')

@@ -7,7 +7,7 @@ import { decodeUpload } from './decode-upload.ts'
 import { serve } from './serve.ts'
 
 /**
- * What one writes by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
+ * Somebody would write this by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
  * Every file is written, fsynced, renamed to its name, and its directory fsynced before the answer.
  */
 const directory = process.env.DIRECTORY ?? ''

@@ -10,7 +10,7 @@ const START_LIMIT_MS = 180_000
 export interface RunningHoldfast extends AsyncDisposable {
   readonly url: string
   readonly mongoUrl: string
-  /** The launcher's. */
+  /** The launcher's process. */
   readonly pid: number
 }
 
@@ -38,7 +38,7 @@ export async function startHoldfast(
   }
 }
 
-/** run.json is written when everything is ready. */
+/** The launcher writes run.json when everything is ready. */
 async function waitUntilReady(directory: string, child: Child): Promise<RunFile> {
   const deadline = performance.now() + START_LIMIT_MS
   while (performance.now() < deadline) {

@@ -9,7 +9,7 @@ const GROUP_GAP = 16
 const TOP = 56
 const SIDE = 20
 
-/** Readable on white and on black, by the reader's own setting. */
+/** The reader's own setting decides between colours for white and for black. */
 const style = `
     text { font: 13px system-ui, sans-serif; fill: #24292f }
     .title { font-size: 16px; font-weight: 600 }
@@ -21,7 +21,7 @@ const style = `
     }
   `
 
-/** A bar for every system in every group; each group has a scale of its own, for their units differ. */
+/** Draws a bar for every system in every group; each group has a scale of its own, for their units differ. */
 export function renderChart({ cells, machine, at, commit }: BenchResult): string {
   const groups = cells.filter(isShown)
   const systems = [...new Set(groups.flatMap((cell) => Object.keys(cell.samples)))]
@@ -48,7 +48,7 @@ export function renderChart({ cells, machine, at, commit }: BenchResult): string
 `
 }
 
-/** The cells with the most clients, side by side. */
+/** Shown are cells of sections that are side by side, each operation with the most clients. */
 function isShown(cell: Cell, _index: number, cells: readonly Cell[]): boolean {
   const same = cells.filter(
     ({ section, operation, sizeBytes }) =>

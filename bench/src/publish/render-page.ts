@@ -1,7 +1,7 @@
 import type { BenchResult, Cell } from '../result.ts'
 import { renderCosts, renderFills, renderRates } from './render-tables.ts'
 
-/** docs/performance.md of one run. */
+/** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
   const { machine, cells, fills } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
