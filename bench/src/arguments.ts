@@ -1,25 +1,29 @@
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
-import { fullPlan, longPlan, type PartName, type Plan, partNames, quickPlan } from './plan.ts'
+import { fullPlan, longPlan, type Plan, quickPlan, type SectionName, sectionNames, sideBySideNames } from './plan.ts'
 
-export const usage = `npm run bench -- [--quick | --long] [--only ${partNames.join('|')}] [--directory PATH] [--image] [--publish]
+export const usage = `npm run bench -- [--quick | --long] [--only ${sectionNames.join()}] [--beside CHECKOUT] [--directory PATH] [--image] [--publish]
 
-  --quick      under a minute: to see that it works
-  --long       quieter numbers: about half an hour
-  --only       one part; may be given again
+  --quick      takes under a minute, to see that it works
+  --long       gives quieter numbers and takes about half an hour
+  --only       measures some sections: names with commas between them
+  --beside     measures another checkout of Holdfast in the same rounds, in place of GridFS; it is built first where that is needed.
+               Without --only the sections are ${sideBySideNames.join()}
   --directory  where all data goes for the time of the run; the system's directory for temporary files unless given
-  --image      all data goes to a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root and 40 GiB
+  --image      puts all data on a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root and 40 GiB
   --publish    also writes docs/performance.md and its chart`
 
 export interface BenchOptions {
   readonly plan: Plan
-  readonly parts: readonly PartName[]
+  readonly sections: readonly SectionName[]
+  /** The path of another checkout, or null. */
+  readonly beside: string | null
   readonly directory: string
   readonly hasImage: boolean
   readonly isPublished: boolean
 }
 
-/** @returns null where only the usage was asked for. */
+/** @returns null where only the usage was asked for */
 export function readOptions(args: readonly string[]): BenchOptions | null {
   const { values } = parseArgs({
     args: [...args],
@@ -27,6 +31,7 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
       quick: { type: 'boolean', default: false },
       long: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
+      beside: { type: 'string' },
       directory: { type: 'string', default: tmpdir() },
       image: { type: 'boolean', default: false },
       publish: { type: 'boolean', default: false },
@@ -34,14 +39,25 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     },
   })
   if (values.help) return null
-  const unknown = values.only.filter((name) => !partNames.some((part) => part === name))
-  if (unknown.length > 0) throw new Error(`--only ${unknown.join()}: there are ${partNames.join(', ')}`)
+  const { beside = null } = values
   if (values.quick && values.publish) throw new Error('--quick shows that it works; its numbers are not published')
+  if (beside !== null && values.publish)
+    throw new Error('--publish writes a page that compares Holdfast with others, not with a checkout that is --beside')
   return {
     plan: values.quick ? quickPlan : values.long ? longPlan : fullPlan,
-    parts: partNames.filter((part) => values.only.length === 0 || values.only.includes(part)),
+    sections: chooseSections(values.only, beside !== null),
+    beside,
     directory: values.directory,
     hasImage: values.image,
     isPublished: values.publish,
   }
+}
+
+function chooseSections(only: readonly string[], hasBeside: boolean): readonly SectionName[] {
+  const wanted = only.flatMap((names) => names.split(','))
+  const possible: readonly SectionName[] = hasBeside ? sideBySideNames : sectionNames
+  const unknown = wanted.filter((name) => !possible.some((section) => section === name))
+  if (unknown.length > 0)
+    throw new Error(`--only ${unknown.join()}: there are ${possible.join()}${hasBeside ? ' with --beside' : ''}`)
+  return possible.filter((section) => wanted.length === 0 || wanted.includes(section))
 }

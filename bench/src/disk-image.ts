@@ -8,13 +8,13 @@ const run = promisify(execFile)
 const IMAGE_SIZE = '40G'
 
 /**
- * A disk of the run's own: ext4 as `mkfs.ext4` makes it, in a file. So every run begins with the same disk, whatever the
- * machine's own is (some have no journal, and what was deleted lately slows down what is created). All its room is taken
- * before, and nothing is kept in memory twice: else every sync of a file in it waits for a sync of the disk's file as well,
- * which favours whoever shares syncs. Needs root.
+ * A disk of the run's own is an ext4 as `mkfs.ext4` makes it, in a file, so that every run begins with the same disk, whatever
+ * the machine's own is (some have no journal, and what was deleted lately slows down what is created). The file has all its
+ * room from the beginning and bypasses the page cache: otherwise every sync on the disk would wait for a sync of the file as
+ * well, which favours whoever shares syncs. Mounting it needs root.
  */
 export class DiskImage implements Disposable {
-  /** Where it is mounted. */
+  /** The directory that the disk is mounted on. */
   readonly directory: string
   #isMounted = true
 
@@ -29,13 +29,13 @@ export class DiskImage implements Disposable {
     try {
       await mkdir(disk.directory)
       await run('fallocate', ['--length', IMAGE_SIZE, image])
-      // Else the kernel writes the tables in the middle of the measurement.
+      // The kernel would otherwise write the tables in the middle of the measurement.
       await run('mkfs.ext4', ['-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image])
       const device = (await run('losetup', ['--find', '--show', '--direct-io=on', image])).stdout.trim()
       try {
         await run('mount', [device, disk.directory])
       } finally {
-        // It goes with the mount: a device in use is given back when it no longer is.
+        // The kernel gives the device back when nothing is mounted from it.
         await run('losetup', ['--detach', device])
       }
       return disk
@@ -44,7 +44,7 @@ export class DiskImage implements Disposable {
     }
   }
 
-  /** May be called again: by a signal in the middle, too, which leaves no time to wait. */
+  /** A signal may call this in the middle of anything and leaves no time to wait, so it may be called twice and is synchronous. */
   [Symbol.dispose](): void {
     if (!this.#isMounted) return
     this.#isMounted = false

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { type LoadOrder, type Operation, runLoad } from './load/run-load.ts'
 
-/** Load on any URL that answers POST, GET and DELETE /file: one line of JSON on standard output. */
+/** Puts load on any URL that answers POST, GET and DELETE /file, and prints one line of JSON. */
 const usage = `node bench/dist/load-main.js --url URL [--operation upload|download|delete|mixed] [--size BYTES]
   [--clients 64] [--seconds 5] [--count FILES]
 --count: how many files are made first (not measured) for downloads and mixed loads (256), or to be deleted (20000);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Machine } from './result.ts'
 
-/** statfs(2): the magic numbers of file systems. */
+/** File systems by the magic numbers of statfs(2). */
 const fileSystems: Readonly<Record<number, string>> = {
   61267: 'ext4',
   16914836: 'tmpfs',
@@ -37,8 +37,8 @@ export async function describeMachine(directory: string, hasImage: boolean): Pro
 
 /**
  * For up to six minutes after thousands of deletes, an ext4 without a journal makes new files at a tenth of its rate: it passes
- * over every inode that was deleted lately (`recently_deleted` in the kernel's fs/ext4/ialloc.c). Where it cannot be told
- * whether there is a journal, there is none.
+ * over every inode that was deleted lately (`recently_deleted` in the kernel's fs/ext4/ialloc.c). A disk that does not tell
+ * whether it has a journal counts as one without.
  */
 export async function isSlowAfterDeletes(directory: string): Promise<boolean> {
   if ((await fileSystemOf(directory)) !== 'ext4') return false
@@ -52,16 +52,18 @@ function sayJournal(isThere: boolean): string {
   return isThere ? ' with a journal' : ' without a journal'
 }
 
-/** Of an ext4: without one, an fsync is a fraction of what it is on other machines. */
+/** An ext4 without a journal takes a fraction of the usual time for an fsync. */
 async function hasJournal(directory: string): Promise<boolean> {
   const { dev } = await stat(directory)
   const device = basename(await readlink(`/sys/dev/block/${dev >> 8}:${dev & 0xff}`))
   return (await readdir('/proc/fs/jbd2')).some((journal) => journal.startsWith(`${device}-`))
 }
 
-/** @returns the commit that is measured, and whether files differ from it. */
-export async function readCommit(): Promise<string> {
-  const cwd = fileURLToPath(new URL('../..', import.meta.url))
+/**
+ * @param cwd a checkout; this one unless given
+ * @returns its commit, and whether files differ from it
+ */
+export async function readCommit(cwd = fileURLToPath(new URL('../..', import.meta.url))): Promise<string> {
   const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd })).stdout.trim()
   try {
     const commit = await git('rev-parse', '--short=10', 'HEAD')

@@ -6,7 +6,7 @@ import { type BenchOptions, readOptions, usage } from './arguments.ts'
 import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
-import { renderCosts, renderFills, renderRates } from './publish/render-tables.ts'
+import { renderBeside, renderCosts, renderFills, renderRates } from './publish/render-tables.ts'
 import type { BenchResult } from './result.ts'
 import { runBench } from './run-bench.ts'
 
@@ -31,7 +31,7 @@ async function publish(result: BenchResult): Promise<void> {
   report('written to docs/performance.md')
 }
 
-/** The disk outlives all that was started on it. */
+/** The disk is unmounted after everything that was started on it has ended. */
 async function run(options: BenchOptions, directory: string): Promise<BenchResult> {
   if (!options.hasImage) return runBench(options, directory, report)
   report('making a disk')
@@ -48,7 +48,8 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    for (const text of [renderRates(result.cells), renderFills(result.fills), renderCosts(result.cells)])
+    const { cells, fills } = result
+    for (const text of [renderRates(cells), renderFills(fills), renderCosts(cells), renderBeside(cells)])
       if (text !== '') console.log(`${text}\n`)
     await save(result)
     if (options.isPublished) await publish(result)

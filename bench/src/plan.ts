@@ -1,8 +1,12 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
-export const partNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
-export type PartName = (typeof partNames)[number]
+/** Sections that measure Holdfast and others in the same rounds. */
+export const sideBySideNames = ['small', 'large', 'mixed', 'delete'] as const
+export type SideBySideName = (typeof sideBySideNames)[number]
+
+export const sectionNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
+export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
   readonly mode: 'quick' | 'full' | 'long'
@@ -11,19 +15,19 @@ export interface Plan {
   readonly smallBytes: number
   readonly rounds: number
   readonly sliceMs: number
-  /** Unmeasured load of each kind before anything is measured: code gets compiled. */
+  /** So long a load of each kind runs before anything is measured, for code to be compiled. */
   readonly warmMs: number
-  /** How many files of each size are there to be downloaded. */
+  /** Each system holds so many files of each size for downloads. */
   readonly storedCount: number
   readonly largeBytes: number
   readonly largeRounds: number
   readonly fileServerCounts: readonly number[]
   readonly fileCounts: readonly number[]
-  /** How many files each system deletes in a round. */
+  /** Each system deletes so many files in a round. */
   readonly deleteCount: number
 }
 
-/** About twenty minutes, a third of it to make a million files. */
+/** It takes about twenty minutes, a third of them to make a million files. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -45,7 +49,7 @@ export const fullPlan: Plan = {
   deleteCount: 1_500,
 }
 
-/** Under a minute: to see that it works, not to compare. */
+/** It takes under a minute and shows that the benchmark works; its numbers are not to be compared. */
 export const quickPlan: Plan = {
   ...fullPlan,
   mode: 'quick',
@@ -60,7 +64,7 @@ export const quickPlan: Plan = {
   deleteCount: 300,
 }
 
-/** Quieter numbers. */
+/** More rounds give quieter numbers. */
 export const longPlan: Plan = {
   ...fullPlan,
   mode: 'long',

@@ -5,17 +5,17 @@ export interface Sample extends LoadResult {
   readonly usage: readonly RoleUsage[]
 }
 
-/** One line of the table: an operation, measured on every system in turn, round after round. */
+/** A cell is one operation, measured on every system in turn, round after round. */
 export interface Cell {
-  readonly part: string
+  readonly section: string
   readonly operation: Operation
   readonly sizeBytes: number
   readonly clients: number
-  /** By the name of the system. */
+  /** The samples of each system in the order of the rounds, by its name. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>
 }
 
-/** How long it took to come to so many files. */
+/** Tells how long it took to fill a system up to so many files. */
 export interface Fill {
   readonly fileCount: number
   readonly addedCount: number
@@ -36,8 +36,10 @@ export interface Machine {
 export interface BenchResult {
   readonly at: string
   readonly commit: string
+  /** The commit of the checkout that was measured beside this one. */
+  readonly besideCommit?: string
   readonly mode: 'quick' | 'full' | 'long'
-  /** As given on the command line. */
+  /** Whether the data was on a disk made for the run. */
   readonly hasImage: boolean
   readonly seconds: number
   readonly machine: Machine
@@ -45,7 +47,7 @@ export interface BenchResult {
   readonly fills: readonly Fill[]
 }
 
-/** The median of the rounds; null where nothing was measured. */
+/** @returns the median of the rounds, or null where nothing was measured */
 export function medianOf<T>(samples: readonly T[] | undefined, value: (sample: T) => number): number | null {
   const sorted = (samples ?? []).map(value).sort((a, b) => a - b)
   const upper = sorted[Math.floor(sorted.length / 2)]
@@ -53,23 +55,36 @@ export function medianOf<T>(samples: readonly T[] | undefined, value: (sample: T
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2
 }
 
-/** From this size on MB/s say more than files per second. */
+/** From this size on MB/s say more than files per second. Bytes. */
 const LARGE_BYTES = 16 * 1024 * 1024
 
 export function isLarge({ sizeBytes }: Cell): boolean {
   return sizeBytes >= LARGE_BYTES
 }
 
-/** @returns operations per second, or MB/s for large files. */
+/** @returns operations per second, or MB/s for large files */
 export function rateOf(cell: Cell, system: string): number | null {
   const unit = isLarge(cell) ? cell.sizeBytes / 1e6 : 1
-  return medianOf(cell.samples[system], ({ doneCount, seconds }) => (doneCount * unit) / seconds)
+  return medianOf(cell.samples[system], (sample) => unit * countPerSecond(sample))
 }
 
-/** How many times as fast one system is as another, in the same run. */
+function countPerSecond({ doneCount, seconds }: Sample): number {
+  return doneCount / seconds
+}
+
+/** @returns how many times as fast one system is as another in the same run */
 export function ratioOf(cell: Cell, system: string, other: string): number | null {
   const [own, theirs] = [rateOf(cell, system), rateOf(cell, other)]
   return own === null || theirs === null ? null : own / theirs
+}
+
+/** @returns how many times as fast one system was as another in each round, where the two were measured moments apart */
+export function ratiosOfRounds(cell: Cell, system: string, other: string): number[] {
+  const theirs = cell.samples[other] ?? []
+  return (cell.samples[system] ?? []).flatMap((sample, round) => {
+    const opposite = theirs[round]
+    return opposite === undefined ? [] : [countPerSecond(sample) / countPerSecond(opposite)]
+  })
 }
 
 export interface RoleCost {
@@ -79,7 +94,7 @@ export interface RoleCost {
   readonly peakRssBytes: number
 }
 
-/** CPU of all rounds together, for the counter is coarse; the highest of the peaks. */
+/** Adds up the CPU of all rounds, for the counter is coarse, and takes the highest of the peaks. */
 export function costsOf(samples: readonly Sample[] | undefined = []): RoleCost[] {
   const doneCount = samples.reduce((sum, sample) => sum + sample.doneCount, 0)
   const roles = new Set(samples.flatMap(({ usage }) => usage.map(({ role }) => role)))

@@ -4,7 +4,7 @@ import type { Child } from './processes/child.ts'
 import { type WatchedProcess, watchUsage } from './processes/usage.ts'
 import type { Fill, Sample } from './result.ts'
 
-/** Beyond the slice itself: the last requests. */
+/** The last requests of a slice may take so much longer than the slice. */
 const ANSWER_LIMIT_MS = 90_000
 const FILL_LIMIT_MS = 3_600_000
 const FILL_CLIENTS = 64
@@ -17,31 +17,31 @@ export interface Slice {
   readonly maxCount?: number
 }
 
-export interface SystemParts {
+export interface SystemDeps {
   readonly name: string
   readonly url: string
-  /** Makes names that nobody has used. */
+  /** The names of files begin with it, so that no other run has used them. */
   readonly run: string
   readonly load: Child
   readonly findProcesses: () => Promise<readonly WatchedProcess[]>
 }
 
-/** One of what is measured side by side, and which files it holds. */
+/** A system that is measured. It knows which files it holds. */
 export class System {
   readonly name: string
-  readonly #parts: SystemParts
+  readonly #deps: SystemDeps
   readonly #stored = new Map<number, { first: number; count: number }>()
-  /** Of the oldest file that is still there. */
+  /** The number of the oldest file that is still there. */
   #firstNumber = 0
   #nextNumber = 0
   #fileCount = 0
 
-  constructor(parts: SystemParts) {
-    this.name = parts.name
-    this.#parts = parts
+  constructor(deps: SystemDeps) {
+    this.name = deps.name
+    this.#deps = deps
   }
 
-  /** How many files it holds. */
+  /** How many files the system holds. */
   get fileCount(): number {
     return this.#fileCount
   }
@@ -62,7 +62,7 @@ export class System {
     return { fileCount: this.#fileCount, addedCount, seconds: result.seconds }
   }
 
-  /** Downloads take from all it holds, from here on. @throws where there may be files of other sizes, or gaps */
+  /** From here on downloads take from all files of the system. @throws where there may be files of other sizes, or gaps */
   useAll(sizeBytes: number): void {
     const hasOthers = [...this.#stored.keys()].some((size) => size !== sizeBytes)
     if (hasOthers || this.#firstNumber + this.#fileCount !== this.#nextNumber)
@@ -88,14 +88,14 @@ export class System {
   }
 
   async measure(slice: Slice): Promise<Sample> {
-    const { pid } = this.#parts.load
-    const watch = await watchUsage([...(await this.#parts.findProcesses()), { role: 'client', pid }])
+    const { pid } = this.#deps.load
+    const watch = await watchUsage([...(await this.#deps.findProcesses()), { role: 'client', pid }])
     const result = await this.#order(slice)
     return { ...result, usage: await watch.end() }
   }
 
   async #order({ operation, sizeBytes, clients, maxMs, maxCount }: Slice): Promise<LoadResult> {
-    const { load, url, run, name } = this.#parts
+    const { load, url, run, name } = this.#deps
     const stored = this.#stored.get(sizeBytes) ?? { first: 0, count: 0 }
     const order: LoadOrder = {
       url,

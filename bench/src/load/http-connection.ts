@@ -10,8 +10,8 @@ interface Waiting {
 }
 
 /**
- * A keep-alive connection with one request under way. Bare sockets, prepared bytes and one buffer for all reads:
- * node:http's client costs as much CPU as the server that is to be measured.
+ * A keep-alive connection with one request under way. It uses a bare socket, prepared bytes and one buffer for all reads,
+ * for node:http's client costs as much CPU as the server that is measured.
  */
 export class HttpConnection {
   readonly #socket: Socket
@@ -33,7 +33,7 @@ export class HttpConnection {
     this.#socket.on('drain', () => this.#onRoom?.())
   }
 
-  /** @throws where the answer is not the one that is wanted. */
+  /** @throws where the answer is not the wanted one */
   async exchange(request: Buffer | Iterable<Buffer>, wanted: WantedAnswer): Promise<void> {
     if (this.#error !== null) throw this.#error
     const answered = new Promise<void>((resolve, reject) => {
@@ -60,7 +60,7 @@ export class HttpConnection {
     }
   }
 
-  /** @returns whether to go on reading. */
+  /** @returns true, which tells the socket to go on reading */
   #take(count: number, buffer: Uint8Array): boolean {
     try {
       if (!this.#reader.push(buffer.subarray(0, count) as Buffer)) return true

@@ -4,7 +4,7 @@ export type LoadAnswer =
   | { readonly kind: 'done'; readonly result: LoadResult }
   | { readonly kind: 'failed'; readonly reason: string }
 
-/** One process for the whole run: every system gets load from the same warm code. It ends with its parent. */
+/** This process serves the whole run, so that every system gets load from the same warm code. It ends with its parent. */
 process.title = 'holdfast bench load'
 process.on('disconnect', () => process.exit(0))
 process.on('message', (order: LoadOrder) => {

@@ -11,7 +11,7 @@ export interface Exchange {
   readonly wanted: WantedAnswer
 }
 
-/** Requests as bytes. Everything that can be is made once. */
+/** Makes the bytes of requests. What several requests share is made once. */
 export class Requests {
   readonly #host: string
 
@@ -19,7 +19,7 @@ export class Requests {
     this.#host = url.host
   }
 
-  /** POST /file as JSON with base64. */
+  /** Uploads by POST /file, as JSON with base64. */
   upload(file: BenchFile): Exchange {
     const before = `{"filename":"${file.name}","file":"`
     const length = before.length + Math.ceil(file.sizeBytes / 3) * 4 + TAIL.length
@@ -31,7 +31,7 @@ export class Requests {
     return { request: Buffer.concat([head, base64Of(file), TAIL]), wanted: created }
   }
 
-  /** GET /file/:name. Every byte that comes is compared. */
+  /** Downloads by GET /file/:name. Every byte that comes is compared. */
   download(file: BenchFile): Exchange {
     const body = { sizeBytes: file.sizeBytes, pieceAt: (offset: number) => contentAt(file, offset) }
     return { request: this.#bodiless('GET', file), wanted: { status: 200, body } }

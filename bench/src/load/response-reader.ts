@@ -1,16 +1,16 @@
-/** A head that is longer is none of a server that is measured. Bytes. */
+/** No server that is measured sends a longer head. Bytes. */
 const MAX_HEAD_BYTES = 16 * 1024
-/** How much of an unexpected answer is told. Bytes. */
+/** An error quotes so much of an unexpected answer. Bytes. */
 const TOLD_BYTES = 300
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 export interface WantedAnswer {
   readonly status: number
-  /** The bytes that the body must consist of, in pieces of any size; null: anything. */
+  /** The bytes that the body must consist of, in pieces of any size; null where any body will do. */
   readonly body: { readonly sizeBytes: number; readonly pieceAt: (offset: number) => Buffer } | null
 }
 
-/** Reads one HTTP/1.1 answer after the other from one connection. Only what it understands is let through. */
+/** Reads one HTTP/1.1 answer after the other from one connection, and refuses what it does not understand. */
 export class ResponseReader {
   #wanted: WantedAnswer | null = null
   #head = Buffer.alloc(0)
@@ -19,14 +19,14 @@ export class ResponseReader {
   #readBytes = -1
   #told = ''
 
-  /** The next answer must be this. */
+  /** Says what the next answer must be. */
   expect(wanted: WantedAnswer): void {
     this.#wanted = wanted
     this.#readBytes = -1
     this.#told = ''
   }
 
-  /** @returns whether the answer is complete. @throws where it is not the one that is wanted. */
+  /** @returns whether the answer is complete @throws where it is not the wanted one */
   push(chunk: Buffer): boolean {
     const wanted = this.#wanted
     if (wanted === null) throw new Error('bytes that nobody asked for')
@@ -39,13 +39,13 @@ export class ResponseReader {
     return true
   }
 
-  /** @returns what of the body came with it, or null while the head is not complete. */
+  /** @returns what came of the body, or null while the head is not complete */
   #readHead(chunk: Buffer, wanted: WantedAnswer): Buffer | null {
     const bytes = this.#head.length === 0 ? chunk : Buffer.concat([this.#head, chunk])
     const end = bytes.indexOf(HEAD_END)
     if (end < 0) {
       if (bytes.length > MAX_HEAD_BYTES) throw new Error('an answer without an end of its head')
-      // The chunk's memory is used again for the next one.
+      // The memory of these bytes is used again for the next read.
       this.#head = Buffer.from(bytes)
       return null
     }

@@ -4,38 +4,38 @@ import { type Exchange, Requests } from './requests.ts'
 
 export type Operation = 'upload' | 'download' | 'delete' | 'mixed'
 
-/** What a load process is to do. Everything in it survives JSON. */
+/** Tells a load process what to do. Everything in it survives JSON. */
 export interface LoadOrder {
   readonly url: string
   readonly operation: Operation
   readonly sizeBytes: number
   readonly clients: number
-  /** It ends at whichever comes first. The requests under way are waited for, and count. */
+  /** The load ends at `maxMs` or `maxCount`, whichever comes first. Requests under way then are waited for, and count. */
   readonly maxMs: number
   readonly maxCount: number
-  /** Files are named by run and number. */
+  /** The names of files begin with it. */
   readonly run: string
-  /** The first number that no file has. */
+  /** The lowest number that no file has had. */
   readonly nextNumber: number
-  /** The files that are there to be downloaded, or to be deleted: by numbers. */
+  /** The numbers of files that are there to be downloaded or deleted. */
   readonly stored: { readonly first: number; readonly count: number }
 }
 
 export interface LoadResult {
   readonly doneCount: number
-  /** How many files it made. */
+  /** How many files the load made. */
   readonly uploadCount: number
   readonly deleteCount: number
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** CPU of the load process itself. */
+  /** The CPU that the load process itself used. */
   readonly clientUs: number
 }
 
-/** Downloads go through all files, neighbours far apart: a prime. */
+/** Downloads go through all files in steps of this prime, so that neighbours are far apart. */
 const STRIDE = 1_000_003
-/** Ten in a row of a mixed load: 60 % download, 30 % upload, 10 % delete. */
+/** A mixed load repeats these ten operations: 60 % downloads, 30 % uploads, 10 % deletes. */
 const mix = [
   'download',
   'upload',
@@ -49,7 +49,7 @@ const mix = [
   'download',
 ] as const
 
-/** @throws at the first answer that is not the wanted one. */
+/** @throws at the first answer that is not the wanted one */
 export async function runLoad(order: LoadOrder): Promise<LoadResult> {
   const url = new URL(order.url)
   const next = exchangesOf(order, new Requests(url))
@@ -95,7 +95,7 @@ function percentiles(latencies: number[]): Pick<LoadResult, 'doneCount' | 'p50Ms
 interface Exchanges {
   readonly uploadCount: number
   readonly deleteCount: number
-  /** @returns null when there is nothing left to do. */
+  /** @returns null when there is nothing left to do */
   take(): (Exchange & { readonly done?: () => void }) | null
 }
 
@@ -113,7 +113,7 @@ function exchangesOf(order: LoadOrder, requests: Requests): Exchanges {
   }
   const download = () => requests.download(fileOf(first + ((downloadCount++ * STRIDE) % count)))
   if (order.operation === 'download' && count === 0) throw new Error('no file is there to be downloaded')
-  /** What a mixed load may delete: acknowledged, and its own, so that downloads find theirs. */
+  /** A mixed load deletes only files that it made itself and that were acknowledged, so that downloads find theirs. */
   const deletable: number[] = []
   const mixed = (): ReturnType<Exchanges['take']> => {
     const kind = mix[mixCount++ % mix.length]

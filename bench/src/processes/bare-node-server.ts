@@ -7,18 +7,18 @@ import { decodeUpload } from './decode-upload.ts'
 import { serve } from './serve.ts'
 
 /**
- * What one writes by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
+ * Somebody would write this by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
  * Every file is written, fsynced, renamed to its name, and its directory fsynced before the answer.
  */
 const directory = process.env.DIRECTORY ?? ''
 /** Up to this size a file is read whole, which is cheaper than a stream. Bytes. */
 const WHOLE_MAX_BYTES = 1024 * 1024
-let partCount = 0
+let uploadCount = 0
 
 async function upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { filename, bytes } = await decodeUpload(request, Number(request.headers['content-length']))
-  const part = join(directory, `${partCount++}.part`)
-  const file = await open(part, 'wx')
+  const unfinished = join(directory, `${uploadCount++}.unfinished`)
+  const file = await open(unfinished, 'wx')
   try {
     if (Buffer.isBuffer(bytes)) await file.writeFile(bytes)
     else for await (const piece of bytes) await file.write(piece)
@@ -26,7 +26,7 @@ async function upload(request: IncomingMessage, response: ServerResponse): Promi
   } finally {
     await file.close()
   }
-  await rename(part, pathOf(filename))
+  await rename(unfinished, pathOf(filename))
   await syncDirectory()
   send(response, 201, filename)
 }

@@ -1,18 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 
 const START_LIMIT_MS = 30_000
 const STOP_LIMIT_MS = 30_000
 const KEPT_BYTES = 8_000
 
-/** A process of the benchmark. It ends with this one: its IPC channel closes. */
+/** A process of the benchmark. It ends with this one, whose end closes its IPC channel. */
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcess
   readonly #exited: Promise<unknown>
   #output = ''
 
   constructor(script: URL, args: readonly string[], env: Readonly<Record<string, string | undefined>> = {}) {
-    this.#process = spawn(process.execPath, [script.pathname, ...args], {
+    this.#process = spawn(process.execPath, [fileURLToPath(script), ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
@@ -28,7 +29,7 @@ export class Child implements AsyncDisposable {
     return this.#process.pid ?? -1
   }
 
-  /** The end of what it printed, for when something goes wrong. */
+  /** The end of what the process printed, for when something goes wrong. */
   get output(): string {
     return this.#output
   }
@@ -37,12 +38,12 @@ export class Child implements AsyncDisposable {
     return this.#process.exitCode !== null || this.#process.signalCode !== null
   }
 
-  /** @returns the first message that it sends: its address. */
+  /** @returns the first message that the process sends, which is its address */
   async address(): Promise<string> {
     return String(await this.#message(START_LIMIT_MS))
   }
 
-  /** @returns what it answers. */
+  /** @returns what the process answers */
   async ask(message: object, limitMs: number): Promise<unknown> {
     const answer = this.#message(limitMs)
     this.#process.send(message)

@@ -7,8 +7,8 @@ export interface DecodedUpload {
 }
 
 /**
- * The body of POST /file, as the benchmark sends it: the name first, the base64 last, no white space, no escapes. What
- * every server could do at best; large files are decoded as they come.
+ * Decodes the body of POST /file as the benchmark sends it: the name first, the base64 last, no white space, no escapes. That
+ * is the best that a server could do; large files are decoded as they come.
  */
 export async function decodeUpload(body: AsyncIterable<Buffer>, length: number): Promise<DecodedUpload> {
   if (length <= WHOLE_MAX_BYTES) {

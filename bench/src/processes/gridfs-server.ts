@@ -9,8 +9,8 @@ import { decodeUpload } from './decode-upload.ts'
 import { serve } from './serve.ts'
 
 /**
- * The same API on GridFS: Koa, JSON with base64 in, one name once, majority and journaled. The files collection has a
- * unique index on the name; GridFS itself computes no digest.
+ * Serves the same API on GridFS, with Koa and JSON with base64. Writes are majority and journaled, a unique index lets a name
+ * exist once, and GridFS itself computes no digest.
  */
 const { GridFSBucket, MongoClient } = mongoose.mongo
 const client = new MongoClient(process.env.MONGO_URL ?? '', { writeConcern: { w: 'majority', journal: true } })
@@ -36,7 +36,7 @@ router.post('/file', async (ctx) => {
 router.get('/file/:filename', async (ctx) => {
   const download = bucket.openDownloadStreamByName(ctx.params.filename ?? '')
   const found = once(download, 'file') as Promise<[{ length: number }]>
-  // The record is read with the first bytes.
+  // GridFS reads the record with the first bytes.
   download.read(0)
   const [file] = await found
   ctx.length = file.length

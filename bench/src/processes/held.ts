@@ -1,4 +1,4 @@
-/** What was started, given back in reverse. AsyncDisposableStack is not in Node 20. */
+/** Gives back in reverse what was started. AsyncDisposableStack is not in Node 20. */
 export class Held implements AsyncDisposable {
   readonly #resources: AsyncDisposable[] = []
 

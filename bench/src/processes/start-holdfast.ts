@@ -10,15 +10,24 @@ const START_LIMIT_MS = 180_000
 export interface RunningHoldfast extends AsyncDisposable {
   readonly url: string
   readonly mongoUrl: string
-  /** The launcher's. */
+  /** The launcher's process. */
   readonly pid: number
 }
 
-/** One of our own on free ports, as `npm start` runs it. */
-export async function startHoldfast(directory: string, fileServerCount: number): Promise<RunningHoldfast> {
-  const launcher = new URL('../../../launcher/dist/main.js', import.meta.url)
+/** This checkout's program that starts a system. */
+const ownLauncher = new URL('../../../launcher/dist/main.js', import.meta.url)
+
+/**
+ * Starts a system on free ports, as `npm start` runs it.
+ * @param launcher another checkout's program, where its system is wanted
+ */
+export async function startHoldfast(
+  directory: string,
+  fileServerCount: number,
+  launcher: URL = ownLauncher,
+): Promise<RunningHoldfast> {
   const args = ['--port', '0', '--data', directory, '--file-servers', String(fileServerCount)]
-  // A database and a secret of its own, whatever is set for others.
+  // The system gets a database and a secret of its own, whatever this process was given.
   const child = new Child(launcher, args, { MONGO_URL: undefined, CLUSTER_SECRET: undefined })
   try {
     const { managerUrl, mongoUrl } = await waitUntilReady(directory, child)
@@ -29,7 +38,7 @@ export async function startHoldfast(directory: string, fileServerCount: number):
   }
 }
 
-/** run.json is written when everything is ready. */
+/** The launcher writes run.json when everything is ready. */
 async function waitUntilReady(directory: string, child: Child): Promise<RunFile> {
   const deadline = performance.now() + START_LIMIT_MS
   while (performance.now() < deadline) {

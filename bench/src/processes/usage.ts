@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 
-/** What processes of one role used over a slice. */
+/** Tells what the processes of one role used over a slice. */
 export interface RoleUsage {
   readonly role: string
   readonly processCount: number
@@ -18,15 +18,15 @@ export interface WatchedProcess {
 const TICK_US = 10_000
 
 export interface UsageWatch {
-  /** @returns what was used since the watch began. */
+  /** @returns what was used since the watch began */
   end(): Promise<RoleUsage[]>
 }
 
-/** Costs count where rates of a busy machine say little. Elsewhere than on Linux there is nothing to read: no rows. */
+/** Costs count where rates of a busy machine say little. Elsewhere than on Linux nothing can be read, and there are no rows. */
 export async function watchUsage(processes: readonly WatchedProcess[]): Promise<UsageWatch> {
   const before = new Map<number, number>()
   for (const { pid } of processes) {
-    // Resets the peak (man 5 proc, clear_refs); a machine that forbids it shows peaks since the start.
+    // The 5 resets the peak (man 5 proc, clear_refs); a machine that forbids it shows peaks since the start.
     await writeFile(`/proc/${pid}/clear_refs`, '5').catch(ignoreForbidden)
     const cpuUs = await readCpuUs(pid)
     if (cpuUs !== null) before.set(pid, cpuUs)
@@ -50,7 +50,7 @@ export async function watchUsage(processes: readonly WatchedProcess[]): Promise<
   }
 }
 
-/** The processes below one, by what they call themselves. */
+/** @returns a process and all below it, with roles by what they call themselves */
 export async function findDescendants(root: number): Promise<WatchedProcess[]> {
   const stats = await Promise.all((await listPids()).map(async (pid) => ({ pid, parent: await readParent(pid) })))
   const found = new Set([root])
@@ -61,7 +61,7 @@ export async function findDescendants(root: number): Promise<WatchedProcess[]> {
   return Promise.all([...found].map(async (pid) => ({ pid, role: roleOf((await read(`/proc/${pid}/cmdline`)) ?? '') })))
 }
 
-/** @param commandLine a title, or the arguments with NULs between them. */
+/** @param commandLine a title, or the arguments with NULs between them */
 export function roleOf(commandLine: string): string {
   const title = commandLine.replaceAll('\0', ' ').trim()
   for (const role of ['manager', 'file-server']) if (title.startsWith(`holdfast ${role}`)) return role
@@ -69,7 +69,7 @@ export function roleOf(commandLine: string): string {
   return title.startsWith('holdfast') ? 'launcher' : 'other'
 }
 
-/** @returns user and system time from the text of /proc/PID/stat; a name may hold spaces and brackets. */
+/** @returns user and system time from the text of /proc/PID/stat, where a name may hold spaces and brackets */
 export function parseCpuUs(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK_US
@@ -95,7 +95,7 @@ async function listPids(): Promise<number[]> {
   return names.filter((name) => /^\d+$/.test(name)).map(Number)
 }
 
-/** @returns null where the process is gone. */
+/** @returns null where the process is gone */
 async function read(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8')

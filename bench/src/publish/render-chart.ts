@@ -9,7 +9,7 @@ const GROUP_GAP = 16
 const TOP = 56
 const SIDE = 20
 
-/** Readable on white and on black, by the reader's own setting. */
+/** The reader's own setting decides between colours for white and for black. */
 const style = `
     text { font: 13px system-ui, sans-serif; fill: #24292f }
     .title { font-size: 16px; font-weight: 600 }
@@ -21,16 +21,16 @@ const style = `
     }
   `
 
-/** A bar for every system in every group; each group has a scale of its own, for their units differ. */
+/** Draws a bar for every system in every group; each group has a scale of its own, for their units differ. */
 export function renderChart({ cells, machine, at, commit }: BenchResult): string {
   const groups = cells.filter(isShown)
   const systems = [...new Set(groups.flatMap((cell) => Object.keys(cell.samples)))]
   let y = TOP
-  const parts: string[] = []
+  const rows: string[] = []
   for (const cell of groups) {
     const bars = systems.map((system) => ({ system, rate: rateOf(cell, system) ?? 0 }))
-    parts.push(text(SIDE, y + (BAR_HEIGHT * bars.length) / 2 + 4, labelOf(cell)))
-    parts.push(...renderBars(bars, isLarge(cell) ? 'MB/s' : '/s', y))
+    rows.push(text(SIDE, y + (BAR_HEIGHT * bars.length) / 2 + 4, labelOf(cell)))
+    rows.push(...renderBars(bars, isLarge(cell) ? 'MB/s' : '/s', y))
     y += BAR_HEIGHT * bars.length + GROUP_GAP
   }
   const legend = systems.map((system, index) => {
@@ -42,17 +42,17 @@ export function renderChart({ cells, machine, at, commit }: BenchResult): string
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Rates of Holdfast, GridFS and a bare Node server">
   <style>${style}</style>
   ${text(SIDE, 28, 'Durable uploads, checked downloads, deletes: longer is faster', 'title')}
-  ${[...parts, ...legend].join('\n  ')}
+  ${[...rows, ...legend].join('\n  ')}
   ${text(SIDE, height - 12, footer, 'small')}
 </svg>
 `
 }
 
-/** The cells with the most clients, side by side. */
+/** Shown are cells of sections that are side by side, each operation with the most clients. */
 function isShown(cell: Cell, _index: number, cells: readonly Cell[]): boolean {
   const same = cells.filter(
-    ({ part, operation, sizeBytes }) =>
-      part === cell.part && operation === cell.operation && sizeBytes === cell.sizeBytes,
+    ({ section, operation, sizeBytes }) =>
+      section === cell.section && operation === cell.operation && sizeBytes === cell.sizeBytes,
   )
   const isSideBySide = Object.hasOwn(cell.samples, 'holdfast')
   return isSideBySide && cell.clients === Math.max(...same.map(({ clients }) => clients))

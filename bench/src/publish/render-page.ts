@@ -1,17 +1,20 @@
 import type { BenchResult, Cell } from '../result.ts'
 import { renderCosts, renderFills, renderRates } from './render-tables.ts'
 
-/** docs/performance.md of one run. */
+/** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
   const { machine, cells, fills } = result
-  const partOf = (...parts: string[]) => cells.filter(({ part }) => parts.includes(part))
-  const rates = (...parts: string[]) => renderRates(partOf(...parts))
+  const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
-    section('Side by side', sideBySideText, rates(...sideBySide)),
-    section('More file-servers', 'The same load on systems of their own, all on this one machine.', rates('servers')),
-    section('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
-    section('What it costs', costsText, renderCosts(cells as readonly Cell[])),
+    renderSection('Side by side', sideBySideText, rates(...sideBySide)),
+    renderSection(
+      'More file-servers',
+      'The same load on systems of their own, all on this one machine.',
+      rates('servers'),
+    ),
+    renderSection('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
+    renderSection('What it costs', costsText, renderCosts(cells as readonly Cell[])),
   ].filter(isText)
   return `# Performance
 
@@ -54,7 +57,7 @@ smaller than what warming up makes begins anew after that, and what is uploaded 
 const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
 rounds. The CPU is more reliable than a rate where a machine is busy with something else.`
 
-function section(title: string, text: string, table: string): string {
+function renderSection(title: string, text: string, table: string): string {
   return table === '' ? '' : `## ${title}\n\n${text}\n\n${table}`
 }
 

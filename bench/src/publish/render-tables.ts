@@ -1,10 +1,20 @@
-import { type Cell, costsOf, type Fill, isLarge, medianOf, rateOf, ratioOf } from '../result.ts'
+import {
+  type Cell,
+  costsOf,
+  type Fill,
+  isLarge,
+  medianOf,
+  rateOf,
+  ratioOf,
+  ratiosOfRounds,
+  type Sample,
+} from '../result.ts'
 
 const MIB = 1024 * 1024
-/** The order in which a request meets them. */
+/** Roles stand in the order in which a request meets them. */
 const roles = ['manager', 'file-server', 'server', 'mongod', 'launcher', 'client']
 
-/** Rates and latencies, a row for every cell and system; ratios to the first system of the cell. */
+/** Shows rates and latencies in a row for every cell and system, with the ratio to the first system of the cell. */
 export function renderRates(cells: readonly Cell[]): string {
   const rows = cells.flatMap((cell) => {
     const [first = ''] = Object.keys(cell.samples)
@@ -22,7 +32,28 @@ export function renderRates(cells: readonly Cell[]): string {
   return renderTable(header, rows)
 }
 
-/** CPU per operation and peak memory of every role. */
+/**
+ * Shows how many times as fast Holdfast is as the checkout beside it: the median of the rounds, the least and the most of one round,
+ * and how many times as much CPU an operation takes.
+ */
+export function renderBeside(cells: readonly Cell[]): string {
+  const rows = cells.flatMap((cell) => {
+    const ratios = ratiosOfRounds(cell, 'holdfast', 'beside')
+    if (ratios.length === 0) return []
+    const figures = [medianOf(ratios, (ratio) => ratio), Math.min(...ratios), Math.max(...ratios)]
+    const cpu = formatRatio(serverCpuOf(cell.samples.holdfast) / serverCpuOf(cell.samples.beside))
+    return [[...describe(cell), ...figures.map(formatRatio), String(ratios.length), cpu]]
+  })
+  return renderTable(['operation', 'size', 'clients', 'this / beside', 'least', 'most', 'rounds', 'CPU'], rows)
+}
+
+/** The CPU of one operation without the load's own. */
+function serverCpuOf(samples: readonly Sample[] | undefined): number {
+  const costs = costsOf(samples).filter(({ role }) => role !== 'client' && roles.includes(role))
+  return costs.reduce((sum, { cpuUsPerOperation }) => sum + cpuUsPerOperation, 0)
+}
+
+/** Shows CPU per operation and peak memory of every role. */
 export function renderCosts(cells: readonly Cell[]): string {
   const rows = cells.flatMap((cell) =>
     Object.entries(cell.samples).flatMap(([system, samples]) => {
@@ -50,7 +81,7 @@ export function renderFills(fills: readonly Fill[]): string {
   return renderTable(['files', 'of them made in this step', 'seconds', 'files/s'], rows)
 }
 
-/** @returns a Markdown table that can be read as it is; nothing without rows. */
+/** @returns a Markdown table that can be read as it is, or an empty text where there are no rows */
 function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return ''
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))

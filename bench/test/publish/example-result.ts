@@ -12,7 +12,7 @@ const sample = (rate: number, cpuUs: number, role = 'server'): Sample => ({
 })
 
 const cell = (changes: Partial<Cell>): Cell => ({
-  part: 'small',
+  section: 'small',
   operation: 'upload',
   sizeBytes: 4096,
   clients: 64,
@@ -43,12 +43,12 @@ export const exampleResult: BenchResult = {
     cell({}),
     cell({ clients: 1 }),
     cell({
-      part: 'large',
+      section: 'large',
       sizeBytes: 256 * 1024 ** 2,
       clients: 1,
       samples: { holdfast: [sample(1, 500_000)], node: [] },
     }),
-    cell({ part: 'growth', samples: { '1,000 files': [sample(4_000, 1)], '100,000 files': [sample(3_990, 1)] } }),
+    cell({ section: 'growth', samples: { '1,000 files': [sample(4_000, 1)], '100,000 files': [sample(3_990, 1)] } }),
   ],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
 }

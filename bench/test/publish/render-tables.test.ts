@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { renderCosts, renderFills, renderRates } from '../../src/publish/render-tables.ts'
+import { renderBeside, renderCosts, renderFills, renderRates } from '../../src/publish/render-tables.ts'
 import { exampleResult } from './example-result.ts'
 
 const { cells, fills } = exampleResult
@@ -23,6 +23,15 @@ describe('tables of a run', () => {
     const table = renderRates(cells.slice(2, 3))
     expect(linesWith(table, 'holdfast')).toEqual(['| upload | 256 MiB | 1 | holdfast | 268 | MB/s | | 12 | 46 |'])
     expect(linesWith(table, ' node ')).toEqual(['| upload | 256 MiB | 1 | node | - | MB/s | | - | - |'])
+  })
+
+  it('show how the checkout beside compares: the median of the ratios of each round, the least and the most, and CPU', () => {
+    const [first] = cells
+    const { holdfast = [], node = [] } = first?.samples ?? {}
+    const beside = holdfast.map((sample, round) => ({ ...sample, doneCount: [2_000, 3_000, 5_000][round] ?? 0 }))
+    const table = renderBeside(first === undefined ? [] : [{ ...first, samples: { holdfast, beside, node } }])
+    expect(linesWith(table, 'upload')).toEqual(['| upload | 4 KiB | 64 | 1.00 x | 0.78 x | 2.00 x | 3 | 0.92 x |'])
+    expect(renderBeside(cells)).toBe('')
   })
 
   it('show CPU per operation over all rounds and the highest peak of each role', () => {

@@ -4,7 +4,7 @@ import type { System } from '../system.ts'
 import { measureCell } from './measure-cell.ts'
 import { warmUp } from './warm-up.ts'
 
-/** @returns a Holdfast of its own, warm. */
+/** Starts a Holdfast of its own for a section. */
 export type StartSystem = (name: string, fileServerCount: number) => Promise<System>
 
 export interface Measured {
@@ -14,7 +14,7 @@ export interface Measured {
 
 const operations = ['upload', 'download'] as const
 
-/** All at once, so that rounds can be interleaved; those that wait cost next to nothing. */
+/** All systems run at once, so that rounds can be interleaved; those that wait cost next to nothing. */
 export async function measureServers(start: StartSystem, plan: Plan, report: (line: string) => void): Promise<Cell[]> {
   const systems: System[] = []
   for (const count of plan.fileServerCounts) {
@@ -33,8 +33,8 @@ export async function measureServers(start: StartSystem, plan: Plan, report: (li
 }
 
 /**
- * The same operations on systems with few files and many, round about, so that a machine that gets slower shows as nothing else.
- * @param canDelete whether what was made to warm up, and what is measured, may go again: else the smallest system holds it all
+ * Measures systems with few files and many in turn, so that a machine that gets slower is not taken for an effect of growth.
+ * @param canDelete whether files that warming up and measuring made may be deleted; otherwise the smallest system keeps them all
  */
 export async function measureGrowth(
   start: StartSystem,
@@ -47,7 +47,7 @@ export async function measureGrowth(
   await warmUp(systems, plan)
   const fills: Fill[] = []
   const labels = new Map<string, string>()
-  /** How many files those have that are kept small. */
+  /** Tells for systems that are kept small how many files they keep. */
   const keptCounts = new Map<System, number>()
   const tidyUp = async (system: System): Promise<void> => {
     const keptCount = keptCounts.get(system)
@@ -65,13 +65,13 @@ export async function measureGrowth(
     labels.set(system.name, labelOf(fill))
     report(`filling took ${fill.seconds.toFixed(0)} s`)
   }
-  // Files that are asked for again and again are cheaper, however many others there are.
+  // A file that is asked for again and again is cheaper, so downloads take from all files.
   for (const system of systems) system.useAll(plan.smallBytes)
   const cells: Cell[] = []
   for (const operation of operations) {
     report(`${operation} with ${[...labels.values()].join(', ')}`)
     const slice = { operation, sizeBytes: plan.smallBytes, clients: plan.clients, maxMs: plan.sliceMs }
-    // Those with few files have waited for minutes while the others were filled.
+    // Systems with few files have waited for minutes while the others were filled, and are warmed up again.
     for (const system of systems) {
       await system.measure({ ...slice, maxMs: 3 * plan.sliceMs })
       await tidyUp(system)

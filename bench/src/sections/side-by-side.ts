@@ -1,4 +1,4 @@
-import type { PartName, Plan } from '../plan.ts'
+import type { Plan, SideBySideName } from '../plan.ts'
 import type { Cell } from '../result.ts'
 import type { System } from '../system.ts'
 import { measureCell } from './measure-cell.ts'
@@ -6,10 +6,10 @@ import { measureCell } from './measure-cell.ts'
 const LARGE_LIMIT_MS = 120_000
 
 /** @param report is told what begins. */
-export type Part = (systems: readonly System[], plan: Plan, report: (line: string) => void) => Promise<Cell[]>
+export type Section = (systems: readonly System[], plan: Plan, report: (line: string) => void) => Promise<Cell[]>
 
-/** What Holdfast is compared with others in. */
-export const sideBySideParts = {
+/** The sections that compare Holdfast with others. */
+export const sideBySideSections = {
   async small(systems, plan, report) {
     const cells: Cell[] = []
     const sizes = new Set(plan.small.map(({ sizeBytes }) => sizeBytes))
@@ -32,7 +32,7 @@ export const sideBySideParts = {
     await storeFiles(systems, plan.largeBytes, 1)
     for (const system of systems) await system.measure({ ...slice, operation: 'download' })
     const cells: Cell[] = []
-    // Downloads first: the files are still in the page cache, and no database is busy with what it was given.
+    // Downloads go first, while the files are in the page cache and no database is busy with what it was given.
     for (const operation of ['download', 'upload'] as const) {
       report(`${operation} ${plan.largeBytes / 1024 ** 2} MiB`)
       cells.push(await measureCell('large', systems, plan.largeRounds, { ...slice, operation }))
@@ -40,7 +40,7 @@ export const sideBySideParts = {
     return cells
   },
 
-  /** After all that makes files: see `delete`. */
+  /** It deletes files, so it comes after everything that only makes them. */
   async mixed(systems, plan, report) {
     await storeFiles(systems, plan.smallBytes, plan.storedCount)
     report('mixed, not measured')
@@ -56,7 +56,7 @@ export const sideBySideParts = {
     return [await measureCell('mixed', systems, plan.rounds, slice)]
   },
 
-  /** The last part, see `isSlowAfterDeletes`. */
+  /** It is the last section for the reason that `isSlowAfterDeletes` gives. */
   async delete(systems, plan, report) {
     report(`${plan.rounds * plan.deleteCount} files to be deleted`)
     await storeFiles(systems, plan.smallBytes, plan.rounds * plan.deleteCount)
@@ -70,9 +70,9 @@ export const sideBySideParts = {
     } as const
     return [await measureCell('delete', systems, plan.rounds, slice)]
   },
-} as const satisfies Partial<Record<PartName, Part>>
+} as const satisfies Record<SideBySideName, Section>
 
-/** Every part has files of its own. */
+/** Gives a section files of its own. */
 async function storeFiles(systems: readonly System[], sizeBytes: number, count: number): Promise<void> {
   for (const system of systems) {
     system.forgetStored(sizeBytes)

@@ -1,10 +1,10 @@
 import type { Plan } from '../plan.ts'
 import type { System } from '../system.ts'
 
-/** Nothing is deleted, see `isSlowAfterDeletes`. */
+/** Deletes are left out for the reason that `isSlowAfterDeletes` gives. */
 const OPERATIONS = ['upload', 'download'] as const
 
-/** Compilers and caches get what a server that runs for days has. */
+/** Brings compilers and caches where those of a server are that has run for days. */
 export async function warmUp(systems: readonly System[], plan: Plan): Promise<void> {
   const { smallBytes: sizeBytes, clients, warmMs: maxMs } = plan
   for (const system of systems) {
