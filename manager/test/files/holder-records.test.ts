@@ -173,7 +173,8 @@ test('a change of one chunk neither disturbs nor changes the others of its file'
     expect(await replace(record, old, fresh, number)).toBe(true)
     return { replicas: [fresh], leaving: [old], version: 1 }
   })
-  expect((await currentOf(record))?.chunks).toMatchObject(await Promise.all(moves))
+  const expected = await Promise.all(moves)
+  expect((await currentOf(record))?.chunks).toMatchObject(expected)
 })
 
 test('a copy of one chunk is renounced without a word about the others, and a leaving one never', async () => {

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { z } from 'zod'
 
-const copyId = 'ab'.repeat(16)
+const copyId = 'ab'.repeat(20)
 const sha256 = 'cd'.repeat(32)
 const namedCopy = { copyId, slot: 0, sha256 }
 const streamId = 'ef'.repeat(8)

@@ -5,10 +5,10 @@ import { PartRooms } from '../../../src/chunks/reading/part-rooms.ts'
 test('memory of a whole part is used again once it was given back, and by one at a time', () => {
   const rooms = new PartRooms()
   const [first, second] = [rooms.take(PART_BYTES), rooms.take(PART_BYTES)]
-  expect(first.bytes.buffer).not.toBe(second.bytes.buffer)
+  expect(first.bytes.buffer === second.bytes.buffer).toBe(false)
   first.giveBack()
-  expect(rooms.take(PART_BYTES).bytes).toBe(first.bytes)
-  expect(rooms.take(PART_BYTES).bytes).not.toBe(first.bytes)
+  expect(rooms.take(PART_BYTES).bytes === first.bytes).toBe(true)
+  expect(rooms.take(PART_BYTES).bytes === first.bytes).toBe(false)
 })
 
 test('a room that is given back twice is lent to one reader only', () => {
@@ -16,10 +16,10 @@ test('a room that is given back twice is lent to one reader only', () => {
   const room = rooms.take(PART_BYTES)
   room.giveBack()
   room.giveBack()
-  expect(rooms.take(PART_BYTES).bytes).toBe(room.bytes)
+  expect(rooms.take(PART_BYTES).bytes === room.bytes).toBe(true)
   // Whoever gave it back has no right to the memory that another one reads into.
   room.giveBack()
-  expect(rooms.take(PART_BYTES).bytes).not.toBe(room.bytes)
+  expect(rooms.take(PART_BYTES).bytes === room.bytes).toBe(false)
 })
 
 test.each([0, 1, PART_BYTES - 1])('a part of %i bytes gets memory of just its length, which is not kept', (length) => {
