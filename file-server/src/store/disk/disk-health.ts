@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 
 const FULL = ['ENOSPC', 'EDQUOT', 'EFBIG']
+/** What could not be tried is tried again after this time. */
+const RETRY_MS = 1_000
 const TOO_MANY_OPEN = ['EMFILE', 'ENFILE']
 
 function errnoOf(error: unknown): string | undefined {
@@ -23,6 +26,18 @@ export function isUntried(error: unknown): boolean {
   if (isTooManyOpen(error)) return true
   const isSpawn = error instanceof Error && 'syscall' in error && String(error.syscall).startsWith('spawn')
   return isSpawn && isErrno(error, 'EAGAIN', 'ENOMEM')
+}
+
+/** Tries again while it cannot be tried, which says nothing of the disk; whoever closes leaves it to the next start. */
+export async function onceItCanBeTried(work: () => Promise<void>, isClosing: () => boolean): Promise<void> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (isClosing() || !isUntried(error)) throw error
+      await delay(RETRY_MS)
+    }
+  }
 }
 
 export function toDiskError(error: unknown): StoreError {

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { DiskHangsError } from '../disk/disk-calls.ts'
-import { type DiskHealth, isUntried, toDiskError } from '../disk/disk-health.ts'
+import { type DiskHealth, onceItCanBeTried, toDiskError } from '../disk/disk-health.ts'
 import type { FrameKind } from './journal-frame.ts'
 import { JournalGroup, mayGrow } from './journal-group.ts'
 import { Entry, JournalQueue } from './journal-queue.ts'
@@ -16,8 +15,6 @@ const GROW_BYTES = 4 * 1024 ** 2
 const CHECKPOINT_AFTER_MS = 10_000
 const QUEUE_LIMITS = { maxCount: 8_192, maxBytes: 64 * 1024 ** 2, maxWaitMs: 10_000 }
 const EXPIRE_EVERY_MS = 250
-/** A checkpoint that could not be tried is tried again after this time. */
-const RETRY_MS = 1_000
 const NO_BYTES = Buffer.alloc(0)
 
 export interface JournalDeps {
@@ -218,7 +215,10 @@ export class Journal {
     try {
       await segment.allWritten()
       await failpoint?.('file-server.before-checkpoint')
-      await this.#makeDurable(segment)
+      await onceItCanBeTried(
+        () => this.#deps.makeDurable(segment.copies),
+        () => this.#isClosing,
+      )
       // A sync that failed elsewhere may have used up the error of a copy whose bytes only this segment holds.
       if (this.#deps.health.isSuspect) throw new Error('the disk had failed before')
       await failpoint?.('file-server.before-segment-reset')
@@ -228,18 +228,6 @@ export class Journal {
       this.#isStuck = true
       this.#deps.health.distrust(new Error('the checkpoint of the journal failed', { cause: error }))
       if (error instanceof DiskHangsError) this.#fail(error)
-    }
-  }
-
-  /** Tries again while it cannot be tried, which says nothing of the disk; a close leaves it to the next start. */
-  async #makeDurable(segment: Segment): Promise<void> {
-    for (;;) {
-      try {
-        return await this.#deps.makeDurable(segment.copies)
-      } catch (error) {
-        if (this.#isClosing || !isUntried(error)) throw error
-        await delay(RETRY_MS)
-      }
     }
   }
 
