@@ -1,5 +1,5 @@
 import type { FileName } from '@holdfast/shared/file-name'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 /**
  * What a body holds, in the order of its bytes: a name, which a later one replaces, and one file, whose bytes come between

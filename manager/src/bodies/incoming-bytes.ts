@@ -1,6 +1,6 @@
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 /**
  * The bytes of one file on their way in: a head that is held, and the rest that passes. They travel as they came, as

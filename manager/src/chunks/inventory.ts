@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
-import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from './links/file-server-link.ts'
 
 export function listCopies(link: FileServerLink, cursor: InventoryCursor, signal?: AbortSignal): Promise<CopyPage> {

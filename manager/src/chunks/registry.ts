@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
-import type { Heartbeat } from '@holdfast/shared/wire/events'
+import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from './links/file-server-link.ts'
 import { canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
 

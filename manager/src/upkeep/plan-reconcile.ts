@@ -1,5 +1,5 @@
 import { chunkNumberOf, type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
-import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk, Replica } from '../chunks/chunk.ts'
 import type { Holder } from '../files/file.model.ts'
 

@@ -3,7 +3,7 @@ import { fileIdOf, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { readPart } from '../chunks/reading/read-part.ts'

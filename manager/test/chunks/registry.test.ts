@@ -1,4 +1,4 @@
-import type { Heartbeat } from '@holdfast/shared/wire/events'
+import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { FileServerRegistry, type Reservation } from '../../src/chunks/registry.ts'
 import { aHeartbeat, linkOf, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'

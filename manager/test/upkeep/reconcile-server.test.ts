@@ -1,6 +1,6 @@
 import { type CopyId, type FileId, makeCopyId, type Slot } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
-import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'

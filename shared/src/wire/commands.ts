@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { INLINE_MAX_BYTES, INVENTORY_PAGE } from '../limits.ts'
-import * as shape from './events.ts'
 import { HANDSHAKE_TIMEOUT_MS, STREAM_IDLE_TIMEOUT_MS } from './protocol.ts'
+import * as shape from './shapes.ts'
 
 /** A row of the table: what goes with a command, what comes back, and how long that may take. */
 export interface CommandRow {

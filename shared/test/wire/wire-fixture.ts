@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { bytes } from '@holdfast/shared/wire/events'
+import { bytes } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { type Socket as ClientSocket, io } from 'socket.io-client'
 import { afterEach, beforeEach } from 'vitest'

@@ -3,10 +3,10 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { ManagerCommands } from '@holdfast/shared/wire/commands'
-import { type Heartbeat, type Hello, hello as helloShape } from '@holdfast/shared/wire/events'
 import { parse } from '@holdfast/shared/wire/message'
 import type { Peer } from '@holdfast/shared/wire/peer'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import { type Heartbeat, type Hello, hello as helloShape } from '@holdfast/shared/wire/shapes'
 
 export interface ManagerIdentity {
   /** 16 hex digits, new with every start. */

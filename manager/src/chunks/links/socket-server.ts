@@ -6,7 +6,6 @@ import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { answerCommands } from '@holdfast/shared/wire/answer-commands'
 import { fileServerCommands, type ManagerCommands, managerCommands } from '@holdfast/shared/wire/commands'
-import type { Hello } from '@holdfast/shared/wire/events'
 import { Peer } from '@holdfast/shared/wire/peer'
 import {
   FILE_SERVER_NAMESPACE,
@@ -14,6 +13,7 @@ import {
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from '@holdfast/shared/wire/protocol'
+import type { Hello } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { LocalReads } from '../reading/local-disk.ts'
 import type { FileServerRegistry } from '../registry.ts'

@@ -4,7 +4,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { isLoopback } from '@holdfast/shared/node/loopback'
-import type { LocatedFile, NamedCopy } from '@holdfast/shared/wire/events'
+import type { LocatedFile, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Setback } from './setback.ts'
 
 /** libuv's. `npm start` sets 16. */

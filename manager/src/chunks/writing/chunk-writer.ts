@@ -1,6 +1,6 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import type { FileId, PartKey, ServerId } from '@holdfast/shared/ids'
-import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
+import type { Encoding, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FileServerRegistry } from '../registry.ts'

@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
-import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import { storeCopy } from './store-copy.ts'
 

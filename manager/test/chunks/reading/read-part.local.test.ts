@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { expect, test, vi } from 'vitest'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
 import { type Ack, leftOf, nothing, type Script, useSocketServer } from '../scripted-file-server.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
+import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type CopyOrder, type CopySource, storeCopy } from '../../../src/chunks/writing/store-copy.ts'
 import {
