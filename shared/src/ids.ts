@@ -20,7 +20,6 @@ export const SLOT_DIGITS = 6
 export const SLOT_COUNT = SLOT_RADIX ** SLOT_DIGITS
 
 const patterns = {
-  FileId: /^[0-9a-f]{24}$/,
   CopyId: /^[0-9a-f]{40}$/,
   ServerId: /^[0-9a-f]{16}$/,
   ClusterId: /^[0-9a-f]{16}$/,
@@ -32,7 +31,6 @@ function isMatching(kind: keyof typeof patterns, value: unknown): boolean {
   return typeof value === 'string' && patterns[kind].test(value)
 }
 
-export const isFileId = (value: unknown): value is FileId => isMatching('FileId', value)
 export const isCopyId = (value: unknown): value is CopyId => isMatching('CopyId', value)
 export const isServerId = (value: unknown): value is ServerId => isMatching('ServerId', value)
 export const isClusterId = (value: unknown): value is ClusterId => isMatching('ClusterId', value)
@@ -43,7 +41,7 @@ export const isSlot = (value: unknown): value is Slot =>
 
 const FILE_ID_DIGITS = 24
 const CHUNK_NUMBER_DIGITS = 5
-/** How many random digits `makeCopyId` takes. */
+/** `makeCopyId` takes so many random digits. */
 export const COPY_RANDOM_DIGITS = 11
 
 /** @param chunkNumber from 0. @param random COPY_RANDOM_DIGITS hex digits */

@@ -49,7 +49,7 @@ function respond(ctx: AppContext, error: StoreError): void {
     ...(error.detail !== undefined && status < 500 ? { detail: error.detail } : {}),
   }
   ctx.status = status
-  if (isRetryable && [429, 503].includes(status)) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
+  if (isRetryable && status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
   ctx.body = body
   dropBody(ctx.req, ctx.res)
 }

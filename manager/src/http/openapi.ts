@@ -22,9 +22,7 @@ function errors(...names: ErrorName[]): Record<string, object> {
         String(status),
         {
           description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
-          ...([429, 503].includes(status) && sharing.some(({ isRetryable }) => isRetryable)
-            ? { headers: retryAfter }
-            : {}),
+          ...(status === 503 && sharing.some(({ isRetryable }) => isRetryable) ? { headers: retryAfter } : {}),
           content: json(ref('Error')),
         },
       ]

@@ -49,13 +49,3 @@ export function readSettings<Table extends SettingsTable>(
 function withoutPassword(text: string): string {
   return text.replace(/\/\/[^/]*@/g, '//***@')
 }
-
-/** Gives the settings for logs, secrets as `***`. */
-export function printableSettings(
-  table: SettingsTable,
-  settings: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(table).map(([key, { env, isSecret }]) => [env, isSecret ? '***' : settings[key]]),
-  )
-}
