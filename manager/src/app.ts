@@ -7,7 +7,7 @@ import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
-import { PartRooms } from './chunks/reading/part-rooms.ts'
+import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import type { ManagerSettings } from './config.ts'
@@ -55,7 +55,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
     const fileDeps = {
-      ...{ registry, records, writer, rooms: new PartRooms(), maxFileBytes, senderPatienceMs },
+      ...{ registry, records, writer, buffers: new PartBuffers(), maxFileBytes, senderPatienceMs },
       isDatabaseAvailable: () => database.isAvailable,
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       maxUploads: share(settings.maxUploads),

@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-const MAX_PARTS = 100
+const MAX_FIELDS = 100
 const MAX_HEADER_BYTES = 8 * 1024
 const MAX_HEADERS = 20
 
@@ -9,27 +9,27 @@ const CR = 0x0d
 const EMPTY = Buffer.alloc(0)
 
 /** What a part's content is given to. */
-export interface PartSink {
+export interface FieldSink {
   add(bytes: Buffer): void
   end(): void
 }
 
 /** The headers of a part, by their names in small letters: a byte a character. */
-export type PartHeaders = ReadonlyMap<string, string>
+export type FieldHeaders = ReadonlyMap<string, string>
 
 /** Cuts a multipart body (RFC 2046, section 5.1) into its parts: bytes in at any cut, each part's to the sink that it is given. */
 export class MultipartParser {
   readonly #delimiter: Buffer
-  readonly #startPart: (headers: PartHeaders) => PartSink
+  readonly #startField: (headers: FieldHeaders) => FieldSink
   #state: 'preamble' | 'delimiter' | 'headers' | 'content' | 'epilogue' = 'preamble'
-  #sink: PartSink | null = null
-  #partCount = 0
+  #sink: FieldSink | null = null
+  #fieldCount = 0
   /** What is not understood before more has come. The first delimiter has no line before it. */
   #rest: Buffer = Buffer.from(CRLF)
 
-  constructor(boundary: string, startPart: (headers: PartHeaders) => PartSink) {
+  constructor(boundary: string, startField: (headers: FieldHeaders) => FieldSink) {
     this.#delimiter = Buffer.from(`${CRLF}--${boundary}`, 'latin1')
-    this.#startPart = startPart
+    this.#startField = startField
   }
 
   /** Whether the last delimiter has come. */
@@ -93,7 +93,8 @@ export class MultipartParser {
       return null
     }
     if (next !== CRLF) throw brokenMultipart()
-    if (++this.#partCount > MAX_PARTS) throw new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
+    if (++this.#fieldCount > MAX_FIELDS)
+      throw new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
     this.#state = 'headers'
     // The end of this line is kept: where there are no headers, it is half of the empty line that ends them.
     return data.subarray(start)
@@ -105,7 +106,7 @@ export class MultipartParser {
       throw new StoreError('INVALID_REQUEST', `the headers of a part must have at most ${MAX_HEADER_BYTES} bytes`)
     }
     if (end < 0) return this.#keep(data)
-    this.#sink = this.#startPart(parseHeaders(data.toString('latin1', 0, end)))
+    this.#sink = this.#startField(parseHeaders(data.toString('latin1', 0, end)))
     this.#state = 'content'
     return data.subarray(end + 2 * CRLF.length)
   }
@@ -117,7 +118,7 @@ export class MultipartParser {
 }
 
 /** Of a header that is given twice the first counts. @throws INVALID_REQUEST */
-function parseHeaders(block: string): PartHeaders {
+function parseHeaders(block: string): FieldHeaders {
   const headers = new Map<string, string>()
   // A line that begins with white space goes on with the one before.
   const lines = block.replace(/\r\n[\t ]+/g, ' ').split(CRLF)

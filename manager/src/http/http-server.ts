@@ -25,7 +25,7 @@ export function expectsContinue(request: object): boolean {
   return waitingForContinue.delete(request)
 }
 
-export interface HttpServerParts {
+export interface HttpServerDeps {
   readonly routers: readonly Router<RequestState>[]
   /** The address it will listen on. */
   readonly host: string
@@ -38,8 +38,8 @@ export interface HttpServerParts {
 }
 
 /** The HTTP server and the order of its middleware: context, errors, guards against other sites, routes. */
-export function createHttpServer(parts: HttpServerParts): Server {
-  const { routers, host, publicUrl, log } = parts
+export function createHttpServer(deps: HttpServerDeps): Server {
+  const { routers, host, publicUrl, log } = deps
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
@@ -66,7 +66,7 @@ export function createHttpServer(parts: HttpServerParts): Server {
     handle,
   )
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
-  server.keepAliveTimeout = parts.keepAliveMs
+  server.keepAliveTimeout = deps.keepAliveMs
   server.maxHeadersCount = 0 // their bytes are bounded; Node would read the request without those above a count
   // A client that ends its side after its request waits for the answer (Node's types do not know this property).
   Object.assign(server, { httpAllowHalfOpen: true })
@@ -77,7 +77,7 @@ export function createHttpServer(parts: HttpServerParts): Server {
   })
   const dueOn = watchDueAnswers(server)
   refuseConnections(server, dueOn, log)
-  ignoreUpgrades(server, parts.isOwnUpgrade, dueOn)
+  ignoreUpgrades(server, deps.isOwnUpgrade, dueOn)
   return server
 }
 

@@ -4,7 +4,7 @@ import { type ConnectionMessage, isAbout, isSiblings, type Siblings, type Worker
 /** A worker that cannot get as many file-servers as its siblings serves with those it has. */
 const IN_STEP_MS = 3_000
 
-export interface WorkerPlaceParts {
+export interface WorkerPlaceDeps {
   readonly onConnection: (connection: Socket) => void
   /** A server asks its own bound only of connections that it accepted itself. */
   readonly maxConnections: number
@@ -15,7 +15,7 @@ export interface WorkerPlaceParts {
 
 /** The worker's end of the channel to the primary. */
 export class WorkerPlace {
-  readonly #parts: WorkerPlaceParts
+  readonly #deps: WorkerPlaceDeps
   #state: WorkerState
   /** null: the primary has not answered yet. */
   #siblings: Siblings | null = null
@@ -24,9 +24,9 @@ export class WorkerPlace {
   #openCount = 0
   readonly #take: (message: unknown, connection?: unknown) => void
 
-  constructor(address: { url: string; ownPort: number }, parts: WorkerPlaceParts) {
-    this.#parts = parts
-    this.#state = { kind: 'state', ...address, isServing: false, fileServerCount: parts.countFileServers() }
+  constructor(address: { url: string; ownPort: number }, deps: WorkerPlaceDeps) {
+    this.#deps = deps
+    this.#state = { kind: 'state', ...address, isServing: false, fileServerCount: deps.countFileServers() }
     this.#take = (message, connection) => {
       if (isAbout(message, 'connection')) this.#accept(connection, message.number)
       else if (isAbout(message, 'ask')) this.#say({ kind: 'taken', number: message.number })
@@ -38,7 +38,7 @@ export class WorkerPlace {
 
   /** A file-server has come or gone. */
   noteFileServers(): void {
-    this.#state = { ...this.#state, fileServerCount: this.#parts.countFileServers() }
+    this.#state = { ...this.#state, fileServerCount: this.#deps.countFileServers() }
     this.#tell()
     this.#onStep()
   }
@@ -74,7 +74,7 @@ export class WorkerPlace {
     this.#say({ kind: 'taken', number })
     // One whose client is gone does not come along.
     if (!(connection instanceof Socket)) return
-    if (this.#isClosed || this.#openCount >= this.#parts.maxConnections) {
+    if (this.#isClosed || this.#openCount >= this.#deps.maxConnections) {
       connection.destroy()
       return
     }
@@ -85,14 +85,14 @@ export class WorkerPlace {
     connection.setNoDelay(true)
     // As the connections are that an HTTP server accepts itself.
     connection.allowHalfOpen = true
-    this.#parts.onConnection(connection)
+    this.#deps.onConnection(connection)
     connection.resume()
   }
 
   #note(siblings: Siblings): void {
     const isChanged = siblings.urls.join() !== this.#siblings?.urls.join()
     this.#siblings = siblings
-    if (isChanged) this.#parts.onSiblings()
+    if (isChanged) this.#deps.onSiblings()
     this.#onStep()
   }
 

@@ -11,7 +11,7 @@ import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wi
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
-import { SocketServer, type SocketServerParts } from '../../src/chunks/links/socket-server.ts'
+import { SocketServer, type SocketServerDeps } from '../../src/chunks/links/socket-server.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 
 const SECRET = 'a secret of this test'
@@ -171,7 +171,7 @@ export function useSocketServer() {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  const start = async (parts: Partial<SocketServerParts> = {}) => {
+  const start = async (deps: Partial<SocketServerDeps> = {}) => {
     const http: HttpServer = createServer()
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
@@ -185,7 +185,7 @@ export function useSocketServer() {
       managers: () => [url],
       countFiles: async () => 0,
       onConnected: () => undefined,
-      ...parts,
+      ...deps,
     })
     closing.push(async () => {
       await server.close()

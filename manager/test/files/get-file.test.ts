@@ -5,7 +5,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { expect, test, vi } from 'vitest'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { readFile } from '../../src/files/get-file.ts'
@@ -49,16 +49,16 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
   )
-  const rooms = new PartRooms()
+  const buffers = new PartBuffers()
   const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
     readFile(
-      { registry, records: new FileRecords(used.model), rooms },
+      { registry, records: new FileRecords(used.model), buffers },
       changed,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
       { isAhead, isTaken },
     )
-  return { bytes, servers, download, record, registry, rooms }
+  return { bytes, servers, download, record, registry, buffers }
 }
 
 function partsIn(bytes: Buffer): Buffer[] {
@@ -245,7 +245,7 @@ test.each<[string, number, number]>([
   ['a range within a chunk', PART_BYTES + 5, PART_BYTES + 500_000],
   ['a range over two borders', PART_BYTES - 1, 2 * PART_BYTES + 1],
 ])('a file of several chunks is read as one: %s', async (_, from, to) => {
-  const { bytes, servers, registry, rooms } = await stored(2.5, well)
+  const { bytes, servers, registry, buffers } = await stored(2.5, well)
   const record = recordOf(
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
@@ -256,7 +256,7 @@ test.each<[string, number, number]>([
       ack({ ok: true })
       void chunkwise(record, bytes)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const deps = { registry, records: new FileRecords(used.model), buffers }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const pace = { isAhead: true, isTaken: () => true }
   const { read } = await readAll(readFile(deps, record, { start: from, end: to }, context, pace))
@@ -264,7 +264,7 @@ test.each<[string, number, number]>([
 })
 
 test('a chunk that stands in the place of another one is not handed out', async () => {
-  const { bytes, servers, registry, rooms } = await stored(2, well)
+  const { bytes, servers, registry, buffers } = await stored(2, well)
   const record = recordOf(
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
@@ -276,7 +276,7 @@ test('a chunk that stands in the place of another one is not handed out', async 
       ack({ ok: true })
       void chunkwise(record, swapped)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const deps = { registry, records: new FileRecords(used.model), buffers }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const reading = readAll(
     readFile(deps, record, { start: 0, end: bytes.length }, context, { isAhead: false, isTaken: () => true }),

@@ -17,7 +17,7 @@ import { waitUntil } from '../../../test/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
@@ -38,7 +38,7 @@ export interface ManagerDeps {
   readonly records: FileRecords
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
-  readonly rooms: PartRooms
+  readonly buffers: PartBuffers
 }
 
 /** Managers in this process, real file-servers as processes, a database of its own. Removed with all it wrote. */
@@ -97,7 +97,7 @@ export class FaultCluster implements AsyncDisposable {
         records: new FileRecords(model),
         holders: new HolderRecords(model),
         writer: new ChunkWriter(registry),
-        rooms: new PartRooms(),
+        buffers: new PartBuffers(),
       })
     }
     for (let number = 1; number <= fileServerCount; number++) {

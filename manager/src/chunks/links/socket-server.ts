@@ -31,7 +31,7 @@ export function isWireUpgrade({ url }: IncomingMessage): boolean {
   return url?.startsWith(WIRE_PATH) === true
 }
 
-export interface SocketServerParts {
+export interface SocketServerDeps {
   readonly httpServer: HttpServer
   readonly registry: FileServerRegistry
   readonly identity: ManagerIdentity
@@ -47,7 +47,7 @@ export interface SocketServerParts {
 
 /** The end of the wire that file-servers dial. */
 export class SocketServer {
-  readonly #parts: SocketServerParts
+  readonly #deps: SocketServerDeps
   readonly #io: Server
   /** Connections of file-servers that have proved themselves. */
   readonly #trusted = new WeakSet<object>()
@@ -55,9 +55,9 @@ export class SocketServer {
   #strangerCount = 0
   #isClosing = false
 
-  constructor(parts: SocketServerParts) {
-    this.#parts = parts
-    this.#io = new Server(parts.httpServer, {
+  constructor(deps: SocketServerDeps) {
+    this.#deps = deps
+    this.#io = new Server(deps.httpServer, {
       path: WIRE_PATH,
       destroyUpgrade: false, // what is not for the wire is answered as if it asked for no upgrade
       transports: ['websocket'],
@@ -80,11 +80,11 @@ export class SocketServer {
     const namespace = this.#io.of(FILE_SERVER_NAMESPACE)
     namespace.use((socket, next) => {
       try {
-        socket.data.hello = parseHello(socket.handshake.auth, parts.identity.clusterId)
+        socket.data.hello = parseHello(socket.handshake.auth, deps.identity.clusterId)
         next()
       } catch (error) {
         const refusal = toStoreError(error)
-        parts.log.warn(
+        deps.log.warn(
           { address: socket.handshake.address, error: refusal.name, detail: refusal.detail },
           'file-server refused',
         )
@@ -96,9 +96,9 @@ export class SocketServer {
 
   /** Tells every file-server the managers it may dial. */
   announceManagers(): void {
-    for (const link of this.#parts.registry.links)
+    for (const link of this.#deps.registry.links)
       void this.#tellManagers(link.peer, false).catch((error) =>
-        this.#parts.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
+        this.#deps.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
       )
   }
 
@@ -110,10 +110,10 @@ export class SocketServer {
   }
 
   async #admit(socket: Socket): Promise<void> {
-    const { registry, identity, log, countFiles, onConnected } = this.#parts
+    const { registry, identity, log, countFiles, onConnected } = this.#deps
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
-    const isShared = this.#parts.isShared?.(socket.request.socket) === true
+    const isShared = this.#deps.isShared?.(socket.request.socket) === true
     socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
     // Looked at again: many may have been let in at one moment.
     if (this.#strangerCount >= MAX_STRANGERS) {
@@ -146,7 +146,7 @@ export class SocketServer {
       this.#takeOver(link)
       registry.add(link, recordCount)
       // Managers that came while it was told were announced without it.
-      if (told.join() !== this.#parts.managers().join()) this.announceManagers()
+      if (told.join() !== this.#deps.managers().join()) this.announceManagers()
       log.info({ ...place, files: recordCount }, 'file-server connected')
       socket.once('disconnect', (reason) => {
         registry.remove(link)
@@ -165,7 +165,7 @@ export class SocketServer {
 
   /** One identity, one process: the same one again replaces its stale connection, another one has to wait until that is gone. */
   #takeOver(link: FileServerLink): void {
-    const known = this.#parts.registry.find(link.id)
+    const known = this.#deps.registry.find(link.id)
     if (known === undefined || !known.isConnected) return
     if (known.bootId !== link.bootId)
       throw new StoreError('FORBIDDEN', 'a file-server with this id is connected already')
@@ -173,7 +173,7 @@ export class SocketServer {
   }
 
   #listen(socket: Socket, link: FileServerLink): void {
-    const { registry, log } = this.#parts
+    const { registry, log } = this.#deps
     answerCommands(socket, fileServerCommands, {
       handlers: {
         heartbeat: async (heartbeat) => {
@@ -195,7 +195,7 @@ export class SocketServer {
   }
 
   async #tellManagers(peer: Peer<ManagerCommands>, isReferral: boolean): Promise<readonly string[]> {
-    const managers = this.#parts.managers()
+    const managers = this.#deps.managers()
     await peer.call('welcome', { managers, isReferral })
     return managers
   }

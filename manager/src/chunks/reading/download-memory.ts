@@ -26,11 +26,11 @@ export class DownloadMemory {
   /** @param sizeBytes of the download. @throws OVERLOADED where not even one part of it fits */
   take(sizeBytes: number): MemoryShare {
     const isSmall = sizeBytes <= INLINE_MAX_BYTES
-    const roomBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
+    const freeBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
     const wished = Math.min(sizeBytes, 2 * PART_BYTES)
     const least = Math.min(sizeBytes, PART_BYTES)
-    if (least > roomBytes) throw new StoreError('OVERLOADED')
-    const takenBytes = wished <= roomBytes ? wished : least
+    if (least > freeBytes) throw new StoreError('OVERLOADED')
+    const takenBytes = wished <= freeBytes ? wished : least
     this.#usedBytes += takenBytes
     return {
       isAhead: takenBytes > PART_BYTES,

@@ -46,7 +46,7 @@ export class LocalReads {
   }
 }
 
-export interface LocalDiskParts {
+export interface LocalDiskDeps {
   /** The file-server's, as this manager sees it. */
   readonly address: string
   /** What the file-server says: LOCAL_READS. */
@@ -67,7 +67,7 @@ export interface LocalSpan {
 }
 
 interface OpenCopy {
-  readonly file: Promise<FileHandle>
+  readonly handle: Promise<FileHandle>
   readonly openedAt: number
   readerCount: number
   idleTimer: NodeJS.Timeout | undefined
@@ -85,21 +85,21 @@ class BadCopy extends Error {}
  * is verified as if it had sent it. Where that does not work, it sends it.
  */
 export class LocalDisk {
-  readonly #parts: LocalDiskParts
+  readonly #deps: LocalDiskDeps
   readonly #isHere: boolean
   readonly #setback: Setback
   readonly #open = new Map<CopyId, OpenCopy>()
   #hasWorked = false
 
-  constructor(parts: LocalDiskParts) {
-    this.#parts = parts
-    this.#isHere = parts.isAllowed && isLoopback(parts.address)
-    this.#setback = new Setback(parts.log, 'its disk is not read: large files come from the file-server')
+  constructor(deps: LocalDiskDeps) {
+    this.#deps = deps
+    this.#isHere = deps.isAllowed && isLoopback(deps.address)
+    this.#setback = new Setback(deps.log, 'its disk is not read: large files come from the file-server')
   }
 
   /** Whether a read is worth trying now. */
   get isUsable(): boolean {
-    return this.#isHere && !this.#parts.reads.isFull && this.#setback.isOver
+    return this.#isHere && !this.#deps.reads.isFull && this.#setback.isOver
   }
 
   /** How many files are open. */
@@ -114,7 +114,7 @@ export class LocalDisk {
   async read(copy: NamedCopy, span: LocalSpan, bytes: Buffer): Promise<boolean> {
     const reading = this.#readFrom(this.#take(copy, span.sizeBytes), copy, span.offset, bytes)
     try {
-      await withDeadline(this.#parts.reads.track(reading))
+      await withDeadline(this.#deps.reads.track(reading))
       this.#hasWorked = true
       this.#setback.forget()
       return true
@@ -144,7 +144,7 @@ export class LocalDisk {
       return known
     }
     if (known?.readerCount === 0) this.#letGo(copy.copyId, known)
-    const fresh = { file: this.#find(copy, sizeBytes), openedAt: now, readerCount: 1, idleTimer: undefined }
+    const fresh = { handle: this.#find(copy, sizeBytes), openedAt: now, readerCount: 1, idleTimer: undefined }
     this.#open.set(copy.copyId, fresh)
     return fresh
   }
@@ -152,7 +152,7 @@ export class LocalDisk {
   async #readFrom(copyOpen: OpenCopy, { copyId }: NamedCopy, offset: number, bytes: Buffer): Promise<void> {
     let isWell = false
     try {
-      await fill(bytes, await copyOpen.file, offset)
+      await fill(bytes, await copyOpen.handle, offset)
       isWell = true
     } finally {
       const isKept = isWell && this.#open.size <= MAX_OPEN && this.#open.get(copyId) === copyOpen
@@ -168,31 +168,31 @@ export class LocalDisk {
     if (this.#open.get(copyId) === copyOpen) this.#open.delete(copyId)
     clearTimeout(copyOpen.idleTimer)
     // One that could not be opened was refused to whoever wanted it; of one that was only read a close loses nothing.
-    copyOpen.file.then((file) => file.close()).catch(() => undefined)
+    copyOpen.handle.then((handle) => handle.close()).catch(() => undefined)
   }
 
   async #find(copy: NamedCopy, sizeBytes: number | null): Promise<FileHandle> {
-    const { path, device, inode } = await this.#parts.locate(copy)
+    const { path, device, inode } = await this.#deps.locate(copy)
     // A file-server that lies must not have us open what is not its own.
     if (!path.endsWith(`-${copy.copyId}-${copy.sha256}`)) throw new NotHere('it names another file')
-    const file = await open(path, READ)
+    const handle = await open(path, READ)
     try {
-      const found = await file.stat({ bigint: true })
+      const found = await handle.stat({ bigint: true })
       // Another container may have something else, or a copy of it, under the same path.
       if (!found.isFile() || String(found.dev) !== device || String(found.ino) !== inode)
         throw new NotHere('another file stands there')
       if (sizeBytes !== null && found.size !== BigInt(sizeBytes)) throw new BadCopy('not the size of its record')
-      return file
+      return handle
     } catch (error) {
-      await file.close()
+      await handle.close()
       throw error
     }
   }
 }
 
-async function fill(bytes: Buffer, file: FileHandle, offset: number): Promise<void> {
+async function fill(bytes: Buffer, handle: FileHandle, offset: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, offset + done)
+    const { bytesRead } = await handle.read(bytes, done, bytes.length - done, offset + done)
     if (bytesRead === 0) throw new BadCopy('shorter than asked for')
     done += bytesRead
   }

@@ -2,13 +2,13 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type ByteSpan, type PartSpan, type PlacedChunk, partsOf, proofOfPart } from '../chunk.ts'
 import type { FileServerRegistry } from '../registry.ts'
-import type { PartRooms } from './part-rooms.ts'
+import type { PartBuffers } from './part-buffers.ts'
 import { type PartRead, readPart } from './read-part.ts'
 
 export interface ReadDeps {
   readonly registry: FileServerRegistry
   /** Memory of parts that the client has is used for later ones. */
-  readonly rooms: PartRooms
+  readonly buffers: PartBuffers
 }
 
 export interface ReadContext {
@@ -106,7 +106,7 @@ class ReplicaReader {
   }
 
   async #readFromReplicas(place: PlacedChunk, { index, offset, length }: PartSpan): Promise<PartRead | null> {
-    const { registry, rooms } = this.#deps
+    const { registry, buffers } = this.#deps
     const { requestId, log, signal } = this.#context
     const { chunk, number } = place
     const proof = proofOfPart(place, index)
@@ -114,7 +114,7 @@ class ReplicaReader {
       const link = registry.find(server)
       if (link === undefined) continue
       const named = { copyId, slot, sha256: chunk.sha256 }
-      const span = { sizeBytes: chunk.size, offset, length, requestId, method: proof.method, rooms }
+      const span = { sizeBytes: chunk.size, offset, length, requestId, method: proof.method, buffers }
       const where = { serverId: server, copyId, chunk: number, part: index }
       try {
         const part = await readPart(link, named, span, this.#context)

@@ -6,7 +6,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FrameSink } from '../links/incoming-streams.ts'
 import type { Caller } from '../writing/store-copy.ts'
-import { type PartRoom, PartRooms } from './part-rooms.ts'
+import { type PartBuffer, PartBuffers } from './part-buffers.ts'
 
 /** A small read that has no turn on the link by then is better off with another copy. */
 const TURN_DEADLINE_MS = 10_000
@@ -23,7 +23,7 @@ export interface PartRead {
 }
 
 /**
- * Reads `length` bytes, at most one part, of a copy. More than a message's worth is read into a room of `rooms`; the room of
+ * Reads `length` bytes, at most one part, of a copy. More than a message's worth is read into a room of `buffers`; the room of
  * an attempt that failed is never used again, for it may still be written to.
  */
 export async function readPart(
@@ -36,17 +36,17 @@ export async function readPart(
     readonly length: number
     readonly requestId: string
     readonly method?: PartMethod
-    readonly rooms?: PartRooms
+    readonly buffers?: PartBuffers
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, method = 'sha256', rooms = new PartRooms() } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new PartBuffers() } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, command, method, caller)
-    : readLarge(link, { ...command, requestId }, { method, rooms, signal: caller?.signal })
+    : readLarge(link, { ...command, requestId }, { method, buffers, signal: caller?.signal })
 }
 
 /** Once sent, it does not end with its client's connection: it is over soon. */
@@ -72,13 +72,12 @@ async function readSmall(
   }
 }
 
-type StreamRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
-type LargeRead = StreamRead
+type LargeRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
 
 /** How a part is read, and for whom. */
 interface Reading {
   readonly method: PartMethod
-  readonly rooms: PartRooms
+  readonly buffers: PartBuffers
   readonly signal: AbortSignal | undefined
 }
 
@@ -92,10 +91,10 @@ async function readLarge(link: FileServerLink, command: LargeRead, reading: Read
 async function readLocally(
   link: FileServerLink,
   { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
-  { method, rooms, signal }: Reading,
+  { method, buffers, signal }: Reading,
 ): Promise<PartRead | null> {
   requireClient(signal)
-  const { bytes, giveBack } = rooms.take(length)
+  const { bytes, giveBack } = buffers.take(length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
   requireClient(signal)
   return isRead ? { bytes, digest: digestPart(method, bytes), giveBack } : null
@@ -108,9 +107,9 @@ function requireClient(signal: AbortSignal | undefined): void {
 async function readStream(
   link: FileServerLink,
   command: LargeRead,
-  { method, rooms, signal }: Reading,
+  { method, buffers, signal }: Reading,
 ): Promise<PartRead> {
-  const part = new PartBuffer(rooms.take(command.length), startPart(method))
+  const part = new PartCollector(buffers.take(command.length), startPart(method))
   const streamId = link.streams.open(part)
   try {
     await link.call('open-download', { ...command, streamId }, { signal })
@@ -124,7 +123,7 @@ async function readStream(
  * Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. Each piece is
  * digested as it comes, while the file-server sends the next one.
  */
-class PartBuffer implements FrameSink {
+class PartCollector implements FrameSink {
   readonly #bytes: Buffer
   readonly #giveBack: () => void
   readonly #digester: PartDigester
@@ -132,7 +131,7 @@ class PartBuffer implements FrameSink {
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor({ bytes, giveBack }: PartRoom, digester: PartDigester) {
+  constructor({ bytes, giveBack }: PartBuffer, digester: PartDigester) {
     this.#bytes = bytes
     this.#giveBack = giveBack
     this.#digester = digester

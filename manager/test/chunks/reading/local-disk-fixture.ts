@@ -6,7 +6,7 @@ import { managerCommands } from '@holdfast/shared/wire/commands'
 import { parse } from '@holdfast/shared/wire/message'
 import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
-import { LocalDisk, type LocalDiskParts, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
+import { LocalDisk, type LocalDiskDeps, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
 import { aCopy } from '../scripted-file-server.ts'
 
 /** A copy on disk, under a name as a file-server gives it. */
@@ -49,7 +49,7 @@ export function useLocalDisks() {
     return paths.filter((path) => path.startsWith(root))
   }
   /** A disk, how often it asked where a copy lies, and the reasons it gave for not reading one. */
-  const diskThat = (locate: (copy: NamedCopy) => Promise<object>, parts: Partial<LocalDiskParts> = {}) => {
+  const diskThat = (locate: (copy: NamedCopy) => Promise<object>, deps: Partial<LocalDiskDeps> = {}) => {
     const reasons: unknown[] = []
     const asked = vi.fn(locate)
     const disk = new LocalDisk({
@@ -58,21 +58,21 @@ export function useLocalDisks() {
       reads: new LocalReads(4),
       locate: async (copy) => parse(managerCommands['locate-file'].ack, await asked(copy), 'BAD_ANSWER'),
       log: { info: (fields: unknown) => void reasons.push((fields as { reason: unknown }).reason) },
-      ...parts,
+      ...deps,
     })
     disks.push(disk)
     return { disk, asked, reasons }
   }
   /** A disk whose file-server says where every copy lies. */
-  const honestDisk = (parts?: Partial<LocalDiskParts>) => diskThat((copy) => located(pathOf(copy)), parts)
+  const honestDisk = (deps?: Partial<LocalDiskDeps>) => diskThat((copy) => located(pathOf(copy)), deps)
   return { pathOf, store, filesOpen, diskThat, honestDisk }
 }
 
 /** @returns whether the disk gave just these bytes of the copy, or false where it gave none. */
 export async function isRead(disk: LocalDisk, { copy, bytes }: Stored, start = 0, end = bytes.length) {
-  const room = Buffer.alloc(end - start)
-  if (!(await disk.read(copy, { sizeBytes: bytes.length, offset: start }, room))) return false
-  expect(room.equals(bytes.subarray(start, end))).toBe(true)
+  const read = Buffer.alloc(end - start)
+  if (!(await disk.read(copy, { sizeBytes: bytes.length, offset: start }, read))) return false
+  expect(read.equals(bytes.subarray(start, end))).toBe(true)
   return true
 }
 
