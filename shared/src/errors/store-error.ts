@@ -12,7 +12,7 @@ export class StoreError extends Error {
   }
 }
 
-/** What an ack says of an error. */
+/** An ack carries an error in this form, without its cause. */
 export interface WireError {
   readonly name: ErrorName
   readonly detail?: string
@@ -27,7 +27,7 @@ export function toWireError(thrown: unknown): WireError {
   return error.detail === undefined ? { name: error.name } : { name: error.name, detail: error.detail }
 }
 
-/** What arrives is not trusted: an unknown name becomes INTERNAL. */
+/** Reads an error that came over the wire. What arrives is not trusted: an unknown name becomes INTERNAL. */
 export function fromWireError(error: unknown): StoreError {
   const { name, detail } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
   return new StoreError(

@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SettingsError } from '../settings/settings.ts'
 import type { Logger } from './logger.ts'
 
-/** What a process is made of is started by its `app.ts` and ended by `close`. */
+/** A process is one service, which its `app.ts` starts and `close` ends. */
 export interface Service {
-  /** Ends orderly: it takes no new work, finishes or aborts what runs, and closes everything. */
+  /** Ends the service in order: it takes no new work, finishes or aborts what runs, and closes everything. */
   close(): Promise<void>
   /** Rejects when the service cannot go on (its data directory was taken over, say). */
   readonly failed?: Promise<never>
 }
 
-/** A start that cannot be made, said in one sentence for the person who started it. */
+/** Tells the person who started a process, in one sentence, why it cannot start. */
 export class StartError extends Error {}
 
 /** A shutdown that takes longer is cut off. */

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** A process that tries to lock a directory once it is told to, and keeps the lock. */
+/** Starts a process that tries to lock a directory once it is told to, and keeps the lock. */
 async function startLocker(path: string): Promise<ChildProcess> {
   const child = fork(rootOf('shared/test/node/locker.ts'), [path], {
     execArgv: ['--import', 'tsx'],

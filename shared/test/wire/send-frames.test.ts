@@ -57,7 +57,7 @@ const onFrame = (handle: Frame): void =>
   )
 const good: Frame = (_seq, _bytes, ack) => ack()
 
-/** A source that counts what is taken of it, and says whether it was let go. */
+/** Makes a source that counts what is taken of it, and says whether it was let go. */
 class Source {
   takenCount = 0
   isClosed = false
