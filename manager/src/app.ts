@@ -28,9 +28,9 @@ export interface ManagerService extends Service {
 }
 
 /**
- * The composition root: the one file that knows every slice of the manager. What it has started is stopped in reverse order,
- * also where a later one fails.
- * @param isWorker whether this is one of several behind the port, which listens on one of its own besides
+ * The composition root is the one file that knows every slice of the manager. What it has started is stopped in reverse
+ * order, also where a later start fails.
+ * @param isWorker whether this is one of several workers behind the port, which listens on one of its own besides
  */
 export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
@@ -86,7 +86,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     stops.add(() => socketServer.close())
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
     await directory.start()
-    // Uploads under way still need the links of the file-servers.
+    // Requests are drained before anything else stops, for uploads under way still need the links of the file-servers.
     stops.add(drainRequests)
     if (isWorker) {
       place = new WorkerPlace(

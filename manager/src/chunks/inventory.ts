@@ -7,7 +7,10 @@ export function listCopies(link: FileServerLink, cursor: InventoryCursor, signal
   return link.call('list-copies', { cursor, limit: INVENTORY_PAGE }, { signal })
 }
 
-/** Milliseconds since the file-server was first told of each copy, in order. */
+/**
+ * Starts the clock of copies that no record names. The file-server keeps it, so that it outlives this manager. @returns
+ * milliseconds since the file-server was first told of each copy, in order
+ */
 export async function suspectCopies(link: FileServerLink, copies: readonly NamedCopy[]): Promise<readonly number[]> {
   const { agesMs } = await link.call('suspect-copies', { copies })
   if (agesMs.length !== copies.length) throw new StoreError('BAD_ANSWER', 'suspect-copies: unexpected ack')

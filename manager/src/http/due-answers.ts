@@ -1,10 +1,13 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** A request whose answer is due, and that answer. */
+/** Pairs an answer that is due with its request. */
 export type DueAnswer = readonly [ServerResponse, IncomingMessage]
 
-/** Follows every request, to be called when the server is made. The function it gives back tells a connection's, the oldest first. */
+/**
+ * Follows every request, from when the server is made. The function it gives back tells which answers are due on a
+ * connection, the oldest first.
+ */
 export function watchDueAnswers(server: Server): (connection: Duplex) => readonly DueAnswer[] {
   const due = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
   const watch = (request: IncomingMessage, response: ServerResponse): void => {

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import type { DueAnswer } from './due-answers.ts'
 
 /**
- * A server may ignore `Upgrade` (RFC 9110, section 7.8), which some clients and proxies send with every request. Node lets
- * go of the connection where anything listens for upgrades at all; so the request is read once more, without that header.
- * @param isOwn whether an upgrade is somebody else's, who listens for it as well
+ * A server may ignore `Upgrade` (RFC 9110, section 7.8), which some clients and proxies send with every request. Node lets go
+ * of the connection where anything listens for upgrades at all; so the request is read once more, without that header.
+ * @param isOwn whether somebody else listens for this upgrade and serves it
  */
 export function ignoreUpgrades(
   server: Server,
@@ -15,7 +15,7 @@ export function ignoreUpgrades(
   server.on('upgrade', (request, _connection, rest: Buffer) => {
     if (isOwn(request)) return
     const connection = request.socket
-    // An error closes it, and there is nothing else to do about one.
+    // An error closes the connection, and there is nothing else to do about one.
     connection.on('error', ignore)
     afterAnswers(connection, dueOn, () => {
       if (connection.destroyed || !connection.writable) return
@@ -29,7 +29,7 @@ export function ignoreUpgrades(
 
 /** Calls back when every earlier request of the connection has its answer. */
 function afterAnswers(connection: Socket, dueOn: (connection: Socket) => readonly DueAnswer[], go: () => void): void {
-  // A large answer waits for it, and Node has let go of the connection.
+  // A large answer waits for `drain`, which Node no longer passes on for a connection that it has let go of.
   const passOn = (): void => {
     dueOn(connection)[0]?.[0].emit('drain')
   }

@@ -6,7 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { DueAnswer } from './due-answers.ts'
 import type { ErrorBody } from './error-middleware.ts'
 
-/** How long a refused client may take to read its answer. After that it is let go, whether it hangs up or not. */
+/** A refused client may take this long to read its answer. After that it is let go, whether it hangs up or not. */
 const LINGER_MS = 1_000
 
 interface Refusal {
@@ -14,7 +14,7 @@ interface Refusal {
   readonly error: ErrorName
 }
 
-/** What a connection is told that does not speak HTTP, or too slowly. */
+/** Chooses what to tell a connection that does not speak HTTP, or too slowly. */
 export function refusalOf(errorCode: string | undefined): Refusal {
   switch (errorCode) {
     case 'HPE_HEADER_OVERFLOW':
@@ -41,7 +41,7 @@ export function refuseConnections(
   })
 }
 
-/** Within an answer, or before one that is due to an earlier request, a refusal would be taken for what it is not. */
+/** Within an answer, or before one that is due to an earlier request, the client would take a refusal for something else. */
 function isAnswerable([first, second]: readonly DueAnswer[]): boolean {
   if (first === undefined) return true
   const [response, request] = first

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type ClusterId, isClusterId } from '@holdfast/shared/ids'
 import type { Database } from './database.ts'
 
-/** The cluster's id, made with the database by whichever manager comes first. */
+/** Reads the cluster's id, which whichever manager comes first makes with the database. */
 export async function readClusterId(database: Database): Promise<ClusterId> {
   const collection = database.connection.collection<{ _id: string; clusterId: string }>('cluster')
   const made = { clusterId: randomBytes(8).toString('hex'), createdAt: new Date() }

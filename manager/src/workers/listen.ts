@@ -6,12 +6,12 @@ export interface ListenOptions {
   readonly port: number
 }
 
-/** An address to listen on that is none to dial. */
+/** @returns whether one can listen on this address but not dial it */
 export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-/** @returns its URL. @throws StartError where it cannot listen there */
+/** @returns the server's URL. @throws StartError where it cannot listen there */
 export async function listen(server: Server, { host, port }: ListenOptions): Promise<URL> {
   await new Promise<void>((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException): void => {

@@ -21,12 +21,12 @@ import { authenticate, type ManagerIdentity, parseHello } from './authenticate.t
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import { FileServerLink } from './file-server-link.ts'
 
-/** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
+/** So many sockets may be without a proof. Further ones are turned away until some have proved themselves. */
 const MAX_STRANGERS = 100
 
 const WIRE_PATH = '/socket.io/'
 
-/** Whether the wire answers this upgrade: it does, with a refusal where need be, for every one to its path. */
+/** @returns whether the wire answers this upgrade, which it does for every one to its path, if only with a refusal */
 export function isWireUpgrade({ url }: IncomingMessage): boolean {
   return url?.startsWith(WIRE_PATH) === true
 }
@@ -36,20 +36,20 @@ export interface SocketServerDeps {
   readonly registry: FileServerRegistry
   readonly identity: ManagerIdentity
   readonly log: Logger
-  /** Addresses of all managers, this one included. */
+  /** Gives the addresses of all managers, this one included. */
   readonly managers: () => readonly string[]
-  /** Files that a file-server holds by the records. */
+  /** Counts the files that a file-server holds by the records. */
   readonly countFiles: (id: ServerId) => Promise<number>
   readonly onConnected: (link: FileServerLink) => void
-  /** Whether a connection came by an address that several managers share: it is told where each of them is. */
+  /** Whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
   readonly isShared?: (connection: NetSocket) => boolean
 }
 
-/** The end of the wire that file-servers dial. */
+/** File-servers dial this end of the wire. */
 export class SocketServer {
   readonly #deps: SocketServerDeps
   readonly #io: Server
-  /** Connections of file-servers that have proved themselves. */
+  /** Holds the connections of file-servers that have proved themselves. */
   readonly #trusted = new WeakSet<object>()
   readonly #reads = new LocalReads()
   #strangerCount = 0
@@ -69,7 +69,7 @@ export class SocketServer {
       connectTimeout: HANDSHAKE_TIMEOUT_MS,
       serveClient: false,
       cleanupEmptyChildNamespaces: true,
-      // A browser says where its page is from; a file-server never does.
+      // A browser says which site its page is from, and a file-server never does.
       allowRequest: (request, give) =>
         give(null, request.headers.origin === undefined && this.#strangerCount < MAX_STRANGERS),
     })
@@ -102,7 +102,7 @@ export class SocketServer {
       )
   }
 
-  /** Ends all connections. The HTTP server is closed by its owner. */
+  /** Ends all connections. Its owner closes the HTTP server. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#io.disconnectSockets(true)
@@ -115,7 +115,7 @@ export class SocketServer {
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
     const isShared = this.#deps.isShared?.(socket.request.socket) === true
     socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
-    // Looked at again: many may have been let in at one moment.
+    // The bound is looked at again, because many may have been let in at one moment.
     if (this.#strangerCount >= MAX_STRANGERS) {
       socket.disconnect(true)
       return
@@ -142,7 +142,7 @@ export class SocketServer {
       this.#listen(socket, link)
       const told = await this.#tellManagers(link.peer, false)
       if (!link.isConnected) return
-      // Looked at again: the same file-server may have come on another connection meanwhile.
+      // The same file-server may have come on another connection meanwhile.
       this.#takeOver(link)
       registry.add(link, recordCount)
       // Managers that came while it was told were announced without it.
@@ -155,7 +155,7 @@ export class SocketServer {
       onConnected(link)
     } catch (error) {
       const refusal = toStoreError(error)
-      // One that is connected by this manager's own address refuses the shared one.
+      // A file-server that is connected to this manager's own address refuses the shared one, which is nothing to warn of.
       log[isShared ? 'debug' : 'warn']({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
       socket.disconnect(true)
     } finally {
@@ -163,7 +163,10 @@ export class SocketServer {
     }
   }
 
-  /** One identity, one process: the same one again replaces its stale connection, another one has to wait until that is gone. */
+  /**
+   * One identity belongs to one process. The same process again replaces its stale connection; another one has to wait until
+   * that is gone.
+   */
   #takeOver(link: FileServerLink): void {
     const known = this.#deps.registry.find(link.id)
     if (known === undefined || !known.isConnected) return

@@ -7,21 +7,24 @@ import { isLoopback } from '@holdfast/shared/node/loopback'
 import type { LocatedFile, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Setback } from './setback.ts'
 
-/** libuv's. `npm start` sets 16. */
+/** libuv has so many threads for file access. `npm start` sets 16. */
 const POOL_THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4
-/** For one part. A disk that takes longer hangs, and the file-server says what there is to say about it. */
+/** A part may take this long. A disk that takes longer hangs, and the file-server says what there is to say about it. */
 const READ_DEADLINE_MS = 12_000
-/** A file stays open for the next part of the same download, which comes within this. */
+/** A copy stays open for the next part of the same download, which comes within this. */
 const IDLE_MS = 1_000
-/** Then it is looked for anew: what is deleted or replaced meanwhile must not stay for as long as somebody asks for it. */
+/**
+ * After this a copy is looked for anew: one that is deleted or replaced meanwhile must not stay open for as long as somebody
+ * asks for it.
+ */
 const MAX_AGE_MS = 10_000
 const MAX_OPEN = 64
-// O_NONBLOCK: whatever stands under the path must not block a thread for ever.
+// O_NONBLOCK keeps whatever stands under the path, a pipe say, from blocking a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /**
- * The reads of all disks that are under way in this process. One that hangs keeps its thread of the pool, and others, which
- * look up names for one, must find some left.
+ * Counts the reads of all disks that are under way in this process. One that hangs keeps its thread of the pool, and others,
+ * who look up a host's name for one, must find some left.
  */
 export class LocalReads {
   readonly #max: number
@@ -35,7 +38,7 @@ export class LocalReads {
     return this.#count >= this.#max
   }
 
-  /** Counts it until it settles. */
+  /** Counts a read until it settles. */
   async track<T>(read: Promise<T>): Promise<T> {
     this.#count++
     try {
@@ -47,21 +50,20 @@ export class LocalReads {
 }
 
 export interface LocalDiskDeps {
-  /** The file-server's, as this manager sees it. */
+  /** This manager sees the file-server at this address. */
   readonly address: string
-  /** What the file-server says: LOCAL_READS. */
+  /** Whether the file-server lets its disk be read (LOCAL_READS). */
   readonly isAllowed: boolean
   /** Asks the file-server where a copy lies. */
   readonly locate: (copy: NamedCopy) => Promise<LocatedFile>
-  /** Of all links. */
+  /** Counts the reads of all links together. */
   readonly reads: LocalReads
-  /** Of this link. */
   readonly log: Pick<Logger, 'info'>
 }
 
-/** What of a copy is wanted: `offset` and as many bytes as there is memory for. */
+/** A read wants as many bytes of a copy as its buffer takes, from `offset` on. */
 export interface LocalSpan {
-  /** Of the whole copy; null where it is not known. */
+  /** The whole copy has so many bytes; null where the asker does not know it. */
   readonly sizeBytes: number | null
   readonly offset: number
 }
@@ -73,16 +75,16 @@ interface OpenCopy {
   idleTimer: NodeJS.Timeout | undefined
 }
 
-/** Why a copy cannot be read here: the file-server has to send it. */
+/** Says why a copy cannot be read here, so that the file-server has to send it. */
 class NotHere extends Error {}
 
-/** One that is not as it should be: the file-server has to say what it is, and other copies may well be read. */
+/** Says that a copy is not as it should be. The file-server has to say what it is, and other copies may well be read. */
 class BadCopy extends Error {}
 
 /**
- * The disk of a file-server on this machine. Its large copies are read there instead of through two sockets, which is half
- * of what a download costs ("short-circuit local reads", HDFS-347). The file-server says where a copy lies; what is read
- * is verified as if it had sent it. Where that does not work, it sends it.
+ * Reads the disk of a file-server on this machine. Its large copies are read there instead of through two sockets, which is
+ * half of what a download costs ("short-circuit local reads", HDFS-347). The file-server says where a copy lies, and what is
+ * read is verified as if it had sent it. Where that does not work, it does send it.
  */
 export class LocalDisk {
   readonly #deps: LocalDiskDeps
@@ -97,12 +99,12 @@ export class LocalDisk {
     this.#setback = new Setback(deps.log, 'its disk is not read: large files come from the file-server')
   }
 
-  /** Whether a read is worth trying now. */
+  /** Whether a read is worth trying at this moment. */
   get isUsable(): boolean {
     return this.#isHere && !this.#deps.reads.isFull && this.#setback.isOver
   }
 
-  /** How many files are open. */
+  /** Counts the copies that are open. */
   get openCount(): number {
     return this.#open.size
   }
@@ -120,7 +122,7 @@ export class LocalDisk {
       return true
     } catch (error) {
       if (error instanceof StoreError && error.name !== 'BAD_ANSWER') throw error
-      // A file that is gone by the time it is opened says nothing of a disk that was read before.
+      // A copy that is gone by the time it is opened says nothing of a disk that was read before.
       if (error instanceof BadCopy || (this.#hasWorked && (error as NodeJS.ErrnoException).code === 'ENOENT'))
         return false
       this.#setback.note(
@@ -130,7 +132,7 @@ export class LocalDisk {
     }
   }
 
-  /** The file-server is gone. */
+  /** Closes the copies that nobody reads. The others close soon after their last reader is done. */
   close(): void {
     for (const [copyId, copy] of this.#open) if (copy.readerCount === 0) this.#letGo(copyId, copy)
   }
@@ -163,11 +165,11 @@ export class LocalDisk {
     }
   }
 
-  /** Nobody reads it. Another one may have taken its place. */
+  /** Closes a copy that nobody reads. Another one may have taken its place in the table, and stays there. */
   #letGo(copyId: CopyId, copyOpen: OpenCopy): void {
     if (this.#open.get(copyId) === copyOpen) this.#open.delete(copyId)
     clearTimeout(copyOpen.idleTimer)
-    // One that could not be opened was refused to whoever wanted it; of one that was only read a close loses nothing.
+    // Whoever wanted a copy that could not be opened was told so, and to close one that was only read loses nothing.
     copyOpen.handle.then((handle) => handle.close()).catch(() => undefined)
   }
 

@@ -1,23 +1,26 @@
 import { PART_BYTES } from '@holdfast/shared/limits'
 
-/** How many wait for their next use at most: 32 MiB that a process keeps. */
+/** At most so many buffers wait for their next use: a process keeps 32 MiB. */
 const KEPT_PARTS = 8
 
-/** Memory that one part is read into. Whoever has the room owns the memory. */
+/** One part is read into this memory. Whoever has the buffer owns the memory. */
 export interface PartBuffer {
   readonly bytes: Buffer
-  /** The owner reads and writes it no more, and neither does anything that it was lent to. Without this call the memory is collected as any other. */
+  /**
+   * Ends the ownership: neither the owner nor anything that it lent the memory to may use it after this call. A buffer that
+   * is not given back is collected like any other.
+   */
   giveBack(): void
 }
 
 /**
- * Memory for whole parts, used again by whichever download needs some next: V8 marks its whole heap for every 20 MiB or so of
- * fresh memory, an eighth of what a large download costs.
+ * Keeps memory for whole parts, which the next download uses again: V8 marks its whole heap for every 20 MiB or so of fresh
+ * memory, an eighth of what a large download costs.
  */
 export class PartBuffers {
   readonly #free: Buffer[] = []
 
-  /** @param length of the part. A shorter part than a whole one gets memory of just its length, which is what its download was granted. */
+  /** A part that is not a whole one gets memory of just its length, for that is what its download was granted. */
   take(length: number): PartBuffer {
     if (length < PART_BYTES) return { bytes: Buffer.allocUnsafeSlow(length), giveBack: () => undefined }
     const bytes = this.#free.pop() ?? Buffer.allocUnsafeSlow(PART_BYTES)

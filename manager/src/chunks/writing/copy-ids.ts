@@ -4,7 +4,7 @@ import { COPY_RANDOM_DIGITS, type CopyId, type FileId, makeCopyId } from '@holdf
 /** Random bytes are drawn for many ids at once, because a draw for each costs more than all else about an id. */
 const DRAWN_BYTES = 4_096
 
-/** Makes the names of copies. No two are the same. */
+/** Makes the names of copies, no two of them the same. */
 export class CopyIds {
   #drawn = ''
   #used = 0
