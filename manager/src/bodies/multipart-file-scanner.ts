@@ -12,20 +12,20 @@ const PLAIN_ENCODINGS = new Set(['7bit', '8bit', 'binary'])
 const ignored: FieldSink = { add: () => undefined, end: () => undefined }
 
 /**
- * Scans multipart/form-data (RFC 7578). The part `file` is base64 text, or the file itself where the part has a
- * filename; the field `filename` names it, before or after it, else the part's own filename does.
+ * Scans multipart/form-data (RFC 7578). The field `file` is base64 text, or the file itself where it has a filename of its
+ * own. The field `filename` names the file, before or after it; without it the file's own filename does.
  */
 export class MultipartFileScanner implements BodyScanner {
   readonly #parser: MultipartParser
   readonly #maxFileBytes: number
   readonly #seenFields = new Set<string>()
   #events: BodyEvent[] = []
-  /** By the part's own filename: the name, or what is wrong with it, which counts only where no field names the file. */
+  /** Keeps the name by the file's own filename, or what is wrong with it, which counts only where no field names the file. */
   #ownName: FileName | StoreError | null = null
   #bodyBytes = 0
   #fileBytes = 0
 
-  /** @throws INVALID_REQUEST where the content type names no boundary. */
+  /** @throws INVALID_REQUEST where the content type names no boundary */
   constructor(contentType: string, maxFileBytes: number) {
     const boundary = parseParameters(contentType)?.get('boundary') ?? ''
     if (boundary === '') throw new StoreError('INVALID_REQUEST', 'the content type names no boundary')
@@ -108,7 +108,7 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
-  /** Told before the file, so that a taken name can be refused before its bytes come. */
+  /** Tells the name before the file, so that a taken name can be refused before its bytes come. */
   #takeOwnName(parameters: Parameters): void {
     try {
       this.#ownName = parseFileName(fileNameIn(parameters))

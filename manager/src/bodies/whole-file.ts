@@ -32,7 +32,7 @@ async function readBody(request: IncomingMessage, length: number, options: Reque
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, readBytes)
 }
 
-/** What a scanner says of a whole body. */
+/** Gathers what a scanner says of a whole body. */
 class WholeScan {
   #encoding: Encoding | null = null
   #name: FileName | null = null

@@ -13,9 +13,9 @@ interface LeaseDocument {
 }
 
 /**
- * Which manager does the upkeep: a document in MongoDB, renewed by its holder, taken by another when it runs out (by
- * mongod's clock). A holder that slept through its end does no harm: every change that upkeep makes is fenced by the
- * record it changes.
+ * Decides which manager does the upkeep, by a document in MongoDB that its holder renews and another takes when it runs out
+ * (by mongod's clock). A holder that slept through its end does no harm, because every change that upkeep makes is fenced by
+ * the record it changes.
  */
 export class Lease {
   readonly #database: Database
@@ -35,7 +35,7 @@ export class Lease {
 
   async start(): Promise<void> {
     const renew = (): void => {
-      // A lease that cannot be renewed runs out: `isHeld` says so.
+      // A lease that cannot be renewed runs out, and `isHeld` says so.
       this.#renewing = this.#renew().catch(() => undefined)
     }
     renew()
@@ -50,7 +50,7 @@ export class Lease {
     this.#heldUntil = 0
     if (!this.#database.isAvailable) return
     const isMine = { _id: 'upkeep', holder: this.#holder }
-    // Not given back, it runs out by itself.
+    // A lease that is not given back runs out by itself.
     await this.#collection.updateOne(isMine, { $unset: { holder: '' } }, DURABLE).catch(() => undefined)
   }
 

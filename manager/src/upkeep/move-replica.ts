@@ -21,8 +21,8 @@ export interface MoveDeps {
 const REQUEST_ID = 'rebalance'
 
 /**
- * Moves a replica of a chunk to another file-server: copies it, reads the whole new copy, puts it in the other's place in the
- * record, and only then deletes the old copy, which is leaving meanwhile. At every moment the record names a whole copy
+ * Moves a replica of a chunk to another file-server. It copies it, reads the whole new copy, puts it in the other's place in
+ * the record, and only then deletes the old copy, which is leaving meanwhile. At every moment the record names a whole copy
  * that counts, and nothing comes back from leaving. @returns whether it was moved
  */
 export async function moveReplica(
