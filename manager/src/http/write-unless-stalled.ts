@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** A client that takes nothing for this long gives up its download. A part may take less than this to come from a file-server. */
+/** A client that takes nothing for this long gives up its download. No part may take so long to come from a file-server. */
 const STALL_LIMIT_MS = 120_000
 
 /** A client has to take so much within the limit, which is about 0.5 KiB/s. */

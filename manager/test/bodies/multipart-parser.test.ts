@@ -8,7 +8,7 @@ interface Field {
   readonly content: string
 }
 
-/** The fields that a body is cut into, the last one too where it does not end. */
+/** Gathers the fields that a body is cut into, the last one too where it does not end. */
 function fieldsOf(pieces: readonly Buffer[]): { fields: Field[]; ends: number; isComplete: boolean } {
   const fields: { headers: Record<string, string>; content: string }[] = []
   let ends = 0

@@ -33,7 +33,7 @@ export const aHeartbeat: Heartbeat = {
   isWritable: true,
 }
 
-/** How a scripted file-server behaves in the handshake, where that is not as it should be. */
+/** Makes a scripted file-server misbehave in the handshake. */
 export interface Script {
   readonly serverId?: ServerId
   readonly bootId?: string
@@ -41,22 +41,22 @@ export interface Script {
   readonly secret?: string
   readonly hello?: Record<string, unknown>
   readonly heartbeat?: unknown
-  /** Instead of the ack that a challenge should have. */
+  /** Takes the place of the ack that a challenge should have. */
   readonly onChallenge?: (challenge: Challenge, ack: Ack) => void
   readonly onWelcome?: (ack: Ack) => void
   readonly headers?: Record<string, string>
 }
 
-/** The file-server's end of the wire: a real Socket.IO client that does what a test says. */
+/** Stands at the file-server's end of the wire: a real Socket.IO client that does what a test says. */
 export class ScriptedFileServer {
   readonly hello: Hello
   readonly socket: Socket
   readonly #answers = new Map<string, (...args: unknown[]) => void>()
-  /** Who waits for the ack with that id. */
+  /** Settles whoever waits for the ack with that id. */
   readonly #waiting = new Map<unknown, Ack>()
   isManagerProven = false
   isWelcome = false
-  /** Why it was not let in, or the reason of its disconnect. */
+  /** Says why it was not let in, or the reason of its disconnect. */
   ended: string | null = null
 
   constructor(url: string, script: Script = {}) {
@@ -131,8 +131,8 @@ export class ScriptedFileServer {
   }
 
   /**
-   * Answers a command, in place of an answer that was given before. What carries bytes has them between the argument and
-   * the ack; what an ack has of `bytes`, or of a streamed copy's `partTags`, travels as bytes.
+   * Answers a command, in place of an answer that was given before. What carries bytes has them between the argument and the
+   * ack. What an ack has of `bytes`, or of a streamed copy's `partTags`, travels as bytes.
    */
   answer(event: string, handle: (...args: never[]) => void): void {
     this.#answers.set(event, handle as (...args: unknown[]) => void)
@@ -164,7 +164,7 @@ export function transcriptOf(hello: Hello, challenge: Challenge): Transcript {
   }
 }
 
-/** The manager's end, real, on an ephemeral port. All that a test starts is closed after it. */
+/** Runs the manager's real end on an ephemeral port. All that a test starts is closed after it. */
 export function useSocketServer() {
   const closing: (() => Promise<void> | void)[] = []
   afterEach(async () => {
@@ -199,7 +199,7 @@ export function useSocketServer() {
     }
     return { url, registry, server, dial }
   }
-  /** A file-server that is connected, and the manager's link to it. */
+  /** Connects a file-server, and waits for the manager's link to it. */
   const connect = async (script: Script = {}) => {
     const manager = await start()
     const peer = manager.dial(script)
@@ -216,7 +216,7 @@ export function linkOf(registry: FileServerRegistry, peer: ScriptedFileServer): 
   }, 5_000)
 }
 
-/** What nothing may be left of, however a command ended. */
+/** Nothing may be left of these, however a command ended. */
 export const leftOf = (link: FileServerLink) => ({
   waiting: link.peer.waitingCount,
   outboundBytes: link.outbound.usedBytes,

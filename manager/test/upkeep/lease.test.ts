@@ -11,7 +11,7 @@ const leaseOf = (holder: string): Lease => {
 }
 const collection = () =>
   used.database.connection.collection<{ _id: string; holder?: string; expiresAt: Date }>('leases')
-/** As it is when its holder has been silent for so long. */
+/** Makes the lease look as it does when its holder has been silent for too long. */
 const expire = (): Promise<unknown> => collection().updateOne({ _id: 'upkeep' }, { $set: { expiresAt: new Date(0) } })
 
 beforeEach(async () => {

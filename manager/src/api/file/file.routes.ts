@@ -109,7 +109,7 @@ async function send(deps: FileApiDeps, ctx: AppContext, record: FileRecord): Pro
 function takeRange(ctx: AppContext, record: FileRecord, version: Validators): ByteRange {
   const whole = { start: 0, end: record.size }
   if (!isSameForRange(ctx.req.headers, version)) return whole
-  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
+  ctx.set('Content-Range', `bytes */${record.size}`) // a refusal of the range says this
   const range = byteRangeOf(ctx.req.headers.range, record.size)
   ctx.remove('Content-Range')
   if (range === null) return whole

@@ -8,7 +8,7 @@ import { type Ack, leftOf, nothing, type Script, useSocketServer } from '../scri
 import { gate, located, useLocalDisks } from './local-disk-fixture.ts'
 import { LentBuffers, readBytes } from './read-part-fixture.ts'
 
-// Files are closed when the connections are: those are ended first.
+// Copies are closed when the connections are, so those are ended first.
 const { store, filesOpen, pathOf } = useLocalDisks()
 const { connect } = useSocketServer()
 
@@ -16,7 +16,7 @@ type Command = { offset: number; length: number; streamId: string }
 const LARGE = 3 * FRAME_BYTES
 const spanOf = (length: number, offset = 0) => ({ sizeBytes: null, offset, length, requestId: 'test' })
 
-/** A file-server on this machine that has these bytes, on its disk and to send. It says what it was asked for. */
+/** Connects a file-server on this machine that has these bytes, on its disk and to send, and says what it was asked for. */
 async function connectLocal(bytes: Buffer, script: Script = {}) {
   const stored = await store(bytes)
   const { peer, link } = await connect({ hello: { allowsLocalReads: true }, ...script })
