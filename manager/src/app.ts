@@ -86,7 +86,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     stops.add(() => socketServer.close())
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
     await directory.start()
-    // Requests are drained before anything else stops, for uploads under way still need the links of the file-servers.
+    // Requests are drained before the links close, for uploads under way still need them.
     stops.add(drainRequests)
     if (isWorker) {
       place = new WorkerPlace(

@@ -12,9 +12,8 @@ export type FileName = string & { readonly brand: 'FileName' }
 const forbidden = /[\p{Cc}\p{Bidi_Control}\u2028\u2029\ufeff]/u
 
 /**
- * The length is measured before normalisation too: a few characters grow by it, most shrink, and both the name that was
- * given and the one that is stored have to fit.
- * @throws StoreError INVALID_REQUEST with the reason.
+ * Parses a file's name. The length is measured before normalisation too: a few characters grow by it, most shrink, and both
+ * the name that was given and the one that is stored have to fit. @throws StoreError INVALID_REQUEST with the reason
  */
 export function parseFileName(value: unknown): FileName {
   if (typeof value !== 'string') throw new StoreError('INVALID_REQUEST', 'filename must be a string')

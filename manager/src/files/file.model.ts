@@ -87,7 +87,7 @@ file.index(
 
 export type FileModel = Model<FileRecord>
 
-/** The indexes are part of the promise that a name is unique, so they exist before the first request. */
+/** A name is unique only by an index, so the indexes exist before the first request. */
 export async function prepareFileModel(connection: Connection): Promise<FileModel> {
   const model = connection.model<FileRecord>('File', file)
   await model.createCollection()

@@ -29,8 +29,8 @@ interface Waiting<T, R> {
 
 /**
  * Does work on the database that is cheaper for many than for each: what becomes ready while groups are in flight goes
- * together in the next one. Each caller has an outcome and a deadline of its own. An item is part of a group that begins
- * after it was handed in, so a read sees all that was written before.
+ * together in the next one. Each caller has an outcome and a deadline of its own. The group of an item begins after it was
+ * handed in, so a read sees all that was written before.
  */
 export class GroupedWork<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>

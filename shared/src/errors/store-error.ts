@@ -1,6 +1,9 @@
 import { type ErrorName, errorRow, isErrorName } from './error-table.ts'
 
-/** The one error class. Callers branch on `name`; `detail` is a clear sentence for the user, `cause` is for logs only. */
+/**
+ * Every error is of this class. Callers branch on `name`; `detail` is a clear sentence for the user, and `cause` is for logs
+ * only.
+ */
 export class StoreError extends Error {
   override readonly name: ErrorName
   readonly detail: string | undefined

@@ -10,8 +10,8 @@ import { StartError } from './run-service.ts'
 import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
- * A directory that this process alone works in. The lock is a listening Unix socket in the directory itself: the kernel
- * closes it with its process, even after kill -9, and it is seen by every container that shares the volume.
+ * This process alone works in the directory. The lock is a listening Unix socket in the directory itself: the kernel closes
+ * it with its process, even after kill -9, and every container that shares the volume sees it.
  */
 export interface DirectoryLock {
   /** Rejects when another process has taken the directory over. */

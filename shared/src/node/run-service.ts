@@ -17,8 +17,9 @@ export class StartError extends Error {}
 const SHUTDOWN_LIMIT_MS = 20_000
 
 /**
- * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
- * end, 1 where it could not start or go on. An unhandled error ends the process at once: its state is not to be trusted.
+ * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). The exit code is 0 after
+ * an orderly end, and 1 where it could not start or go on. An unhandled error ends the process at once, for its state is not
+ * to be trusted.
  */
 export async function runService(title: string, log: Logger, start: () => Promise<Service>): Promise<void> {
   process.title = title

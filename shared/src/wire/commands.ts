@@ -48,7 +48,7 @@ export const managerCommands = {
    */
   'upload-file': {
     argument: shape.uploadFile.extend({ bytes }),
-    /** `workMs` is the part of the ack's delay that was the file-server's work, not the link's. */
+    /** `workMs` is how much of the ack's delay was the file-server's work, not the link's. */
     ack: z.object({ copy: shape.placedCopy, workMs: z.number().min(0) }),
     deadlineMs: 30_000,
     isGrouped: true,
