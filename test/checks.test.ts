@@ -35,7 +35,11 @@ describe('the check of import directions', () => {
     ['launcher/src/main.ts', '@holdfast/client/store-client', 'launcher may import shared'],
     ['manager/src/files/put-file.ts', '../upkeep/rebalance.ts', 'the folder files may import chunks, mongo'],
     ['manager/src/chunks/registry.ts', '../files/file.model.ts', 'the folder chunks may import no other folder'],
-    ['manager/src/api/file/file.routes.ts', '../cluster/active-nodes.routes.ts', 'the folder api/file may import files'],
+    [
+      'manager/src/api/file/file.routes.ts',
+      '../cluster/active-nodes.routes.ts',
+      'the folder api/file may import files',
+    ],
     ['manager/src/files/put-file.ts', '../http/request-context.ts', 'the folder files may import'],
     ['manager/src/new-folder/a.ts', '../files/file.model.ts', 'is not in the table'],
     ['manager/src/files/put-file.ts', '../app.ts', 'only main.ts imports app.ts'],
