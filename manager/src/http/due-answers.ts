@@ -10,12 +10,21 @@ export type DueAnswers = (connection: Duplex) => readonly DueAnswer[]
 /** Methods that change nothing (RFC 9110, section 9.2.1). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
-/** Follows every request; to be called before anything else listens for them. */
+/** Follows every request; to be called before anything else listens for them. Each answer gets its `close` in the end. */
 export function watchDueAnswers(server: Server): DueAnswers {
   const due = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
+  const follow = (connection: Duplex): Map<ServerResponse, IncomingMessage> => {
+    const responses = new Map<ServerResponse, IncomingMessage>()
+    due.set(connection, responses)
+    // Of the end of a connection Node tells only the answer whose turn it is.
+    connection.once('close', () => {
+      for (const response of [...responses.keys()]) if (response.socket === null) response.destroy().emit('close')
+    })
+    return responses
+  }
   const watch = (request: IncomingMessage, response: ServerResponse): void => {
-    const responses = due.get(request.socket) ?? new Map()
-    due.set(request.socket, responses.set(response, request))
+    const responses = due.get(request.socket) ?? follow(request.socket)
+    responses.set(response, request)
     response.once('close', () => responses.delete(response))
   }
   server.on('request', watch)
