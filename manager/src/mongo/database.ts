@@ -20,9 +20,13 @@ export const ASK_DEADLINE_MS = 2_000
 /** Durable on a majority before it counts (https://www.mongodb.com/docs/manual/reference/write-concern/). */
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
-/** Connects, however long that takes: a database that starts later than its manager is not an error. */
-export async function connectDatabase(url: string, log: Logger): Promise<Database> {
+/**
+ * Connects, however long that takes: a database that starts later than its manager is not an error.
+ * @throws the signal's reason where that ends the wait
+ */
+export async function connectDatabase(url: string, log: Logger, signal: AbortSignal): Promise<Database> {
   for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted()
     const connection = mongoose.createConnection(url, {
       appName: 'holdfast-manager',
       bufferCommands: false,
@@ -37,9 +41,13 @@ export async function connectDatabase(url: string, log: Logger): Promise<Databas
       readConcern: { level: 'majority' },
       ...DURABLE,
     })
-    connection.on('error', (error) => log.warn({ err: error }, 'database error'))
+    let isConnected = false
+    connection.on('error', (error) => {
+      if (isConnected) log.warn({ err: error }, 'database error')
+    })
     try {
       await connection.asPromise()
+      isConnected = true
       connection.on('disconnected', () => log.warn('database away'))
       connection.on('connected', () => log.info('database back'))
       return {
@@ -53,7 +61,7 @@ export async function connectDatabase(url: string, log: Logger): Promise<Databas
       await connection.close()
       if (attempt % 10 === 0)
         log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'waiting for the database')
-      await delay(1_000)
+      await delay(1_000, undefined, { signal }).catch(() => undefined)
     }
   }
 }
