@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { StartError } from '@holdfast/shared/node/run-service'
 import mongoose, { type Connection } from 'mongoose'
 
 /** The connection to MongoDB. Every wait in it is bounded; nothing is queued while the database is away. */
@@ -22,9 +23,10 @@ export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
 /**
  * Connects, however long that takes: a database that starts later than its manager is not an error.
- * @throws the signal's reason where that ends the wait
+ * @throws the signal's reason where that ends the wait, StartError for an address that no wait makes any better
  */
 export async function connectDatabase(url: string, log: Logger, signal: AbortSignal): Promise<Database> {
+  requireReadable(url)
   for (let attempt = 0; ; attempt++) {
     signal.throwIfAborted()
     const connection = mongoose.createConnection(url, {
@@ -63,6 +65,18 @@ export async function connectDatabase(url: string, log: Logger, signal: AbortSig
         log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'waiting for the database')
       await delay(1_000, undefined, { signal }).catch(() => undefined)
     }
+  }
+}
+
+/** What the driver says of hosts is not repeated: after a bare `/` or `@` in a password it takes a part of that for one. */
+function requireReadable(url: string): void {
+  try {
+    new mongoose.mongo.MongoClient(url)
+  } catch (cause) {
+    const said = cause instanceof Error && /^options? /.test(cause.message) ? cause.message : null
+    const problem = said ?? 'it is not a connection string that can be read'
+    const advice = 'in user name and password, write %40 for @, %3A for :, %2F for /, %25 for %'
+    throw new StartError(`MONGO_URL: ${problem} (${advice}).`, { cause })
   }
 }
 
