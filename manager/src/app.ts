@@ -36,13 +36,18 @@ export interface ManagerService extends Service {
  * The composition root: the one file that knows every slice of the manager.
  * @param isWorker one of several behind the port, which listens on another one of its own besides
  */
-export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
+export async function startManager(
+  settings: ManagerSettings,
+  log: Logger,
+  isWorker: boolean,
+  signal: AbortSignal,
+): Promise<ManagerService> {
   const { host, port, mongoUrl, clusterSecret, upkeepEveryMs } = settings
   requireLoopback(host, settings.allowAnonymous)
   const workerHost = isWorker ? workerHostOf(settings) : null
   const workerCount = isWorker ? settings.workerCount : 1
 
-  const database = await connectDatabase(mongoUrl, log)
+  const database = await connectDatabase(mongoUrl, log, signal)
   const model = await prepareFileModel(database.connection)
   const clusterId = await readClusterId(database)
   const managerId = randomBytes(8).toString('hex')
