@@ -14,7 +14,7 @@ const log = createLogger('manager', 'info')
 const isWorker = process.env.MANAGER_IS_WORKER === 'true'
 const title = isWorker ? 'holdfast manager worker' : 'holdfast manager'
 
-await runService(title, log, async () => {
+await runService(title, log, async (signal) => {
   requireDescriptors()
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
@@ -22,7 +22,7 @@ await runService(title, log, async () => {
   if (workerCount === 1 || isWorker) {
     // Loaded here: its many files at once are more than a low limit of descriptors allows, which was to be said first.
     const { startManager } = await import('./app.ts')
-    return startManager(settings, log, isWorker)
+    return startManager(settings, log, isWorker, signal)
   }
   requireLoopback(host, settings.allowAnonymous)
   workerHostOf(settings)
