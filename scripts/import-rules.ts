@@ -1,6 +1,6 @@
 /** A source file and what it imports, as the specifiers stand in it. */
 export interface SourceFile {
-  /** From the repository's root, with `/`. */
+  /** The path begins at the repository's root and is cut by `/`. */
   readonly path: string
   readonly imports: readonly string[]
   /** Whether it holds nothing but re-exports. */
@@ -11,18 +11,17 @@ export interface SourceFile {
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
-  web: ['client', 'shared'],
   'file-server': ['shared'],
   manager: ['shared'],
   launcher: ['shared'],
   bench: ['launcher', 'shared'],
   test: ['client', 'launcher', 'shared'],
-  scripts: ['shared', 'launcher', 'manager', 'file-server', 'client'],
+  scripts: ['shared', 'launcher', 'manager', 'file-server'],
 }
 
 const apiMayImport = ['files', 'chunks', 'upkeep', 'bodies', 'http'] as const
 
-/** The same between the folders of the manager. An api is a folder of `api/`: none imports another. */
+/** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
   http: [],
   bodies: [],
@@ -34,8 +33,6 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/file': apiMayImport,
   'api/cluster': apiMayImport,
 }
-
-const exemptFromBarrels = new Set(['jest.config.ts'])
 
 /** @returns one sentence a problem. */
 export function findImportProblems(files: readonly SourceFile[]): string[] {
@@ -49,7 +46,7 @@ export function findImportProblems(files: readonly SourceFile[]): string[] {
 }
 
 function isBarrel(file: SourceFile): boolean {
-  return (file.isBarrel || /(^|\/)index\.[cm]?[jt]sx?$/.test(file.path)) && !exemptFromBarrels.has(file.path)
+  return file.isBarrel || /(^|\/)index\.[cm]?[jt]sx?$/.test(file.path)
 }
 
 function problemOf(from: string, specifier: string): string | null {
@@ -61,7 +58,7 @@ function problemOf(from: string, specifier: string): string | null {
   return packageProblem(from, target) ?? folderProblem(from, target) ?? appProblem(from, target)
 }
 
-/** What browsers load: the wire's contract and the SDK. */
+/** Browsers load the wire's contract and the SDK, so neither may need Node. */
 function isForBrowsers(path: string): boolean {
   return /^shared\/src\/(?!node\/)/.test(path) || /^client\/src\/(?!node\/|cli\/)/.test(path)
 }
@@ -87,7 +84,7 @@ function packageProblem(from: string, target: string): string | null {
   const allowed = packageRules[importer]
   if (allowed === undefined) return null
   if (allowed.includes(imported)) return null
-  // The mongod that all tests share, the checks' own rules, and the settings tables that a deployment is checked against.
+  // Tests share a mongod, test the checks' own rules, and check the deployment against the tables of settings.
   if (isTest(from) && (imported === 'test' || imported === 'scripts')) return null
   if (importer === 'test' && /^[^/]+\/src\/config\.ts$/.test(target)) return null
   return `${importer} may import ${allowed.join(', ') || 'no other package'}`

@@ -6,7 +6,7 @@ import type {
   LocatedFile,
   NamedCopy,
   StoredCopy,
-} from '@holdfast/shared/wire/events'
+} from '@holdfast/shared/wire/shapes'
 
 /** A data directory in use: what the link carries its commands out on. Errors are StoreErrors. */
 export interface Store {

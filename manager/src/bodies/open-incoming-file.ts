@@ -8,19 +8,19 @@ import { openScannedFile } from './scanned-file.ts'
 import { openWholeFile } from './whole-file.ts'
 
 export interface IncomingFileOptions {
-  /** Of the file itself, decoded. */
+  /** The file itself may have so many bytes, decoded. */
   readonly maxFileBytes: number
-  /** The request came with `Expect: 100-continue`, and nothing has answered that yet. */
+  /** Whether the request came with `Expect: 100-continue`, and nothing has answered that yet. */
   readonly expectsContinue?: boolean
-  /** How far the client may fall behind the slowest pace. */
+  /** The client may fall so far behind the slowest pace. */
   readonly patienceMs: number
   readonly caller?: Caller
 }
 
 /**
- * Opens the body of `POST /file`: JSON, a form, or multipart. Judges the headers, then reads up to where the file
- * begins; before this call nothing of the body is read.
- * @throws UNSUPPORTED_MEDIA, TOO_LARGE, INVALID_REQUEST, REQUEST_TIMEOUT, CANCELLED
+ * Opens the body of `POST /file`, which is JSON, a form, or multipart. It judges the headers, then reads up to where the file
+ * begins; before this call nothing of the body is read. @throws UNSUPPORTED_MEDIA, TOO_LARGE, INVALID_REQUEST,
+ * REQUEST_TIMEOUT, CANCELLED
  */
 export async function openIncomingFile(
   request: IncomingMessage,

@@ -5,18 +5,21 @@ import { lookup, types } from 'mime-types'
 
 const FALLBACK_TYPE = 'application/octet-stream'
 
-/** How many of a file's first bytes a verdict needs. */
+/** A verdict needs at most so many of a file's first bytes. */
 const SNIFF_BYTES = 4_100
-/** How many of them show that there is nothing to know: every signature begins in these. */
+/** So many of them show whether there is anything to know, for every signature begins in these. */
 const QUICK_BYTES = 512
 
-/** How many of them are to be UTF-8 before that is said of a text: much of another encoding begins with plain ASCII. */
+/** So many of them have to be UTF-8 before a text is said to be, for much of another encoding begins with plain ASCII. */
 const CHARSET_BYTES = 64 * 1024
 
-/** A name of random digits is not worth a search in the table, which would have to keep it for that. */
+/** The table of types would keep every name that it is asked for, so a name of random digits is not looked up. */
 const LONGEST_ENDING = Math.max(...Object.keys(types).map(({ length }) => length))
 
-/** By the name's ending, else by the first bytes, else octet-stream. @param headOf gives as many of them, or all there are */
+/**
+ * Goes by the name's ending, else by the first bytes, else calls it an octet-stream.
+ * @param headOf gives as many of the first bytes as it is asked for, or all there are
+ */
 export async function contentTypeOf(name: string, headOf: (length: number) => Buffer): Promise<string> {
   const base = name.slice(name.lastIndexOf('/') + 1)
   const mayBeNamed = base.length - base.lastIndexOf('.') - 1 <= LONGEST_ENDING

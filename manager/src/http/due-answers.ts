@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** A request whose answer is due, and that answer. */
+/** Pairs an answer that is due with its request. */
 export type DueAnswer = readonly [ServerResponse, IncomingMessage]
 
 /** Tells the answers that are due on a connection, the oldest first. */

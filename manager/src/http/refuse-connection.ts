@@ -6,7 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { afterAnswers, type DueAnswers } from './due-answers.ts'
 import type { ErrorBody } from './error-middleware.ts'
 
-/** How long a refused client may take to read its answer. After that it is let go, whether it hangs up or not. */
+/** A refused client may take this long to read its answer. After that it is let go, whether it hangs up or not. */
 const LINGER_MS = 1_000
 
 interface Refusal {

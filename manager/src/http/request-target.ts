@@ -11,8 +11,8 @@ export const useOriginForm: AppMiddleware = (ctx, next) => {
 }
 
 /**
- * The path and query of a request's target: a proxy's absolute form (RFC 9112, section 3.2.2) loses its origin.
- * @throws INVALID_REQUEST where it is neither form, or has a fragment
+ * Reads the path and query of a request's target. A proxy's absolute form (RFC 9112, section 3.2.2) loses its origin. @throws
+ * INVALID_REQUEST where it is neither form, or has a fragment
  */
 export function originFormOf(target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '')

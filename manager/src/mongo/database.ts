@@ -4,10 +4,10 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { StartError } from '@holdfast/shared/node/run-service'
 import mongoose, { type Connection } from 'mongoose'
 
-/** The connection to MongoDB. Every wait in it is bounded; nothing is queued while the database is away. */
+/** Connects this process to MongoDB. Every wait in it is bounded, and nothing is queued while the database is away. */
 export interface Database {
   readonly connection: Connection
-  /** Whether requests are worth trying. False within a moment of the database going away. */
+  /** Whether requests are worth trying. It is false within a moment of the database going away. */
   readonly isAvailable: boolean
   close(): Promise<void>
 }
@@ -15,10 +15,10 @@ export interface Database {
 /** A connection on which an answer is awaited for longer is given up, whatever its caller did meanwhile. */
 const SOCKET_TIMEOUT_MS = 15_000
 
-/** How long a request waits for an answer of the database. With a read-back after it still under 3 s. */
+/** A request waits this long for an answer of the database, which keeps it under 3 s with a read-back after it. */
 export const ASK_DEADLINE_MS = 2_000
 
-/** Durable on a majority before it counts (https://www.mongodb.com/docs/manual/reference/write-concern/). */
+/** A write counts only when it is durable on a majority (https://www.mongodb.com/docs/manual/reference/write-concern/). */
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
 /**
@@ -81,9 +81,9 @@ function requireReadable(url: string): void {
 }
 
 /**
- * Runs a read or a write for a request. The driver bounds the choice of a server and the wait for a connection, but not
- * an answer that does not come (a mongod that is stopped, a network that swallows): that is bounded here.
- * @throws DATABASE_UNAVAILABLE also where a write may have been carried out
+ * Runs a read or a write for a request. The driver bounds the choice of a server and the wait for a connection, but not the
+ * wait for an answer that does not come (a mongod that is stopped, a network that swallows), so that is bounded here. @throws
+ * DATABASE_UNAVAILABLE also where a write may have been carried out
  */
 export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK_DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -6,7 +6,7 @@ export interface ListenOptions {
   readonly port: number
 }
 
-/** An address to listen on that is none to dial. */
+/** @returns whether one can listen on this address but not dial it */
 export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }

@@ -80,7 +80,7 @@ test('a refused client that does not hang up is let go all the same', async () =
   const { server, port } = await serve(() => {})
   const clients = Array.from({ length: 50 }, () => connect({ port, host: '127.0.0.1', allowHalfOpen: true }))
   try {
-    // What the reset of a connection says here is what is hoped for.
+    // A reset of the connection is the outcome to be hoped for here, so its error says nothing.
     for (const client of clients) client.on('error', () => client.destroy()).write('nonsense\r\n\r\n')
     const countConnections = promisify(server.getConnections.bind(server))
     await vi.waitFor(async () => expect(await countConnections()).toBe(50), 5_000)

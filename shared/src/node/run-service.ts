@@ -2,23 +2,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SettingsError } from '../settings/settings.ts'
 import type { Logger } from './logger.ts'
 
-/** What a process is made of is started by its `app.ts` and ended by `close`. */
+/** A process is one service, which its `app.ts` starts and `close` ends. */
 export interface Service {
-  /** Ends orderly: it takes no new work, finishes or aborts what runs, and closes everything. */
+  /** Ends the service in order: it takes no new work, finishes or aborts what runs, and closes everything. */
   close(): Promise<void>
   /** Rejects when the service cannot go on (its data directory was taken over, say). */
   readonly failed?: Promise<never>
 }
 
-/** A start that cannot be made, said in one sentence for the person who started it. */
+/** Tells the person who started a process, in one sentence, why it cannot start. */
 export class StartError extends Error {}
 
 /** A shutdown that takes longer is cut off. */
 const SHUTDOWN_LIMIT_MS = 20_000
 
 /**
- * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
- * end, 1 where it could not start or go on. An unhandled error ends the process at once: its state is not to be trusted.
+ * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). The exit code is 0 after
+ * an orderly end, and 1 where it could not start or go on. An unhandled error ends the process at once, for its state is not
+ * to be trusted.
  */
 export async function runService(
   title: string,
