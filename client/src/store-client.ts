@@ -56,23 +56,25 @@ export interface Download {
 export class StoreClient {
   readonly #http: HttpClient
   readonly #sourcePatienceMs: number
+  readonly #spent = new WeakSet<object>()
 
-  /** @throws INVALID_REQUEST where the address is none */
+  /** @throws INVALID_REQUEST where the address is none, or a time */
   constructor({ baseUrl, idleTimeoutMs = 60_000, sourcePatienceMs = 3_600_000, retry = {} }: StoreClientOptions) {
-    this.#http = new HttpClient(parseBaseUrl(baseUrl), { idleTimeoutMs, retry: { ...defaultRetryLimits, ...retry } })
-    this.#sourcePatienceMs = sourcePatienceMs
+    const limits = { idleTimeoutMs: duration(idleTimeoutMs), retry: { ...defaultRetryLimits, ...retry } }
+    this.#http = new HttpClient(parseBaseUrl(baseUrl), limits)
+    this.#sourcePatienceMs = duration(sourcePatienceMs)
   }
 
   /**
-   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source keeps it waiting for too long; what the
-   * source throws, as it is.
+   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source keeps it waiting for too long;
+   * INVALID_REQUEST where it gives no bytes, or was read before; what the source or `onProgress` throws, as it is.
    */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
     const { signal, onProgress = () => undefined } = options
     const filename = parseFileName(name)
     const openable = toOpenable(source)
     const whole = wholeBody(filename, source)
-    const streamed = { openable, patienceMs: this.#sourcePatienceMs, onProgress }
+    const streamed = { openable, patienceMs: this.#sourcePatienceMs, spent: this.#spent, onProgress }
     const answer = await this.#http.json({
       method: 'POST',
       path: '/file',
@@ -117,6 +119,14 @@ export class StoreClient {
   async activeNodes({ signal }: CallOptions = {}): Promise<ActiveNode[]> {
     return parseActiveNodes(await this.#http.json({ method: 'GET', path: '/active-nodes', canSendAgain: true, signal }))
   }
+}
+
+/** The longest that a timer can run: 24 days. It fires at once for what is more, Infinity too. */
+const LONGEST_MS = 2_147_483_647
+
+function duration(ms: number): number {
+  if (ms > 0) return Math.min(ms, LONGEST_MS)
+  throw new StoreError('INVALID_REQUEST', 'a time must be more than 0 ms; Infinity stands for no limit')
 }
 
 /** The address is not repeated in the message: it may hold a password. */

@@ -32,7 +32,12 @@ export interface ManagerService extends Service {
  * order, also where a later start fails.
  * @param isWorker whether this is one of several workers behind the port, which listens on one of its own besides
  */
-export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
+export async function startManager(
+  settings: ManagerSettings,
+  log: Logger,
+  isWorker: boolean,
+  signal: AbortSignal,
+): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)
@@ -40,7 +45,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
 
   return startStopping(async (stops) => {
     const managerId = randomBytes(8).toString('hex')
-    const files = await startFiles(mongoUrl, log, stops)
+    const files = await startFiles(mongoUrl, { log, stops, signal })
     const { database, records, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null

@@ -14,7 +14,7 @@ const log = createLogger('manager', 'info')
 const isWorker = process.env.MANAGER_IS_WORKER === 'true'
 const title = isWorker ? 'holdfast manager worker' : 'holdfast manager'
 
-await runService(title, log, async () => {
+await runService(title, log, async (signal) => {
   requireDescriptors()
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
@@ -23,7 +23,7 @@ await runService(title, log, async () => {
     // The app is loaded only here: its many files are more than a low limit of descriptors allows, and that limit is to be
     // reported first.
     const { startManager } = await import('./app.ts')
-    return startManager(settings, log, isWorker)
+    return startManager(settings, log, isWorker, signal)
   }
   requireLoopback(host, settings.allowAnonymous)
   workerHostOf(settings)

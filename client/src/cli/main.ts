@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { exitCodes } from './exit-code.ts'
+import { watchSignals } from './interruption.ts'
 import { runProgram } from './program.ts'
 
-const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort(signal))
+const interrupted = watchSignals(() => process.exit(exitCodes.interrupted))
 
 // Whatever a command leaves open, a connection or standard input, must not keep the process.
-process.exit(await runProgram(process.argv.slice(2), interrupted.signal))
+process.exit(await runProgram(process.argv.slice(2), interrupted))

@@ -16,7 +16,9 @@ const SLACK_BYTES = 128 * 1024
  */
 export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number): BodyScanner {
   const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
-  if (contentEncoding !== '' && contentEncoding !== 'identity') {
+  const transferEncoding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked'
+  // Of `gzip, chunked` Node undoes the last alone.
+  if ((contentEncoding !== '' && contentEncoding !== 'identity') || transferEncoding !== 'chunked') {
     throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
   }
   const contentType = headers['content-type'] ?? ''

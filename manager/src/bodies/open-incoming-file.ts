@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { chooseScanner } from './body-format.ts'
 import type { IncomingFile } from './incoming-file.ts'
@@ -26,13 +27,16 @@ export async function openIncomingFile(
   response: ServerResponse,
   options: IncomingFileOptions,
 ): Promise<IncomingFile> {
-  const scanner = chooseScanner(request.headers, options.maxFileBytes)
+  const { headers } = request
+  const scanner = chooseScanner(headers, options.maxFileBytes)
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
+    throw new StoreError('INVALID_REQUEST', 'no body: neither Content-Length nor Transfer-Encoding announces one')
   const reading = {
     patienceMs: options.patienceMs,
     caller: options.caller,
     beforeFirstRead: options.expectsContinue ? () => response.writeContinue() : undefined,
   }
-  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+  const length = Number(headers['content-length'] ?? Number.POSITIVE_INFINITY)
   if (length <= INLINE_MAX_BYTES) return openWholeFile(request, length, scanner, reading)
   return openScannedFile(readRequestBytes(request, reading), scanner)
 }

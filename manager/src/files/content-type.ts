@@ -27,23 +27,32 @@ export async function contentTypeOf(name: string, headOf: (length: number) => Bu
   if (byName !== false) return withCharset(byName, headOf)
   const quick = headOf(QUICK_BYTES)
   if (quick.length === 0) return FALLBACK_TYPE
+  // Before the signatures, one of which, that of MPEG audio, begins like this.
+  if (beginsAsUtf16(quick)) return 'text/plain'
   // The quick look says whether there is anything to know; the thorough one, ten times as long, tells containers apart.
   const mayBeKnown = filetypeinfo(quick).length > 0
-  if (!mayBeKnown && !isText(quick)) return FALLBACK_TYPE
-  const head = headOf(SNIFF_BYTES)
-  const byBytes = mayBeKnown ? await fileTypeFromBuffer(head) : undefined
+  if (!mayBeKnown && !isText(headOf, QUICK_BYTES)) return FALLBACK_TYPE
+  const byBytes = mayBeKnown ? await fileTypeFromBuffer(headOf(SNIFF_BYTES)) : undefined
   if (byBytes !== undefined) return withCharset(byBytes.mime, headOf)
-  return isText(head) ? withCharset('text/plain', headOf) : FALLBACK_TYPE
+  return isText(headOf, SNIFF_BYTES) ? withCharset('text/plain', headOf) : FALLBACK_TYPE
 }
 
 /** Browsers show text without a charset by their own guess, and never look whether one that is named is true. */
 function withCharset(type: string, headOf: (length: number) => Buffer): string {
-  return type.startsWith('text/') && isText(headOf(CHARSET_BYTES)) ? `${type}; charset=utf-8` : type
+  return type.startsWith('text/') && isText(headOf, CHARSET_BYTES) ? `${type}; charset=utf-8` : type
 }
 
-/** A zero byte is in no text of UTF-8, but in most of UTF-16. */
-function isText(head: Buffer): boolean {
-  return !head.includes(0) && isUtf8(withoutCutCharacter(head))
+/** With the byte order mark of UTF-16, by which browsers read it. */
+function beginsAsUtf16(head: Buffer): boolean {
+  const mark = head.toString('hex', 0, 2)
+  return mark === 'fffe' || mark === 'feff'
+}
+
+/** Text in UTF-8, as far as so many bytes of it tell. A zero is that of UTF-16. */
+function isText(headOf: (length: number) => Buffer, length: number): boolean {
+  const head = headOf(length)
+  // Of a file that is shorter nothing is cut: what looks so is a letter of another encoding.
+  return !head.includes(0) && isUtf8(head.length < length ? head : withoutCutCharacter(head))
 }
 
 /** A character of UTF-8 has at most 4 bytes: the first one says how many, and those after it begin with the bits 10. */

@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type Router from '@koa/router'
 import Koa from 'koa'
-import { watchDueAnswers } from './due-answers.ts'
+import { inTurn, watchDueAnswers } from './due-answers.ts'
 import { errorMiddleware } from './error-middleware.ts'
 import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
@@ -56,15 +56,15 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   // Koa's own handler is reached only where a client went away while its answer was written.
   koa.on('error', (error) => log.debug({ err: error }, 'response not delivered'))
 
-  const handle = koa.callback()
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: HEADERS_CHECK_MS,
-    },
-    handle,
-  )
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
+    requireHostHeader: false, // Node's own refusal has no body
+  })
+  const dueOn = watchDueAnswers(server)
+  const handle = inTurn(koa.callback(), dueOn)
+  server.on('request', handle)
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
   server.keepAliveTimeout = deps.keepAliveMs
   server.maxHeadersCount = 0 // their bytes are bounded; Node would read the request without those above a count
@@ -75,7 +75,6 @@ export function createHttpServer(deps: HttpServerDeps): Server {
     waitingForContinue.add(request)
     handle(request, response)
   })
-  const dueOn = watchDueAnswers(server)
   refuseConnections(server, dueOn, log)
   ignoreUpgrades(server, deps.isOwnUpgrade, dueOn)
   return server

@@ -1,17 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
-import type { DueAnswer } from './due-answers.ts'
+import { afterAnswers, type DueAnswers } from './due-answers.ts'
 
 /**
  * A server may ignore `Upgrade` (RFC 9110, section 7.8), which some clients and proxies send with every request. Node lets go
  * of the connection where anything listens for upgrades at all; so the request is read once more, without that header.
  * @param isOwn whether somebody else listens for this upgrade and serves it
  */
-export function ignoreUpgrades(
-  server: Server,
-  isOwn: (request: IncomingMessage) => boolean,
-  dueOn: (connection: Socket) => readonly DueAnswer[],
-): void {
+export function ignoreUpgrades(server: Server, isOwn: (request: IncomingMessage) => boolean, dueOn: DueAnswers): void {
   server.on('upgrade', (request, _connection, rest: Buffer) => {
     if (isOwn(request)) return
     const connection = request.socket
@@ -25,22 +20,6 @@ export function ignoreUpgrades(
       connection.off('error', ignore)
     })
   })
-}
-
-/** Calls back when every earlier request of the connection has its answer. */
-function afterAnswers(connection: Socket, dueOn: (connection: Socket) => readonly DueAnswer[], go: () => void): void {
-  // A large answer waits for `drain`, which Node no longer passes on for a connection that it has let go of.
-  const passOn = (): void => {
-    dueOn(connection)[0]?.[0].emit('drain')
-  }
-  const look = (): void => {
-    const last = dueOn(connection).at(-1)
-    if (last !== undefined) return void last[0].once('close', look)
-    connection.off('drain', passOn)
-    go()
-  }
-  connection.on('drain', passOn)
-  look()
 }
 
 function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {

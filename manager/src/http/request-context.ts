@@ -61,7 +61,7 @@ class RequestScope implements RequestState {
   }
 
   get isGone(): boolean {
-    return this.#response.closed && !this.#response.writableFinished
+    return this.#response.destroyed && !this.#response.writableFinished
   }
 
   #watch(): AbortSignal {

@@ -1,8 +1,11 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { AppMiddleware } from './request-context.ts'
 
-/** Gives every route the same form of target, because URL parsers throw on some of what HTTP lets through. */
+/** Refuses a request without a host (RFC 9112, section 3.2), and gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
 export const useOriginForm: AppMiddleware = (ctx, next) => {
+  const { httpVersion, headers } = ctx.req
+  if (httpVersion === '1.1' && headers.host === undefined)
+    throw new StoreError('INVALID_REQUEST', 'HTTP/1.1 needs a Host header')
   ctx.req.url = originFormOf(ctx.req.url ?? '')
   return next()
 }

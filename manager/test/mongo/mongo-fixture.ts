@@ -15,7 +15,7 @@ export function useDatabase(): { database: Database; model: FileModel; url: stri
   url.pathname = `/test-${randomBytes(6).toString('hex')}`
   const used = { url: url.href } as { database: Database; model: FileModel; url: string }
   beforeAll(async () => {
-    used.database = await connectDatabase(url.href, createLogger('test', 'silent'))
+    used.database = await connectDatabase(url.href, createLogger('test', 'silent'), new AbortController().signal)
     used.model = await prepareFileModel(used.database.connection)
   })
   afterAll(async () => {
