@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { OwnMongod } from './faults/cluster/own-mongod.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 /** @returns milliseconds until the answer */
 async function timed(

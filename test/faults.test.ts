@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
+import { copiesIn } from './cluster/disk.ts'
 import {
   IdleReaders,
   KIB,
@@ -11,11 +11,11 @@ import {
   residentBytes,
   sendAndHangUp,
   uploadRequest,
-} from './fault-clients.ts'
+} from './cluster/fault-clients.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 const run = promisify(execFile)
 const MIB = KIB * KIB

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, truncate, unlink } from 'node:fs/promises'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, request, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, remove, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, remove, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 const managerEnvironment = { ORPHAN_GRACE_MS: '2000', RECONCILE_EVERY_MS: '300', UPKEEP_EVERY_MS: '200' }
 const start = (fileServers: number) =>

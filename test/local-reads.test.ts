@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, readlink, unlink, writeFile } from 'node:fs/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, request, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
-import { download, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 const MIB = 1024 * 1024
 const PART_BYTES = 4 * MIB

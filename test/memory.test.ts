@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { expect, inject, test } from 'vitest'
-import { TestCluster } from './test-cluster.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
 
 const MIB = 1024 * 1024
 const FILE_MIB = 516

@@ -4,10 +4,10 @@ import { get, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
 import type { ActiveNode } from '@holdfast/client/answers'
 import { expect, inject, test } from 'vitest'
-import { download, remove, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import type { LogLine } from './test-process.ts'
-import { waitUntil } from './wait-until.ts'
+import { download, remove, request, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import type { LogLine } from './cluster/test-process.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 const WORKERS = 3
 

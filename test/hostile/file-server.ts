@@ -1,7 +1,7 @@
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
 import { decodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE as NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
-import { waitUntil } from '../wait-until.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 import { ENGINE_PATH, frame, OPCODE, RawWebSocket, upgradeRequest } from './websocket.ts'
 
 const identity = { protocol: PROTOCOL_VERSION, serverId: 'e0'.repeat(8), bootId: 'e1'.repeat(8) }

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { copiesIn, walk } from '../../disk.ts'
-import { residentBytes } from '../../fault-clients.ts'
-import { TestCluster } from '../../test-cluster.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { copiesIn, walk } from '../../cluster/disk.ts'
+import { residentBytes } from '../../cluster/fault-clients.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 
 const MIB = 1024 * 1024
 const DEADLINE_MS = 600_000

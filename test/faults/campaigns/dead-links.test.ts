@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
-import { type Answer, download, request, upload } from '../../http.ts'
-import { TestCluster } from '../../test-cluster.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { type Answer, download, request, upload } from '../../cluster/http.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { ChaosProxy } from '../chaos-proxy.ts'
 import { hooked } from '../cluster/hooked.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
 import { tapCommands } from '../command-tap.ts'

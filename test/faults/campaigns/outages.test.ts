@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, download, upload } from '../../http.ts'
+import { type Answer, download, upload } from '../../cluster/http.ts'
 import { expectNoHarm, runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { hooked } from '../cluster/hooked.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 

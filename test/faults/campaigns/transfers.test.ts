@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'

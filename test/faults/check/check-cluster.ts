@@ -1,5 +1,5 @@
 import mongoose from 'mongoose'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { type Operation, tellStory } from '../load/history.ts'
 import { LightClient } from '../load/light-client.ts'
 import { Random } from '../seed.ts'

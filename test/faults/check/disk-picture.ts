@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
-import { walk } from '../../disk.ts'
+import { walk } from '../../cluster/disk.ts'
 
 /** The file lies below a data directory's tree or quarantine. */
 export interface FoundFile {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { SmallDisk } from './small-disk.ts'
 
 /** The process loses its power: it stops at once, and nothing of its memory is left. */

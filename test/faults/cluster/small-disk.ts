@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, readlink, rename, rm, stat, writeFile } from 
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 
 const run = promisify(execFile)
 

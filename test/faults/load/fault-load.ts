@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { Random, Seed } from '../seed.ts'
 import { type Ending, History, type Outcome } from './history.ts'
 import { type LightAnswer, LightClient } from './light-client.ts'

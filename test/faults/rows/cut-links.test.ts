@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { isFullRun } from '../../full-run.ts'
-import { waitUntil } from '../../wait-until.ts'
 import type { Direction } from '../chaos-proxy-lane.ts'
 import { WireMessages } from '../chaos-proxy-messages.ts'
 import { checkCluster } from '../check/check-cluster.ts'

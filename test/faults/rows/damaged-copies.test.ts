@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, stat, truncate } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
-import { upload } from '../../http.ts'
-import { TestCluster } from '../../test-cluster.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { upload } from '../../cluster/http.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
 import { LightClient } from '../load/light-client.ts'
 
 const MIB = 1024 * 1024

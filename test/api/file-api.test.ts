@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, remove, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, remove, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { findImportProblems } from '../scripts/import-rules.ts'
-import { findLockProblems, findVersionProblems } from '../scripts/package-rules.ts'
+import { findImportProblems } from '../../scripts/import-rules.ts'
+import { findLockProblems, findVersionProblems } from '../../scripts/package-rules.ts'
 
 const problemsOf = (path: string, ...imports: string[]): string[] =>
   findImportProblems([{ path, imports, isBarrel: false }])
@@ -9,15 +9,15 @@ describe('the check of import directions', () => {
   test.each([
     ['shared/src/ids.ts', './errors/store-error.ts'],
     ['shared/src/node/logger.ts', 'node:fs'],
-    ['manager/src/files/upload-file.ts', '../storage/store-copy.ts'],
-    ['manager/src/files/files.routes.ts', '../http/request-context.ts'],
+    ['manager/src/files/put-file.ts', '../chunks/placement.ts'],
+    ['manager/src/api/file/file.routes.ts', '../../http/request-context.ts'],
     ['manager/src/app.ts', './upkeep/rebalance.ts'],
     ['manager/src/main.ts', './app.ts'],
-    ['manager/test/files/upload-file.test.ts', '../../src/app.ts'],
+    ['manager/test/files/put-file.test.ts', '../../src/app.ts'],
     ['client/src/cli/main.ts', 'node:fs'],
     ['client/src/store-client.ts', '@holdfast/shared/ids'],
     ['test/whole.test.ts', '@holdfast/launcher/config'],
-    ['test/deployment.test.ts', '@holdfast/manager/config'],
+    ['test/install/deployment.test.ts', '@holdfast/manager/config'],
     ['bench/src/main.ts', '@holdfast/shared/run-file'],
   ])('lets %s import %s', (path, specifier) => {
     expect(problemsOf(path, specifier)).toEqual([])
@@ -32,11 +32,12 @@ describe('the check of import directions', () => {
     ['client/src/store-client.ts', '@holdfast/shared/node/logger', 'browsers load this file'],
     ['file-server/src/app.ts', '../../manager/src/config.ts', 'file-server may import shared'],
     ['launcher/src/main.ts', '@holdfast/client/store-client', 'launcher may import shared'],
-    ['manager/src/files/upload-file.ts', '../upkeep/rebalance.ts', 'the slice files may import'],
-    ['manager/src/storage/registry.ts', '../files/file.model.ts', 'the slice storage may import no other slice'],
-    ['manager/src/files/upload-file.ts', '../http/request-context.ts', 'the slice files may import'],
-    ['manager/src/new-slice/a.ts', '../files/file.model.ts', 'is not in the table'],
-    ['manager/src/files/upload-file.ts', '../app.ts', 'only main.ts imports app.ts'],
+    ['manager/src/files/put-file.ts', '../upkeep/rebalance.ts', 'the folder files may import'],
+    ['manager/src/chunks/registry.ts', '../files/file.model.ts', 'the folder chunks may import no other folder'],
+    ['manager/src/files/put-file.ts', '../http/request-context.ts', 'the folder files may import'],
+    ['manager/src/api/file/file.routes.ts', '../cluster/cluster.routes.ts', 'the folder api/file may import'],
+    ['manager/src/new-folder/a.ts', '../files/file.model.ts', 'is not in the table'],
+    ['manager/src/files/put-file.ts', '../app.ts', 'only main.ts imports app.ts'],
     ['manager/src/app.ts', '../test/app.test.ts', 'sources do not import tests'],
     ['launcher/src/start.ts', '../dist/start.js', 'dist/ is built'],
     ['test/whole.test.ts', '@holdfast/manager/app', 'test may import'],

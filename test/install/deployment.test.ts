@@ -38,7 +38,7 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const compose = parse(read('docker-compose.yml'), { merge: true }) as {
   services: { mongo: Service; manager: Service; 'file-server': Service }
   volumes: Record<string, unknown>

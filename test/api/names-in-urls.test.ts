@@ -4,8 +4,8 @@ import { StoreClient } from '@holdfast/client/store-client'
 import { parseFileName } from '@holdfast/shared/file-name'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
 
 const run = promisify(execFile)
 

@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http'
 import { parseFileName } from '@holdfast/shared/file-name'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { download, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { download, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {

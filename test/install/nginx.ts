@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitUntil } from './wait-until.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 export interface NginxOptions {
   readonly port: number
@@ -61,7 +61,7 @@ export class Nginx implements AsyncDisposable {
 }
 
 async function configuration(directory: string, { port, managerPort }: NginxOptions): Promise<string> {
-  const chapter = await readFile(new URL('../docs/proxies.md', import.meta.url), 'utf8')
+  const chapter = await readFile(new URL('../../docs/proxies.md', import.meta.url), 'utf8')
   const shown = /```nginx\n(.*?)```/s.exec(chapter)?.[1] ?? ''
   const replacements: [string | RegExp, string][] = [
     ['127.0.0.1:8000', `127.0.0.1:${managerPort}`],

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isInstalled } from '../scripts/bootstrap.mjs'
-import { countTests } from '../scripts/test.mjs'
+import { isInstalled } from '../../scripts/bootstrap.mjs'
+import { countTests } from '../../scripts/test.mjs'
 
-const scripts = fileURLToPath(new URL('../scripts', import.meta.url))
+const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
 let directory: string
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'holdfast-bootstrap-'))
