@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** Where things are in the data directory of `npm start`. */
+/** This is where things are in the data directory of `npm start`. */
 export interface DataLayout {
   readonly root: string
   readonly clusterSecret: string
