@@ -4,11 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const WAIT_LIMIT_MS = 15 * 60_000
 const POLL_MS = 200
-/** Between the directory and its owner's name lies an instant; who takes longer is dead. */
+/** An owner writes its name an instant after it made the directory; one that takes longer is dead. */
 const UNNAMED_LIMIT_MS = 10_000
 
 /**
- * One install or build at a time in this tree. The lock is a directory; one whose owner is dead is taken over.
+ * Allows one install or build at a time in this tree. The lock is a directory, and one whose owner is dead is taken
+ * over.
  * @template T
  * @param {string} directory
  * @param {(line: string) => void} say
@@ -51,8 +52,8 @@ function tryMake(directory) {
 }
 
 /**
- * Of all that see a dead owner, the one that makes the inner directory may put itself in its place. It looks again when
- * it has it: by then the lock may be another one, of a living owner.
+ * Several processes may see the same dead owner; the one that makes the inner directory may take its place. It looks
+ * again first, because the lock may belong to a living owner by then.
  * @param {string} directory
  */
 function tryTakeOver(directory) {

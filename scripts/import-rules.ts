@@ -1,13 +1,13 @@
-/** A source file and what it imports, as the specifiers stand in it. */
+/** Describes a source file and its imports, as the specifiers stand in it. */
 export interface SourceFile {
-  /** From the repository's root, with `/`. */
+  /** The path begins at the repository's root and uses `/`. */
   readonly path: string
   readonly imports: readonly string[]
-  /** Whether it holds nothing but re-exports. */
+  /** A barrel holds nothing but re-exports. */
   readonly isBarrel: boolean
 }
 
-/** Which package may import which others. */
+/** Each package may import these others. */
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
@@ -22,7 +22,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
 
 const apiMayImport = ['files', 'chunks', 'upkeep', 'bodies', 'http'] as const
 
-/** The same between the folders of the manager. An api is a folder of `api/`: none imports another. */
+/** Each folder of the manager may import these others. No folder of `api/` imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
   http: [],
   bodies: [],
@@ -37,7 +37,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
 
 const exemptFromBarrels = new Set(['jest.config.ts'])
 
-/** @returns one sentence a problem. */
+/** @returns one sentence for each problem. */
 export function findImportProblems(files: readonly SourceFile[]): string[] {
   return files.flatMap((file) => [
     ...(isBarrel(file) ? [`${file.path}: is a barrel; import from the file that defines the name`] : []),
@@ -61,12 +61,12 @@ function problemOf(from: string, specifier: string): string | null {
   return packageProblem(from, target) ?? folderProblem(from, target) ?? appProblem(from, target)
 }
 
-/** What browsers load: the wire's contract and the SDK. */
+/** Browsers load the wire's contract and the SDK. */
 function isForBrowsers(path: string): boolean {
   return /^shared\/src\/(?!node\/)/.test(path) || /^client\/src\/(?!node\/|cli\/)/.test(path)
 }
 
-/** @returns the path from the root, or null for a package that is not ours. */
+/** @returns the path from the root, or null for a package of somebody else. */
 function resolve(from: string, specifier: string): string | null {
   const own = /^@holdfast\/([^/]+)\/(.+)$/.exec(specifier)
   if (own !== null) return `${own[1]}/src/${own[2]}.ts`
@@ -87,7 +87,8 @@ function packageProblem(from: string, target: string): string | null {
   const allowed = packageRules[importer]
   if (allowed === undefined) return null
   if (allowed.includes(imported)) return null
-  // The mongod that all tests share, the checks' own rules, and the settings tables that a deployment is checked against.
+  // All tests share a mongod; the checks' own rules have tests; and a deployment is checked against the settings
+  // tables.
   if (isTest(from) && (imported === 'test' || imported === 'scripts')) return null
   if (importer === 'test' && /^[^/]+\/src\/config\.ts$/.test(target)) return null
   return `${importer} may import ${allowed.join(', ') || 'no other package'}`

@@ -134,7 +134,7 @@ test('another copy or digest in the slot is never answered with bytes', async ()
 })
 
 test('streams are bounded, and one that is refused lets its file go', async () => {
-  // A connection on which nothing is ever acknowledged.
+  // Nothing is ever acknowledged on this connection.
   const deaf = { connected: true, emit: () => undefined, on: () => undefined }
   const streams = new OutgoingStreams(new Peer(deaf, fileServerCommands), new FrameBudget(), quietLog)
   const close = vi.fn(async () => undefined)

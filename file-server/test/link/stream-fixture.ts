@@ -18,7 +18,7 @@ export async function uploadLarge(on: Dialled, bytes: Buffer): Promise<StoredCop
   return (await on.call('upload-end', { copyId, frameCount: seq })).copy as StoredCopy
 }
 
-/** Frames as they come, in the hands of the test; `isGreedy` acknowledges them at once. */
+/** Collects frames as they come, for the test to acknowledge; `isGreedy` acknowledges them at once. */
 export function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; errors: unknown[] } {
   const frames: Frame[] = []
   const errors: unknown[] = []
@@ -47,7 +47,7 @@ export const download = (copy: StoredCopy, offset: number, length: number) => ({
   requestId: 'test',
 })
 
-/** Copies of a tree that this process holds open. */
+/** @returns the copies of a tree that this process holds open. */
 export async function copiesOpenIn(tree: string): Promise<string[]> {
   const links = await Promise.all(
     (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),

@@ -27,7 +27,7 @@ it('keeps every acknowledged copy through kill -9 in the middle of writing', { t
   expect(quarantine).toEqual([])
   expect(new Set(tree.map((copy) => copy.slot)).size).toBe(tree.length)
   expect(store.status().fileCount).toBe(tree.length)
-  // What was written but not acknowledged may be there, whole; what was cut off is not.
+  // A copy that was written but not acknowledged may be there, whole; one that was cut off may not.
   for (const copy of tree) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
   const files = await filesUnder(data.path('tree'))
   expect(files.filter((path) => path.endsWith('.part'))).toEqual([])

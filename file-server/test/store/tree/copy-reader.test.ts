@@ -11,14 +11,14 @@ import { filesUnder, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()
 
-/** A store with one copy of random bytes. */
+/** Makes a store with one copy of random bytes. */
 async function stored(sizeBytes: number) {
   const store = await data.open()
   const bytes = randomBytes(sizeBytes)
   return { store, bytes, copy: await store.storeCopy(newCopyId(), bytes, digestOf(bytes)) }
 }
 
-/** What the system says that a path is. */
+/** @returns what identifies the file at a path. */
 async function identityOf(path: string) {
   const { dev, ino } = await stat(path, { bigint: true })
   return { device: String(dev), inode: String(ino) }
