@@ -71,12 +71,12 @@ function resolve(from: string, specifier: string): string | null {
   const own = /^@holdfast\/([^/]+)\/(.+)$/.exec(specifier)
   if (own !== null) return `${own[1]}/src/${own[2]}.ts`
   if (!specifier.startsWith('.')) return null
-  const parts = from.split('/').slice(0, -1)
-  for (const part of specifier.split('/')) {
-    if (part === '..') parts.pop()
-    else if (part !== '.') parts.push(part)
+  const segments = from.split('/').slice(0, -1)
+  for (const segment of specifier.split('/')) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '.') segments.push(segment)
   }
-  return parts.join('/')
+  return segments.join('/')
 }
 
 function packageProblem(from: string, target: string): string | null {

@@ -29,7 +29,7 @@ test('a MongoDB that hangs is a 503 within 3 s too, also for an upload that wait
       expect(tookMs).toBeLessThan(3_000)
     }
     await waitUntil('it goes on', async () => (await download(cluster.url, 'kept')).status === 200)
-    // The record may have been written after all: then the file is whole, else it is not there.
+    // The record may have been written after all; then the file is whole, else it is not there.
     const { status, body } = await download(cluster.url, 'hangs')
     expect(status === 404 || (status === 200 && body.toString() === 'x')).toBe(true)
   } finally {

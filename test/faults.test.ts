@@ -19,7 +19,7 @@ import { ChaosProxy } from './faults/chaos-proxy.ts'
 
 const run = promisify(execFile)
 const MIB = KIB * KIB
-/** With these settings, what nobody wants goes within a test. */
+/** With these settings upkeep collects within a test whatever nobody wants. */
 const hasty = { ORPHAN_GRACE_MS: '1000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
 
 const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map((member) => member.directory)
@@ -80,7 +80,7 @@ test('row 39: clients that hang up at every 64 KiB, up and down, leave no file, 
     const pids = [...cluster.managers, ...cluster.fileServers].map((member) => member.process.pid)
     return Promise.all(pids.map(openFiles))
   }
-  // The first time opens what is kept, such as connections to the database.
+  // The first round opens what is kept, such as connections to the database.
   await hangUps()
   const [manager = 0, fileServer = 0] = await settled()
   for (let round = 0; round < 3; round++) await hangUps()
@@ -139,7 +139,7 @@ test('clients that take nothing of what they asked for hold no more memory than 
     const before = await residentBytes(pid)
     using readers = new IdleReaders(cluster.url)
     const statuses: number[] = []
-    // They ask one after the other, so that each would be served if those before it held nothing.
+    // They ask one after the other, so each is served only if those before it hold nothing.
     for (let count = 0; count < 60; count++) statuses.push(await readers.add(name))
     expect([statuses[0], statuses.at(-1)]).toEqual([200, 503])
     expect((await residentBytes(pid)) - before).toBeLessThan(3 * setAside)

@@ -32,7 +32,7 @@ test('invariant 7: reconcile passes over and over a live file and never collects
   for (const { name, bytes } of files) await upload(cluster.url, name, bytes)
   await cluster.restartManager()
   await cluster.settled()
-  // An upload that is cut off shows that passes come and collect: the orphan goes, the live files stay.
+  // An upload that is cut off shows that passes come and collect: the orphan goes, and the live files stay.
   const orphan = new AbortController()
   const slow = fetch(`${cluster.url}/file`, {
     method: 'POST',

@@ -18,7 +18,7 @@ beforeAll(announceRun)
 
 const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map(({ directory }) => directory)
 
-/** @returns the copies that the manager has open: it has read them itself */
+/** @returns the copies that the manager has open, which it has read itself */
 async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
   const directory = `/proc/${cluster.managers[0]?.process.pid}/fd`
   const names = await readdir(directory)
@@ -34,7 +34,7 @@ async function dataConnectionsOf(cluster: TestCluster): Promise<unknown[]> {
   return manager?.lines.filter((line) => line.message === 'data connection opened').map(({ name }) => name) ?? []
 }
 
-/** The client reads any ranges, right ones all, and goes away in the middle of every third one. */
+/** Reads random ranges, checks each, and goes away in the middle of every third one. */
 async function readRanges(url: string, content: Buffer, label: string): Promise<void> {
   const random = runSeed.fork(label).random()
   for (let count = 0; count < RANGES_OF_EACH; count++) {
@@ -69,7 +69,8 @@ test('a client that reads any ranges of a large file gets right bytes, which the
   expect(await dataConnectionsOf(cluster)).toEqual([])
 })
 
-// They are more than the disk is read for at once: the rest comes from the file-server, and both ways are mixed in one download.
+// More of them read than may read the disk at once, so the rest comes from the file-server, and both ways are mixed in
+// one download.
 test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const content = randomBytes(21 * MIB + 12_345)

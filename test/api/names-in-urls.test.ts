@@ -27,8 +27,8 @@ const names = fc
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
     fc
       .array(fc.constantFrom('.', '..', '', 'a', '%2e'), { minLength: 2, maxLength: 5 })
-      .map((parts) => parts.join('/')),
-    fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 8 }).map((parts) => parts.join('')),
+      .map((pieces) => pieces.join('/')),
+    fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join('')),
   )
   .filter((text) => {
     try {

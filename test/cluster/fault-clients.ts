@@ -20,7 +20,7 @@ export function uploadRequest(name: string, bytes: Buffer): Buffer {
   return Buffer.from(`${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
-/** Sends the first `sentBytes` of a request and hangs up without a word. Resolves when the connection is gone. */
+/** Sends the first `sentBytes` of a request, then hangs up. Resolves when the connection is gone. */
 export function sendAndHangUp(url: string, request: Buffer, sentBytes: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = dial(url)
@@ -29,7 +29,7 @@ export function sendAndHangUp(url: string, request: Buffer, sentBytes: number): 
   })
 }
 
-/** Takes `wantedBytes` of the answer to a download and hangs up without a word. */
+/** Takes `wantedBytes` of the answer to a download, then hangs up. */
 export function readAndHangUp(url: string, name: string, wantedBytes: number): Promise<void> {
   return new Promise((resolve) => {
     let receivedBytes = 0
@@ -44,8 +44,8 @@ export function readAndHangUp(url: string, name: string, wantedBytes: number): P
 }
 
 /**
- * These clients ask for a file several times on one connection, and take nothing but the first line. What the kernel takes
- * for them is used up by the first answer.
+ * Each of these clients asks for a file several times on one connection and takes only the first line, so that the
+ * first answer fills the kernel's buffers.
  */
 export class IdleReaders implements Disposable {
   readonly #url: string
@@ -55,7 +55,7 @@ export class IdleReaders implements Disposable {
     this.#url = url
   }
 
-  /** Adds one. @returns the status of its first answer */
+  /** Adds a client. @returns the status of its first answer */
   add(name: string): Promise<number> {
     const socket = dial(this.#url)
     this.#sockets.push(socket)

@@ -1,4 +1,4 @@
-/** The interface is used as its original clients use it: base64 JSON over plain HTTP. */
+/** Uses the API as its original clients do, with base64 in JSON over plain HTTP. */
 
 export interface Answer {
   readonly status: number

@@ -9,7 +9,7 @@ import { exchange, post } from './client.ts'
 import { frame, OPCODE, upgradeRequest } from './websocket.ts'
 
 const MIB = 1024 * 1024
-/** A round that is held up by somebody else's connection takes at least as long as one of the manager's time limits. */
+/** A round that somebody else's connection holds up takes at least as long as one of the manager's time limits. */
 const HONEST_LIMIT_MS = 9_000
 /** Headers may take 10 s, and the manager looks once a second. */
 const HEADERS_DEADLINE_MS = 13_000
@@ -31,7 +31,7 @@ class HeldConnections implements Disposable {
       socket.on('data', (data) => {
         held.received += data.toString('latin1')
       })
-      // A reset is an end too, and the one that is waited for.
+      // A reset is an end too, and a good one here.
       for (const event of ['end', 'close', 'error']) {
         socket.on(event, () => {
           held.isClosed = true
@@ -154,7 +154,7 @@ test('strangers that send pings without end and read no answer are let go before
     socket.pause()
     const pump = (): void => {
       while (socket.writable && socket.write(pings)) {
-        // It writes until the connection takes no more for the moment.
+        // The client writes until the connection takes no more for the moment.
       }
     }
     socket.on('drain', pump)

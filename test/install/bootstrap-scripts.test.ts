@@ -15,7 +15,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-/** Ends with the exit code of a process that runs this code as a module. */
+/** @returns the exit code of a process that runs this code as a module. */
 async function runModule(code: string): Promise<number | null> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore' })
   const [exitCode] = await once(child, 'exit')

@@ -78,7 +78,7 @@ describe('docker-compose.yml', () => {
       expect(Number.parseInt(healthcheck.interval, 10)).toBeGreaterThanOrEqual(30)
       expect(Number.parseInt(healthcheck.start_period, 10)).toBeGreaterThanOrEqual(30)
     }
-    // mongosh takes a second of CPU.
+    // mongosh takes a second of CPU, so it must not run often.
     expect(mongo.healthcheck).toMatchObject({ interval: '60s', start_period: '60s' })
   })
 
@@ -89,7 +89,7 @@ describe('docker-compose.yml', () => {
       expect(service.tmpfs).toContain('/tmp')
       expect(service).not.toHaveProperty('cap_add')
     }
-    // Its entrypoint would need capabilities to leave root, and its image asks for a volume there.
+    // As another user its entrypoint needs no capabilities to leave root; its image asks for a volume there.
     expect(mongo.user).toBe('mongodb')
     expect(mongo.tmpfs).toContain('/data/configdb')
   })
@@ -218,7 +218,7 @@ describe('Dockerfile', () => {
   })
 })
 
-/** It is asynchronous, since a server in this process has to answer meanwhile. */
+/** It is asynchronous because a server in this process has to answer meanwhile. */
 async function exitCodeOf(script: string): Promise<number | null> {
   const child = spawn(process.execPath, ['-e', script], { timeout: 10_000 })
   return new Promise((resolve) => child.on('close', resolve))

@@ -135,8 +135,8 @@ export class PowerCutDisk {
       try {
         await rm(target, { recursive: true, force: true })
         await mkdir(target)
-        for (const part of ['identity.json', 'journal', 'tree', 'quarantine'])
-          await cp(`${this.#root}/${part}`, `${target}/${part}`, { recursive: true, preserveTimestamps: true })
+        for (const name of ['identity.json', 'journal', 'tree', 'quarantine'])
+          await cp(`${this.#root}/${name}`, `${target}/${name}`, { recursive: true, preserveTimestamps: true })
         return
       } catch (error) {
         if (tries === COPY_TRIES) throw error

@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** Runs `npm start` on this directory; each of its processes does at SIGUSR2 what the hook says. */
+/** Runs `npm start` on this directory. At SIGUSR2 each of its processes does what the hook says. */
 async function launch(hook: Record<string, string>): Promise<string> {
   const { PATH = '', HOME = '' } = process.env
   const mongoUrl = new URL(inject('mongoUrl'))

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { waitUntil } from '../../cluster/wait-until.ts'
 
 export interface FailingCall {
-  /** They are names of system calls that stand for each other, with commas. */
+  /** These are names of system calls that stand for each other, with commas. */
   readonly calls: string
   readonly error: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE'
-  /** The call of this number fails, counted for each thread: one thread in the pool makes it exact. */
+  /** The call of this number fails. Each thread counts for itself, so one thread in the pool makes it exact. */
   readonly nth: number
 }
 

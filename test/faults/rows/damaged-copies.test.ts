@@ -24,7 +24,7 @@ async function zero(path: string, from = 0): Promise<void> {
   await truncate(path, size)
 }
 
-/** They are named by what is left of the copy. */
+/** Each is named by what is left of the copy. */
 const damages: Record<string, (path: string, size: number) => Promise<void>> = {
   'a byte short': (path, size) => truncate(path, size - 1),
   'half of it': (path, size) => truncate(path, size / 2),
@@ -54,7 +54,7 @@ test.each([2_000, 300_000, 9 * MIB])(
       const [path = ''] = (await copiesIn(directories)).filter((copy) => !known.includes(copy))
       await damage(path, size)
       const { status } = await client.download(cluster.url, name)
-      // A status of 0 has begun with right parts, and was broken off at the damaged one.
+      // A status of 0 began with right bytes, and was broken off at the damaged ones.
       expect(size > 4 * MIB ? [0, 503] : [503], name).toContain(status)
     }
   },
