@@ -1,28 +1,27 @@
-/** Describes a source file and its imports, as the specifiers stand in it. */
+/** A source file and what it imports, as the specifiers stand in it. */
 export interface SourceFile {
-  /** The path begins at the repository's root and uses `/`. */
+  /** The path begins at the repository's root and is cut by `/`. */
   readonly path: string
   readonly imports: readonly string[]
-  /** A barrel holds nothing but re-exports. */
+  /** Whether it holds nothing but re-exports. */
   readonly isBarrel: boolean
 }
 
-/** Each package may import these others. */
+/** Which package may import which others. */
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
-  web: ['client', 'shared'],
   'file-server': ['shared'],
   manager: ['shared'],
   launcher: ['shared'],
   bench: ['launcher', 'shared'],
   test: ['client', 'launcher', 'shared'],
-  scripts: ['shared', 'launcher', 'manager', 'file-server', 'client'],
+  scripts: ['shared', 'launcher', 'manager', 'file-server'],
 }
 
 const apiMayImport = ['files', 'chunks', 'upkeep', 'bodies', 'http'] as const
 
-/** Each folder of the manager may import these others. No folder of `api/` imports another. */
+/** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
   http: [],
   bodies: [],
@@ -35,9 +34,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/cluster': apiMayImport,
 }
 
-const exemptFromBarrels = new Set(['jest.config.ts'])
-
-/** @returns one sentence for each problem. */
+/** @returns one sentence a problem. */
 export function findImportProblems(files: readonly SourceFile[]): string[] {
   return files.flatMap((file) => [
     ...(isBarrel(file) ? [`${file.path}: is a barrel; import from the file that defines the name`] : []),
@@ -49,7 +46,7 @@ export function findImportProblems(files: readonly SourceFile[]): string[] {
 }
 
 function isBarrel(file: SourceFile): boolean {
-  return (file.isBarrel || /(^|\/)index\.[cm]?[jt]sx?$/.test(file.path)) && !exemptFromBarrels.has(file.path)
+  return file.isBarrel || /(^|\/)index\.[cm]?[jt]sx?$/.test(file.path)
 }
 
 function problemOf(from: string, specifier: string): string | null {
@@ -61,7 +58,7 @@ function problemOf(from: string, specifier: string): string | null {
   return packageProblem(from, target) ?? folderProblem(from, target) ?? appProblem(from, target)
 }
 
-/** Browsers load the wire's contract and the SDK. */
+/** Browsers load the wire's contract and the SDK, so neither may need Node. */
 function isForBrowsers(path: string): boolean {
   return /^shared\/src\/(?!node\/)/.test(path) || /^client\/src\/(?!node\/|cli\/)/.test(path)
 }
@@ -87,8 +84,7 @@ function packageProblem(from: string, target: string): string | null {
   const allowed = packageRules[importer]
   if (allowed === undefined) return null
   if (allowed.includes(imported)) return null
-  // All tests share a mongod; the checks' own rules have tests; and a deployment is checked against the settings
-  // tables.
+  // Tests share a mongod, test the checks' own rules, and check the deployment against the tables of settings.
   if (isTest(from) && (imported === 'test' || imported === 'scripts')) return null
   if (importer === 'test' && /^[^/]+\/src\/config\.ts$/.test(target)) return null
   return `${importer} may import ${allowed.join(', ') || 'no other package'}`

@@ -18,7 +18,7 @@ export interface FilesSlice {
 export async function startFiles(mongoUrl: string, log: Logger, stops: StopStack): Promise<FilesSlice> {
   const database = await connectDatabase(mongoUrl, log)
   stops.add(() => database.close())
-  const model = await prepareFileModel(database.connection)
   const clusterId = await readClusterId(database)
+  const model = await prepareFileModel(database.connection)
   return { database, clusterId, records: new FileRecords(model), holders: new HolderRecords(model) }
 }

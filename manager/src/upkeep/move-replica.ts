@@ -56,7 +56,7 @@ export async function moveReplica(
   await failpoint?.('manager.before-switch')
   // Where the outcome is unknown this throws, and both copies stay. The record names one of them, or both.
   if (!(await holders.replaceReplica(holder, place, { from: old, to: fresh }))) {
-    discardCopies(registry, [fresh], REQUEST_ID)
+    await deleteReplica(registry, fresh, REQUEST_ID)
     return false
   }
   await failpoint?.('manager.after-switch')

@@ -41,9 +41,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'skip the digest check of a download',
-    file: 'manager/src/files/get-file.ts',
-    find: 'if (digest.equals(proof.digest)) return bytes',
-    replace: 'if (digest.length > 0) return bytes',
+    file: 'manager/src/chunks/reading/read-chunks.ts',
+    find: 'if (part.digest.equals(proof.digest)) return part',
+    replace: 'if (part.digest.length > 0) return part',
     caughtBy: {
       file: 'test/integrity.test.ts',
       test: 'invariant 3: a flipped bit, a shortened, an emptied and a removed copy never become wrong bytes',
@@ -52,10 +52,10 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'insert the record before the bytes are durable',
     file: 'manager/src/files/put-file.ts',
-    find: "const copy = await storeCopy(link, order, { kind: 'inline', bytes }, context)",
+    find: 'return { name, chunks: [await writer.store(firstChunk(fileId, bytes, context), held, context)] }',
     replace: [
-      "storeCopy(link, order, { kind: 'inline', bytes }, context).catch(() => undefined)",
-      'const copy = { ...order, slot: 0, sizeBytes, sha256: "", partTags: bytes.subarray(0, 0) } as never as StoredCopy',
+      'writer.store(firstChunk(fileId, bytes, context), held, context).catch(() => undefined)',
+      "return { name, chunks: [{ size: held.sizeBytes, sha256: '' as never, replicas: [], version: 0 }] }",
     ].join('\n'),
     caughtBy: {
       file: 'manager/test/files/put-file.test.ts',
@@ -65,8 +65,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no tombstone before an orphan goes',
     file: 'manager/src/upkeep/reconcile-server.ts',
-    find: 'const isUnwanted = await replicas.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })',
-    replace: 'const isUnwanted = replicas !== undefined',
+    find: 'const isUnwanted = await holders.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })',
+    replace: 'const isUnwanted = holders !== undefined',
     caughtBy: {
       file: 'manager/test/upkeep/reconcile-server.faults.test.ts',
       test: 'an upload whose manager slept through the grace period is refused, stays invisible and leaves no bytes',

@@ -130,11 +130,6 @@ export class LocalDisk {
     }
   }
 
-  /** What was read was of no use. */
-  setBack(reason: string): void {
-    this.#setback.note(reason)
-  }
-
   /** The file-server is gone. */
   close(): void {
     for (const [copyId, copy] of this.#open) if (copy.readerCount === 0) this.#letGo(copyId, copy)

@@ -124,12 +124,6 @@ test('a copy that is gone by the time it is opened is not read, and a disk that 
   expect([await isRead(disk, gone), await isRead(disk, stored), reasons]).toEqual([false, true, []])
 })
 
-test('what was read and is of no use sets the disk back', () => {
-  const { disk, reasons } = honestDisk()
-  disk.setBack('no digest')
-  expect([disk.isUsable, reasons]).toEqual([false, ['no digest']])
-})
-
 test('two reads of a copy that cannot be opened fail together, and the next one asks again', async () => {
   const stored = await store()
   const ack = await located(stored.path)
