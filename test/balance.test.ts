@@ -54,7 +54,7 @@ test('files are spread evenly, and a file-server that joins is filled while ever
   expect(unreadable).toEqual([])
   expect(Math.min(...readCounts)).toBeGreaterThan(5)
   await waitUntil('one copy of each file is left', async () => {
-    const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === files.length || copies.length
   })
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)

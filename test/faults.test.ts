@@ -3,16 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect, inject, test } from 'vitest'
 import { copiesIn } from './cluster/disk.ts'
-import {
-  IdleReaders,
-  KIB,
-  openFiles,
-  readAndHangUp,
-  residentBytes,
-  sendAndHangUp,
-  uploadRequest,
-} from './cluster/fault-clients.ts'
+import { IdleReaders, KIB, readAndHangUp, sendAndHangUp, uploadRequest } from './cluster/fault-clients.ts'
 import { download, upload } from './cluster/http.ts'
+import { openFiles, residentBytes } from './cluster/process-measures.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
@@ -21,8 +14,6 @@ const run = promisify(execFile)
 const MIB = KIB * KIB
 /** With these settings upkeep collects within a test whatever nobody wants. */
 const hasty = { ORPHAN_GRACE_MS: '1000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
-
-const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map((member) => member.directory)
 
 test('a manager stopped for longer than the grace period, its record on the way, acknowledges nothing and leaves nothing', async () => {
   await using cluster = await TestCluster.start({
@@ -45,8 +36,8 @@ test('a manager stopped for longer than the grace period, its record on the way,
     const answer = upload(url, 'slept', randomBytes(10_000))
     await held
     sleeper.signal('SIGSTOP')
-    expect(await copiesIn(directoriesOf(cluster))).toHaveLength(1)
-    await waitUntil('its bytes are collected', async () => (await copiesIn(directoriesOf(cluster))).length === 0)
+    expect(await copiesIn(cluster.directories)).toHaveLength(1)
+    await waitUntil('its bytes are collected', async () => (await copiesIn(cluster.directories)).length === 0)
     await proxy.releaseAndAnswer()
     sleeper.signal('SIGCONT')
     expect((await answer).status).toBe(503)
@@ -74,7 +65,7 @@ test('row 39: clients that hang up at every 64 KiB, up and down, leave no file, 
   }
   const settled = async (): Promise<number[]> => {
     await waitUntil('only the whole file is on the disk', async () => {
-      const copies = await copiesIn(directoriesOf(cluster))
+      const copies = await copiesIn(cluster.directories)
       return copies.length === 1 || copies
     })
     const pids = [...cluster.managers, ...cluster.fileServers].map((member) => member.process.pid)

@@ -16,7 +16,7 @@ test('invariant 4: of 1,000 simultaneous uploads of one name exactly one wins, 9
   const winner = bodies[winners[0] ?? 0]
   for (const url of urls) expect((await download(url, 'contested')).body.equals(winner ?? Buffer.alloc(0))).toBe(true)
   await waitUntil('the bytes of the losers are gone', async () => {
-    const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === 1 || copies.length
   })
 }, 60_000)

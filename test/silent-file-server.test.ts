@@ -30,7 +30,7 @@ test('a file-server that stands still holds up no upload, and what it stored lat
   frozen?.signal('SIGCONT')
   await cluster.settled()
   await waitUntil('each file has one copy', async () => {
-    const copies = await copiesIn(cluster.fileServers.map(({ directory }) => directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === files.length || copies
   })
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)

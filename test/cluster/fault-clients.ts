@@ -1,17 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 
 export const KIB = 1024
-
-/** @returns how many file descriptors a process has open */
-export async function openFiles(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length
-}
-
-/** @returns how many bytes of memory a process holds */
-export async function residentBytes(pid: number): Promise<number> {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) * KIB
-}
 
 /** @returns the bytes of an upload as they go over the wire */
 export function uploadRequest(name: string, bytes: Buffer): Buffer {

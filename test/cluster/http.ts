@@ -30,6 +30,18 @@ export function remove(baseUrl: string, filename: string): Promise<Answer> {
   return request(`${baseUrl}/file/${encodeURIComponent(filename)}`, { method: 'DELETE' })
 }
 
+/** @returns what came of an answer that broke off. @throws where it is complete */
+export async function readBroken(url: string): Promise<Buffer> {
+  const received: Buffer[] = []
+  const response = await fetch(url)
+  try {
+    for await (const piece of response.body ?? []) received.push(Buffer.from(piece))
+  } catch {
+    return Buffer.concat(received)
+  }
+  throw new Error('the answer is complete')
+}
+
 function codeOf(body: Buffer): number | null {
   try {
     const { code } = JSON.parse(body.toString()) as { code?: unknown }

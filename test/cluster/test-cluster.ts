@@ -63,6 +63,10 @@ export class TestCluster implements AsyncDisposable {
     return this.managers[0]?.url ?? ''
   }
 
+  get directories(): string[] {
+    return this.fileServers.map((member) => member.directory)
+  }
+
   /** Starts a manager that may not come up. The test ends it. */
   startManagerProcess(environment: Record<string, string>): TestProcess {
     return new TestProcess('manager', { ...this.#managerEnvironment(), ...environment })

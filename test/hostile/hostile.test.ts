@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { copiesIn } from '../cluster/disk.ts'
 import { download, remove, upload } from '../cluster/http.ts'
+import { peakBytes } from '../cluster/process-measures.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import type { LogLine } from '../cluster/test-process.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
@@ -164,12 +164,6 @@ async function tryFileServer(): Promise<string[]> {
   return problems
 }
 
-/** @returns the most memory that a process has held since its start, in bytes */
-async function peakMemory(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-}
-
 test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones are stored as they are (seed ${seed})`, async () => {
   const processes = [...cluster.managers, ...cluster.fileServers].map((member) => member.process)
   const target = JSON.parse((await upload(cluster.url, 'target', Buffer.from('for conditions'))).body.toString())
@@ -193,7 +187,7 @@ test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones
   expect((await remove(cluster.url, 'honest')).status).toBe(200)
   const live = [...stored].flatMap(([id, digest]) => (deleted.has(id) ? [] : [digest])).sort()
   await waitUntil('exactly the live files have copies', async () => {
-    const paths = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const paths = await copiesIn(cluster.directories)
     const copies = paths.map((path) => path.slice(-64)).sort()
     return copies.join() === live.join() || { copies: copies.length, live: live.length }
   })
@@ -202,6 +196,6 @@ test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones
   expect([...badLines].filter((line) => line.message !== 'replica is damaged' || line.serverId !== HOSTILE_ID)).toEqual(
     [],
   )
-  for (const { pid } of processes) expect(await peakMemory(pid)).toBeLessThan(MAX_PEAK_BYTES)
-  console.log(JSON.stringify(counts), await Promise.all(processes.map((p) => peakMemory(p.pid))), live.length)
+  for (const { pid } of processes) expect(await peakBytes(pid)).toBeLessThan(MAX_PEAK_BYTES)
+  console.log(JSON.stringify(counts), await Promise.all(processes.map((p) => peakBytes(p.pid))), live.length)
 }, 120_000)

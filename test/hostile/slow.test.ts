@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { download, request, upload } from '../cluster/http.ts'
+import { peakBytes } from '../cluster/process-measures.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 import { exchange, post } from './client.ts'
@@ -64,12 +64,6 @@ async function honestTraffic(cluster: TestCluster, name: string, isOver: () => b
     slowestMs = Math.max(slowestMs, performance.now() - startedAt)
   }
   return slowestMs
-}
-
-/** @returns the most memory that the manager has held since its start, in bytes */
-async function peakMemory(cluster: TestCluster): Promise<number> {
-  const status = await readFile(`/proc/${cluster.managers[0]?.process.pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
 }
 
 describe.concurrent('beside honest traffic', () => {
@@ -141,12 +135,12 @@ test('readers that take nothing hold little memory and stop nobody', async () =>
   using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
   for (const { socket } of readers.all) socket.pause()
   expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
-  expect(await peakMemory(cluster)).toBeLessThan(700 * MIB)
+  expect(await peakBytes(cluster.managers[0]?.process.pid ?? 0)).toBeLessThan(700 * MIB)
 }, 40_000)
 
 test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
-  const before = await peakMemory(cluster)
+  const before = await peakBytes(cluster.managers[0]?.process.pid ?? 0)
   const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
   using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
   await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
@@ -161,6 +155,6 @@ test('strangers that send pings without end and read no answer are let go before
     pump()
   }
   await waitUntil('all are let go', () => strangers.isEveryClosed, 8_000)
-  expect((await peakMemory(cluster)) - before).toBeLessThan(150 * MIB)
+  expect((await peakBytes(cluster.managers[0]?.process.pid ?? 0)) - before).toBeLessThan(150 * MIB)
   expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
 }, 40_000)

@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
-import type { CopyId, Digest } from '@holdfast/shared/ids'
+import { randomBytes } from 'node:crypto'
+import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { afterEach } from 'vitest'
@@ -101,8 +101,6 @@ export function useFileServer() {
   }
 }
 
-export const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest
-
 export const uploadOf = (copyId: CopyId, fields: object = {}) => ({
   copyId,
   encoding: 'binary',
@@ -118,5 +116,3 @@ export async function uploadInline(on: Dialled, bytes: Buffer, copyId = newCopyI
   const { copy } = await on.call('upload-file', uploadOf(copyId), bytes)
   return copy as StoredCopy
 }
-
-export const namedOf = ({ copyId, slot, sha256 }: StoredCopy) => ({ copyId, slot, sha256 })

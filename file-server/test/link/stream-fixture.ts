@@ -3,7 +3,8 @@ import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/events'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
-import { namedOf, openingOf } from './link-fixture.ts'
+import { named } from '../store/new-copies.ts'
+import { openingOf } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
 
 export const streamId = 'ab'.repeat(8)
@@ -35,7 +36,7 @@ export function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; erro
 }
 
 export const spanOf = (copy: StoredCopy, offset: number, length: number) => ({
-  ...namedOf(copy),
+  ...named(copy),
   sizeBytes: copy.sizeBytes,
   offset,
   length,

@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { copiesIn, walk } from '../../cluster/disk.ts'
-import { residentBytes } from '../../cluster/fault-clients.ts'
+import { residentBytes } from '../../cluster/process-measures.ts'
 import { TestCluster } from '../../cluster/test-cluster.ts'
 import { waitUntil } from '../../cluster/wait-until.ts'
 
@@ -94,7 +94,7 @@ test(
       return untilServed(() => ask(agent, 'POST', `${cluster.url}/file`, [Buffer.concat(pieces)], lengthOf(pieces)))
     })
     for (const { status } of await Promise.all(uploads)) expect(status).toBe(201)
-    const directories = cluster.fileServers.map((member) => member.directory)
+    const { directories } = cluster
     expect(await copiesIn(directories)).toHaveLength(small)
     for (const directory of directories)
       expect((await walk(`${directory}/tree`)).largestDirectory).toBeLessThanOrEqual(36)

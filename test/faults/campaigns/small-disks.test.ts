@@ -125,7 +125,7 @@ test('row 15, invariants 1 and 3: disks that were exchanged between two file-ser
   const { cluster } = faults
   using client = new RecordedClient(cluster.url)
   for (let index = 0; index < 40; index++) expect(await client.upload(`kept/${index}`, randomBytes(5_000))).toBe(201)
-  const [first = '', second = ''] = cluster.fileServers.map((member) => member.directory)
+  const [first = '', second = ''] = cluster.directories
   for (const { process } of cluster.fileServers) await process.kill()
   await rename(first, `${first}.moving`)
   await rename(second, first)

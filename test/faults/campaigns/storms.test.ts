@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { openFiles, residentBytes } from '../../cluster/fault-clients.ts'
+import { openFiles, residentBytes } from '../../cluster/process-measures.ts'
 import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'

@@ -44,7 +44,7 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 test.each([2_000, 300_000, 9 * MIB])(
   'row 17, invariant 3: a copy of %i bytes that is truncated, extended or zeroed is refused',
   async (size) => {
-    const directories = cluster.fileServers.map((member) => member.directory)
+    const { directories } = cluster
     using client = new LightClient()
     for (const [left, damage] of Object.entries(damages)) {
       const name = `${left} of ${size}`
