@@ -3,11 +3,11 @@ export interface SourceFile {
   /** The path begins at the repository's root and is cut by `/`. */
   readonly path: string
   readonly imports: readonly string[]
-  /** Whether it holds nothing but re-exports. */
+  /** A barrel holds nothing but re-exports. */
   readonly isBarrel: boolean
 }
 
-/** Which package may import which others. */
+/** Each package may import these others. */
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],

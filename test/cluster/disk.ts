@@ -2,7 +2,6 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface TreeWalk {
-  /** These are the paths of all files below the root. */
   readonly files: readonly string[]
   readonly largestDirectory: number
 }

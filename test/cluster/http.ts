@@ -4,7 +4,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Buffer
-  /** It is the code of an error body, else null. */
+  /** Only an error body has a code; it is null for any other. */
   readonly code: number | null
 }
 

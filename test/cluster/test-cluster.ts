@@ -58,7 +58,7 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** This is the first manager's address. */
+  /** Leads to the first manager. */
   get url(): string {
     return this.managers[0]?.url ?? ''
   }

@@ -34,7 +34,7 @@ const heartbeat = {
 export interface Command {
   readonly event: string
   readonly command: Record<string, unknown>
-  /** They are attached to the command. */
+  /** The command has them attached. */
   readonly bytes: Buffer | null
   readonly id: number
   /** Answers it with this text, which should be an error and a result in JSON, and these bytes. */

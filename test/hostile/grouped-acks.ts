@@ -1,7 +1,7 @@
 import type { GroupedCommand } from './file-server.ts'
 import type { Random } from './random.ts'
 
-/** It has the head of an ack, as text that should be JSON, and the bytes that go with it. */
+/** The head of an ack is text that should be JSON, and bytes may go with it. */
 export interface BadAck {
   readonly head: string
   readonly bytes: Buffer | null

@@ -13,7 +13,7 @@ function groupOfAcks(acks: readonly BadAck[]): Buffer {
   )
 }
 
-/** These are no heads of a group. */
+/** A group cannot have any of these heads. */
 // biome-ignore format: a table
 const badHeads: readonly string[] = [
   '', 'x', '[', ']', '{}', 'null', '1', '"x"', '[1]', '[[1,null]]', '[[1,null],null,2]', '\ufeff[]', '[],[]', '[[1,null,{}],null', '['.repeat(50_000), `[${'1,null,'.repeat(256)}1,null]`, `{"length":2,"0":[1],"1":null}`,

@@ -8,7 +8,7 @@ const CLOSE_DEADLINE_MS = 15_000
 export interface HostileSocketInput {
   readonly what: string
   readonly request: Buffer
-  /** They are written once the upgrade is done. */
+  /** The client writes them once the upgrade is done. */
   readonly frames: readonly Buffer[]
 }
 

@@ -9,7 +9,7 @@ export interface FrameOptions {
   readonly opcode?: number
   readonly isFinal?: boolean
   readonly isMasked?: boolean
-  /** These are the three reserved bits. */
+  /** A frame has three reserved bits. */
   readonly reserved?: number
   /** The frame claims this length. */
   readonly claimedLength?: bigint

@@ -89,7 +89,7 @@ describe('docker-compose.yml', () => {
       expect(service.tmpfs).toContain('/tmp')
       expect(service).not.toHaveProperty('cap_add')
     }
-    // As another user its entrypoint needs no capabilities to leave root; its image asks for a volume there.
+    // As root its entrypoint would need capabilities to become mongodb. The image asks for a volume in /data/configdb.
     expect(mongo.user).toBe('mongodb')
     expect(mongo.tmpfs).toContain('/data/configdb')
   })

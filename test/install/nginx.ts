@@ -45,7 +45,7 @@ export class Nginx implements AsyncDisposable {
     }
   }
 
-  /** This is what it wrote of errors and warnings. */
+  /** nginx logs its errors and warnings here. */
   get log(): string {
     return this.#log
   }

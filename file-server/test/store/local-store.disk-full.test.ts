@@ -24,7 +24,7 @@ function mountSmallDisk(at: string): boolean {
   return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${CAPACITY}`, 'holdfast-test', at]).status === 0
 }
 
-/** This is the real disk, except that it is full when the files under a directory have so many bytes. */
+/** The real disk counts as full when the files under a directory have so many bytes. */
 function cappedDisk(root: string): DiskCalls {
   const leftBytes = async (): Promise<number> => {
     const sizes = await Promise.all((await filesUnder(root)).map(async (path) => (await stat(path)).size))

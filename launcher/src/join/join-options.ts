@@ -8,7 +8,7 @@ export interface JoinOptions {
   readonly dataDirectory: string | null
   readonly dataRoot: string | null
   readonly name: string | null
-  /** This is the data directory of a running `npm start`. */
+  /** A running `npm start` has this data directory. */
   readonly joinDirectory: string
   readonly workingDirectory: string
 }

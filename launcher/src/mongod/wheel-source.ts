@@ -12,7 +12,7 @@ export interface Wheel {
   readonly requirement: string
   readonly sha256: string
   readonly version: string
-  /** This is the path of mongod inside the wheel. */
+  /** The wheel has mongod under this path. */
   readonly member: string
   readonly mongodBytes: number
   readonly downloadMb: number

@@ -8,7 +8,7 @@ import type { ProcessEnd, RunningProcess } from './running-process.ts'
 export interface ChildOptions {
   readonly script: string
   readonly env: NodeJS.ProcessEnv
-  /** These are Node's own arguments, not the script's. */
+  /** Node itself takes these arguments, not the script. */
   readonly execArgv?: readonly string[]
   readonly log: RotatingLog
   /** Gets each line that the console should show. */

@@ -9,7 +9,7 @@ import { hooked } from '../cluster/hooked.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
-/** This is longer than ping interval and timeout together. */
+/** Ping interval and timeout together are shorter. */
 const BLOCKED_MS = 38_000
 
 const copiesOf = async (cluster: TestCluster, index: number): Promise<string[]> =>

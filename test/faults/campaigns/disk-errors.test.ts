@@ -38,7 +38,7 @@ test('row 12, invariants 1, 2 and 6: the k-th call of a kind fails in a real fil
         })
         failureCount += failed
         if (failed === 0) break
-        // It is killed, not ended, so that only what is on the disk counts.
+        // A kill instead of an orderly end makes only what is on the disk count.
         await cluster.fileServers[0]?.process.kill()
         await cluster.restartFileServer(0)
         await cluster.settled()

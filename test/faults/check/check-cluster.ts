@@ -18,7 +18,6 @@ export interface ClusterView {
   readonly urls: readonly string[]
   /** The address names the database too. */
   readonly mongoUrl: string
-  /** They are the data directories of the file-servers. */
   readonly directories: readonly string[]
   /** Where it is given, this directory holds them and nothing else. */
   readonly parent?: string

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { waitUntil } from '../../cluster/wait-until.ts'
 
 export interface FailingCall {
-  /** These are names of system calls that stand for each other, with commas. */
+  /** Commas separate the names of system calls that stand for each other. */
   readonly calls: string
   readonly error: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE'
   /** The call of this number fails. Each thread counts for itself, so one thread in the pool makes it exact. */

@@ -13,7 +13,7 @@ export type Outcome = 'acked' | 'refused' | 'indeterminate'
 export interface Operation {
   readonly name: string
   readonly kind: OperationKind
-  /** This is the digest of the bytes sent, or of those that came; it is null where there are none. */
+  /** The digest is that of the bytes sent, or of those that came; it is null where there are none. */
   readonly sha256: string | null
   readonly sizeBytes: number
   readonly startedAt: number

@@ -11,7 +11,7 @@ export interface LightAnswer {
   readonly isUnsent?: boolean
   readonly sha256: string
   readonly sizeBytes: number
-  /** This is the digest in the ETag, '' where there is none. */
+  /** The ETag holds the digest; '' stands for none. */
   readonly etag: string
 }
 

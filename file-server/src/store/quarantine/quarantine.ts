@@ -22,7 +22,7 @@ import { SlotTree } from '../tree/slot-tree.ts'
 import { walkTree } from '../tree/walk.ts'
 
 interface QuarantinedCopy {
-  /** This is its place in the quarantine. */
+  /** The copy lies here in the quarantine. */
   readonly place: Slot
   /** The slot in it is the one that it came from. */
   readonly copy: NamedCopy
