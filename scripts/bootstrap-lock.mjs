@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const WAIT_LIMIT_MS = 15 * 60_000
 const POLL_MS = 200
-/** Between the directory and its owner's name lies an instant; who takes longer is dead. */
+/** An owner writes its name an instant after it made the directory; one that takes longer is dead. */
 const UNNAMED_LIMIT_MS = 10_000
 
 /**
@@ -57,8 +57,8 @@ function tryMake(directory) {
 }
 
 /**
- * Of all that see a dead owner, the one that makes the inner directory may put itself in its place. It looks again when
- * it has it: by then the lock may be another one, of a living owner.
+ * Several processes may see the same dead owner; the one that makes the inner directory may take its place. It looks
+ * again first, because the lock may belong to a living owner by then.
  * @param {string} directory
  */
 function tryTakeOver(directory) {

@@ -7,12 +7,15 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
 
-/** Says something to the person who waits; standard output is left to what was asked for. @param {string} line */
+/**
+ * Tells the person who waits, on standard error, because standard output is for what was asked for.
+ * @param {string} line
+ */
 function say(line) {
   console.error(`holdfast: ${line}`)
 }
 
-/** Ends the process with a sentence where Node is too old: everything else would fail in stranger words. */
+/** Ends the process with a sentence where Node is too old, because everything else would fail in stranger words. */
 function checkNode() {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const [oldestMajor = 0, oldestMinor = 0] = oldestNode
@@ -22,8 +25,8 @@ function checkNode() {
 }
 
 /**
- * npm keeps what it installed in node_modules/.package-lock.json, and writes it last: it agrees with the project's lock
- * file only after a whole install of just that, by `npm ci` or `npm install`. Packages for other platforms are not in it.
+ * npm writes node_modules/.package-lock.json last, so it agrees with the project's lock file only after a whole install
+ * of just that. Packages for other platforms are not in it.
  * @param {string} [directory]
  */
 export function isInstalled(directory = root) {
@@ -56,7 +59,7 @@ function readPackages(file) {
   }
 }
 
-/** Installs what package-lock.json names, unless it is there. Ends the process where that fails. */
+/** Installs what package-lock.json names unless it is there, and ends the process where that fails. */
 export async function ensureInstalled() {
   checkNode()
   if (isInstalled()) return
@@ -79,7 +82,7 @@ export async function ensureInstalled() {
   })
 }
 
-/** Compiles what has changed. Ends the process where that fails. */
+/** Compiles what has changed, and ends the process where that fails. */
 export async function ensureBuilt() {
   const startedAt = performance.now()
   const timer = setTimeout(() => say('building (tsc -b)'), 1_500)

@@ -4,7 +4,7 @@ import { listSourceFiles, root } from './source-files.ts'
 
 const mirrored = /^(shared|manager|file-server|launcher|client|bench)\/test\/(.+)\.test\.ts$/
 
-/** `x.test.ts` tests `x.ts`; where a file has several, `x.<aspect>.test.ts` does. */
+/** `x.test.ts` tests `x.ts`; where a source has several tests, they are called `x.<aspect>.test.ts`. */
 const tests = listSourceFiles().flatMap((path) => {
   const [, workspace, name = ''] = mirrored.exec(path) ?? []
   if (workspace === undefined) return []

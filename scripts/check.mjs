@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { ensureInstalled } from './bootstrap.mjs'
 
-/** A check that takes longer is stuck. */
+/** A check that takes longer than this is stuck. */
 const CHECK_LIMIT_MS = 120_000
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -11,7 +11,7 @@ const binaries = `${root}node_modules/.bin/`
 /** @type {(script: string, ...args: string[]) => string[]} */
 const tsx = (script, ...args) => ['tsx', '--tsconfig', 'tsconfig.check.json', `scripts/${script}`, ...args]
 
-/** The longest first: they run two at a time. @type {Record<string, string[]>} */
+/** The longest checks come first, because they run two at a time. @type {Record<string, string[]>} */
 const checks = {
   'types (tsc)': [
     'tsc',

@@ -1,5 +1,6 @@
-// Adds the optional platform packages that a registry mirror does not carry to package-lock.json: `npm ci` wants each of
-// them named, also where it will never install it. Run after every change of dependencies; `npm run check` notices.
+// `npm ci` wants every optional platform package named in package-lock.json, even where it will never install it, but a
+// registry mirror may not carry them all. This adds the missing ones. It is run after every change of dependencies;
+// `npm run check` notices where it was not.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 

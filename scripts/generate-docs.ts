@@ -14,7 +14,7 @@ const processes = [
   { process: 'file-server', table: fileServerSettings },
 ]
 
-/** Its settings reach the others, or stand with them already. */
+/** .env.example leaves these out, because they reach the other processes or are listed with them. */
 const launcher = { process: 'npm start', table: launcherSettings }
 
 const documents: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const documents: Readonly<Record<string, string>> = {
   'docs/openapi.json': formatted('docs/openapi.json', JSON.stringify(openApiDocument, null, 2)),
 }
 
-/** As `biome ci` wants to find it. */
+/** Formats a document as `biome ci` wants it. */
 function formatted(path: string, input: string): string {
   const biome = join(root, 'node_modules/.bin/biome')
   return execFileSync(biome, ['format', `--stdin-file-path=${path}`], { cwd: root, input, encoding: 'utf8' })

@@ -3,11 +3,11 @@ export interface SourceFile {
   /** The path begins at the repository's root and is cut by `/`. */
   readonly path: string
   readonly imports: readonly string[]
-  /** Whether it holds nothing but re-exports. */
+  /** A barrel holds nothing but re-exports. */
   readonly isBarrel: boolean
 }
 
-/** Which package may import which others. */
+/** Each package may import these others. */
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
@@ -63,17 +63,17 @@ function isForBrowsers(path: string): boolean {
   return /^shared\/src\/(?!node\/)/.test(path) || /^client\/src\/(?!node\/|cli\/)/.test(path)
 }
 
-/** @returns the path from the root, or null for a package that is not ours. */
+/** @returns the path from the root, or null for a package of somebody else. */
 function resolve(from: string, specifier: string): string | null {
   const own = /^@holdfast\/([^/]+)\/(.+)$/.exec(specifier)
   if (own !== null) return `${own[1]}/src/${own[2]}.ts`
   if (!specifier.startsWith('.')) return null
-  const parts = from.split('/').slice(0, -1)
-  for (const part of specifier.split('/')) {
-    if (part === '..') parts.pop()
-    else if (part !== '.') parts.push(part)
+  const segments = from.split('/').slice(0, -1)
+  for (const segment of specifier.split('/')) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '.') segments.push(segment)
   }
-  return parts.join('/')
+  return segments.join('/')
 }
 
 function packageProblem(from: string, target: string): string | null {

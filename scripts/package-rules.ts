@@ -5,7 +5,7 @@ export interface PackageJson {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** Every dependency is one exact version: what was tested is what is installed. */
+/** Every dependency has one exact version, so that what was tested is what is installed. */
 export function findVersionProblems(path: string, manifest: PackageJson): string[] {
   const { dependencies, devDependencies, optionalDependencies } = manifest
   return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })

@@ -27,7 +27,7 @@ export function renderConfiguration(processes: readonly ProcessSettings[]): stri
   ].join('\n')
 }
 
-/** Variables that several processes read stand with the first of them. */
+/** A variable that several processes read is listed with the first of them. */
 export function renderEnvExample(processes: readonly ProcessSettings[]): string {
   const seen = new Set<string>()
   const sections = processes.map(({ process, table }) => {
@@ -54,7 +54,7 @@ function renderDefault(setting: Setting<unknown>): string {
   return shown === '' ? '(none)' : `\`${shown}\``
 }
 
-/** A value as a person would write it. */
+/** Writes a value as a person would. */
 function settingText(env: string, value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'number' && env.includes('BYTES')) return sizeText(value)

@@ -6,12 +6,12 @@ const passedOn = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
 const PARENT_CHECK_MS = 500
 
 /**
- * Runs a program to its end and passes signals on to it: whoever stops this process stops that one, and waits for it.
- * npm's shell does not pass SIGTERM on but dies of it: under npm, the end of the parent counts as one.
+ * Runs a program to its end and passes signals on to it, so that whoever stops this process stops that one and waits
+ * for it. npm's shell dies of a SIGTERM instead of passing it on, so under npm the end of the parent counts as one.
  * @param {string} command
  * @param {readonly string[]} args
  * @param {import('node:child_process').SpawnOptions} options
- * @returns {Promise<number>} its exit code; 128 and the signal's number where a signal ended it, as shells have it
+ * @returns {Promise<number>} its exit code; 128 and the signal's number where a signal ended it, as in shells
  */
 export async function runChild(command, args, options) {
   const child = spawn(command, args, options)

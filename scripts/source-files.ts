@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
 const skipped = new Set(['node_modules', 'dist', 'coverage'])
-/** Of `npm start`, at the root only. */
+/** `npm start` keeps its data in this directory at the root. */
 const dataDirectory = 'data'
 
-/** Every TypeScript and JavaScript file of the project, from the root, with `/`, in order. */
+/** Lists every TypeScript and JavaScript file of the project, in order, by its path from the root with `/`. */
 export function listSourceFiles(): string[] {
   return list('').sort()
 }

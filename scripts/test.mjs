@@ -9,8 +9,9 @@ import { runChild } from './run-child.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * A suite that could not be loaded, and a run without a single test, count as failures.
- * @param {{ numPassedTests: number, numFailedTests: number, testResults: { status: string, assertionResults: { status: string }[] }[] }} report
+ * A suite that could not be loaded counts as a failure, and so does a run without a single test.
+ * @param {{ numPassedTests: number, numFailedTests: number, testResults: { status: string, assertionResults: { status:
+ * string }[] }[] }} report
  */
 export function countTests(report) {
   const brokenSuites = report.testResults.filter(
@@ -31,7 +32,11 @@ function readCounts(file) {
   }
 }
 
-/** @param {string} argument @returns {string} a folder of the root with a slash, for other paths have its name in them */
+/**
+ * The slash after a folder of the root keeps out other paths that have its name in them.
+ * @param {string} argument
+ * @returns {string}
+ */
 const asFolder = (argument) =>
   existsSync(`${root}${argument}/package.json`) ? `${argument.replace(/\/$/, '')}/` : argument
 
@@ -47,8 +52,9 @@ function filesOfTwoSizes() {
 }
 
 /**
- * Everything with its whole counts: one file after the other, since each needs the machine for itself, and every line
- * as it comes. @param {string[]} given
+ * A full run has whole counts. It runs one file after the other, because each needs the machine for itself, and prints
+ * every line as it comes.
+ * @param {string[]} given
  */
 function faultArguments(given) {
   const paths = given.some((argument) => argument.includes('/test/') || argument.startsWith('test/'))
@@ -57,7 +63,10 @@ function faultArguments(given) {
   return [...paths, '--no-file-parallelism', '--disable-console-intercept=true', ...given]
 }
 
-/** @param {string[]} given what else vitest is told, after `--faults` where the fault bench is meant @returns {Promise<number>} the exit code */
+/**
+ * @param {string[]} given is what else vitest is told, after `--faults` where the fault bench is meant
+ * @returns {Promise<number>} the exit code
+ */
 async function runTests(given) {
   const isFaultRun = given[0] === '--faults'
   const args = isFaultRun

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 test('files are spread evenly, and a file-server that joins is filled while every file stays readable', async () => {
   const managerEnvironment = { UPKEEP_EVERY_MS: '200', REBALANCE_THRESHOLD: '10', RECONCILE_EVERY_MS: '1000' }
@@ -54,7 +54,7 @@ test('files are spread evenly, and a file-server that joins is filled while ever
   expect(unreadable).toEqual([])
   expect(Math.min(...readCounts)).toBeGreaterThan(5)
   await waitUntil('one copy of each file is left', async () => {
-    const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === files.length || copies.length
   })
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)

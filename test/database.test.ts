@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { OwnMongod } from './faults/cluster/own-mongod.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 /** @returns milliseconds until the answer */
 async function timed(
@@ -29,7 +29,7 @@ test('a MongoDB that hangs is a 503 within 3 s too, also for an upload that wait
       expect(tookMs).toBeLessThan(3_000)
     }
     await waitUntil('it goes on', async () => (await download(cluster.url, 'kept')).status === 200)
-    // The record may have been written after all: then the file is whole, else it is not there.
+    // The record may have been written after all; then the file is whole, else it is not there.
     const { status, body } = await download(cluster.url, 'hangs')
     expect(status === 404 || (status === 200 && body.toString() === 'x')).toBe(true)
   } finally {

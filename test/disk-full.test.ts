@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, remove, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, remove, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
-/** No disk of a test machine has so much free. */
+/** No test machine has a disk with so much free, so every disk looks nearly full. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }
 
 test('a file-server whose disk is nearly full takes nothing more, still serves and deletes, and others take its share', async () => {

@@ -2,27 +2,18 @@ import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import {
-  IdleReaders,
-  KIB,
-  openFiles,
-  readAndHangUp,
-  residentBytes,
-  sendAndHangUp,
-  uploadRequest,
-} from './fault-clients.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { IdleReaders, KIB, readAndHangUp, sendAndHangUp, uploadRequest } from './cluster/fault-clients.ts'
+import { download, upload } from './cluster/http.ts'
+import { openFiles, residentBytes } from './cluster/process-measures.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 const run = promisify(execFile)
 const MIB = KIB * KIB
-/** With these settings, what nobody wants goes within a test. */
+/** With these settings upkeep collects within a test whatever nobody wants. */
 const hasty = { ORPHAN_GRACE_MS: '1000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
-
-const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map((member) => member.directory)
 
 test('a manager stopped for longer than the grace period, its record on the way, acknowledges nothing and leaves nothing', async () => {
   await using cluster = await TestCluster.start({
@@ -45,8 +36,8 @@ test('a manager stopped for longer than the grace period, its record on the way,
     const answer = upload(url, 'slept', randomBytes(10_000))
     await held
     sleeper.signal('SIGSTOP')
-    expect(await copiesIn(directoriesOf(cluster))).toHaveLength(1)
-    await waitUntil('its bytes are collected', async () => (await copiesIn(directoriesOf(cluster))).length === 0)
+    expect(await copiesIn(cluster.directories)).toHaveLength(1)
+    await waitUntil('its bytes are collected', async () => (await copiesIn(cluster.directories)).length === 0)
     await proxy.releaseAndAnswer()
     sleeper.signal('SIGCONT')
     expect((await answer).status).toBe(503)
@@ -74,13 +65,13 @@ test('row 39: clients that hang up at every 64 KiB, up and down, leave no file, 
   }
   const settled = async (): Promise<number[]> => {
     await waitUntil('only the whole file is on the disk', async () => {
-      const copies = await copiesIn(directoriesOf(cluster))
+      const copies = await copiesIn(cluster.directories)
       return copies.length === 1 || copies
     })
     const pids = [...cluster.managers, ...cluster.fileServers].map((member) => member.process.pid)
     return Promise.all(pids.map(openFiles))
   }
-  // The first time opens what is kept, such as connections to the database.
+  // The first round opens what is kept, such as connections to the database.
   await hangUps()
   const [manager = 0, fileServer = 0] = await settled()
   for (let round = 0; round < 3; round++) await hangUps()
@@ -139,7 +130,7 @@ test('clients that take nothing of what they asked for hold no more memory than 
     const before = await residentBytes(pid)
     using readers = new IdleReaders(cluster.url)
     const statuses: number[] = []
-    // They ask one after the other, so that each would be served if those before it held nothing.
+    // They ask one after the other, so each is served only if those before it hold nothing.
     for (let count = 0; count < 60; count++) statuses.push(await readers.add(name))
     expect([statuses[0], statuses.at(-1)]).toEqual([200, 503])
     expect((await residentBytes(pid)) - before).toBeLessThan(3 * setAside)

@@ -2,7 +2,7 @@
 export const isFullRun = process.env.FAULTS === 'full'
 
 /**
- * How often or how much, `few` in `npm test`, which has to be quick enough for every change. `npm run test:faults` also runs
- * every test file that imports this one, so that no count is lost.
+ * `npm test` has to be quick enough for every change, so it takes `few`. `npm run test:faults` also runs every test
+ * file that imports this one, so that no count is lost.
  */
 export const countOf = (full: number, few: number): number => (isFullRun ? full : few)

@@ -3,9 +3,12 @@ import { expectNoHarm, runCampaign } from './faults/campaign.ts'
 import { FaultCluster } from './faults/cluster/fault-cluster.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
 
-/** Clients come in gusts: what a load without pauses takes is what processes that start would need. */
+/** Clients come in gusts, because a load without pauses would take what the processes need to start. */
 const GUST_MS = 40
-/** So many are served between two faults that stop everything: a run of outages alone would have next to no load. */
+/**
+ * This many uploads are served between two faults that stop everything, because a run of outages alone would have next
+ * to no load.
+ */
 const SERVED_UPLOADS = 60
 
 const killMongod = async ({ mongod }: FaultCluster): Promise<void> => {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, remove, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, remove, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 const managerEnvironment = { ORPHAN_GRACE_MS: '2000', RECONCILE_EVERY_MS: '300', UPKEEP_EVERY_MS: '200' }
 const start = (fileServers: number) =>
@@ -32,7 +32,7 @@ test('invariant 7: reconcile passes over and over a live file and never collects
   for (const { name, bytes } of files) await upload(cluster.url, name, bytes)
   await cluster.restartManager()
   await cluster.settled()
-  // An upload that is cut off shows that passes come and collect: the orphan goes, the live files stay.
+  // An upload that is cut off shows that passes come and collect: the orphan goes, and the live files stay.
   const orphan = new AbortController()
   const slow = fetch(`${cluster.url}/file`, {
     method: 'POST',

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, readlink, unlink, writeFile } from 'node:fs/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, readBroken, request, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
-import { download, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 const MIB = 1024 * 1024
 const PART_BYTES = 4 * MIB
@@ -16,9 +16,7 @@ const mongoUrl = inject('mongoUrl')
 
 beforeAll(announceRun)
 
-const directoriesOf = (cluster: TestCluster): string[] => cluster.fileServers.map(({ directory }) => directory)
-
-/** @returns the copies that the manager has open: it has read them itself */
+/** @returns the copies that the manager has open, which it has read itself */
 async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
   const directory = `/proc/${cluster.managers[0]?.process.pid}/fd`
   const names = await readdir(directory)
@@ -35,7 +33,7 @@ async function disksGivenUp(cluster: TestCluster): Promise<unknown[]> {
   return lines?.map(({ name }) => name) ?? []
 }
 
-/** The client reads any ranges, right ones all, and goes away in the middle of every third one. */
+/** Reads random ranges, checks each, and goes away in the middle of every third one. */
 async function readRanges(url: string, content: Buffer, label: string): Promise<void> {
   const random = runSeed.fork(label).random()
   for (let count = 0; count < RANGES_OF_EACH; count++) {
@@ -60,7 +58,7 @@ test('a client that reads any ranges of a large file gets right bytes, which the
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const content = randomBytes(21 * MIB + 12_345)
   await upload(cluster.url, 'large', content)
-  const copies = await copiesIn(directoriesOf(cluster))
+  const copies = await copiesIn(cluster.directories)
   await waitUntil('the manager has the copy open, and no other file', async () => {
     const { status, body } = await download(cluster.url, 'large')
     expect([status, body.equals(content)]).toEqual([200, true])
@@ -70,7 +68,8 @@ test('a client that reads any ranges of a large file gets right bytes, which the
   expect(await disksGivenUp(cluster)).toEqual([])
 })
 
-// They are more than the disk is read for at once: the rest comes from the file-server, and both ways are mixed in one download.
+// More of them read than may read the disk at once, so the rest comes from the file-server, and both ways are mixed in
+// one download.
 test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const content = randomBytes(21 * MIB + 12_345)
@@ -88,20 +87,13 @@ test('invariant 3: a copy that is damaged on disk never becomes wrong bytes, rea
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const content = randomBytes(9 * MIB)
   await upload(cluster.url, 'large', content)
-  const [path = ''] = await copiesIn(directoriesOf(cluster))
+  const [path = ''] = await copiesIn(cluster.directories)
   await using file = await open(path, 'r+')
   const position = PART_BYTES + 1_000
   await file.write(Buffer.from([(content[position] ?? 0) ^ 1]), 0, 1, position)
 
   for (let count = 0; count < 3; count++) {
-    const received: Buffer[] = []
-    const response = await fetch(`${cluster.url}/file/large`)
-    const reading = async (): Promise<string> => {
-      for await (const piece of response.body ?? []) received.push(Buffer.from(piece))
-      return 'complete'
-    }
-    await expect(reading()).rejects.toThrow()
-    const got = Buffer.concat(received)
+    const got = await readBroken(`${cluster.url}/file/large`)
     expect(got.length).toBeLessThanOrEqual(PART_BYTES)
     expect(got.equals(content.subarray(0, got.length))).toBe(true)
   }
@@ -122,7 +114,7 @@ test('a copy whose file is gone is unavailable, costs no other file anything, an
   await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
   const [gone, other] = [randomBytes(9 * MIB), randomBytes(9 * MIB)]
   await upload(cluster.url, 'gone', gone)
-  const [path = ''] = await copiesIn(directoriesOf(cluster))
+  const [path = ''] = await copiesIn(cluster.directories)
   await upload(cluster.url, 'other', other)
   const onDisk = await readFile(path)
   await unlink(path)
@@ -142,7 +134,7 @@ test('of two file-servers one does not let the manager read its disk: right byte
   cluster.addFileServer({ LOCAL_READS: 'false' })
   cluster.addFileServer({ LOCAL_READS: 'true' })
   await cluster.settled()
-  const [closed = '', openToManager = ''] = directoriesOf(cluster)
+  const [closed = '', openToManager = ''] = cluster.directories
   const files = Array.from({ length: 6 }, (_, number) => ({ name: `file-${number}`, content: randomBytes(5 * MIB) }))
   for (const { name, content } of files) await upload(cluster.url, name, content)
   const counts = await Promise.all([closed, openToManager].map(async (place) => (await copiesIn([place])).length))

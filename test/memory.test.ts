@@ -1,18 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { expect, inject, test } from 'vitest'
-import { TestCluster } from './test-cluster.ts'
+import { peakBytes } from './cluster/process-measures.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
 
 const MIB = 1024 * 1024
 const FILE_MIB = 516
 
-/** @returns the most memory that a process has held since its start, in bytes */
-async function peakMemory(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-}
-
-/** It is 3 MiB of noise again and again: base64 of it is 4 MiB exactly, so it can be sent in pieces. */
+/** The file is 3 MiB of noise repeated, whose base64 is exactly 4 MiB, so that it can be sent in pieces. */
 async function* jsonUpload(name: string, piece: Buffer): AsyncGenerator<Buffer> {
   const text = Buffer.from(piece.toString('base64'))
   yield Buffer.from(`{"filename":"${name}","file":"`)
@@ -46,6 +40,6 @@ test('invariant 9: memory does not grow with the size of a file, up or down', as
     }),
   )
   expect(digests).toEqual(stored.map((file) => file.sha256))
-  // Two files of 516 MiB passed up and down at once. What a process has ever held is less than one of them.
-  for (const pid of pids) expect(await peakMemory(pid)).toBeLessThan(384 * MIB)
+  // Two files of 516 MiB passed up and down at once, yet no process has ever held as much as one of them.
+  for (const pid of pids) expect(await peakBytes(pid)).toBeLessThan(384 * MIB)
 }, 120_000)

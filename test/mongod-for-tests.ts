@@ -7,7 +7,7 @@ import { startEmbeddedMongod } from '../launcher/src/mongod/embedded-mongod.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** It is a replica set of one, and names no database: every test file chooses its own. */
+    /** It leads to a replica set of one and names no database, because every test file chooses its own. */
     mongoUrl: string
   }
 }

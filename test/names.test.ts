@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 test('invariant 4: of 1,000 simultaneous uploads of one name exactly one wins, 999 get code 3, and one copy is left', async () => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managers: 2 })
@@ -16,7 +16,7 @@ test('invariant 4: of 1,000 simultaneous uploads of one name exactly one wins, 9
   const winner = bodies[winners[0] ?? 0]
   for (const url of urls) expect((await download(url, 'contested')).body.equals(winner ?? Buffer.alloc(0))).toBe(true)
   await waitUntil('the bytes of the losers are gone', async () => {
-    const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === 1 || copies.length
   })
 }, 60_000)

@@ -8,7 +8,7 @@ import { SmallDisk } from './faults/cluster/small-disk.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
 
 const MIB = 1024 * 1024
-/** So many are served before the cut, so that there is something to lose. */
+/** This many uploads are served before the cut, so that there is something to lose. */
 const SERVED_UPLOADS = 200
 
 beforeAll(announceRun)

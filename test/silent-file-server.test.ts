@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 /** An upload waits two seconds for a file-server before another one is asked, and a little for that one. */
 const MOST_MS = 6_000
@@ -30,7 +30,7 @@ test('a file-server that stands still holds up no upload, and what it stored lat
   frozen?.signal('SIGCONT')
   await cluster.settled()
   await waitUntil('each file has one copy', async () => {
-    const copies = await copiesIn(cluster.fileServers.map(({ directory }) => directory))
+    const copies = await copiesIn(cluster.directories)
     return copies.length === files.length || copies
   })
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import mongoose from 'mongoose'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
-import { download, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })

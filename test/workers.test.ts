@@ -4,10 +4,10 @@ import { get, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
 import type { ActiveNode } from '@holdfast/client/answers'
 import { expect, inject, test } from 'vitest'
-import { download, remove, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import type { LogLine } from './test-process.ts'
-import { waitUntil } from './wait-until.ts'
+import { download, remove, request, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import type { LogLine } from './cluster/test-process.ts'
+import { waitUntil } from './cluster/wait-until.ts'
 
 const WORKERS = 3
 
@@ -39,7 +39,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** @returns of each file-server what does not depend on the moment that a manager heard of it */
+/** @returns for each file-server what does not depend on the moment at which a manager heard of it */
 async function nodesOf(url: string): Promise<object[]> {
   const { body } = await request(`${url}/active-nodes`)
   const nodes = JSON.parse(body.toString()) as ActiveNode[]
@@ -71,7 +71,7 @@ async function findWrong(url: string, files: ReadonlyMap<string, Buffer>): Promi
   return wrong
 }
 
-/** It asks on a connection of its own. */
+/** Asks on a connection of its own. */
 async function isAnswered(url: string): Promise<boolean> {
   const asked = get(url, { agent: false, signal: AbortSignal.timeout(8_000) })
   try {
@@ -158,7 +158,7 @@ test('a frozen worker holds up nobody for long', async () => {
   if (frozen === undefined) throw new Error('no worker')
   process.kill(frozen.pid, 'SIGSTOP')
   try {
-    // One connection may still be given to it; everybody else is served.
+    // One connection may still be given to it, and everybody else is served.
     const answers = await Promise.all(Array.from({ length: 20 }, () => isAnswered(`${cluster.url}/health`)))
     expect(answers.filter(Boolean).length).toBeGreaterThanOrEqual(19)
   } finally {

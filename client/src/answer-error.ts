@@ -1,10 +1,13 @@
 import { type ErrorName, errorRow, errorTable, isErrorName } from '@holdfast/shared/errors/error-table'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** An error body is short; what is longer is something else. Characters. */
+/** An error body is short; a longer one is something else. The unit is characters. */
 const MAX_BODY = 64 * 1024
 
-/** The error that an answer of a manager, or of a proxy in front of it, stands for. @param body as it came. */
+/**
+ * Turns the answer of a manager, or of a proxy in front of it, into the error that it stands for. @param body is as it
+ * came.
+ */
 export function errorFromAnswer(status: number, body: string): StoreError {
   const { error, message, detail } = parseBody(body)
   if (isErrorName(error)) return new StoreError(error, typeof detail === 'string' ? detail.slice(0, 500) : undefined)
@@ -23,7 +26,7 @@ function parseBody(body: string): Record<string, unknown> {
   }
 }
 
-/** For answers that are not ours: a proxy's 502 is as temporary as our own 503. */
+/** Some answers are not a manager's: a proxy's 502 is as temporary as a manager's 503. */
 function nameForStatus(status: number): ErrorName {
   if (status === 404) return 'ROUTE_NOT_FOUND'
   if (status === 502 || status === 503 || status === 504) return 'SERVERS_UNAVAILABLE'

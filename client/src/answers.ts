@@ -4,7 +4,7 @@ import { isDigest } from '@holdfast/shared/ids'
 export interface StoredFile {
   readonly filename: string
   readonly id: string
-  /** What the store has counted and hashed, where it says so. */
+  /** The store reports what it has counted and hashed, or null. */
   readonly sizeBytes: number | null
   readonly sha256: string | null
 }
@@ -14,12 +14,12 @@ export interface DeletedFile {
   readonly id: string
 }
 
-/** A file-server, as the manager sees it. */
+/** The manager describes each file-server that is connected to it. */
 export interface ActiveNode {
   readonly id: string
   readonly name: string
   readonly state: string
-  /** ISO 8601. */
+  /** The time is in ISO 8601. */
   readonly lastPingAt: string
   readonly files: number
   readonly bytes: number
@@ -59,7 +59,7 @@ export function parseActiveNodes(value: unknown): ActiveNode[] {
   })
 }
 
-/** @param etag `"<sha256>"`. @returns the digest, or null where the ETag is something else. */
+/** @param etag is `"<sha256>"`. @returns the digest, or null where the ETag is something else. */
 export function digestOfEtag(etag: string | null): string | null {
   const digest = /^"([0-9a-f]{64})"$/.exec(etag ?? '')?.[1]
   return digest ?? null

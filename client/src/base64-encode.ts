@@ -1,7 +1,7 @@
 const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/')
 const PADDING = 0x3d
 
-/** @returns base64 of `bytes` as ASCII. Runs wherever there is a Uint8Array, without a copy through strings. */
+/** Encodes without a copy through strings, wherever there is a Uint8Array. @returns base64 of `bytes` as ASCII. */
 export function encodeBase64(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(Math.ceil(bytes.length / 3) * 4)
   const digit = (value: number): number => alphabet[value & 63] ?? 0
@@ -18,7 +18,9 @@ export function encodeBase64(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return out
 }
 
-/** Base64 of a stream whose chunks may have any length: cut at multiples of 3 bytes, so that only the end is padded. */
+/**
+ * Encodes a stream whose chunks may have any length. It cuts at multiples of 3 bytes, so that only the end is padded.
+ */
 export async function* encodeBase64Stream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let rest = new Uint8Array(0)
   for await (const chunk of source) {

@@ -2,8 +2,8 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { IdleWatch } from './idle-watch.ts'
 
 /**
- * The body of a download: ends only after exactly `sizeBytes`, else it errors. Reading sets the pace.
- * @param explain turns what went wrong on the way into a StoreError.
+ * Makes the body of a download, which ends only after exactly `sizeBytes` and errors otherwise. Reading sets the pace.
+ * @param explain turns a failure on the way into a StoreError.
  */
 export function completeBody(
   body: ReadableStream<Uint8Array> | null,

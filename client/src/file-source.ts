@@ -1,6 +1,9 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** What can be uploaded. A function opens the bytes anew each time it is called; a bare iterable can be sent only once. */
+/**
+ * An upload takes any of these. A function opens the bytes anew each time it is called, so the upload can be sent
+ * again; a bare iterable can be sent only once.
+ */
 export type FileSource = Uint8Array | Blob | AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>)
 
 export interface OpenableSource {

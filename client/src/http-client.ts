@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Called for every attempt. The request opens when it resolves. */
+  /** Is called for every attempt. The request opens when it resolves. */
   readonly body?: (watch: IdleWatch) => Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>
   readonly canSendAgain: boolean
   readonly signal?: AbortSignal | undefined
@@ -17,7 +17,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly response: Response
-  /** Runs while the body is read; whoever reads it disposes of it. */
+  /** It runs while the body is read; whoever reads the body disposes of it. */
   readonly watch: IdleWatch
   readonly explain: (thrown: unknown) => StoreError
 }
@@ -38,7 +38,7 @@ export class HttpClient {
     this.#limits = limits
   }
 
-  /** @throws StoreError; an answer other than 2xx is one, too. */
+  /** @throws StoreError, also for an answer other than 2xx. */
   async send(request: HttpRequest): Promise<HttpAnswer> {
     for (let attempt = 0; ; attempt += 1) {
       const answer = await this.#attempt(request)
@@ -101,13 +101,13 @@ async function readError({ response, watch, explain }: HttpAnswer) {
   return { error: errorFromAnswer(response.status, body), retryAfterMs }
 }
 
-/** An answer such as 503 says that the request failed, but its effect may be there all the same. */
+/** An answer such as 503 says that the request failed, yet its effect may be there all the same. */
 function explainRepeated(error: StoreError): StoreError {
   if (error.name !== 'FILE_EXISTS' && error.name !== 'FILE_NOT_FOUND') return error
   return new StoreError(error.name, 'an earlier attempt of this request may have been carried out', { cause: error })
 }
 
-/** What the source threw, found in the chain of causes that fetch makes of it. */
+/** fetch wraps what the source threw in a chain of causes, in which this finds it. */
 function sourceFailure(thrown: unknown): unknown {
   for (let error = thrown; error instanceof Error; error = error.cause) {
     if (error instanceof SourceError) return error.cause

@@ -12,7 +12,7 @@ export class IdleWatch implements Disposable {
     this.touch()
   }
 
-  /** Fires at the end of the call, however it ends. */
+  /** This signal fires at the end of the call, however it ends. */
   get over(): AbortSignal {
     return this.#over.signal
   }
@@ -21,14 +21,14 @@ export class IdleWatch implements Disposable {
     return this.#controller.signal.aborted
   }
 
-  /** Something moved, or is waited for from here on. */
+  /** Starts the time anew, because something moved or is waited for from here on. */
   touch(): void {
     this.pause()
-    // A body may still be pulled when its request has been answered: the watch that is over stays so.
+    // A body may still be pulled after its request was answered, and must not start an ended watch again.
     if (!this.#over.signal.aborted) this.#timer = setTimeout(() => this.#controller.abort(), this.#limitMs)
   }
 
-  /** It is the caller's turn: a slow source or reader is no fault of the server. */
+  /** Stops the time while it is the caller's turn, because a slow source or reader is no fault of the server. */
   pause(): void {
     clearTimeout(this.#timer)
   }

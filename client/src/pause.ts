@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** Waits, in browsers too. @throws CANCELLED as soon as the signal fires. */
+/** Waits, in Node and in browsers. @throws CANCELLED as soon as the signal fires. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancel = (): void => {

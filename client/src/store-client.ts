@@ -17,13 +17,15 @@ import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts'
 import { streamedBody, wholeBody } from './upload-body.ts'
 
 export interface StoreClientOptions {
-  /** A manager's address, such as `http://127.0.0.1:8000`, or a proxy's with a path, such as `https://host/store`. */
+  /**
+   * The address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
+   */
   readonly baseUrl: string
-  /** A request on which nothing moves for this long is ended. Default: a minute. */
+  /** A request on which nothing moves for this long is ended. The default is a minute. */
   readonly idleTimeoutMs?: number
   /**
-   * How long the source of an upload may take to its next bytes, and to its first. Default: an hour. Once they have begun
-   * to flow the manager has a patience of its own, its setting `SENDER_PATIENCE_MS`.
+   * The source of an upload may take this long to its first bytes, and to its next ones. The default is an hour. Once
+   * bytes have begun to flow, the manager's setting `SENDER_PATIENCE_MS` limits it as well.
    */
   readonly sourcePatienceMs?: number
   readonly retry?: Partial<RetryLimits>
@@ -34,24 +36,28 @@ export interface CallOptions {
 }
 
 export interface PutOptions extends CallOptions {
-  /** Told how many bytes of the file have gone out; starts again from 0 when the upload is sent again. */
+  /** Is told how many bytes of the file have gone out; it starts again from 0 when the upload is sent again. */
   readonly onProgress?: (sentBytes: number) => void
 }
 
-/** A file on its way out. */
 export interface Download {
-  /** Errors with a StoreError where the body breaks off: what ended orderly has `sizeBytes`. Read it or cancel it. */
+  /**
+   * The stream errors with a StoreError if it breaks off, so one that ends orderly has `sizeBytes`. Read it or cancel
+   * it.
+   */
   readonly stream: ReadableStream<Uint8Array>
   readonly sizeBytes: number
   readonly contentType: string
-  /** 64 hex digits, to compare with what was read; null where the server does not say. */
+  /**
+   * Compare these 64 hex digits with the digest of what you read; they are null where the server does not send them.
+   */
   readonly sha256: string | null
 }
 
 /**
- * A Holdfast store over HTTP, in Node and in browsers. Every method throws StoreErrors: the manager's own by their
- * name, SERVERS_UNAVAILABLE where no manager answers, CANCELLED where the signal fired. Answers that may be better
- * later are waited for and tried again, where the body can be sent again.
+ * Talks to a Holdfast store over HTTP, in Node and in browsers. Every method throws StoreErrors: the manager's own by
+ * their name, SERVERS_UNAVAILABLE where no manager answers, CANCELLED where the signal fired. It waits and tries again
+ * after an answer that may be better later, if the body can be sent again.
  */
 export class StoreClient {
   readonly #http: HttpClient

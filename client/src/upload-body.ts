@@ -3,7 +3,10 @@ import { encodeBase64, encodeBase64Stream } from './base64-encode.ts'
 import type { FileSource, OpenableSource } from './file-source.ts'
 import type { IdleWatch } from './idle-watch.ts'
 
-/** Up to this size a body is sent in one piece, with its length: cheaper, and browsers stream over HTTP/2 only. Bytes. */
+/**
+ * A body up to this many bytes is sent whole and with its length, which is cheaper, and browsers stream only over
+ * HTTP/2.
+ */
 const WHOLE_MAX_BYTES = 4 * 1024 * 1024
 
 /** The source failed, not the request. */
@@ -11,7 +14,7 @@ export class SourceError extends Error {}
 
 export interface UploadSource {
   readonly openable: OpenableSource
-  /** How long it may take to its next bytes. */
+  /** The source may take this long to its next bytes. */
   readonly patienceMs: number
   /** What was opened before, by any upload: a stream gives its bytes once, and would pass for an empty file. */
   readonly spent: WeakSet<object>
@@ -32,8 +35,8 @@ export function wholeBody(filename: string, source: FileSource): Uint8Array<Arra
 }
 
 /**
- * The request body as it is pulled. Resolves when the source has given its first bytes, so that no request is open while a
- * producer has nothing to send yet. The source is closed when the call is over.
+ * Makes the request body, which is pulled. It resolves when the source has given its first bytes, so that no request is
+ * open while a producer has nothing to send yet. The source is closed when the call is over.
  */
 export async function streamedBody(
   filename: string,
@@ -48,7 +51,7 @@ export async function streamedBody(
   const nextPiece = async (): Promise<IteratorResult<Uint8Array>> => {
     watch.pause()
     const next = await encoded.next()
-    // The end of a source that was closed early must not pass for the end of the file.
+    // A source that was closed early must not look like the end of the file.
     if (stop.aborted) throw cancelled(stop)
     watch.touch()
     return next
@@ -101,12 +104,12 @@ async function* counted(
       onProgress(sentBytes)
     }
   } finally {
-    // A source that waits for its producer ends when it wakes; nobody waits for that.
+    // A source that waits for its producer ends only when it wakes, and nobody should wait for that.
     void iterator.return?.().catch(() => undefined)
   }
 }
 
-/** @throws REQUEST_TIMEOUT where it takes longer, CANCELLED where the signal fires first */
+/** @throws REQUEST_TIMEOUT after `patienceMs`, CANCELLED where the signal fires first */
 function within<T>(next: Promise<T>, patienceMs: number, stop: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {

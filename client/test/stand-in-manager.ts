@@ -6,17 +6,19 @@ import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
-/** A small HTTP server that answers as a manager does (compatibility.md, section A), and wrongly where a test says so. */
+/**
+ * A small HTTP server that answers as a manager does (compatibility.md, section A), and wrongly where a test says so.
+ */
 export class StandInManager implements AsyncDisposable {
   readonly files = new Map<string, Buffer>()
-  /** What a proxy in front of it takes off every path; other paths it does not know. */
+  /** A proxy in front of it would take this off every path; other paths get a 404. */
   prefix = ''
-  /** Method and path of every request, in order. */
+  /** It lists the method and path of every request, in order. */
   readonly requests: string[] = []
-  /** Answers for the next requests, before it behaves again. */
+  /** The next requests get these answers; later ones are answered properly again. */
   readonly nextAnswers: Answer[] = []
   readonly #server = createServer((request, response) => {
-    // A client that goes away is answered no more.
+    // A client that has gone away gets no answer.
     this.#answer(request, response).catch(() => response.destroy())
   })
 

@@ -153,7 +153,7 @@ describe('put', () => {
       yield await given
     }
     const stored = client.put('a', slow())
-    // Longer than the request may be idle.
+    // The pause is longer than the request may be idle.
     await client.activeNodes()
     await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(startedAt + 1_100), 5_000)
     expect(manager.requests).toEqual(['GET /active-nodes'])
@@ -217,7 +217,8 @@ describe('put', () => {
       await client.put('a', goesOn()).catch((error) => console.log(error.name))
       goOn()
     `
-    // Its request may be idle for a minute, its source for an hour.
+    // Its request may be idle for a minute and its source for an hour, so only a timer that is left would keep the
+    // process.
     const child = execFile(process.execPath, ['--input-type=module', '--eval', script], { timeout: 15_000 })
     expect(child.stdout === null ? null : await text(child.stdout)).toBe('FILE_EXISTS\n')
     expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(0)

@@ -11,7 +11,8 @@ await runService(`holdfast ${title}`, log, async () => {
   requireDescriptors()
   const settings = readSettings(fileServerSettings, process.env)
   log.level = settings.logLevel
-  // Loaded here: its many files at once are more than a low limit of descriptors allows, which was to be said first.
+  // The many files behind app.ts need more descriptors than a low limit allows, so they are loaded only after the limit
+  // was checked.
   const { startFileServer } = await import('./app.ts')
   return startFileServer(settings, log)
 })

@@ -7,7 +7,7 @@ import { type LauncherSettings, launcherSettings } from './config.ts'
 
 export interface StartOptions extends LauncherSettings {
   readonly dataDirectory: string
-  /** null: as many as there are data directories, three on the first start. */
+  /** null starts as many as there are data directories, or three on the first start. */
   readonly fileServerCount: number | null
 }
 
@@ -24,7 +24,7 @@ export const usage = `Starts Holdfast on this machine: MongoDB, a manager and fi
 
 Settings in the environment, such as MONGO_URL, are listed in docs/configuration.md.`
 
-/** @param workingDirectory where the command was typed. @returns null where only the usage was asked for. */
+/** @param workingDirectory is where the command was typed. @returns null where only the usage was asked for. */
 export function readStartOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,

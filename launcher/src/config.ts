@@ -2,7 +2,7 @@ import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/s
 import { httpPort, integer, mongoUrl, secret } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 
-/** What `npm start` reads itself. Everything else in its environment reaches the processes that it starts. */
+/** `npm start` itself reads only these; everything else in its environment reaches the processes that it starts. */
 export const launcherSettings = {
   mongoUrl: {
     env: 'MONGO_URL',

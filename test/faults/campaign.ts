@@ -11,9 +11,9 @@ export interface Campaign {
   readonly faultCount: number
   readonly seed: Seed
   readonly cluster: FaultCluster
-  /** Does one fault, and undoes it where that does not wait for the end. */
+  /** Does one fault, and undoes it unless that can wait for the end. */
   readonly strike: (cluster: FaultCluster, random: Random, load: FaultLoad) => Promise<void>
-  /** Two faults are at most so far apart; each pause is a random part of it. */
+  /** The pause between two faults is a random share of this. */
   readonly maxPauseMs?: number
   readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes' | 'gustMs'>
 }
@@ -27,8 +27,9 @@ export interface CampaignResult {
 }
 
 /**
- * Strikes a running cluster under load a number of times, heals it, and compares it with what its clients were told.
- * Prints one line. @throws where the load was too slow to show anything, or the cluster does not come back
+ * Strikes a running cluster under load a number of times, heals it, compares it with what its clients were told, and
+ * prints one line.
+ * @throws where the load was too slow to show anything, or the cluster does not come back
  */
 export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
   const { kind, faultCount, seed, cluster, strike, maxPauseMs = 200 } = campaign
@@ -38,7 +39,7 @@ export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
   try {
     await load.isServed()
     for (let count = 0; count < faultCount; count++) {
-      // A random moment is the point: there is no condition to wait for.
+      // A random moment is the point, so there is no condition to wait for.
       await delay(random.integer(0, maxPauseMs))
       await strike(cluster, random, load)
       await load.regainRate()
@@ -71,7 +72,7 @@ export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
   }
 }
 
-/** The faults were felt, and did no harm. */
+/** Expects that the faults were felt and did no harm. */
 export function expectNoHarm({ violations, indeterminateCount }: CampaignResult): void {
   expect(violations).toEqual([])
   expect(indeterminateCount).toBeGreaterThan(0)

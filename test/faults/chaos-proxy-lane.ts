@@ -1,41 +1,41 @@
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** The direction is named as whoever dialled sees it. */
+/** A direction is named as the side that dialled sees it. */
 export type Direction = 'toTarget' | 'toClient'
 
-/** It is made anew for each connection, takes what comes in, and says what goes out instead. */
+/** Each connection gets its own, which takes what comes in and returns what goes out instead. */
 export type Rewrite = () => (bytes: Buffer) => readonly Buffer[]
 
-/** A slow link passes on so much at a time. */
+/** A slow link passes on this many bytes at a time. */
 const PIECE_BYTES = 4 * 1024
-/** When so much is on its way, no more is read. */
+/** With this many bytes on their way, a lane stops reading. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024
 
-export interface LaneParts {
+export interface LaneDeps {
   readonly road: { readonly bytesPerSecond: number; readonly delayMs: number }
   readonly rewrite: ((bytes: Buffer) => readonly Buffer[]) | undefined
   readonly onRead: (bytes: Buffer) => void
   readonly held: () => Promise<void> | undefined
-  /** Says how many of so many bytes may pass. */
+  /** @returns how many of so many bytes may pass. */
   readonly allow: (length: number) => number
 }
 
 /** A lane is one direction of one connection. */
 export class ProxyLane {
-  /** Is called when nothing more will come. */
+  /** Resolves when nothing more will come. */
   readonly ended: Promise<void>
   readonly #to: Socket
-  readonly #parts: LaneParts
+  readonly #deps: LaneDeps
   #tail: Promise<void> = Promise.resolve()
   #queuedBytes = 0
   #isBlown = false
   #held: Promise<void> | undefined
   #release: () => void = () => undefined
 
-  constructor(from: Socket, to: Socket, parts: LaneParts) {
+  constructor(from: Socket, to: Socket, deps: LaneDeps) {
     this.#to = to
-    this.#parts = parts
+    this.#deps = deps
     this.ended = this.#pump(from)
   }
 
@@ -51,22 +51,22 @@ export class ProxyLane {
   }
 
   send(bytes: Buffer): void {
-    const dueAt = performance.now() + this.#parts.road.delayMs
+    const dueAt = performance.now() + this.#deps.road.delayMs
     this.#queuedBytes += bytes.length
     this.#tail = this.#tail.then(() => this.#pass(bytes, dueAt))
   }
 
   async #pump(from: Socket): Promise<void> {
     for await (const bytes of from as AsyncIterable<Buffer>) {
-      this.#parts.onRead(bytes)
-      for (const piece of this.#parts.rewrite?.(bytes) ?? [bytes]) this.send(piece)
+      this.#deps.onRead(bytes)
+      for (const piece of this.#deps.rewrite?.(bytes) ?? [bytes]) this.send(piece)
       if (this.#queuedBytes > MAX_QUEUED_BYTES) await this.#tail
     }
     await this.#tail
   }
 
   async #pass(bytes: Buffer, dueAt: number): Promise<void> {
-    const { road } = this.#parts
+    const { road } = this.#deps
     const early = dueAt - performance.now()
     if (early > 0) await delay(early)
     for (let offset = 0; offset < bytes.length; ) {
@@ -75,7 +75,7 @@ export class ProxyLane {
       const piece = isSlow ? bytes.subarray(offset, offset + PIECE_BYTES) : bytes.subarray(offset)
       if (isSlow) await delay((piece.length / bytesPerSecond) * 1_000)
       await this.#held
-      await this.#parts.held()
+      await this.#deps.held()
       this.#write(piece)
       offset += piece.length
     }
@@ -84,7 +84,7 @@ export class ProxyLane {
 
   #write(piece: Buffer): void {
     if (this.#isBlown || this.#to.destroyed) return
-    const allowed = this.#parts.allow(piece.length)
+    const allowed = this.#deps.allow(piece.length)
     this.#isBlown = allowed < piece.length
     this.#to.write(piece.subarray(0, allowed))
   }

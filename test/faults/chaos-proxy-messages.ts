@@ -1,9 +1,9 @@
-/** It is one WebSocket message, or a Socket.IO packet with all its attachments, as it travels. */
+/** A WebSocket message, or a Socket.IO packet with all its attachments, as it travels. */
 export interface WireMessage {
   readonly bytes: Buffer
-  /** The event that carries commands or acks, else null: a ping, the handshake. */
+  /** It is the event that carries commands or acks, and null for anything else, such as a ping or the handshake. */
   readonly event: string | null
-  /** It is what Engine.IO has as the text. */
+  /** The text of Engine.IO is empty where a message has none. */
   readonly text: string
 }
 
@@ -15,7 +15,10 @@ interface Frame {
 
 const TEXT = 1
 const HEAD_END = Buffer.from('\r\n\r\n')
-/** `42/file-server,["list-copies",…` or, with one attachment behind it, `451-/file-server,["upload-frame",…`. */
+/**
+ * It matches `42/file-server,["list-copies",…` and, with one attachment behind it,
+ * `451-/file-server,["upload-frame",…`.
+ */
 const packet = /^4(?:2|5(\d+)-)\/file-server,\d*\["([a-z-]+)"/
 const binaryAck = /^46(\d+)-/
 
@@ -23,11 +26,14 @@ const binaryAck = /^46(\d+)-/
 export class WireMessages {
   #waiting: Buffer = Buffer.alloc(0)
   #isUpgraded = false
-  /** It is a packet whose attachments have not all come. */
+  /** This packet still lacks attachments. */
   #open: { readonly event: string | null; readonly text: string; readonly frames: Buffer[]; missing: number } | null =
     null
 
-  /** @returns what is whole; what precedes the first message (the HTTP upgrade) comes as one without event and text */
+  /**
+   * @returns the messages that are complete. The HTTP upgrade before the first one comes as a message without event and
+   * text.
+   */
   take(bytes: Buffer): WireMessage[] {
     this.#waiting = this.#waiting.length === 0 ? bytes : Buffer.concat([this.#waiting, bytes])
     const messages: WireMessage[] = []

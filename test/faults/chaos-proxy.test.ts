@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { waitUntil } from '../cluster/wait-until.ts'
 import { frame, OPCODE } from '../hostile/websocket.ts'
-import { waitUntil } from '../wait-until.ts'
 import { ChaosProxy } from './chaos-proxy.ts'
 import { WireMessages } from './chaos-proxy-messages.ts'
 

@@ -8,17 +8,20 @@ interface Pair {
   readonly lanes: Readonly<Record<Direction, ProxyLane>>
 }
 
-/** It is a bad network between whoever dials it and one target: slow, late, deaf in one direction or both, cut, repetitive. */
+/**
+ * Acts as a bad network between whoever dials it and one target. It can be slow, late, deaf in one direction or both,
+ * cut, and repetitive.
+ */
 export class ChaosProxy implements AsyncDisposable {
   readonly port: number
   bytesPerSecond = Number.POSITIVE_INFINITY
-  /** Each way takes so much longer; the throughput stays. */
+  /** Delays each way by so much, at the same throughput. */
   delayMs = 0
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #deaf = new Map<Direction, { readonly until: Promise<void>; readonly end: () => void }>()
   readonly #rewrites = new Map<Direction, Rewrite>()
-  /** So many more bytes pass before everything is cut. */
+  /** Everything is cut after so many more bytes. */
   #fuse: { readonly direction: Direction; leftBytes: number; readonly cut: () => void } | null = null
   #awaited: { readonly bytes: Buffer; readonly thenHold: Direction; readonly come: () => void } | null = null
   #holding: { readonly pair: Pair; readonly lane: ProxyLane } | null = null
@@ -47,7 +50,9 @@ export class ChaosProxy implements AsyncDisposable {
     return this.#pairs.size
   }
 
-  /** From this moment nothing more arrives that way, and nobody is told: half-open with both, one-way with one. */
+  /**
+   * Lets nothing more arrive that way, and tells nobody: the link is half-open with both directions, one-way with one.
+   */
   hold(...directions: Direction[]): void {
     for (const direction of directions) {
       if (this.#deaf.has(direction)) continue
@@ -59,13 +64,13 @@ export class ChaosProxy implements AsyncDisposable {
     }
   }
 
-  /** What was held arrives. */
+  /** Lets arrive what was held. */
   release(): void {
     for (const { end } of this.#deaf.values()) end()
     this.#deaf.clear()
   }
 
-  /** Ends all connections; what was held is lost. New ones pass. */
+  /** Ends all connections and drops what was held. New connections pass. */
   cut(): void {
     for (const { client, target, lanes } of this.#pairs) {
       client.destroy()
@@ -82,12 +87,16 @@ export class ChaosProxy implements AsyncDisposable {
     })
   }
 
-  /** Waits for a piece from a client that has `bytes` in it, and holds it back with all that follows on its connection. */
+  /**
+   * Waits for a piece from a client that has `bytes` in it, and holds it back with all that follows on its connection.
+   */
   holdAt(bytes: Buffer): Promise<void> {
     return this.#await(bytes, 'toTarget')
   }
 
-  /** Waits for a piece from a client that has `bytes` in it: it passes, but nothing comes back on its connection. */
+  /**
+   * Waits for a piece from a client that has `bytes` in it. The piece passes, but nothing comes back on its connection.
+   */
   holdAnswerTo(bytes: Buffer): Promise<void> {
     return this.#await(bytes, 'toClient')
   }
@@ -102,7 +111,7 @@ export class ChaosProxy implements AsyncDisposable {
     await answered
   }
 
-  /** Sends something else instead of what comes, on connections made from this moment. See `WireMessages`. */
+  /** Replaces what comes on connections made from this moment on. `WireMessages` helps with it. */
   rewrite(direction: Direction, rewrite: Rewrite): void {
     this.#rewrites.set(direction, rewrite)
   }
@@ -140,7 +149,7 @@ export class ChaosProxy implements AsyncDisposable {
     const lanes = { toTarget: lane('toTarget', client, target), toClient: lane('toClient', target, client) }
     const pair: Pair = { client, target, lanes }
     this.#pairs.add(pair)
-    // Either end may go at any moment: that is what this is for. The other one goes with it.
+    // Either end may go at any moment here, and the other one goes with it.
     const end = (): void => {
       this.#pairs.delete(pair)
       client.destroy()

@@ -1,10 +1,13 @@
 import type { ChaosProxy } from './chaos-proxy.ts'
 import { type WireMessage, WireMessages } from './chaos-proxy-messages.ts'
 
-/** It says what is sent to the file-server instead of a command; the command itself where it says nothing. */
+/** @returns what is sent to the file-server instead of a command, or nothing to send the command itself */
 export type Tap = (command: WireMessage & { readonly event: string }) => readonly Buffer[] | undefined
 
-/** Shows every command of the manager to `tap` before the file-server has it. The handshake and the manager's own acks pass unseen. */
+/**
+ * Shows every command of the manager to `tap` before the file-server has it. The handshake and the manager's own acks
+ * pass unseen.
+ */
 export function tapCommands(proxy: ChaosProxy, tap: Tap): void {
   proxy.rewrite('toClient', () => {
     const messages = new WireMessages()

@@ -1,11 +1,11 @@
 export interface FaultCount {
   /** All runs of the kind have so many together. */
   readonly full: number
-  /** One run has so many; it has a cluster, a load and a seed of its own, and ends with a heal and a check. */
+  /** One run has so many, with a cluster, a load and a seed of its own, and ends with a heal and a check. */
   readonly perRun: number
 }
 
-/** It stands here alone how often each fault strikes in `npm run test:faults`. */
+/** Only this table says how often each fault strikes in `npm run test:faults`. */
 export const faultCounts = {
   killFileServer: { full: 1_000, perRun: 100 },
   killManager: { full: 300, perRun: 50 },

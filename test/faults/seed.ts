@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash, randomInt } from 'node:crypto'
 
-/** Where all randomness of a run comes from. The same seed gives the same choices; the machine's timing is its own. */
+/**
+ * All randomness of a run comes from its seed. The same seed gives the same choices; the machine's timing is its own.
+ */
 export class Seed {
   readonly text: string
 
@@ -9,7 +11,7 @@ export class Seed {
     this.text = text
   }
 
-  /** @returns another seed, told by this one and the label alone: who draws first changes nothing for the others */
+  /** @returns another seed, which depends only on this one and the label, so that it does not matter who draws first */
   fork(label: string | number): Seed {
     return new Seed(`${this.text}/${label}`)
   }
@@ -19,7 +21,7 @@ export class Seed {
   }
 }
 
-/** It is a sequence of choices (mulberry32, https://github.com/bryc/code/blob/master/jshash/PRNGs.md). */
+/** Draws a sequence of choices (mulberry32, https://github.com/bryc/code/blob/master/jshash/PRNGs.md). */
 export class Random {
   #state: number
 
@@ -66,7 +68,7 @@ export const runSeed = new Seed(process.env.FAULT_SEED ?? String(randomInt(1_000
 /** It names the commit under test, with a mark where the tree differs from it. */
 export const runCommit = readCommit()
 
-/** Prints the line that a run begins with, which is what it takes to run it again. */
+/** Prints what it takes to run this run again. */
 export function announceRun(): void {
   console.log(`faults: FAULT_SEED=${runSeed.text} commit ${runCommit}`)
 }

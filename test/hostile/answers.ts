@@ -7,7 +7,7 @@ import { frame, OPCODE } from './websocket.ts'
 const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64) }
 const stored = (change: object): string => `null,${JSON.stringify({ copy: { ...good, ...change } })}`
 
-/** What follows the id in an ack that no file-server gives. */
+/** No file-server gives an ack in which this follows the id. */
 // biome-ignore format: a table
 const acks: readonly string[] = [
   'null,{"kind":"go-on"}', 'null,{"bytes":"text"}', 'null,{"bytes":[1,2]}', 'null,{"bytes":{"length":2}}', 'null,{"__proto__":{"bytes":1}}', 'null,{"existed":"yes"}', 'null,{"copies":{}}', 'null,{"bytes":{"_placeholder":true,"num":0}}',
@@ -15,13 +15,13 @@ const acks: readonly string[] = [
   ...[{}, { slot: -1 }, { slot: 1.5 }, { slot: 36 ** 6 }, { slot: '../x' }, { sizeBytes: -1 }, { sizeBytes: 1e300 }, { sizeBytes: 3 }, { sha256: 'x' }, { sha256: null }, { copyId: '../../x' }, { copyId: 'f'.repeat(40) }, { partDigests: null }, { partTags: 'x' }, { extra: 1 }].map(stored),
 ]
 
-/** Acks that are no group, or none of Socket.IO's: those of packets that nobody waits for. */
+/** These acks are no group, or belong to packets that nobody waits for. */
 // biome-ignore format: a table
 const packets: readonly string[] = [
   '[]', '[null]', '[1]', '["x"]', '[[]]', '[{}]', '[{"ok":true}]', '[{"ok":false,"error":{"name":"INTERNAL","detail":{"x":1}}}]', '[{"ok":true},{"ok":false},1,2,3]', '[', '{', 'x', '[{"bytes":{"_placeholder":true,"num":0}}]', '[{"bytes":{"_placeholder":true,"num":"length"}}]', `[${'['.repeat(50_000)}`,
 ]
 
-/** It keeps of an upload that comes as a stream how it is to end, and what a file-server would have of it. */
+/** It keeps of a streamed upload how it is to end, and what a file-server would know of it. */
 interface Upload {
   readonly number: number
   readonly isBase64: boolean
@@ -30,7 +30,7 @@ interface Upload {
 }
 
 const uploadOrder = ['open-upload', 'upload-frame', 'upload-end']
-/** Up to which of its messages an upload goes well. */
+/** An upload goes well up to the message of this name. */
 const lastsBelieved = ['', 'upload-end', 'open-upload', 'upload-end', 'upload-frame', 'upload-end']
 
 /** Gives many bad answers, in the order of their numbers. */
@@ -39,7 +39,7 @@ export class BadAnswers implements HostileHandlers {
   readonly #uploads = new Map<unknown, Upload>()
   #plainCount = 0
   readonly #groups: BadGroups
-  /** They say how often each command came, those of groups with `grouped` before them. */
+  /** They say how often each command came, with `grouped` before those that came in groups. */
   readonly counts: Record<string, number> = {}
 
   constructor(random: Random) {
@@ -61,7 +61,10 @@ export class BadAnswers implements HostileHandlers {
     this.counts[what] = (this.counts[what] ?? 0) + 1
   }
 
-  /** Half of the uploads are taken, so that they are downloaded; the others are lied to from their begin, first frame, or at their end. */
+  /**
+   * Half of the uploads are believed, so that they are downloaded. The others are lied to at their begin, their first
+   * frame or their end.
+   */
   #isBelieved({ event, command, bytes, answer }: Command): boolean {
     const { copyId } = command
     if (event === 'open-upload') {
@@ -84,12 +87,12 @@ export class BadAnswers implements HostileHandlers {
   }
 }
 
-/** Every fourth is an ack of Socket.IO's before it, which may end the connection. */
+/** Before every fourth answer comes an ack of Socket.IO's, which may end the connection. */
 function answerBadly(random: Random, number: number, { command, id, answer, socket, event }: Command): void {
   const text = (acks[number % acks.length] ?? 'null').replace('COPY', String(command.copyId))
   const packet = number % 4 === 3 ? packets[Math.floor(number / 4) % packets.length] : undefined
   if (packet !== undefined) socket.sendText(`43/file-server,${id}${packet}`)
-  // A stream that was promised has to go on somehow, or the manager waits for it: every other time it does.
+  // A stream that was promised has to go on somehow, or the manager waits for it, so every other one does.
   const isOpened = event === 'open-download' && number % 2 === 0
   const bytes = random.pick([undefined, ...[0, 1, 15, 16, 17, 32].map((length) => Buffer.alloc(length))])
   answer(isOpened ? 'null,{}' : text, bytes)
@@ -109,7 +112,10 @@ function answerBadly(random: Random, number: number, { command, id, answer, sock
 
 const status = '"sizeBytes":0,"freeBytes":1,"totalBytes":1,"isInventoryDone":true,"isWritable":true'
 
-/** @returns a message that a file-server may not send, as a Socket.IO packet; those that break the packet's form end the connection */
+/**
+ * @returns a message that a file-server may not send, as a Socket.IO packet; one that breaks the packet's form ends the
+ * connection
+ */
 // biome-ignore format: a table
 const messages: readonly string[] = [
   '["heartbeat"]', '["heartbeat",5,null]', '["heartbeat",5,[]]', '["heartbeat",5,{}]', `["heartbeat",5,{"fileCount":-1,${status}}]`, `["heartbeat",5,{"fileCount":1e99,${status}}]`,

@@ -27,7 +27,7 @@ const strangers = [
   '\u00ff',
 ]
 
-/** Some formats are recognised by these first bytes: what follows is noise, sizes in it are lies. */
+/** Some formats are recognised by these first bytes. Noise follows them, and sizes in them are lies. */
 // biome-ignore format: a table
 const magics = [
   '504b0304', '494433', '3026b2758e66cf11', '1a45dfa3', '52494646', '4f676753', '89504e470d0a1a0a', 'ffd8ff', '49492a00', '4d4d002a',
@@ -53,7 +53,7 @@ function refused(what: string, file: string): HostileInput[] {
   ]
 }
 
-/** Puts a stranger in every position of a group, in the first, a middle and the last group, in texts of three lengths. */
+/** Puts a stranger in every position of the first, a middle and the last group, in texts of three lengths. */
 function strangersEverywhere(): HostileInput[] {
   return strangers.flatMap((stranger) =>
     ['AAAAAAAAAAAA', 'AAAAAAAAAAA=', 'AAAAAAAAAA=='].flatMap((text) =>
@@ -77,7 +77,7 @@ function badForms(): HostileInput[] {
       if (!isLegal) inputs.push(...refused(padded, padded))
     }
   }
-  // The bits after the last byte have to be zero: 48 of 64 characters are wrong there, or 60 of 64.
+  // The bits after the last byte have to be zero, so 48 of 64 characters are wrong there, or 60 of 64.
   for (const [index, character] of [...alphabet].entries()) {
     if (index % 4 !== 0) inputs.push(...refused('bits after two bytes', `AA${character}=`))
     if (index % 16 !== 0) inputs.push(...refused('bits after one byte', `A${character}==`))
@@ -85,7 +85,7 @@ function badForms(): HostileInput[] {
   return inputs
 }
 
-/** They are sent to the file-server as they come: what is wrong shows up there, or at the end. */
+/** The manager sends these to the file-server as they come, and what is wrong shows up there, or at the end. */
 function streamed(random: Random): HostileInput[] {
   const groups = 90 * KIB
   const good = 'QUJD'.repeat(groups)
@@ -130,7 +130,7 @@ function hostileContents(random: Random, count: number): HostileInput[] {
   })
 }
 
-/** Makes base64 that is not quite, small and streamed; and base64 of bytes that pretend to be some format. */
+/** Makes base64 that is not quite, small and streamed, and base64 of bytes that pretend to be some format. */
 export function hostileBase64(random: Random, count: number): HostileInput[] {
   const inputs = [...strangersEverywhere(), ...badForms(), ...streamed(random), ...hostileContents(random, 180)]
   while (inputs.length < count) {

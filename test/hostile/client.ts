@@ -1,16 +1,16 @@
 import { connect } from 'node:net'
 
-/** An answer that does not come in this time did not come. */
+/** A client does not wait for an answer longer than this. */
 const ANSWER_DEADLINE_MS = 15_000
 
-/** A raw connection got this: a status, or its end without one. */
+/** A raw connection got this status, or its end without one. */
 export interface RawAnswer {
   readonly status: number | 'closed' | 'no answer'
   readonly headers: string
   readonly body: Buffer
 }
 
-/** It says which answers are right: a number is a status, `refused` any of 400 to 499, or the connection's end. */
+/** Any of these answers is right: a number is a status, and `refused` is any of 400 to 499, or the connection's end. */
 export type Expected = readonly (number | 'refused')[]
 
 export interface HostileInput {
@@ -18,9 +18,9 @@ export interface HostileInput {
   readonly what: string
   readonly bytes: Buffer
   readonly expected: Expected
-  /** The client ends its side after the bytes: what it announced will never come. */
+  /** The client ends its side after the bytes, so what it announced will never come. */
   readonly isCutOff?: boolean
-  /** They are the file's bytes, where it is legal and has to be stored as they are. */
+  /** A legal file has these bytes, which have to be stored as they are. */
   readonly stores?: Buffer
 }
 
@@ -32,7 +32,7 @@ export function isExpected(answer: RawAnswer, expected: Expected): boolean {
   })
 }
 
-/** Sends the bytes on a connection of their own and waits for one whole answer or for the connection's end. */
+/** Sends the bytes on a connection of their own, and waits for one whole answer or for the connection's end. */
 export function exchange(
   port: number,
   { bytes, isCutOff }: Pick<HostileInput, 'bytes' | 'isCutOff'>,

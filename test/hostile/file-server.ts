@@ -1,17 +1,17 @@
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
 import { decodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE as NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
-import { waitUntil } from '../wait-until.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 import { ENGINE_PATH, frame, OPCODE, RawWebSocket, upgradeRequest } from './websocket.ts'
 
 const identity = { protocol: PROTOCOL_VERSION, serverId: 'e0'.repeat(8), bootId: 'e1'.repeat(8) }
 export const HOSTILE_ID = identity.serverId
 const serverNonce = 'e2'.repeat(16)
-/** How many attachments follow, and the event with its arguments. */
+/** It captures how many attachments follow, and the event with its arguments. */
 const packet = /^4(?:2|5(\d+)-)\/file-server,(\[.*\])$/s
 const PLACEHOLDER = '{"_placeholder":true,"num":0}'
 
-/** A group of these heads, which need not be JSON, with the length that they have or another one. */
+/** Makes a group of these heads, which need not be JSON, with the length that they have or another one. */
 export function groupOf(heads: string, bytes: readonly Buffer[] = [], headLength = Buffer.byteLength(heads)): Buffer {
   const length = Buffer.alloc(4)
   length.writeUInt32BE(headLength)
@@ -25,7 +25,7 @@ export const sendAttached = (socket: RawWebSocket, text: string, ...attachments:
 export const sendGroup = (socket: RawWebSocket, group: Buffer): void =>
   sendAttached(socket, `451-/file-server,["acks",${PLACEHOLDER}]`, group)
 
-/** Says that it is empty and roomy, so that every upload is sent to it first. */
+/** It claims to be empty and roomy, so that every upload is sent to it first. */
 // biome-ignore format: a table
 const heartbeat = {
   fileCount: 0, sizeBytes: 0, freeBytes: 2 ** 50, totalBytes: 2 ** 51, isInventoryDone: true, isWritable: true,
@@ -34,7 +34,7 @@ const heartbeat = {
 export interface Command {
   readonly event: string
   readonly command: Record<string, unknown>
-  /** They are attached to it. */
+  /** The command has them attached. */
   readonly bytes: Buffer | null
   readonly id: number
   /** Answers it with this text, which should be an error and a result in JSON, and these bytes. */
@@ -42,7 +42,7 @@ export interface Command {
   readonly socket: RawWebSocket
 }
 
-/** They came in one message. */
+/** These commands came in one message. */
 export interface CommandGroup {
   readonly commands: readonly GroupedCommand[]
   readonly socket: RawWebSocket
@@ -59,12 +59,15 @@ export interface HostileHandlers {
   readonly onGroup: (group: CommandGroup) => void
 }
 
-/** A file-server that knows the secret and means harm: it does what it is told to with every command, and comes back when it is thrown out. */
+/**
+ * A file-server that knows the secret and means harm. It answers every command as its handlers say, and comes back when
+ * it is thrown out.
+ */
 export class HostileFileServer implements AsyncDisposable {
   readonly #port: number
   readonly #secret: string
   readonly #handlers: HostileHandlers
-  /** Waits for its attachment. */
+  /** This packet waits for its attachment. */
   #packet: string | null = null
   #socket: RawWebSocket | null = null
   #isWelcome = false
@@ -126,7 +129,7 @@ export class HostileFileServer implements AsyncDisposable {
 
   #act(json: string, bytes: Buffer | null, socket: RawWebSocket): void {
     const [event, id, command = {}] = JSON.parse(json) as [string, number, Record<string, unknown>?]
-    // The manager's own acks come with bytes too, and are nothing to answer.
+    // The manager's own acks come with bytes too, and need no answer.
     if (event === 'acks') return
     if (event === 'commands') {
       const commands = decodeGroup(bytes).map(({ head }) => {

@@ -2,7 +2,7 @@ import { type Expected, type HostileInput, post } from './client.ts'
 import type { Random } from './random.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
-/** They are odd, but not always wrong: what counts is that it is decided. */
+/** Odd bodies are not always wrong, so what counts is that the answer is decided. */
 const decided: Expected = [201, 409, 'refused']
 
 // biome-ignore format: a table
@@ -70,7 +70,7 @@ const multiparts: readonly string[] = [
   multipart([field('other', 'y'.repeat(600_000)), file]), `${'-'.repeat(400_000)}`, `${'\r\n--'.repeat(100_000)}`, `--X${' '.repeat(400_000)}`,
 ]
 
-/** Makes forms in both encodings: by hand (all wrong), and good ones with bytes changed or cut off. */
+/** Makes forms in both encodings: wrong ones by hand, and good ones with bytes changed or cut off. */
 export function hostileForms(random: Random, count: number): HostileInput[] {
   const inputs: HostileInput[] = []
   const refuse = (what: string, body: Buffer | string, type: string): unknown =>

@@ -1,7 +1,7 @@
 import type { GroupedCommand } from './file-server.ts'
 import type { Random } from './random.ts'
 
-/** It is the head of an ack, as text that should be JSON, and the bytes that go with it. */
+/** The head of an ack is text that should be JSON, and bytes may go with it. */
 export interface BadAck {
   readonly head: string
   readonly bytes: Buffer | null
@@ -24,7 +24,7 @@ const good = { copyId: 'COPY', slot: 1, sizeBytes: 2, sha256: '0'.repeat(64) }
 const stored = (change: object, rest: object = { workMs: 0 }): string =>
   `null,${JSON.stringify({ copy: { ...good, ...change }, ...rest })}`
 
-/** This follows the id in an ack that no file-server gives, whatever the command was. */
+/** No file-server gives an ack in which this follows the id, whatever the command was. */
 // biome-ignore format: a table
 export const anyAcks: readonly string[] = [
   'null', 'null,null', 'null,1', 'null,"x"', 'null,[]', 'null,[[]]', 'null,{}', 'null,true', 'null,{"ok":true}', 'null,{"ok":false,"error":{"name":"INTERNAL"}}', 'null,{"__proto__":{"existed":true}}',
@@ -50,7 +50,7 @@ export function badAck(random: Random, number: number, { id, name, argument }: G
   const turn = Math.floor(number / 3)
   if (name === 'upload-file') {
     const isBelieved = number % 3 === 0
-    // Nobody asked for them.
+    // Nobody asked for these bytes.
     const bytes = random.pick([null, Buffer.alloc(0), random.bytes(32), Buffer.alloc(300_000)])
     if (isBelieved) return { head: take([stored({ sizeBytes })], 0), bytes }
     const texts = number % 3 === 1 ? uploadAcks : anyAcks

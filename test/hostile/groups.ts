@@ -13,7 +13,7 @@ function groupOfAcks(acks: readonly BadAck[]): Buffer {
   )
 }
 
-/** Heads that are no heads of a group. */
+/** A group cannot have any of these heads. */
 // biome-ignore format: a table
 const badHeads: readonly string[] = [
   '', 'x', '[', ']', '{}', 'null', '1', '"x"', '[1]', '[[1,null]]', '[[1,null],null,2]', '\ufeff[]', '[],[]', '[[1,null,{}],null', '['.repeat(50_000), `[${'1,null,'.repeat(256)}1,null]`, `{"length":2,"0":[1],"1":null}`,
@@ -31,32 +31,32 @@ type Shape = (context: {
   readonly turn: number
   readonly acks: readonly BadAck[]
   readonly group: CommandGroup
-  /** They are the acks as a group that is one. */
+  /** The acks are put together as a right group has them. */
   readonly whole: Buffer
 }) => void
 
 const shapes: readonly Shape[] = [
-  // These are no group at all.
+  // The heads are no heads of a group.
   ({ turn, group }) => sendGroup(group.socket, groupOf(badHeads[turn % badHeads.length] ?? '')),
-  // These are cut somewhere, or too long.
+  // The group is cut somewhere, or too long.
   ({ random, whole, group }) => sendGroup(group.socket, whole.subarray(0, random.int(whole.length))),
   ({ random, whole, group }) =>
     sendGroup(group.socket, Buffer.concat([whole, Buffer.alloc(random.pick([1, 4, 1_000]))])),
-  // This one says that its heads are longer, or shorter, than they are.
+  // The group says that its heads are longer, or shorter, than they are.
   ({ random, acks, group }) => {
     const heads = `[${acks.map(({ head }) => `${head},null`).join()}]`
     const length = random.pick([0, 1, heads.length - 1, heads.length + 1, 2 ** 31, 2 ** 32 - 1])
     sendGroup(group.socket, groupOf(heads, [], length))
   },
-  // This one says that it has other bytes than it has.
+  // The group says that it has other bytes than it has.
   ({ random, acks, group }) => {
     const count = random.pick(['null', '0', '1', '3', '4294967296'])
     const heads = acks.map(({ head }) => `${head},${count}`)
     sendGroup(group.socket, groupOf(`[${heads.join()}]`, [Buffer.alloc(random.int(6))]))
   },
-  // This one is bent anywhere.
+  // The group is bent anywhere.
   ({ random, whole, group }) => sendGroup(group.socket, random.flip(whole)),
-  // Nobody asked for these acks, alone and between those that somebody did ask for.
+  // Nobody asked for these acks, which come alone and between those that somebody did ask for.
   ({ turn, group }) => {
     const head = strangers[turn % strangers.length] ?? 'null'
     sendGroup(group.socket, groupOfAcks([{ head, bytes: turn % 2 === 0 ? null : Buffer.alloc(2) }]))
@@ -77,7 +77,7 @@ const shapes: readonly Shape[] = [
   // The ids come twice in one group, and the group comes twice.
   ({ acks, group }) => sendGroup(group.socket, groupOfAcks([...acks, ...[...acks].reverse()])),
   ({ whole, group }) => sendGroup(group.socket, whole),
-  // There are no bytes, bytes in another place, more attachments than one, fewer, none of the number that is named.
+  // There are no bytes, bytes in another place, more attachments than one, fewer, or none of the number that is named.
   ({ random, group }) => {
     const argument = random.pick([
       '',
@@ -113,7 +113,10 @@ export class BadGroups {
     this.#random = random
   }
 
-  /** Before every other group's acks comes something else. The acks come after it all the same, so that nobody waits for long. */
+  /**
+   * Something else comes before every other group's acks. The acks come after it all the same, so that nobody waits for
+   * long.
+   */
   answer(group: CommandGroup): void {
     const number = this.#groupCount++
     const acks = group.commands.map((command) => {

@@ -94,7 +94,7 @@ export function hostileHeaders(random: Random, count: number): HostileInput[] {
         () => random.text(random.int(40), '"W/,*\\ ;=ab\x80\t'),
         () => '9'.repeat(random.int(4_000)),
       ])()
-      // The target exists: what these say about it is a wish, and a wish that makes no sense is no error.
+      // The target exists, and these say only what the client wishes about it. A wish that makes no sense is no error.
       const method = random.pick(['GET', 'HEAD'])
       add(`${method} ${name}: ${value}`, bodiless(method, '/file/target', [`${name}: ${value}`]), [
         200,

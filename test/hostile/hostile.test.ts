@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from '../disk.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, remove, upload } from '../cluster/http.ts'
+import { peakBytes } from '../cluster/process-measures.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import type { LogLine } from '../cluster/test-process.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 import { countOf } from '../full-run.ts'
-import { download, remove, upload } from '../http.ts'
-import { TestCluster } from '../test-cluster.ts'
-import type { LogLine } from '../test-process.ts'
-import { waitUntil } from '../wait-until.ts'
 import { BadAnswers, badMessage } from './answers.ts'
 import { hostileBase64 } from './base64.ts'
 import { exchange, type HostileInput, isExpected } from './client.ts'
@@ -22,7 +22,7 @@ const MAX_PEAK_BYTES = 400 * 1024 * 1024
 const INPUT_COUNT = countOf(10_000, 3_000)
 const SOCKET_COUNT = countOf(1_400, 400)
 const MESSAGE_COUNT = countOf(250, 80)
-/** The hostile file-server is asked for so many at least: fewer, and its bad answers would not be met. */
+/** The hostile file-server has to be asked for at least so many of each, or its bad answers are not met. */
 const LEAST_COMMANDS: Record<string, number> = {
   'grouped upload-file': 100,
   'grouped download-file': 10,
@@ -129,14 +129,14 @@ async function tryFileServer(): Promise<string[]> {
     name: `lied/large/${number}`,
     bytes: randomBytes(200_000),
   }))
-  // Their bytes come as streams, too.
+  // Larger files come as streams.
   const larger = Array.from({ length: 40 }, (_, number) => ({
     name: `lied/larger/${number}`,
     bytes: randomBytes(300_000),
   }))
   await inParallel([...small, ...large, ...larger], 6, async ({ name, bytes }) => {
     const { status, body } = await upload(cluster.url, name, bytes)
-    // Of a stream nothing is left to try another file-server with, and what the chosen one says is its word.
+    // Nothing is left of a stream to try another file-server with, so the answer of the chosen one is final.
     const isPassedOn = bytes.length > 2 && (status === 507 || (status >= 400 && status < 500))
     if (status !== 201 && status !== 503 && !isPassedOn) problems.push(`file-server: upload of ${name}: ${status}`)
     if (status !== 201) return
@@ -164,12 +164,6 @@ async function tryFileServer(): Promise<string[]> {
   return problems
 }
 
-/** @returns the most memory that a process has held since its start, in bytes */
-async function peakMemory(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
-}
-
 test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones are stored as they are (seed ${seed})`, async () => {
   const processes = [...cluster.managers, ...cluster.fileServers].map((member) => member.process)
   const target = JSON.parse((await upload(cluster.url, 'target', Buffer.from('for conditions'))).body.toString())
@@ -185,7 +179,7 @@ test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones
   expect(Object.values(counts).reduce((sum, count) => sum + count)).toBeGreaterThanOrEqual(INPUT_COUNT)
 
   expect(processes.every((process) => process.isRunning)).toBe(true)
-  // What was smuggled behind another request's body would have deleted it.
+  // A request smuggled behind another one's body would have deleted it.
   expect((await download(cluster.url, 'target')).status).toBe(200)
   const bytes = Buffer.from('an honest file')
   expect((await upload(cluster.url, 'honest', bytes)).status).toBe(201)
@@ -193,15 +187,15 @@ test(`${INPUT_COUNT} hostile inputs get a 4xx or a closed socket, and legal ones
   expect((await remove(cluster.url, 'honest')).status).toBe(200)
   const live = [...stored].flatMap(([id, digest]) => (deleted.has(id) ? [] : [digest])).sort()
   await waitUntil('exactly the live files have copies', async () => {
-    const paths = await copiesIn(cluster.fileServers.map((member) => member.directory))
+    const paths = await copiesIn(cluster.directories)
     const copies = paths.map((path) => path.slice(-64)).sort()
     return copies.join() === live.join() || { copies: copies.length, live: live.length }
   })
 
-  // That a copy reads back as other bytes is for a person to see: here it is the one that lied.
+  // A person has to know that a copy reads back as other bytes. Here it is the hostile file-server's.
   expect([...badLines].filter((line) => line.message !== 'replica is damaged' || line.serverId !== HOSTILE_ID)).toEqual(
     [],
   )
-  for (const { pid } of processes) expect(await peakMemory(pid)).toBeLessThan(MAX_PEAK_BYTES)
-  console.log(JSON.stringify(counts), await Promise.all(processes.map((p) => peakMemory(p.pid))), live.length)
+  for (const { pid } of processes) expect(await peakBytes(pid)).toBeLessThan(MAX_PEAK_BYTES)
+  console.log(JSON.stringify(counts), await Promise.all(processes.map((p) => peakBytes(p.pid))), live.length)
 }, 120_000)

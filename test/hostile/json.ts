@@ -6,7 +6,9 @@ const MAX_DEPTH = 32
 const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/
 const JSON_TYPE = 'application/json'
 
-/** @returns what a strict server makes of the body: the file's bytes, or null; it knows nothing of keys given twice */
+/**
+ * @returns the file's bytes as a strict server finds them in the body, or null; it does not know of keys given twice
+ */
 function judge(body: Buffer): Buffer | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body).replace(/^\ufeff/, '')
@@ -82,7 +84,7 @@ const keys = [
 ]
 const nesting = [1, 30, 31, 32, 33, 100, 1_000, 20_000]
 
-/** They are made by hand, each wrong in a way of its own; some are odd and legal, which the judge knows. */
+/** Each of these bodies is wrong in a way of its own; some are odd and legal, which the judge knows. */
 function handmade(): HostileInput[] {
   const inputs: HostileInput[] = []
   const add = (what: string, text: string): unknown => inputs.push(judged(what, Buffer.from(text)))

@@ -5,7 +5,7 @@ const refused: Expected = ['refused']
 const body = '{"filename":"head/x","file":"aGk="}'
 const JSON_TYPE = 'Content-Type: application/json'
 
-/** It is sent as it is. Unless the answer is due while more could come, the client ends its side. */
+/** The text is sent as it is. Unless the answer is due while more could come, the client ends its side. */
 export const raw = (what: string, text: string, expected: Expected = refused, isCutOff = true): HostileInput => ({
   what,
   bytes: Buffer.from(text, 'latin1'),

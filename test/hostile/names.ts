@@ -30,7 +30,7 @@ const escapes: readonly [string, ...string[]] = [
   '%E2%80%AE', '%EF%BB%BF', '%0d%0a', '%7f', '%C2%85', '%20', '%c3%a9', 'a', '/', '.', '..', '~', '&', '+', '=', ';', ',', '@', ':',
 ]
 
-/** Writes every byte of the text's UTF-8 as an escape; surrogates that stand alone as the three bytes that UTF-8 forbids. */
+/** Writes every byte of the text's UTF-8 as an escape, and lone surrogates as the three bytes that UTF-8 forbids. */
 function escapeAll(text: string): string {
   return [...text]
     .map((character) => {
@@ -54,11 +54,11 @@ function isName(parse: () => unknown): boolean {
 }
 
 function expectedOf(given: string): Expected {
-  // Spaces before the version are the request line's own.
+  // Spaces before the version belong to the request line.
   const path = given.replace(/ +$/, '')
-  // These are beyond what HTTP allows in a target, or everyone cuts them differently: any refusal will do.
+  // HTTP does not allow these in a target, or everyone cuts them differently, so any refusal will do.
   if (/[\0-\x20\x7f]/.test(path)) return ['refused']
-  // Node's own parser takes ASCII only; a fragment has no place in a request.
+  // Node's own parser takes ASCII only, and a fragment has no place in a request.
   if (/[\x80-\xff]/.test(path) || path.includes('#')) return [400]
   const raw = path.replace(/\?.*$/s, '')
   if (raw === '') return [404, 405]
@@ -66,7 +66,7 @@ function expectedOf(given: string): Expected {
   return [200, 404]
 }
 
-/** Makes names in paths, escaped or raw, and in bodies. A legal one may be found, since some are stored here too. */
+/** Makes names in paths, escaped or raw, and in bodies. A legal one may be found, because some are stored here too. */
 export function hostileNames(random: Random, count: number): HostileInput[] {
   const names = [...corpus]
   while (names.length < count / 6)

@@ -1,4 +1,4 @@
-/** Its numbers look random and are the same for the same seed (mulberry32): a failure can be played again. */
+/** Its numbers look random and are the same for the same seed (mulberry32), so that a failure can be played again. */
 export class Random {
   #state: number
 

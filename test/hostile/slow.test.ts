@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { download, request, upload } from '../http.ts'
-import { TestCluster } from '../test-cluster.ts'
-import { waitUntil } from '../wait-until.ts'
+import { download, request, upload } from '../cluster/http.ts'
+import { peakBytes } from '../cluster/process-measures.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 import { exchange, post } from './client.ts'
 import { frame, OPCODE, upgradeRequest } from './websocket.ts'
 
 const MIB = 1024 * 1024
-/** A round that is held up by somebody else's connection takes at least as long as one of the manager's time limits. */
+/** A round that somebody else's connection holds up takes at least as long as one of the manager's time limits. */
 const HONEST_LIMIT_MS = 9_000
 /** Headers may take 10 s, and the manager looks once a second. */
 const HEADERS_DEADLINE_MS = 13_000
@@ -31,7 +31,7 @@ class HeldConnections implements Disposable {
       socket.on('data', (data) => {
         held.received += data.toString('latin1')
       })
-      // A reset is an end too, and the one that is waited for.
+      // A reset is an end too, and a good one here.
       for (const event of ['end', 'close', 'error']) {
         socket.on(event, () => {
           held.isClosed = true
@@ -64,12 +64,6 @@ async function honestTraffic(cluster: TestCluster, name: string, isOver: () => b
     slowestMs = Math.max(slowestMs, performance.now() - startedAt)
   }
   return slowestMs
-}
-
-/** @returns the most memory that the manager has held since its start, in bytes */
-async function peakMemory(cluster: TestCluster): Promise<number> {
-  const status = await readFile(`/proc/${cluster.managers[0]?.process.pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
 }
 
 describe.concurrent('beside honest traffic', () => {
@@ -141,12 +135,12 @@ test('readers that take nothing hold little memory and stop nobody', async () =>
   using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
   for (const { socket } of readers.all) socket.pause()
   expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
-  expect(await peakMemory(cluster)).toBeLessThan(700 * MIB)
+  expect(await peakBytes(cluster.managers[0]?.process.pid ?? 0)).toBeLessThan(700 * MIB)
 }, 40_000)
 
 test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
-  const before = await peakMemory(cluster)
+  const before = await peakBytes(cluster.managers[0]?.process.pid ?? 0)
   const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
   using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
   await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
@@ -154,13 +148,13 @@ test('strangers that send pings without end and read no answer are let go before
     socket.pause()
     const pump = (): void => {
       while (socket.writable && socket.write(pings)) {
-        // It writes until the connection takes no more for the moment.
+        // The client writes until the connection takes no more for the moment.
       }
     }
     socket.on('drain', pump)
     pump()
   }
   await waitUntil('all are let go', () => strangers.isEveryClosed, 8_000)
-  expect((await peakMemory(cluster)) - before).toBeLessThan(150 * MIB)
+  expect((await peakBytes(cluster.managers[0]?.process.pid ?? 0)) - before).toBeLessThan(150 * MIB)
   expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
 }, 40_000)

@@ -8,7 +8,7 @@ const CLOSE_DEADLINE_MS = 15_000
 export interface HostileSocketInput {
   readonly what: string
   readonly request: Buffer
-  /** It is written once the upgrade is done. */
+  /** The client writes them once the upgrade is done. */
   readonly frames: readonly Buffer[]
 }
 
@@ -107,7 +107,10 @@ const handshakeHeaders: readonly string[][] = [
   ['Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=99'], ['Content-Length: 10'], ['Transfer-Encoding: chunked'], ['Sec-WebSocket-Key: x', 'Origin: y'],
 ]
 
-/** Makes what strangers send at the Socket.IO door: handshakes, frames, packets, and events before they have proved themselves. */
+/**
+ * Makes what strangers send at the Socket.IO door: handshakes, frames, packets, and events before they have proved
+ * themselves.
+ */
 export function hostileSockets(random: Random, count: number): HostileSocketInput[] {
   const inputs: HostileSocketInput[] = []
   const add = (what: string, frames: readonly Buffer[], request = upgradeRequest()): unknown =>

@@ -4,14 +4,14 @@ import { connect, type Socket } from 'node:net'
 export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 export const ENGINE_PATH = '/socket.io/?EIO=4&transport=websocket'
 
-/** Makes a frame, to be bent at will (RFC 6455, section 5.2). */
+/** Describes a frame that may be wrong in any way (RFC 6455, section 5.2). */
 export interface FrameOptions {
   readonly opcode?: number
   readonly isFinal?: boolean
   readonly isMasked?: boolean
-  /** They are the three reserved bits. */
+  /** A frame has three reserved bits. */
   readonly reserved?: number
-  /** The frame says that this is its length. */
+  /** The frame claims this length. */
   readonly claimedLength?: bigint
 }
 
@@ -56,9 +56,9 @@ export interface RawWebSocketEvents {
   readonly onBinary?: (bytes: Buffer, socket: RawWebSocket) => void
 }
 
-/** This WebSocket is made by hand and sends whatever it is told to. */
+/** A WebSocket made by hand, which sends whatever it is told to. */
 export class RawWebSocket {
-  /** It is the status of an answer that is no upgrade, or 101 when the connection is over. */
+  /** Resolves with the status of an answer that is no upgrade, or with 101 when the connection is over. */
   readonly closed: Promise<number | null>
   readonly #socket: Socket
   readonly #events: RawWebSocketEvents
@@ -70,7 +70,7 @@ export class RawWebSocket {
     this.#events = events
     this.#socket = connect(port, '127.0.0.1')
     this.closed = new Promise((resolve) => this.#socket.once('close', () => resolve(this.#status)))
-    // An error is the other side's way to close: what counts is that it is closed.
+    // The other side may close with an error, so only the close counts.
     this.#socket.on('error', () => this.#socket.destroy())
     this.#socket.on('data', (data) => this.#take(data))
     this.#socket.write(request)
@@ -106,7 +106,7 @@ export class RawWebSocket {
       this.#events.onOpen?.(this)
     }
     while (this.#takeFrame()) {
-      // It goes on until what is left is no whole frame.
+      // What is left is no whole frame.
     }
   }
 

@@ -1,7 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 import type { StoreClient } from '../store-client.ts'
 
-/** What a command works with. */
 export interface Console {
   readonly client: StoreClient
   readonly stdin: Readable
@@ -11,7 +10,7 @@ export interface Console {
   readonly signal: AbortSignal
 }
 
-/** The one line of a result: for programs where they asked for it, else for people. */
+/** Prints the one line of a result, as JSON for programs that asked for it, else as a sentence. */
 export function printResult(console: Console, result: object, sentence: string): void {
   console.stdout.write(`${console.isJson ? JSON.stringify(result) : sentence}\n`)
 }

@@ -9,7 +9,7 @@ export const exitCodes = {
   exists: 4,
   tryLater: 5,
   interrupted: 130,
-  /** As shells show a death by SIGPIPE. */
+  /** Shells report a death by SIGPIPE with this code. */
   closedPipe: 141,
 } as const
 
@@ -37,12 +37,12 @@ export function exitCodeOf(thrown: unknown): number {
   return byName[thrown.name] ?? (errorRow(thrown.name).isRetryable ? exitCodes.tryLater : exitCodes.error)
 }
 
-/** Whoever read the output has seen enough, as in `| head`: that needs no sentence. */
+/** A reader that has closed the pipe, as in `| head`, has seen enough and needs no sentence. */
 export function isClosedPipe(thrown: unknown): boolean {
   return errorCodeOf(thrown) === 'EPIPE'
 }
 
-/** One sentence for people. @param subject what the command was about: a name, a path. */
+/** Explains an error in one sentence for people. @param subject is the name or path that the command was about. */
 export function sentenceOf(thrown: unknown, subject: string | null): string {
   const about = subject === null ? '' : `${subject}: `
   if (thrown instanceof StoreError) {
@@ -53,7 +53,7 @@ export function sentenceOf(thrown: unknown, subject: string | null): string {
   return about + systemReason(thrown)
 }
 
-/** The same for programs, in the shape of the manager's own error bodies. */
+/** Explains it for programs, in the shape of the manager's own error bodies. */
 export function errorJson(thrown: unknown, subject: string | null): string {
   const filename = subject === null ? {} : { filename: subject }
   if (!(thrown instanceof StoreError)) {

@@ -11,7 +11,7 @@ import { type Console, printResult } from './console.ts'
 import { formatBytes } from './format.ts'
 import { type Progress, showProgress } from './progress.ts'
 
-/** @param path `-` for standard output; a directory takes the file under the last part of its name. */
+/** @param path is `-` for standard output; a directory takes the file under the last part of its name. */
 export async function get(console: Console, name: string, path: string | undefined, isForced: boolean): Promise<void> {
   const { shown, target } = await chooseTarget(name, path, isForced)
   const download = await console.client.get(name, { signal: console.signal })
@@ -31,7 +31,7 @@ export async function get(console: Console, name: string, path: string | undefin
 
 type NamedTarget = Extract<SaveTarget, { readonly path: string }>
 
-/** A regular file is replaced as a whole; everything else is written into. */
+/** Replaces a regular file as a whole, and writes into anything else. */
 async function write(
   { signal }: Console,
   target: NamedTarget,
@@ -43,7 +43,7 @@ async function write(
 }
 
 interface Choice {
-  /** As the user named it. */
+  /** This is how the user named it. */
   readonly shown: string
   readonly target: NamedTarget | { readonly kind: 'stdout' }
 }

@@ -5,5 +5,5 @@ import { runProgram } from './program.ts'
 
 const interrupted = watchSignals(() => process.exit(exitCodes.interrupted))
 
-// Whatever a command leaves open, a connection or standard input, must not keep the process.
+// A connection or standard input that a command leaves open must not keep the process alive.
 process.exit(await runProgram(process.argv.slice(2), interrupted))

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import { systemReason } from '../node/system-error.ts'
 import { exitCodes, isClosedPipe } from './exit-code.ts'
 
-/** Standard output may be closed or full at any time, and whatever was printed there may fail without anyone waiting for it. */
+/** Standard output may be closed or full at any time, and a print to it may fail while nobody waits for it. */
 export class Output {
   readonly #stdout: Writable
   readonly #stderr: Writable
@@ -14,11 +14,11 @@ export class Output {
     stdout.on('error', (error) => {
       this.#failure ??= error
     })
-    // There is nobody left to tell.
+    // When standard error fails too, there is nobody left to tell.
     stderr.on('error', () => undefined)
   }
 
-  /** Waits for what was printed, and says what became of it where that is worth a sentence. @returns the exit code */
+  /** Waits for everything printed, and reports on standard error if that failed. @returns the exit code */
   async end(exitCode: number): Promise<number> {
     await new Promise<void>((resolve) => this.#stdout.write('', () => setImmediate(resolve)))
     if (this.#failure === null || isClosedPipe(this.#failure)) return exitCode
@@ -26,7 +26,7 @@ export class Output {
     return exitCode === 0 ? exitCodes.error : exitCode
   }
 
-  /** Whether `end` says it, or nobody needs to. */
+  /** @returns whether `end` reports this error, or nobody needs to hear of it. */
   isFailure(error: unknown): boolean {
     return error === this.#failure || isClosedPipe(error)
   }

@@ -21,7 +21,7 @@ interface PutOptions {
   readonly patience: number
 }
 
-/** @returns the exit code. @param signal ends whatever is under way. */
+/** @param signal ends whatever is under way. @returns the exit code. */
 export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
   dropEmptyVariables()
   const program = new Command()
@@ -29,7 +29,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   const { stdin, stdout } = openStandardStreams()
   const output = new Output(stdout, stderr)
   let exitCode = 0
-  /** Runs one command; its failure becomes a sentence and an exit code. */
+  /** Runs one command, and turns its failure into a sentence and an exit code. */
   const run = async (
     subject: string | null,
     work: (console: Console) => Promise<number>,

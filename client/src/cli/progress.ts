@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 
-/** What takes less needs no bar. */
+/** Work that takes less than this needs no bar. */
 const SHOW_AFTER_MS = 1_000
 
 export interface Progress extends Disposable {
@@ -9,7 +9,10 @@ export interface Progress extends Disposable {
 
 const silent: Progress = { update: () => undefined, [Symbol.dispose]: () => undefined }
 
-/** A bar on standard error, where that is a terminal and the work takes long enough. @param totalBytes null: unknown. */
+/**
+ * Shows a bar on standard error if that is a terminal and the work takes long enough. @param totalBytes is null where
+ * it is unknown.
+ */
 export function showProgress(title: string, totalBytes: number | null, stream: NodeJS.WriteStream): Progress {
   if (!stream.isTTY) return silent
   const amounts = totalBytes === null ? '{value} MiB' : '{bar} {percentage}%  {value}/{total} MiB  {eta_formatted} left'

@@ -9,10 +9,10 @@ import { type Console, printResult } from './console.ts'
 import { formatBytes } from './format.ts'
 import { showProgress } from './progress.ts'
 
-/** A multiple of 3, so that base64 needs no copying. Bytes. */
+/** A multiple of 3 bytes lets base64 work without copying. */
 const READ_BYTES = 768 * 1024
 
-/** What went into an upload: its size and digest, of the last attempt. */
+/** Measures the size and digest of what the last attempt of an upload sent. */
 class Meter {
   sizeBytes = 0
   #hash: Hash = createHash('sha256')
@@ -32,7 +32,9 @@ class Meter {
   }
 }
 
-/** @param path `-` for standard input. @param name ends with a slash where the last part of the path is to follow. */
+/**
+ * @param path is `-` for standard input. @param name ends with a slash where the last part of the path is to follow.
+ */
 export async function put(console: Console, path: string, name: string | undefined): Promise<void> {
   const filename = chooseName(path, name)
   const over = new AbortController()

@@ -1,7 +1,7 @@
 import { type Console, printResult } from './console.ts'
 import { errorJson, exitCodeOf, sentenceOf } from './exit-code.ts'
 
-/** Deletes one after the other, past failures. @returns the exit code of the first failure, or 0. */
+/** Deletes one file after the other, and goes on past failures. @returns the exit code of the first failure, or 0. */
 export async function rm(console: Console, names: readonly string[]): Promise<number> {
   let exitCode = 0
   for (const name of names) {

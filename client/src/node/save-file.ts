@@ -6,9 +6,9 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { errorCodeOf } from './system-error.ts'
 
 /**
- * Writes a whole file or nothing: into a temporary one beside the target, which then takes its name. One that it replaces
- * leaves it its mode and owner.
- * @throws FILE_EXISTS where the target is there and `isForced` is false, even if it appeared meanwhile.
+ * Saves a whole file or nothing: the bytes go into a temporary file beside the target, which then takes its name, and
+ * the mode and owner of the file that it replaces.
+ * @throws FILE_EXISTS where `isForced` is false and the target exists, even if it appeared meanwhile.
  */
 export async function saveFile(target: string, bytes: AsyncIterable<Uint8Array>, isForced: boolean): Promise<void> {
   const temporary = join(dirname(target), `.holdfast-${randomBytes(6).toString('hex')}.part`)
@@ -43,7 +43,10 @@ async function renameNew(temporary: string, target: string): Promise<void> {
   }
 }
 
-/** Where there are no hard links (exFAT, FAT, some SMB and FUSE), an empty file takes the name, and is then replaced. */
+/**
+ * Some file systems have no hard links (exFAT, FAT, some SMB and FUSE). There an empty file takes the name, and is then
+ * replaced.
+ */
 async function renameUnlinked(temporary: string, target: string): Promise<void> {
   const placeholder = await open(target, 'wx').catch((error: unknown) => {
     throw errorCodeOf(error) === 'EEXIST' ? targetExists(target, error) : error
@@ -58,7 +61,7 @@ async function renameUnlinked(temporary: string, target: string): Promise<void> 
 }
 
 async function takeAfter(file: FileHandle, { uid, gid, mode }: Stats): Promise<void> {
-  // Another's file can be given to its owner by root only, and some file systems have no modes.
+  // Only root can give a file to another owner, and some file systems have no modes.
   await file.chown(uid, gid).catch(unlessUnsupported)
   await file.chmod(mode & 0o7777).catch(unlessUnsupported)
 }
@@ -67,7 +70,7 @@ function unlessUnsupported(error: unknown): void {
   if (!isUnsupported(error)) throw error
 }
 
-/** How file systems say that they have no hard links, no owners or no modes. */
+/** File systems without hard links, owners or modes answer with one of these codes. */
 function isUnsupported(error: unknown): boolean {
   return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errorCodeOf(error) ?? '')
 }

@@ -4,14 +4,16 @@ import { errorCodeOf, PathError } from './system-error.ts'
 
 const STDOUT = 1
 
-/** As many as Linux follows. */
+/** Linux follows as many links. */
 const MAX_LINKS = 40
 
-/** What a path leads to. */
 export type SaveTarget =
-  /** Nothing yet, or a file that a new one can replace. @property path where the links end */
+  /** There is nothing yet, or a file that a new one can replace. @property path is where the links end. */
   | { readonly kind: 'file'; readonly path: string; readonly exists: boolean }
-  /** What is written into: a pipe, a terminal, a device. @property isDisk what it holds would be overwritten */
+  /**
+   * Bytes are written into a pipe, a terminal or a device. @property isDisk says that they would overwrite what it
+   * holds.
+   */
   | { readonly kind: 'special'; readonly path: string; readonly isDisk: boolean }
   | { readonly kind: 'stdout' }
   | { readonly kind: 'directory' }
@@ -28,7 +30,7 @@ export async function findSaveTarget(path: string): Promise<SaveTarget> {
     if (found?.isDirectory()) return { kind: 'directory' }
     const isSpecial = found !== null && (!found.isFile() || ownDescriptor(end) !== null)
     if (isSpecial) return { kind: 'special', path: end, isDisk: found.isBlockDevice() }
-    // Such a file would be made under the name without its slash.
+    // Without this check the file would be made under the name without its slash.
     if (path.endsWith('/')) throw new Error('is not a directory')
     await stat(dirname(end))
     return { kind: 'file', path: end, exists: found !== null }
@@ -38,15 +40,16 @@ export async function findSaveTarget(path: string): Promise<SaveTarget> {
 }
 
 /**
- * Which of this process's open files a path without links names, or null. Such a one has a position to go on from, and may
- * be a socket, which cannot be opened anew.
+ * Finds the open file of this process that a path without links names. Such a file has a position to go on from, and
+ * may be a socket, which cannot be opened anew.
+ * @returns its descriptor, or null.
  */
 export function ownDescriptor(path: string): number | null {
   const [, directory, number] = /^(.+)\/(\d+)$/.exec(path) ?? []
   return directory === '/dev/fd' || directory === `/proc/${process.pid}/fd` ? Number(number) : null
 }
 
-/** Follows symbolic links to what they name, be it there or not. */
+/** Follows symbolic links to the path that they name, whether it exists or not. */
 async function followLinks(path: string): Promise<string> {
   let at = path
   for (let count = 0; count < MAX_LINKS; count += 1) {

@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 import { ownDescriptor } from './save-target.ts'
 
 /**
- * Reads a pipe or a device, which gives its bytes once. The signal ends it even while nothing comes: a blocked read of a
- * pipe would keep the process from ending.
+ * Reads a pipe or a device, which gives its bytes only once. The signal ends the reading even while nothing comes,
+ * because a blocked read would keep the process from ending.
  */
 export async function readSpecial(path: string, signal: AbortSignal): Promise<Readable> {
   const { fd, isPipe } = await openSpecial(path, constants.O_RDONLY, signal)
@@ -15,7 +15,7 @@ export async function readSpecial(path: string, signal: AbortSignal): Promise<Re
   return new Socket({ fd, readable: true, writable: false, signal })
 }
 
-/** Writes into a pipe or a device, as `readSpecial` reads. */
+/** Writes into a pipe or a device; the signal ends that as it does in `readSpecial`. */
 export async function writeSpecial(path: string, signal: AbortSignal): Promise<Writable> {
   const own = ownDescriptor(path)
   if (own !== null && (await stat(path)).isFile()) return createWriteStream(path, { fd: own, autoClose: false, signal })
@@ -24,7 +24,7 @@ export async function writeSpecial(path: string, signal: AbortSignal): Promise<W
   return new Socket({ fd, readable: false, writable: true, signal })
 }
 
-/** To open a named pipe means to wait for its other end. Where the signal ends that, this process is the other end. */
+/** Opening a named pipe waits for its other end. To abort that wait, this process itself becomes the other end. */
 async function openSpecial(
   path: string,
   flags: number,
@@ -35,7 +35,7 @@ async function openSpecial(
     try {
       closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK))
     } catch {
-      // Without the right to be the other end, the wait goes on until there is one.
+      // A process without the right to be the other end has to wait until there is one.
     }
   }
   signal.throwIfAborted()

@@ -2,8 +2,8 @@ import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 
 /**
- * `process.stdin` and `process.stdout`, except where they are a disk or a directory: those Node does not know, and takes for
- * an empty input and for an output that swallows everything.
+ * Returns `process.stdin` and `process.stdout`, but opens a disk or a directory itself: Node takes those for an empty
+ * input and for an output that swallows everything.
  */
 export function openStandardStreams(): { readonly stdin: Readable; readonly stdout: Writable } {
   return {

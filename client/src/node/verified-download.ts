@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Download } from '../store-client.ts'
 
-/** The bytes of a download as they come. @throws DIGEST_MISMATCH at the end, where they are not the file's. */
+/**
+ * Passes the bytes of a download on as they come. @throws DIGEST_MISMATCH at the end, where they are not the file's.
+ */
 export async function* verifiedBytes(download: Download): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256')
   for await (const chunk of download.stream) {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { sendError } from '../stand-in-manager.ts'
 import { endGroup, isReadyForSignals, main, outcomeOf, Workplace } from './run-holdfast.ts'
 
-/** Of a timer that is left, or of a source that goes on. */
+/** A timer that is left, or a source that goes on, would hold the process for this long. */
 const HELD_MS = 10_000
 
 let workplace: Workplace

@@ -9,7 +9,7 @@ import { readAll, StandInManager } from '../stand-in-manager.ts'
 
 export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
-/** A manager, and a directory in which the command is run as a user would. */
+/** A test gets a manager, and a directory in which it runs the command as a user would. */
 export class Workplace implements AsyncDisposable {
   readonly manager: StandInManager
   readonly directory: string
@@ -38,19 +38,19 @@ export class Workplace implements AsyncDisposable {
     return spawn(command, args, { timeout: 15_000, ...options, cwd: this.directory, env })
   }
 
-  /** `holdfast` with these arguments. */
+  /** Runs `holdfast` with these arguments. */
   run(args: readonly string[], input?: Uint8Array, options?: SpawnOptions) {
     return outcomeOf(this.spawn(process.execPath, [main, ...args], options), input)
   }
 
-  /** A line of bash, in which `hf` is the command. */
+  /** Runs a line of bash, in which `hf` is the command. */
   bash(line: string) {
     return outcomeOf(this.spawn('bash', ['-c', `hf() { "${process.execPath}" "$MAIN" "$@"; }; ${line}`]))
   }
 }
 
 export async function outcomeOf(child: ChildProcess, input: Uint8Array = Buffer.alloc(0)) {
-  // A command that needs no input may end before it is written.
+  // A command that needs no input may end before the input is written.
   child.stdin?.on('error', (error: NodeJS.ErrnoException) => expect(error.code).toBe('EPIPE'))
   child.stdin?.end(input)
   const read = (stream: Readable | null) => (stream === null || stream.destroyed ? Buffer.alloc(0) : readAll(stream))
@@ -62,7 +62,7 @@ export async function outcomeOf(child: ChildProcess, input: Uint8Array = Buffer.
   return { stdout, text: stdout.toString(), errors: stderr.toString(), code }
 }
 
-/** Ends what a line of bash has left behind, where there is something. @param leader was started `detached` */
+/** Ends whatever a line of bash has left running. @param leader was started `detached` */
 export function endGroup(leader: ChildProcess): void {
   try {
     if (leader.pid !== undefined) process.kill(-leader.pid, 'SIGKILL')
@@ -71,7 +71,7 @@ export function endGroup(leader: ChildProcess): void {
   }
 }
 
-/** Node by itself handles SIGINT and SIGTERM, and leaves this one alone. */
+/** Node handles SIGINT and SIGTERM by itself, but not this signal. */
 const SIGHUP_BIT = 1n
 
 /** @throws where the process does not handle signals yet, and would be ended by them */

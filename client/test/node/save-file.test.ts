@@ -6,7 +6,7 @@ import { saveFile } from '../../src/node/save-file.ts'
 
 const { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } = fs
 
-// File systems without hard links are not to be had everywhere.
+// Not every machine has a file system without hard links, so one is simulated.
 vi.mock(import('node:fs/promises'), async (importOriginal) => {
   const real = await importOriginal()
   return { ...real, link: vi.fn(real.link) }

@@ -2,22 +2,29 @@ import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
 const PADDING = 0x3d
-/** Text is decoded in strings of this size: larger ones get memory of their own from the system, which costs ten times the decoding. */
+/**
+ * Text is decoded in strings of this size, because the memory of larger ones comes from the system, which costs ten
+ * times the decoding.
+ */
 const STRING_BYTES = 32 * 1024
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
-/** Decodes base64 text (RFC 4648 section 4) as it arrives, cut anywhere: only the alphabet, padded, and canonical. */
+/**
+ * Decodes base64 text (RFC 4648 section 4) as it arrives, cut anywhere. It takes only the standard alphabet, padded and
+ * canonical.
+ */
 export class Base64Decoder {
-  /** These are up to 3 characters that wait for the rest of their group. */
+  /** Up to 3 characters wait here for the rest of their group. */
   #rest: Buffer = Buffer.alloc(0)
   #isPadded = false
-  /** What is decoded lies here, chunk after chunk: fresh memory for each would cost more than the decoding. */
+  /** Every chunk is decoded into this memory, because fresh memory for each would cost more than the decoding. */
   #memory: Buffer = Buffer.alloc(0)
   #isLent = false
 
   /**
-   * Lends the bytes that are complete to `use` until it ends; then their memory is the decoder's again. Without any it is
-   * not called. @throws INVALID_REQUEST, and what `use` throws
+   * Lends the bytes that are complete to `use` until it ends, when their memory is the decoder's again. It does not
+   * call `use` without any.
+   * @throws INVALID_REQUEST, and what `use` throws
    */
   async write(chunk: Uint8Array, use: (bytes: Buffer) => Promise<void>): Promise<void> {
     if (this.#isLent) throw new StoreError('INTERNAL', 'the bytes of the write before are in use')
@@ -31,7 +38,7 @@ export class Base64Decoder {
     }
   }
 
-  /** @throws INVALID_REQUEST where the text ended within a group. */
+  /** @throws INVALID_REQUEST where the text ended within a group */
   finish(): void {
     if (this.#rest.length > 0) throw cut()
   }
@@ -68,12 +75,12 @@ function paddingOf(text: Buffer): number {
   return text[text.length - 2] === PADDING ? 2 : 1
 }
 
-/** @param text whole groups. @param memory large enough. @throws INVALID_REQUEST */
+/** @param text has whole groups. @param memory is large enough. @throws INVALID_REQUEST */
 function decodeInto(memory: Buffer, text: Buffer, paddingCount: number): Buffer {
   let length = 0
   for (let from = 0; from < text.length; from += STRING_BYTES)
     length += memory.write(text.toString('latin1', from, from + STRING_BYTES), length, 'base64')
-  // Buffer skips what is not base64, which shows in the length, but takes the URL alphabet too.
+  // Buffer skips what is not base64, which shows in the length, but also takes the URL alphabet, which does not.
   if (length !== decodedLength(text.length, paddingCount) || text.includes('-') || text.includes('_'))
     throw invalid(strangerIn(text))
   if (paddingCount > 0) {
@@ -83,7 +90,7 @@ function decodeInto(memory: Buffer, text: Buffer, paddingCount: number): Buffer 
   return memory.subarray(0, length)
 }
 
-/** What is commonly wrong is named. */
+/** Names the common mistakes, so that a client's author sees what is wrong. */
 function strangerIn(text: Buffer): string {
   if (text.includes('\n')) return 'it holds a line break; base64 -w0 writes none'
   if (text.includes('-') || text.includes('_')) return 'it holds - or _, which are of the alphabet for URLs'

@@ -4,7 +4,7 @@ import { isProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Challenge } from '@holdfast/shared/wire/shapes'
 
-/** What this file-server said of itself when it dialled, and what it knows. */
+/** This file-server knows these facts, and told some of them when it dialled. */
 export interface HandshakeFacts {
   readonly serverId: ServerId
   readonly bootId: string

@@ -9,10 +9,10 @@ export interface CommandDeps {
   readonly store: Store
   readonly uploads: Uploads
   readonly suspects: SuspectClock
-  /** The streams of the connection that the command came on. */
+  /** These streams belong to the connection that the command came on. */
   readonly streams: OutgoingStreams
   readonly owner: object
-  /** Whether a manager on this machine may read large copies from the disk. */
+  /** A manager on this machine may read large copies from the disk itself. */
   readonly allowsLocalReads: boolean
 }
 

@@ -3,15 +3,15 @@ import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import type { Store } from '../store/store.ts'
 
 /**
- * When a heartbeat is sent: regularly, and soon after a change, so that all managers, of which each knows only what it did
- * itself, tell the same numbers. Once more after the last change, for one may have gone out before the ack of what it counts.
+ * Each manager knows only what it did itself, so heartbeats go out soon after a change, and all managers tell the same
+ * numbers. One more follows the last change, because an earlier one may have gone out before the ack of what it counts.
  */
 export class HeartbeatPace {
   #sentAtMs = Number.NEGATIVE_INFINITY
   #sent: Heartbeat | null = null
   #hasChanged = false
 
-  /** Asked every HEARTBEAT_CHANGE_MS. @returns whether this one is to be sent */
+  /** Is asked every HEARTBEAT_CHANGE_MS. @returns whether this heartbeat is due */
   isDue(heartbeat: Heartbeat, nowMs: number): boolean {
     const hasChanged = this.#sent === null || !isSame(this.#sent, heartbeat)
     const isDue = hasChanged || this.#hasChanged || nowMs - this.#sentAtMs >= HEARTBEAT_INTERVAL_MS
@@ -33,7 +33,7 @@ export function startHeartbeats(store: Store, send: (heartbeat: Heartbeat) => vo
   }, HEARTBEAT_CHANGE_MS)
 }
 
-/** Free space changes by itself. */
+/** Free space changes by itself, so it does not count as a change. */
 function isSame(one: Heartbeat, other: Heartbeat): boolean {
   return (
     one.fileCount === other.fileCount &&

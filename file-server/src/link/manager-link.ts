@@ -23,7 +23,7 @@ import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
 import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
-/** How long it may take from dialling to the welcome: the manager counts this file-server's files meanwhile. */
+/** The welcome may take this long after dialling, because the manager counts this file-server's files meanwhile. */
 const WELCOME_TIMEOUT_MS = 30_000
 
 export interface LinkDeps {
@@ -35,9 +35,9 @@ export interface LinkDeps {
   readonly bootId: string
   readonly name: string
   readonly log: Logger
-  /** Called with the addresses of all managers whenever one tells. */
+  /** Is called with the addresses of all managers whenever one tells them. */
   readonly onManagers: (urls: readonly string[]) => void
-  /** Whether another link leads to that manager already: one manager may have several addresses. */
+  /** One manager may have several addresses, so another link may lead to it already. */
   readonly isConnectedTo: (managerId: string) => boolean
 }
 
@@ -47,7 +47,10 @@ interface Session {
   isWelcome: boolean
 }
 
-/** The connection to one manager: dials until closed, proves both sides, answers its commands, sends heartbeats. */
+/**
+ * Keeps the connection to one manager: it dials until closed, proves both sides, answers the manager's commands and
+ * sends heartbeats.
+ */
 export class ManagerLink {
   readonly url: string
   readonly #deps: LinkDeps
@@ -61,7 +64,7 @@ export class ManagerLink {
   #welcomeTimer: NodeJS.Timeout | undefined
   #heartbeatTimer: NodeJS.Timeout | undefined
   #session: Session | null = null
-  /** The manager found behind this address while another link led to it. */
+  /** Another link led to this manager when it was found behind this address. */
   #duplicateOf: string | null = null
 
   constructor(url: string, deps: LinkDeps) {
@@ -71,7 +74,7 @@ export class ManagerLink {
     this.#problems = new OnceLog(this.#log)
     this.#socket = io(url + FILE_SERVER_NAMESPACE, {
       transports: [UnmaskedWebSocket],
-      perMessageDeflate: false as never, // the typed option is an object; `false` is what engine.io-client and ws understand
+      perMessageDeflate: false as never, // the typed option is an object, but engine.io-client and ws understand `false`
       forceNew: true,
       reconnection: false,
       timeout: HANDSHAKE_TIMEOUT_MS,
@@ -111,7 +114,7 @@ export class ManagerLink {
     return this.#session?.isWelcome === true
   }
 
-  /** The id of the manager that has bidden this file-server welcome, else null. */
+  /** It is null until the manager has bidden this file-server welcome. */
   get managerId(): string | null {
     return this.#session?.isWelcome === true ? (this.#session.transcript?.managerId ?? null) : null
   }
@@ -145,7 +148,7 @@ export class ManagerLink {
       return { proof: makeProof(secret, 'file-server', transcript), heartbeat: store.status() }
     } catch (thrown) {
       const error = toStoreError(thrown)
-      // The file-server dials on: whoever reads this may have to put something right.
+      // The file-server dials on, so only the log tells a person that something may have to be put right.
       if (this.#duplicateOf === null)
         this.#problems.say('error', { error: error.name, detail: error.detail }, 'manager refused')
       throw error
@@ -157,7 +160,8 @@ export class ManagerLink {
     const session = this.#session
     if (session === null || session.transcript === null) throw new StoreError('NOT_AUTHENTICATED')
     if (isReferral) {
-      // Dialled again only when that manager is not connected by its own address: then others may have come.
+      // It is dialled again only once that manager is not connected by its own address, because others may have come by
+      // then.
       this.#duplicateOf = session.transcript.managerId
       onManagers(managers)
       return {}
@@ -172,7 +176,8 @@ export class ManagerLink {
       this.#attempt = 0
       this.#problems.forget()
       clearTimeout(this.#welcomeTimer)
-      // They are not volatile, for those are dropped while streams keep the socket busy. A dead link ends before many queue up.
+      // Heartbeats are not volatile, because those are dropped while streams keep the socket busy. A dead link ends
+      // before many queue up.
       this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => {
         this.#peer.call('heartbeat', heartbeat).catch((error) => this.#log.debug({ err: error }, 'heartbeat not heard'))
       })

@@ -1,11 +1,14 @@
 import { type LinkDeps, ManagerLink } from './manager-link.ts'
 
-/** A bound on the addresses a manager may make this file-server dial. Each worker of a manager has one. */
+/** A manager can make this file-server dial at most this many addresses. Each worker of a manager has one. */
 const MAX_MANAGERS = 256
 
 type CommonDeps = Omit<LinkDeps, 'onManagers' | 'isConnectedTo'>
 
-/** One link to every manager: those of the settings for ever, learned ones for as long as some manager names them. */
+/**
+ * Keeps one link to every manager. Addresses in the settings are kept for ever, learned ones for as long as some
+ * manager names them.
+ */
 export class ManagerLinks {
   readonly #given: readonly string[]
   readonly #deps: CommonDeps

@@ -1,6 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 
-/** Says a problem once for as long as it stays the same. */
+/** Logs a problem once for as long as it stays the same. */
 export class OnceLog {
   readonly #log: Logger
   #last = ''
@@ -15,7 +15,7 @@ export class OnceLog {
     this.#last = problem
   }
 
-  /** It is over: the next one is said again. */
+  /** Ends the problem, so that the next one is logged even if it is the same. */
   forget(): void {
     this.#last = ''
   }

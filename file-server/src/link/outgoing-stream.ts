@@ -8,16 +8,16 @@ import type { Peer } from '@holdfast/shared/wire/peer'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { CopyReader } from '../store/store.ts'
 
-/** What of a copy is sent. Bytes. */
+/** A stream sends only this span of a copy, in bytes. */
 export interface StreamSpan {
   readonly offset: number
   readonly length: number
 }
 
-/** Streams open at once on one connection. Each holds a file descriptor. */
+/** Each stream holds a file descriptor, so one connection may have only so many open at once. */
 const MAX_OUTGOING_STREAMS = 2_048
 
-/** The streams that one manager reads from this file-server. */
+/** One manager reads these streams from this file-server. */
 export class OutgoingStreams {
   readonly #peer: Peer<FileServerCommands>
   readonly #budget: FrameBudget
@@ -32,8 +32,8 @@ export class OutgoingStreams {
   }
 
   /**
-   * Sends `length` bytes from `offset` in the background. A failure reaches the manager as `stream-error`. The reader is
-   * closed in any case. @throws OVERLOADED
+   * Sends `length` bytes from `offset` in the background. A failure reaches the manager as `stream-error`, and the
+   * reader is closed in any case. @throws OVERLOADED
    */
   async start(streamId: string, reader: CopyReader, span: StreamSpan): Promise<void> {
     if (this.#openCount >= MAX_OUTGOING_STREAMS) {

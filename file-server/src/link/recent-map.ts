@@ -1,6 +1,6 @@
 /**
- * Remembers the newest entries, `limit` of them at least and twice as many at most. In two generations: taking the oldest
- * entries out of one map one by one leaves holes that every look at its beginning has to pass.
+ * Remembers the newest `limit` entries at least, and twice as many at most. It keeps two generations, because taking
+ * the oldest entries out of one map leaves holes that every look at its beginning has to pass.
  */
 export class RecentMap<K, V> {
   readonly #limit: number

@@ -1,6 +1,6 @@
 import type { CopyId, Slot } from '@holdfast/shared/ids'
 
-/** More suspects than this wait for a later pass; a clock that is forgotten only starts anew. */
+/** With more suspects than this, the oldest clock is forgotten. Its copy only waits for a later pass. */
 const MAX_SUSPECTS = 200_000
 
 interface Suspect {
@@ -9,19 +9,19 @@ interface Suspect {
 }
 
 /**
- * Since when copies are known that no record names, by the process's monotonic clock: neither the wall clock nor a
- * file's times can make an upload look older than it is.
+ * A suspect is a copy that no record names. Its age counts by the process's monotonic clock, so that neither the wall
+ * clock nor a file's times can make an upload look older than it is.
  */
 export class SuspectClock {
   readonly #now: () => number
   readonly #since = new Map<string, number>()
 
-  /** @param now monotonic milliseconds. */
+  /** @param now gives monotonic milliseconds. */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Starts the clock of those it does not know. @returns milliseconds since each was first named, in order */
+  /** Starts the clock of those it does not know. @returns milliseconds since each was first named, in their order */
   agesMs(copies: readonly Suspect[]): number[] {
     const now = this.#now()
     return copies.map(({ copyId, slot }) => {

@@ -3,9 +3,9 @@ import { NodeWebSocket } from './socket-io.ts'
 type Created = ReturnType<typeof NodeWebSocket.prototype.createSocket>
 
 /**
- * WebSocket whose frames carry the mask 0, which leaves the bytes as they are. Masks keep pages in a browser from choosing
- * the bytes that a proxy sees (RFC 6455 section 10.3); here both ends are ours, and XOR over every byte, twice, was a
- * third of what a large download cost.
+ * Its frames carry the mask 0, which leaves the bytes as they are. Masks keep pages in a browser from choosing the
+ * bytes that a proxy sees (RFC 6455 section 10.3), but here both ends are ours, and XOR over every byte, twice, cost a
+ * third of a large download.
  */
 export class UnmaskedWebSocket extends NodeWebSocket {
   override createSocket(uri: string, protocols: string | string[] | undefined, options: object): Created {

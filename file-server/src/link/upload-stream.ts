@@ -4,10 +4,10 @@ import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 
-/** One upload that arrives in frames. Its work is done in order, one piece at a time; its first failure ends it. */
+/** Receives one upload in frames. It does its work in order, one piece at a time, and its first failure ends it. */
 export class UploadStream {
   readonly command: OpenUpload
-  /** The connection it belongs to. */
+  /** The upload belongs to this connection, and ends with it. */
   readonly owner: object
   readonly #writer: Promise<CopyWriter>
   readonly #decoder: Base64Decoder | null
@@ -19,7 +19,7 @@ export class UploadStream {
   #isOver = false
   #idleTimer: NodeJS.Timeout
 
-  /** @param onEnd called once, with the copy or with why there is none. */
+  /** @param onEnd is called once, with the copy or with the reason why there is none. */
   constructor(store: Store, command: OpenUpload, owner: object, onEnd: (outcome: StoredCopy | StoreError) => void) {
     this.command = command
     this.owner = owner
@@ -36,7 +36,7 @@ export class UploadStream {
     if (this.#failure !== null) throw this.#failure
   }
 
-  /** Writes a frame. One that came before is waited for and not written again; a gap ends the stream. */
+  /** Writes a frame. A frame that came before is waited for and not written again; a gap ends the stream. */
   async frame(seq: number, bytes: Uint8Array): Promise<void> {
     if (seq > this.#nextSeq) this.fail(new StoreError('INVALID_REQUEST', `frame ${this.#nextSeq} is missing`))
     if (seq === this.#nextSeq) {
@@ -57,7 +57,7 @@ export class UploadStream {
     return this.#stored
   }
 
-  /** Ends the stream and removes what it wrote, unless it is durable or being made durable already. */
+  /** Ends the stream and removes what it wrote, unless that is durable or about to be. */
   fail(error: StoreError): void {
     if (this.#failure !== null || this.#isOver) return
     this.#failure = error

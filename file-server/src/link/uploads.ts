@@ -6,9 +6,9 @@ import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'
 
-/** How many ended uploads are remembered at least, to recognise a command that comes twice or late. */
+/** A command that comes twice or late is recognised as long as its upload is among this many ended ones. */
 const REMEMBERED_UPLOADS = 50_000
-/** Streams open at once, from all managers. Each holds a file descriptor. */
+/** Each stream holds a file descriptor, so all managers together may have only so many open at once. */
 const MAX_OPEN_STREAMS = 4_096
 
 type Upload =
@@ -17,16 +17,18 @@ type Upload =
   | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
 
-/** Without its copyId, by which it is found. */
+/** The copyId is left out because the map has it as the key. */
 interface Stored extends Omit<StoredCopy, 'copyId'> {
   readonly kind: 'stored'
 }
 
-/** Uploads by copyId, from all managers: each copyId is written at most once, however often its commands arrive. */
+/**
+ * Knows the uploads of all managers by copyId, and writes each copyId at most once, however often its commands arrive.
+ */
 export class Uploads {
   readonly #store: Store
   readonly #running = new Map<CopyId, Upload>()
-  /** Those that have ended. */
+  /** These have ended. */
   readonly #recent = new RecentMap<CopyId, Upload>(REMEMBERED_UPLOADS)
 
   constructor(store: Store) {
@@ -37,7 +39,7 @@ export class Uploads {
     return this.#running.size
   }
 
-  /** A whole copy in one message. A repeated one gets the outcome of the first. */
+  /** Stores a whole copy that came in one message. A repeated command gets the outcome of the first. */
   storeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
     const known = this.#find(command.copyId)
     if (known !== undefined) return outcomeOf(known, command.copyId)
@@ -50,7 +52,7 @@ export class Uploads {
     return result
   }
 
-  /** Opens a stream of frames. @param owner the connection it belongs to. */
+  /** Opens a stream of frames. @param owner is the connection that it belongs to. */
   async open(command: OpenUpload, owner: object): Promise<void> {
     const { copyId } = command
     const known = this.#find(copyId)
@@ -80,7 +82,8 @@ export class Uploads {
   }
 
   /**
-   * Ends an upload, running or yet to come, for ever. @returns the slot where it became durable before that, or null
+   * Ends an upload, running or yet to come, for ever.
+   * @returns the slot where it became durable before that, or null
    */
   async discard(copyId: CopyId): Promise<Slot | null> {
     const running = this.#running.get(copyId)
@@ -96,14 +99,14 @@ export class Uploads {
     return recent?.kind === 'stored' ? recent.slot : null
   }
 
-  /** The connection is gone: its streams cannot go on, because a manager sends nothing again on a new one. */
+  /** The streams of a connection that is gone cannot go on, because a manager sends nothing again on a new one. */
   dropStreamsOf(owner: object): void {
     for (const upload of this.#running.values()) {
       if (upload.kind === 'stream' && upload.stream.owner === owner) upload.stream.fail(new StoreError('LINK_LOST'))
     }
   }
 
-  /** Waits for what is being written; streams are ended. */
+  /** Ends the streams, and waits for everything that is being written. */
   async close(): Promise<void> {
     await Promise.all(
       [...this.#running].map(([copyId, upload]) => {
@@ -125,7 +128,7 @@ export class Uploads {
 
   #remember(copyId: CopyId, upload: Upload): void {
     this.#running.delete(copyId)
-    // Discarded stays discarded, whatever a write that was under way says afterwards.
+    // A discarded upload stays discarded, whatever a write under way reports afterwards.
     const known = this.#recent.get(copyId)
     if (known?.kind === 'ended' && known.error.name === 'COPY_DISCARDED') return
     this.#recent.set(copyId, upload)

@@ -20,7 +20,7 @@ interface LocalStoreDeps {
   readonly room: Room
   readonly health: DiskHealth
   readonly disk: DiskCalls
-  /** null where every copy is synced by itself. */
+  /** It is null where every copy is synced by itself. */
   readonly journal: Journal | null
 }
 
@@ -36,7 +36,7 @@ export class LocalStore implements Store {
     this.#deps = deps
     const { journal, lock } = deps
     this.failed = Promise.race(journal === null ? [lock.lost] : [lock.lost, journal.failed])
-    // Who cares listens; a failure that nobody listens for must not end the process as unhandled.
+    // A failure that nobody listens for must not end the process as unhandled.
     this.failed.catch(() => undefined)
   }
 

@@ -22,10 +22,13 @@ import { findHighestLeaf } from './tree/walk.ts'
 
 export interface StoreOptions {
   readonly dataDirectory: string
-  /** So much stays free on the disk: new copies are refused below it, deletes are not. */
+  /** New copies are refused when less than this would stay free on the disk; deletes are not. */
   readonly minFreeBytes: number
   readonly log: Logger
-  /** The directory's lock where the caller has taken it (`pickFreeSubdirectory`); the store gives it back in any case. */
+  /**
+   * A caller that has taken the directory's lock (`pickFreeSubdirectory`) gives it to the store, which gives it back in
+   * any case.
+   */
   readonly lock?: DirectoryLock
   readonly disk?: DiskCalls
   readonly journal?: JournalSettings
@@ -46,7 +49,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 async function openLocked(options: StoreOptions, lock: DirectoryLock): Promise<Store> {
   const { dataDirectory, minFreeBytes, log, disk = openDisk() } = options
-  // It is looked at again, for before the lock another process may have been making it.
+  // It is looked at again, because another process may have been making it before the lock.
   await prepareDirectory(dataDirectory)
   const identity = await Identity.open(dataDirectory, disk)
   const roots = { tree: join(dataDirectory, 'tree'), quarantine: join(dataDirectory, 'quarantine') }

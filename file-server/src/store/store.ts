@@ -8,10 +8,10 @@ import type {
   StoredCopy,
 } from '@holdfast/shared/wire/shapes'
 
-/** A data directory in use: what the link carries its commands out on. Errors are StoreErrors. */
+/** The link carries its commands out on a store, which is a data directory in use. Errors are StoreErrors. */
 export interface Store {
   readonly serverId: ServerId
-  /** null until the directory has joined a cluster. */
+  /** It is null until the directory has joined a cluster. */
   readonly clusterId: ClusterId | null
   /** Writes the cluster into the directory's identity. @throws WRONG_CLUSTER where it belongs to another. */
   joinCluster(clusterId: ClusterId): Promise<void>
@@ -52,7 +52,7 @@ export interface Store {
 }
 
 export interface CopySpan {
-  /** The size of the whole copy; null where it is not known. */
+  /** This is the size of the whole copy, or null where it is not known. */
   readonly sizeBytes: number | null
   readonly offset: number
   readonly length: number

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { countOf } from '../../../test/full-run.ts'
 import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
 
-/** More than the decoder takes as one string. */
+/** The text is longer than what the decoder takes as one string. */
 const LONG = 98_304
 
 /** @returns what a piece completes */
@@ -25,7 +25,7 @@ async function decode(pieces: readonly Uint8Array[]): Promise<Buffer> {
 }
 
 const decodeAtOnce = async (text: Buffer): Promise<Buffer> => decodeBase64(text)
-/** Decodes a text in one piece, by either way. */
+/** Decodes a text in one piece, both as a stream and at once. */
 const bothWays = (text: Buffer) => [() => decode([text]), () => decodeAtOnce(text)]
 
 function cut(text: Buffer, cuts: readonly number[]): Buffer[] {
@@ -90,7 +90,7 @@ describe('Base64Decoder', () => {
       asyncProperty(nat(LONG - 1), nat(wrong.length - 1), async (at, index) => {
         const text = Buffer.alloc(LONG, 'QUJD')
         text.write(wrong[index] ?? '', at, 'latin1')
-        // A single '=' in the last place is a legal ending of the group.
+        // A single '=' in the last place ends the group legally.
         if (wrong[index] === '=' && at === LONG - 1) return
         for (const way of bothWays(text)) await expect(way()).rejects.toThrow('Invalid request')
       }),

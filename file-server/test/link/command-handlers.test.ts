@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
-import { digestOf, namedOf, uploadInline, useFileServer } from './link-fixture.ts'
+import { digestOf, named } from '../store/new-copies.ts'
+import { uploadInline, useFileServer } from './link-fixture.ts'
 
 const { linked, files } = useFileServer()
 
 test('a manager that may read the disk is told where the bytes of a copy lie', async () => {
   const { on } = await linked()
   const bytes = randomBytes(5_000)
-  const copy = namedOf(await uploadInline(on, bytes))
+  const copy = named(await uploadInline(on, bytes))
   await uploadInline(on, randomBytes(5_000))
   const { path } = await on.call('locate-file', copy)
   expect(await files()).toContain(path)
@@ -19,7 +20,7 @@ test('a manager that may read the disk is told where the bytes of a copy lie', a
 
 test('without local reads no manager is told where a copy lies, whether or not there is one', async () => {
   const { on } = await linked({}, { allowsLocalReads: false })
-  const copy = namedOf(await uploadInline(on, randomBytes(5_000)))
+  const copy = named(await uploadInline(on, randomBytes(5_000)))
   for (const asked of [copy, { ...copy, copyId: newCopyId() }])
     expect(await on.refusal('locate-file', asked)).toEqual({ name: 'FORBIDDEN', detail: 'LOCAL_READS is off' })
   expect(await on.refusal('locate-file', {})).toMatchObject({ name: 'INVALID_REQUEST' })
@@ -28,7 +29,7 @@ test('without local reads no manager is told where a copy lies, whether or not t
 
 test('a copy that is not there is not located: the slot is empty, or holds another one', async () => {
   const { on } = await linked()
-  const copy = namedOf(await uploadInline(on, randomBytes(5_000)))
+  const copy = named(await uploadInline(on, randomBytes(5_000)))
   const other = { ...copy, sha256: digestOf(Buffer.from('other bytes')) }
   expect(await on.refusal('locate-file', other)).toMatchObject({ name: 'COPY_MISMATCH' })
   expect(await on.refusal('locate-file', { ...copy, copyId: newCopyId() })).toMatchObject({ name: 'COPY_MISMATCH' })
@@ -43,6 +44,6 @@ test.each<[string, object]>([
   ['a digest that leads elsewhere', { sha256: '../../../etc/passwd' }],
 ])('a manager that asks where %s lies is refused', async (_, fields) => {
   const { on } = await linked()
-  const copy = namedOf(await uploadInline(on, randomBytes(10)))
+  const copy = named(await uploadInline(on, randomBytes(10)))
   expect(await on.refusal('locate-file', { ...copy, ...fields })).toMatchObject({ name: 'INVALID_REQUEST' })
 })

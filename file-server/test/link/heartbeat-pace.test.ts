@@ -12,7 +12,7 @@ const quiet: Heartbeat = {
   isWritable: true,
 }
 
-/** Asks as the link does. @returns when it was due, in ticks */
+/** Asks the pace as the link does. @returns the ticks at which a heartbeat was due */
 function ticksOf(heartbeats: readonly Heartbeat[]): number[] {
   const pace = new HeartbeatPace()
   return heartbeats.flatMap((heartbeat, tick) => (pace.isDue(heartbeat, tick * HEARTBEAT_CHANGE_MS) ? [tick] : []))

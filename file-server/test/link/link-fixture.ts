@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto'
-import type { CopyId, Digest } from '@holdfast/shared/ids'
+import { randomBytes } from 'node:crypto'
+import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach } from 'vitest'
@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.ts'
 import { filesUnder, useDataDirectory } from '../store/store-fixture.ts'
 import { type Dialled, type ManagerScript, ScriptedManager, SECRET } from './scripted-manager.ts'
 
-/** Lines said of a link, for tests of what a person reads. */
+/** Keeps the lines logged about a link, for tests of what a person reads. */
 export class RecordedLog {
   readonly lines: { level: string; message: string; [field: string]: unknown }[] = []
 
@@ -43,7 +43,10 @@ export interface LinkOptions {
   readonly allowsLocalReads?: boolean
 }
 
-/** File-servers without a process of their own: a real store on disk, linked to scripted managers. All closed after each test. */
+/**
+ * These file-servers have no process of their own: each is a real store on disk, linked to scripted managers. They are
+ * closed after each test.
+ */
 export function useFileServer() {
   const data = useDataDirectory()
   const running: (() => Promise<void> | void)[] = []
@@ -81,7 +84,7 @@ export function useFileServer() {
     path: data.path,
     link,
     startManager,
-    /** A file-server that one manager has admitted, and that manager's connection to it. */
+    /** Makes a file-server that one manager has admitted. @returns it and that manager's connection to it */
     linked: async (
       script: ManagerScript = {},
       options: LinkOptions = {},
@@ -90,15 +93,13 @@ export function useFileServer() {
       const server = await link([manager.url], options)
       return { ...server, manager, on: await manager.connection(1, manager.admitted) }
     },
-    /** What lies in the tree and the quarantine, `.part` files included. */
+    /** Lists what lies in the tree and the quarantine, `.part` files included. */
     files: async (): Promise<string[]> => [
       ...(await filesUnder(data.path('tree'))),
       ...(await filesUnder(data.path('quarantine'))),
     ],
   }
 }
-
-export const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest
 
 export const uploadOf = (copyId: CopyId, fields: object = {}) => ({
   copyId,
@@ -115,5 +116,3 @@ export async function uploadInline(on: Dialled, bytes: Buffer, copyId = newCopyI
   const { copy } = await on.call('upload-file', uploadOf(copyId), bytes)
   return copy as StoredCopy
 }
-
-export const namedOf = ({ copyId, slot, sha256 }: StoredCopy) => ({ copyId, slot, sha256 })

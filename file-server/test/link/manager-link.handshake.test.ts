@@ -97,7 +97,7 @@ test.each<[string, (on: Dialled) => unknown, string, RegExp]>([
     await refusesAllCommands(on)
     expect(await identity()).toBe(before)
     expect(log.find('manager refused')).toMatchObject([{ level: 'error', error: name }])
-    // It dials on, and a manager that is right is served.
+    // The file-server dials on, so a manager that has become right is served.
     on.socket.disconnect(true)
     const next = await manager.connection(2)
     expect(next.hello.nonce).not.toBe(on.hello.nonce)

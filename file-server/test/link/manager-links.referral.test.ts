@@ -5,7 +5,7 @@ import { challengeFor } from './scripted-manager.ts'
 
 const { link, startManager } = useFileServer()
 
-/** As an address that several managers share: it tells theirs, and ends. */
+/** Behaves like an address that several managers share: it tells theirs, and ends. */
 async function refer(on: Dialled, managerId: string, managers: readonly string[]): Promise<void> {
   await on.call('challenge', challengeFor(on.hello, { managerId }).challenge)
   await on.call('welcome', { managers, isReferral: true })
@@ -31,7 +31,7 @@ test('a referral leads to every manager, each connected once, and is no connecti
     expect((await uploadInline(on, Buffer.from('bytes'))).sizeBytes).toBe(5)
   }
   expect(links.connectedCount).toBe(2)
-  // It was not connected, so that it ended is no news.
+  // A link that was never welcome is not reported when it ends.
   expect(log.find('manager disconnected')).toEqual([])
 })
 

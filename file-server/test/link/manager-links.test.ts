@@ -41,7 +41,7 @@ test('a manager with two addresses has one connection, and the other address is 
   await on.call('welcome', { managers: [byName] })
   await one.connection(2)
   await vi.waitFor(() => expect(one.refusals).toEqual(['FORBIDDEN']))
-  // Long enough for the refused one to have dialled again if it did.
+  // In this time the refused one would have dialled again.
   await vi.waitFor(() =>
     expect(log.lines.filter((line) => line.reason === 'connected by another address').length).toBeGreaterThan(1),
   )

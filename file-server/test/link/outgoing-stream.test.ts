@@ -7,8 +7,9 @@ import { Peer } from '@holdfast/shared/wire/peer'
 import { expect, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { OutgoingStreams } from '../../src/link/outgoing-stream.ts'
+import { digestOf, named } from '../store/new-copies.ts'
 import { quietLog } from '../store/store-fixture.ts'
-import { digestOf, namedOf, useFileServer } from './link-fixture.ts'
+import { useFileServer } from './link-fixture.ts'
 import { copiesOpenIn, download, receive, spanOf, streamId, uploadLarge } from './stream-fixture.ts'
 
 const { linked, files, path } = useFileServer()
@@ -41,7 +42,7 @@ test('a transfer sends the whole copy, an empty one as one empty frame', async (
   for (const content of [bytes, Buffer.alloc(0)]) {
     frames.length = 0
     const copy = await uploadLarge(on, content)
-    expect(await on.call('transfer-file', { ...namedOf(copy), streamId })).toMatchObject({ sizeBytes: content.length })
+    expect(await on.call('transfer-file', { ...named(copy), streamId })).toMatchObject({ sizeBytes: content.length })
     await vi.waitFor(() => expect(frames.at(-1)?.isLast).toBe(true))
     expect(digestOf(Buffer.concat(frames.map((frame) => frame.bytes)))).toBe(copy.sha256)
   }
@@ -128,13 +129,13 @@ test('another copy or digest in the slot is never answered with bytes', async ()
   expect(await on.refusal('download-file', wrong)).toMatchObject({ name: 'COPY_MISMATCH' })
   const otherDigest = { ...spanOf(copy, 0, 100), sha256: digestOf(Buffer.from('x')) }
   expect(await on.refusal('download-file', otherDigest)).toMatchObject({ name: 'COPY_MISMATCH' })
-  expect(await on.refusal('transfer-file', { ...namedOf(copy), copyId: newCopyId(), streamId })).toMatchObject({
+  expect(await on.refusal('transfer-file', { ...named(copy), copyId: newCopyId(), streamId })).toMatchObject({
     name: 'COPY_MISMATCH',
   })
 })
 
 test('streams are bounded, and one that is refused lets its file go', async () => {
-  // A connection on which nothing is ever acknowledged.
+  // Nothing is ever acknowledged on this connection.
   const deaf = { connected: true, emit: () => undefined, on: () => undefined }
   const streams = new OutgoingStreams(new Peer(deaf, fileServerCommands), new FrameBudget(), quietLog)
   const close = vi.fn(async () => undefined)

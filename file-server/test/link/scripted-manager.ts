@@ -20,7 +20,7 @@ interface Waiting {
   readonly reject: (error: StoreError) => void
 }
 
-/** One dialled connection of a file-server, with what it said of itself. It sends whatever a test says, as a command. */
+/** A connection that a file-server dialled, with what it said of itself. It sends as a command whatever a test says. */
 export class Dialled {
   readonly socket: Socket
   readonly hello: Hello
@@ -42,7 +42,7 @@ export class Dialled {
     })
   }
 
-  /** @param args the argument and, where the command carries some, bytes; a test may send others. */
+  /** @param args are the argument and, where the command carries some, bytes; a test may send others. */
   call(event: string, ...args: unknown[]): Promise<Record<string, unknown>> {
     const id = this.#nextId++
     const table: CommandTable = managerCommands
@@ -67,12 +67,12 @@ export class Dialled {
     }).finally(() => this.#waiting.delete(id))
   }
 
-  /** Acknowledges a command of the file-server's, or refuses it. */
+  /** Acknowledges a command of the file-server, or refuses it. */
   acknowledge(id: unknown, error: WireError | null = null): void {
     this.socket.emit('acks', encodeGroup([{ head: [id, error, {}], bytes: null }]))
   }
 
-  /** The name of the error that a command is refused with, and its detail. */
+  /** @returns the name and detail of the error with which the file-server refuses a command. */
   async refusal(event: string, ...args: unknown[]): Promise<{ name: string; detail?: string | undefined }> {
     const error = await this.call(event, ...args).then(
       () => undefined,
@@ -88,17 +88,17 @@ export interface ManagerScript {
   readonly clusterId?: ClusterId
   readonly managerId?: string
   readonly port?: number
-  /** Addresses told in the welcome. */
+  /** The welcome tells these addresses. */
   readonly managers?: readonly string[]
-  /** false: connections are left alone, the test says what comes. */
+  /** With false, connections are left alone and the test says what comes. */
   readonly admits?: boolean
 }
 
-/** The manager's end of the wire: a real Socket.IO server that does what a test says. */
+/** The manager's end of the wire is a real Socket.IO server that does what a test says. */
 export class ScriptedManager implements AsyncDisposable {
   readonly url: string
   readonly dialled: Dialled[] = []
-  /** Those that have been welcomed. */
+  /** These have been welcomed. */
   readonly admitted: Dialled[] = []
   readonly heartbeats: Heartbeat[] = []
   readonly refusals: string[] = []
@@ -141,7 +141,7 @@ export class ScriptedManager implements AsyncDisposable {
     this.admitted.push(dialled)
   }
 
-  /** The connection number `count` that was dialled, as soon as it is there. */
+  /** @returns the connection that was dialled as number `count`, as soon as it is there. */
   async connection(count = 1, list: Dialled[] = this.dialled): Promise<Dialled> {
     return vi.waitFor(() => {
       const found = list[count - 1]

@@ -3,7 +3,8 @@ import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
-import { namedOf, openingOf } from './link-fixture.ts'
+import { named } from '../store/new-copies.ts'
+import { openingOf } from './link-fixture.ts'
 import type { Dialled } from './scripted-manager.ts'
 
 export const streamId = 'ab'.repeat(8)
@@ -18,7 +19,7 @@ export async function uploadLarge(on: Dialled, bytes: Buffer): Promise<StoredCop
   return (await on.call('upload-end', { copyId, frameCount: seq })).copy as StoredCopy
 }
 
-/** Frames as they come, in the hands of the test; `isGreedy` acknowledges them at once. */
+/** Collects frames as they come, for the test to acknowledge; `isGreedy` acknowledges them at once. */
 export function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; errors: unknown[] } {
   const frames: Frame[] = []
   const errors: unknown[] = []
@@ -35,7 +36,7 @@ export function receive(on: Dialled, isGreedy: boolean): { frames: Frame[]; erro
 }
 
 export const spanOf = (copy: StoredCopy, offset: number, length: number) => ({
-  ...namedOf(copy),
+  ...named(copy),
   sizeBytes: copy.sizeBytes,
   offset,
   length,
@@ -47,7 +48,7 @@ export const download = (copy: StoredCopy, offset: number, length: number) => ({
   requestId: 'test',
 })
 
-/** Copies of a tree that this process holds open. */
+/** @returns the copies of a tree that this process holds open. */
 export async function copiesOpenIn(tree: string): Promise<string[]> {
   const links = await Promise.all(
     (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),

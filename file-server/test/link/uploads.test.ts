@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { expect, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
-import { digestOf, namedOf, openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
+import { digestOf, named } from '../store/new-copies.ts'
+import { openingOf, uploadInline, uploadOf, useFileServer } from './link-fixture.ts'
 
 const { linked, startManager, link, files } = useFileServer()
 const FRAME = 64 * 1024
@@ -186,7 +187,7 @@ test('an empty file is a file, inline and as a stream', async () => {
   const { copy } = await on.call('upload-end', { copyId, frameCount: 0 })
   expect([inline.sizeBytes, (copy as StoredCopy).sizeBytes]).toEqual([0, 0])
   expect(await files()).toHaveLength(2)
-  const read = { ...namedOf(inline), sizeBytes: 0, offset: 0, length: 0 }
+  const read = { ...named(inline), sizeBytes: 0, offset: 0, length: 0 }
   expect((await on.call('download-file', read)).bytes).toHaveLength(0)
 })
 

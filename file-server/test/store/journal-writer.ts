@@ -1,4 +1,7 @@
-/** A process that stores and deletes small copies, and large ones now and then, until it is killed, and tells of each answer. */
+/**
+ * This process stores and deletes small copies, and some large ones, until it is killed, and tells of each answer. Its
+ * argument is a data directory.
+ */
 import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createLogger } from '@holdfast/shared/node/logger'

@@ -1,4 +1,4 @@
-/** Stores a copy that is larger than the process may write, then a small one. Arguments: a data directory. */
+/** This process stores a copy that is larger than it may write, then a small one. Its argument is a data directory. */
 import { createLogger } from '@holdfast/shared/node/logger'
 import { openStore } from '../../src/store/open-store.ts'
 import { put } from './new-copies.ts'

@@ -24,7 +24,7 @@ function mountSmallDisk(at: string): boolean {
   return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${CAPACITY}`, 'holdfast-test', at]).status === 0
 }
 
-/** The real disk, which runs out when the files under a directory have so many bytes. */
+/** The real disk counts as full when the files under a directory have so many bytes. */
 function cappedDisk(root: string): DiskCalls {
   const leftBytes = async (): Promise<number> => {
     const sizes = await Promise.all((await filesUnder(root)).map(async (path) => (await stat(path)).size))
@@ -55,7 +55,7 @@ async function fill(store: Store): Promise<StoredCopy[]> {
   throw new Error('the disk never filled')
 }
 
-// A real small disk where this user may mount one; the one behind a seam everywhere.
+// The full disk behind the seam is tested everywhere, a real small one where this user may mount it.
 const probe = await mkdtemp(join(tmpdir(), 'holdfast-mount-probe-'))
 const canMount = mountSmallDisk(probe)
 if (canMount) spawnSync('umount', [probe])

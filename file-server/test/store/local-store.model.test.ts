@@ -18,7 +18,7 @@ interface Known {
   readonly bytes: Buffer
 }
 
-/** What a store must hold, as two plain maps; steps of one batch run at the same time on different copies. */
+/** Keeps what a store must hold in two plain maps. The steps of one batch run at the same time, on different copies. */
 class Model {
   readonly tree = new Map<CopyId, Known>()
   readonly quarantine = new Map<CopyId, Known>()

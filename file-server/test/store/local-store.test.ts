@@ -156,7 +156,7 @@ describe('after a restart', () => {
     expect(new Set(slots).size).toBe(99)
   })
 
-  it('a leaf is cleaned before its first use: parts go, a second copy goes to quarantine, foreign names stay', async () => {
+  it('a leaf is cleaned before its first use: .part files go, a second copy goes to quarantine, foreign names stay', async () => {
     const first = await data.open()
     const old = await put(first, bytesOf('old'))
     const kept = await put(first, bytesOf('kept'))
@@ -231,15 +231,15 @@ it(`invariant 6: no directory has more than 36 entries after ${COPY_COUNT} copie
     expect(stored.has(copy.slot)).toBe(false)
     stored.set(copy.slot, copy)
   }
-  const workers = (work: (index: number) => Promise<void>, count: number) =>
+  const inParallel = (work: (index: number) => Promise<void>, count: number) =>
     Promise.all(
       Array.from({ length: 64 }, async (_, first) => {
         for (let index = first; index < count; index += 64) await work(index)
       }),
     )
-  await workers(storeOne, COPY_COUNT)
+  await inParallel(storeOne, COPY_COUNT)
   const doomed = [...stored.values()].filter((_, index) => index % 2 === 0)
-  await workers(async (index) => {
+  await inParallel(async (index) => {
     const copy = doomed[index]
     if (copy === undefined) return
     stored.delete(copy.slot)

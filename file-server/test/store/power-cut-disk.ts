@@ -6,8 +6,9 @@ import { realDisk } from './recording-disk.ts'
 const COPY_TRIES = 20
 
 /**
- * The real disk, and what of it a power cut leaves: a file whose data or name was not synced may be empty or missing, one
- * whose removal was not may be back, and of what was written to the journal since its last sync any sectors may be there.
+ * This is the real disk, and knows what a power cut would leave of it. A file whose data or name was not synced may be
+ * empty or missing, one whose removal was not synced may be back, and any sectors that were written to the journal
+ * since its last sync may be there.
  */
 export class PowerCutDisk {
   readonly calls: DiskCalls
@@ -15,7 +16,7 @@ export class PowerCutDisk {
   readonly #unsyncedData = new Set<string>()
   readonly #unsyncedNames = new Set<string>()
   readonly #unsyncedGone = new Map<string, Buffer>()
-  /** By path: the journal's files as last synced. */
+  /** It keeps the journal's files as last synced, by path. */
   readonly #journal = new Map<string, Buffer>()
   #runningCount = 0
   #gate: Promise<void> | null = null
@@ -28,8 +29,8 @@ export class PowerCutDisk {
   }
 
   /**
-   * Copies to `target` what is left when the power goes. Until that is done no call ends or begins.
-   * @param choose a number below the given one. @returns the paths in the tree that came back
+   * Copies to `target` what is left when the power goes. No call ends or begins until that is done.
+   * @param choose gives a number below its argument. @returns the paths in the tree that came back
    */
   async cut(target: string, choose: (below: number) => number): Promise<readonly string[]> {
     let thaw = (): void => undefined
@@ -50,7 +51,7 @@ export class PowerCutDisk {
       if (choose(2) === 0 || (await isThere(moved(path)))) continue
       await mkdir(dirname(moved(path)), { recursive: true })
       await writeFile(moved(path), bytes)
-      // As old as it was, which is older than what came into its slot after it.
+      // The file that came back is older than what came into its slot after it.
       await utimes(moved(path), 1, 1)
       returned.push(path)
     }
@@ -125,14 +126,17 @@ export class PowerCutDisk {
     }
   }
 
-  /** What does not go through the seam (directories made and removed) may get in the way, and is soon over. */
+  /**
+   * Making and removing directories does not go through the seam, so it may get in the way of the copy, but is soon
+   * over.
+   */
   async #copyTo(target: string): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         await rm(target, { recursive: true, force: true })
         await mkdir(target)
-        for (const part of ['identity.json', 'journal', 'tree', 'quarantine'])
-          await cp(`${this.#root}/${part}`, `${target}/${part}`, { recursive: true, preserveTimestamps: true })
+        for (const name of ['identity.json', 'journal', 'tree', 'quarantine'])
+          await cp(`${this.#root}/${name}`, `${target}/${name}`, { recursive: true, preserveTimestamps: true })
         return
       } catch (error) {
         if (tries === COPY_TRIES) throw error
@@ -141,7 +145,7 @@ export class PowerCutDisk {
   }
 }
 
-/** Sector by sector, what was synced or what was written after it. */
+/** Takes each sector either as it was synced or as it was written later. */
 function mixed(synced: Buffer, later: Buffer, choose: (below: number) => number): Buffer {
   const bytes = Buffer.from(later)
   for (let at = 0; at < synced.length; at += 512) {

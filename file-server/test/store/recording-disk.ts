@@ -4,7 +4,7 @@ export const realDisk = openDisk()
 
 export const errno = (code: string): Error => Object.assign(new Error(code), { code })
 
-/** The real disk, which writes down what is asked of it that changes something; a call may be made to fail. */
+/** This is the real disk, but it notes every call that changes something, and may be told to fail one. */
 export function recordingDisk(root: () => string) {
   const calls: string[] = []
   const failures = new Map<keyof DiskCalls, Error>()

@@ -10,10 +10,10 @@ import type { Store } from '../../src/store/store.ts'
 
 export const quietLog = createLogger('test', 'silent')
 
-/** A data directory for each test; every store opened in it is closed and everything removed at the end. */
+/** Gives each test a data directory. At the end every store opened in it is closed, and everything is removed. */
 export function useDataDirectory(): {
   readonly path: (...names: string[]) => string
-  /** What a crash at this moment would leave, in a directory of its own. @returns its path */
+  /** Copies what a crash at this moment would leave into a directory of its own. @returns its path */
   readonly copyTo: (name: string) => Promise<string>
   readonly open: (options?: Partial<StoreOptions>) => Promise<Store>
 } {
@@ -61,7 +61,7 @@ export async function inventoryDone(store: Store): Promise<void> {
   }, 20_000)
 }
 
-/** Every directory under one, with its entries. */
+/** @returns every directory under one, with its entries. */
 export async function walkDirectories(root: string): Promise<{ path: string; names: string[] }[]> {
   const entries = await readdir(root, { withFileTypes: true })
   const below = await Promise.all(

@@ -1,4 +1,7 @@
-/** A process that stores and deletes copies until it is killed, and tells of each answer it got. Arguments: a data directory. */
+/**
+ * This process stores and deletes copies until it is killed, and tells of each answer it got. Its argument is a data
+ * directory.
+ */
 import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createLogger } from '@holdfast/shared/node/logger'

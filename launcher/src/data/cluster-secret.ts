@@ -3,7 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
-/** The secret of this data directory's cluster, made on its first start. Call it with the directory's lock held. */
+/**
+ * Reads the secret of this data directory's cluster, or makes it on the first start. The caller holds the directory's
+ * lock, so that two starts cannot make two secrets.
+ */
 export async function ensureClusterSecret(file: string): Promise<string> {
   const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** Where things are in the data directory of `npm start`. */
+/** `npm start` keeps everything under these paths in its data directory. */
 export interface DataLayout {
   readonly root: string
   readonly clusterSecret: string

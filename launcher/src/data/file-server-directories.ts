@@ -17,7 +17,7 @@ export async function listFileServerNumbers(directory: string): Promise<readonly
     .sort((one, other) => one - other)
 }
 
-/** Never fewer than there are: a data directory left out would make its files unavailable. */
+/** Never plans fewer than exist: a data directory that is left out would make its files unavailable. */
 export function planFileServerNumbers(existing: readonly number[], wanted: number | null): readonly number[] {
   const count = Math.max(existing.length, wanted ?? (existing.length === 0 ? FIRST_START_COUNT : 0))
   const numbers = new Set(existing)
@@ -29,7 +29,7 @@ export function fileServerDirectory(directory: string, number: number): string {
   return join(directory, String(number))
 }
 
-/** Makes a directory under the next free number. Of any number of callers at once each gets one of its own. */
+/** Makes a directory under the next free number. Callers at the same time each get a directory of their own. */
 export async function takeNextNumber(directory: string): Promise<number> {
   const highest = (await listFileServerNumbers(directory)).at(-1) ?? 0
   for (let number = highest + 1; number <= HIGHEST_NUMBER; number++) {

@@ -10,7 +10,7 @@ export async function removeRunFile(file: string): Promise<void> {
   await rm(file, { force: true })
 }
 
-/** @returns null where there is none, or none that can be understood. */
+/** @returns null where there is no run file, or none that can be understood. */
 export async function readRunFile(file: string): Promise<RunFile | null> {
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null

@@ -2,7 +2,7 @@ import { StringDecoder } from 'node:string_decoder'
 
 const MAX_LINE_LENGTH = 64 * 1024
 
-/** Turns chunks into lines. A line without an end is cut, so memory is bounded. */
+/** Turns chunks into lines, and cuts a line that does not end, so that its memory is bounded. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void
   readonly #decoder = new StringDecoder('utf8')

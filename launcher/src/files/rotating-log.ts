@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
-/** A log file and one older one: twice this size at most. Bytes. */
+/** A log has one file and one older one, so it takes twice this many bytes at most. */
 const ROTATE_AT_BYTES = 10 * 1024 * 1024
 const MAX_LINE_LENGTH = 64 * 1024
 
-/** Written at once and in order, so there is nothing to queue and nothing to lose at the end. */
+/** Every line is written at once, so that there is nothing to queue and nothing to lose at the end. */
 export class RotatingLog {
   readonly #file: string
   readonly #rotateAtBytes: number
@@ -23,7 +23,7 @@ export class RotatingLog {
     this.#sizeBytes = fstatSync(this.#descriptor).size
   }
 
-  /** A disk that is full must not take the processes along: their lines are dropped, and that is said once. */
+  /** A full disk must not take the processes along, so their lines are dropped, and the loss is reported once. */
   append(line: string): void {
     try {
       const bytes = Buffer.from(`${line.slice(0, MAX_LINE_LENGTH)}\n`)

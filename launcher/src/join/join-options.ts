@@ -8,7 +8,7 @@ export interface JoinOptions {
   readonly dataDirectory: string | null
   readonly dataRoot: string | null
   readonly name: string | null
-  /** The data directory of a running `npm start`. */
+  /** A running `npm start` has this data directory. */
   readonly joinDirectory: string
   readonly workingDirectory: string
 }
@@ -24,7 +24,7 @@ export const joinUsage = `Adds a file-server to a running Holdfast.
 
 Settings in the environment are listed in docs/configuration.md.`
 
-/** @param workingDirectory where the command was typed. @returns null where only the usage was asked for. */
+/** @param workingDirectory is where the command was typed. @returns null where only the usage was asked for. */
 export function readJoinOptions(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,

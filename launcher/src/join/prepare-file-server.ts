@@ -7,14 +7,13 @@ import { fileServerDirectory, takeNextNumber } from '../data/file-server-directo
 import { isAlive, readRunFile } from '../data/run-file.ts'
 import { type JoinOptions, joinUsage, readJoinOptions } from './join-options.ts'
 
-/** What `npm run file-server` does next. */
 export type FileServerPlan =
   | { readonly kind: 'run'; readonly env: NodeJS.ProcessEnv }
   | { readonly kind: 'end'; readonly exitCode: number }
 
 /**
  * Says on the console what it finds, and never throws what a person can put right.
- * @public called by scripts/run.mjs, which may run before anything is built
+ * @public scripts/run.mjs calls it, perhaps before anything is built
  */
 export async function prepareFileServer(
   args: readonly string[],
@@ -40,7 +39,7 @@ export async function prepareFileServer(
   }
 }
 
-/** Settings win over what a running `npm start` tells. @throws StartError */
+/** The environment's settings win over what a running `npm start` tells. @throws StartError */
 export async function joinEnvironment(options: JoinOptions): Promise<Record<string, string>> {
   const needsRunFile = options.managers === null || options.clusterSecret === null
   const run = needsRunFile ? await findRunning(options) : null
@@ -59,7 +58,7 @@ export async function joinEnvironment(options: JoinOptions): Promise<Record<stri
   return { ...shared, DATA_DIR: directory, DATA_ROOT: '', NAME: options.name ?? String(number) }
 }
 
-/** Of a data directory that somebody else runs, the right advice is not to take it over. */
+/** Another user's data directory should not be taken over, so the message says how to join it instead. */
 function explainJoin({ joinDirectory }: JoinOptions, error: unknown): unknown {
   if (!isErrno(error, 'EACCES')) return explainInside(joinDirectory, error)
   return new StartError(

@@ -12,25 +12,24 @@ import { resolveMongod } from './resolve-mongod.ts'
 import { stopStaleMongod } from './stale-mongod.ts'
 
 export interface EmbeddedMongodOptions {
-  /** Keeps the data (`db/`), and which mongod made it. */
+  /** This directory keeps the data (`db/`) and a note of which mongod made it. */
   readonly directory: string
   readonly environment: NodeJS.ProcessEnv
-  /** One line a step. */
+  /** Gets one line for each step. */
   readonly report: (line: string) => void
-  /** Every line of mongod's own log. */
+  /** Gets every line of mongod's own log. */
   readonly onLogLine: (line: string) => void
   readonly signal: AbortSignal
 }
 
-/** A replica set of one, on loopback, of a mongod that this process owns. */
+/** This process owns the mongod, which listens on loopback only and is a replica set of one. */
 export interface EmbeddedMongod {
-  /** The same after every restart. @param database may be empty. */
+  /** The address is the same after every restart. @param database may be empty. */
   urlOf(database: string): string
   readonly port: number
   readonly binary: MongodBinary
-  /** The first one. */
   readonly running: RunningProcess
-  /** After it has ended: another one on the same data and port. */
+  /** Starts mongod again on the same data and port, after it has ended. */
   restart(signal: AbortSignal): Promise<RunningProcess>
 }
 

@@ -8,7 +8,7 @@ export async function choosePort(host: string, wanted: number | null): Promise<n
   return port
 }
 
-/** @returns the port that was listened on for a moment, or null where it is taken. */
+/** @returns the port, after listening on it for a moment, or null where it is taken. */
 export async function tryPort(host: string, port: number): Promise<number | null> {
   const server = createServer()
   try {

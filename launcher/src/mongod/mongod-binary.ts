@@ -1,14 +1,14 @@
 import { run } from '../processes/run.ts'
 
-/** A mongod that was run once, with `--version`. */
+/** This mongod has been run once, with `--version`, so that a broken or foreign binary does not get this far. */
 export interface MongodBinary {
   readonly path: string
   readonly version: string
-  /** Where it came from, in words for a person. */
+  /** Says in words for a person where the binary came from. */
   readonly source: string
 }
 
-/** Data of one series (6.0, 8.0, ...) opens under every version of that series, and under no other. */
+/** mongod opens data of its own series (6.0, 8.0, ...) and of no other. */
 export function isSameSeries(one: string, other: string): boolean {
   return seriesOf(one) === seriesOf(other)
 }
@@ -25,7 +25,7 @@ function missingLibraries(lddOutput: string): readonly string[] {
   return [...lddOutput.matchAll(/^\s*(\S+) => not found$/gm)].map((match) => match[1] ?? '')
 }
 
-/** Which package brings a library, by the name Debian and Ubuntu give it. */
+/** Names the package that brings a library, as Debian and Ubuntu call it. */
 const packageOf: Readonly<Record<string, string>> = {
   'libcurl.so.4': 'libcurl4',
   'libssl.so.3': 'libssl3',

@@ -8,41 +8,41 @@ export interface MongodOptions {
   readonly binary: MongodBinary
   readonly dbPath: string
   readonly port: number
-  /** Alone, its replica set is data like any other. */
+  /** A mongod that runs alone treats its replica set as data like any other, so the set can be changed. */
   readonly isAlone?: boolean
-  /** Every line of mongod's log. */
+  /** Gets every line of mongod's log. */
   readonly onLine: (line: string) => void
 }
 
-/** Recovery after a kill replays the journal before mongod listens. */
+/** mongod replays its journal after a kill before it listens, which can take this long. */
 const LAUNCH_DEADLINE_MS = 120_000
 
 const GIB = 1024 ** 3
 const CACHE_SHARE = 1 / 16
 /** MongoDB takes no less. */
 const LEAST_CACHE_GB = 0.25
-/** Beyond it the system's own cache does as well. */
+/** Beyond this size the system's own cache does as well. */
 const MOST_CACHE_GB = 4
 
-/** @param availableBytes of memory. @returns GiB, for `--wiredTigerCacheSizeGB` */
+/** @returns GiB, for `--wiredTigerCacheSizeGB` */
 export function cacheSizeGb(availableBytes: number): number {
   const share = (availableBytes / GIB) * CACHE_SHARE
   return Number(Math.min(MOST_CACHE_GB, Math.max(LEAST_CACHE_GB, share)).toFixed(2))
 }
 
-/** What there is for us: of the machine, or of the container. */
+/** A container may have less memory than its machine, so the smaller of the two counts. */
 export function memoryBytes(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(totalmem(), limit) : totalmem()
 }
 
-/** An embedded mongod is a guest: half of the machine's memory and a growing diagnostic.data are not for it. */
+/** An embedded mongod is a guest: it may not take half of the machine's memory, nor let its diagnostic.data grow. */
 const modesty = ['--wiredTigerCacheSizeGB', `${cacheSizeGb(memoryBytes())}`, '--oplogSize', '256', '--nounixsocket']
 const parameters = ['diagnosticDataCollectionEnabled=false'].flatMap((parameter) => ['--setParameter', parameter])
 
 /**
- * MongoInstance looks at chunks of output as if each were one line, and parses some of them as JSON: several lines at
- * once would throw out of a stream's handler. Here it sees one line at a time.
+ * MongoInstance takes each chunk of output for one line and parses some of them as JSON, so several lines at once would
+ * throw out of a stream's handler. This class shows it one line at a time.
  */
 class LineWiseInstance extends MongoInstance {
   readonly ended: Promise<ProcessEnd>
@@ -58,7 +58,10 @@ class LineWiseInstance extends MongoInstance {
     })
   }
 
-  /** Without the shutdown command of replica sets: it waits for a mongod that may not listen yet, and a signal does the same. */
+  /**
+   * A signal ends mongod as well as the shutdown command of replica sets, which would wait for a mongod that may not
+   * listen yet.
+   */
   override stop(): Promise<boolean> {
     this.isReplSet = false
     return super.stop()
@@ -80,8 +83,8 @@ class LineWiseInstance extends MongoInstance {
 }
 
 /**
- * Starts mongod in a process group of its own: a Ctrl-C in the terminal must not reach it before its clients are gone.
- * The package's watcher ends it when this process is killed.
+ * Starts mongod in a process group of its own, because a Ctrl-C in the terminal must not reach it before its clients
+ * are gone. The package's watcher ends it when this process is killed.
  */
 export async function startMongodProcess({
   binary,

@@ -3,7 +3,10 @@ import { join } from 'node:path'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
-/** Kept beside the data: data opens under the series of mongod that made it, and its replica set remembers its port. */
+/**
+ * The record lies beside the data, which opens only under the series of mongod that made it and whose replica set
+ * remembers its port.
+ */
 export interface MongodRecord {
   readonly path: string
   readonly version: string

@@ -9,10 +9,10 @@ import type { SourceContext } from './mongod-source.ts'
 const DEFAULT_HOST = 'https://fastdl.mongodb.org'
 const FIRST_CONNECTION_MS = 5_000
 const DOWNLOAD_DEADLINE_MS = 5 * 60_000
-/** How long an unreachable host is believed to stay so. */
+/** A host that could not be reached is not tried again for this long. */
 const UNREACHABLE_FOR_MS = 60 * 60_000
 
-/** The download of mongodb-memory-server-core, kept in the user's cache. */
+/** mongodb-memory-server-core downloads mongod into the user's cache. */
 export async function downloadMongod(context: SourceContext): Promise<MongodBinary | string> {
   const { environment, signal, report } = context
   const options = {
@@ -52,7 +52,10 @@ function proxyOf(environment: NodeJS.ProcessEnv): URL | null {
   return proxy !== undefined && URL.canParse(proxy) ? new URL(proxy) : null
 }
 
-/** The package waits a minute for a host that does not answer, three times over. @returns what is wrong, or null. */
+/**
+ * The package itself would wait a minute for a host that does not answer, three times over.
+ * @returns what is wrong, or null.
+ */
 async function probe(url: URL, signal: AbortSignal): Promise<string | null> {
   const port = Number(url.port) || (url.protocol === 'http:' ? 80 : 443)
   const socket = connect({ host: url.hostname, port })
@@ -71,7 +74,7 @@ async function probe(url: URL, signal: AbortSignal): Promise<string | null> {
   return problem
 }
 
-/** The package has no way to cancel a download: what was given up goes on in the background and harms nothing. */
+/** The package cannot cancel a download: one that was given up goes on in the background, and harms nothing. */
 async function raceDeadline<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const ended = AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_DEADLINE_MS)])
   return Promise.race([

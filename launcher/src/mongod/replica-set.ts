@@ -3,7 +3,7 @@ import { StartError } from '@holdfast/shared/node/run-service'
 import { type Db, MongoClient, MongoServerError } from 'mongodb'
 
 export const REPLICA_SET = 'rs0'
-/** What is looked at in a replica set's configuration; the rest is kept as it is. */
+/** Only these fields of a replica set's configuration are looked at; the others are kept as they are. */
 interface ReplicaSetConfig {
   readonly members: readonly { readonly host: string }[]
 }
@@ -11,7 +11,10 @@ interface ReplicaSetConfig {
 const READY_DEADLINE_MS = 60_000
 const POLL_MS = 50
 
-/** Makes the mongod on this port the primary of a set of one: a new set for new data, else the one that the data remembers. */
+/**
+ * Makes the mongod on this port the primary of a set of one. New data gets a new set; other data keeps the one that it
+ * remembers.
+ */
 export async function ensurePrimary(port: number, signal: AbortSignal): Promise<void> {
   await withClient(port, signal, async (client, ended) => {
     const admin = client.db('admin')
@@ -28,15 +31,15 @@ async function configure(admin: Db, host: string): Promise<void> {
   if (config === undefined) {
     await unlessTooEarly(admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } }))
   } else if (config.members[0]?.host !== host) {
-    // Only after a start that was killed between the move and the note of it.
+    // The address differs only when a start was killed after it had moved the set and before it had noted that.
     const members = [{ ...config.members[0], host }]
     await unlessTooEarly(admin.command({ replSetReconfig: { ...config, members }, force: true }))
   }
 }
 
 /**
- * Brings the set that the data remembers to this port. The mongod there runs alone: as a member it would first
- * look for itself under the old address, and wait for as long as whoever listens there says nothing.
+ * Moves the set that the data remembers to this port. mongod has to run alone meanwhile: as a member it would first
+ * look for itself under the old address, and wait as long as whoever listens there says nothing.
  */
 export async function moveReplicaSet(port: number, signal: AbortSignal): Promise<void> {
   await withClient(port, signal, async (client) => {

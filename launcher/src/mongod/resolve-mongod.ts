@@ -10,14 +10,14 @@ export interface ResolveMongodOptions {
   /** Of the data. */
   readonly directory: string
   readonly environment: NodeJS.ProcessEnv
-  /** The binary that made the data, or null for new data. */
+  /** This binary made the data; it is null for new data. */
   readonly madeBy: SourceContext['madeBy']
-  /** One line a step. */
+  /** Gets one line for each step. */
   readonly report: (line: string) => void
   readonly signal: AbortSignal
 }
 
-/** In this order; one that works ends the search. */
+/** They are tried in this order until one of them has a mongod that works. */
 const sources: readonly MongodSource[] = [
   findNamedMongod,
   findMadeBy,

@@ -7,7 +7,7 @@ const ORDERLY_END_MS = 20_000
 const KILLED_END_MS = 5_000
 const POLL_MS = 50
 
-/** A mongod that a killed start left behind on this data is stopped; any other process is left alone. */
+/** Stops a mongod that a killed start left behind on this data, and leaves any other process alone. */
 export async function stopStaleMongod(
   dbPath: string,
   report: (line: string) => void,
@@ -37,7 +37,7 @@ async function isMongodOf(pid: number, dbPath: string): Promise<boolean> {
   return isCommandLineOf(commandLine, dbPath) && !isZombie(state)
 }
 
-/** @param commandLine as /proc has it: every argument ends with a NUL. */
+/** @param commandLine is as /proc has it: every argument ends with a NUL. */
 export function isCommandLineOf(commandLine: string, dbPath: string): boolean {
   const words = commandLine.split('\0')
   return words.some(

@@ -4,7 +4,7 @@ import { StartError } from '@holdfast/shared/node/run-service'
 import { inspectMongod, type MongodBinary } from './mongod-binary.ts'
 import type { SourceContext } from './mongod-source.ts'
 
-/** What the user names is used or complained about, never passed over. */
+/** A mongod that the user names is used or complained about, never passed over. */
 export async function findNamedMongod({ environment, signal }: SourceContext): Promise<MongodBinary | string> {
   const path = environment.MONGOMS_SYSTEM_BINARY
   if (path === undefined || path === '') return 'MONGOMS_SYSTEM_BINARY is not set'

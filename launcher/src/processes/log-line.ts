@@ -1,14 +1,14 @@
-/** What the console shows of a line that a child logged. */
+/** The console shows this of a line that a child logged. */
 export type ShownLine =
   | { readonly kind: 'hidden' }
   | { readonly kind: 'shown'; readonly text: string; readonly cannotStart: string | null }
 
 const shownLevels = new Set(['warn', 'error', 'fatal'])
 const hidden: ShownLine = { kind: 'hidden' }
-/** In every line, and of no use to the person at the console. */
+/** These fields are in every line and of no use to the person at the console. */
 const plumbing = new Set(['level', 'time', 'message', 'process', 'pid', 'hostname'])
 
-/** Children log JSON lines; what is not one is a runtime speaking, and is shown as it is. */
+/** A child logs JSON lines. Any other line comes from its runtime, and is shown as it is. */
 export function readLogLine(line: string): ShownLine {
   if (line.trim() === '') return hidden
   const fields = parse(line)
@@ -30,7 +30,7 @@ function parse(line: string): Record<string, unknown> | null {
   }
 }
 
-/** The log file has the stack. */
+/** The console gets only the message of an error, because the log file has its stack. */
 function shorten([name, value]: [string, unknown]): [string, unknown] {
   const isError = name === 'err' && typeof value === 'object' && value !== null && 'message' in value
   return [name, isError ? value.message : value]

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 
 export interface RunResult {
   readonly isOk: boolean
-  /** Standard output and standard error. */
+  /** It holds standard output and standard error, as they came. */
   readonly output: string
-  /** A phrase that says what went wrong; empty where nothing did. */
+  /** A phrase says what went wrong; it is empty where nothing did. */
   readonly problem: string
   readonly isMissing: boolean
 }
@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv
 }
 
-/** Runs a program to its end. A failure is an answer here, not an error; only an abort is thrown. */
+/** Runs a program to its end. A failure is an answer here, not an error: only an abort is thrown. */
 export async function run(file: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
   const { deadlineMs, signal, env } = options
   signal.throwIfAborted()

@@ -1,16 +1,15 @@
-/** How a process ended. */
 export interface ProcessEnd {
-  /** In words: `exit code 1`, `signal SIGKILL`. */
+  /** Says it in words: `exit code 1`, `signal SIGKILL`. */
   readonly how: string
-  /** The sentence of a process that said that it cannot start. */
+  /** A process that cannot start says why in one sentence; it is null for any other end. */
   readonly cannotStart: string | null
 }
 
 export interface RunningProcess {
   readonly pid: number
-  /** Never rejects. */
+  /** This promise never rejects. */
   readonly ended: Promise<ProcessEnd>
-  /** Ends it orderly, by force after a deadline. Resolves when it is gone. */
+  /** Asks the process to end, and kills it after a deadline. Resolves when it is gone. */
   stop(): Promise<void>
   kill(): void
 }

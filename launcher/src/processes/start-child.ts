@@ -8,20 +8,20 @@ import type { ProcessEnd, RunningProcess } from './running-process.ts'
 export interface ChildOptions {
   readonly script: string
   readonly env: NodeJS.ProcessEnv
-  /** Of Node itself. */
+  /** Node itself takes these arguments, not the script. */
   readonly execArgv?: readonly string[]
   readonly log: RotatingLog
-  /** A line for the console. */
+  /** Gets each line that the console should show. */
   readonly show: (line: string) => void
   readonly stopDeadlineMs?: number
 }
 
-/** Beyond what a service allows itself for its shutdown. */
+/** It is longer than a service allows itself for its shutdown, so that only a service that hangs is killed. */
 const STOP_DEADLINE_MS = 25_000
 
 /**
- * Starts one of our own programs, in a process group of its own: a Ctrl-C in the terminal reaches it only through its
- * owner, in order. The IPC channel tells it when the owner is gone.
+ * Starts one of our own programs in a process group of its own, so that a Ctrl-C in the terminal reaches it only
+ * through its owner, in order. The IPC channel tells it when the owner is gone.
  */
 export function startChild({
   script,

@@ -4,14 +4,14 @@ import type { ProcessEnd, RunningProcess } from './running-process.ts'
 
 export interface SuperviseOptions {
   readonly name: string
-  /** Its address or directory, for the person at the console. */
+  /** Tells the person at the console the process's address or directory. */
   readonly where: string
   readonly start: (signal: AbortSignal) => Promise<RunningProcess>
-  /** One line for the person at the console. */
+  /** Gets lines for the person at the console. */
   readonly report: (line: string) => void
-  /** Called with every end that nobody asked for. */
+  /** Is called with every end that nobody asked for. */
   readonly onEnded?: (end: ProcessEnd) => void
-  /** A process that lasted for `goodAfterMs` had started well. */
+  /** A process that lasted for `goodAfterMs` counts as having started well. */
   readonly backOff?: { readonly baseMs: number; readonly maxMs: number; readonly goodAfterMs: number }
 }
 
@@ -21,14 +21,14 @@ export interface Supervised {
   readonly pid: number | null
   /** Ends the process and the supervision. */
   stop(): Promise<void>
-  /** At once, without order. */
+  /** Kills the process at once. */
   kill(): void
 }
 
 const usualBackOff = { baseMs: 500, maxMs: 30_000, goodAfterMs: 3_000 }
 
 /**
- * Keeps a process running: one that ends is started again, at once where it had started well. Further ones that do not
+ * Keeps a process running. One that ends is started again at once if it had started well; those after it that do not
  * last are waited for, longer each time.
  */
 export function supervise(options: SuperviseOptions, first: RunningProcess): Supervised {
@@ -70,7 +70,8 @@ async function keepRunning(
     if (signal.aborted) return
     onEnded?.(end)
     if (running !== null && performance.now() - startedAt >= backOff.goodAfterMs) failureCount = 0
-    // The first end is an accident, one right after it a habit. What says that it cannot start will not be able to at once.
+    // The first end is an accident, one right after it a habit. A process that says it cannot start will not start at
+    // once either.
     const waitMs =
       failureCount === 0 && end.cannotStart === null ? 0 : retryDelayMs(failureCount, Math.random(), backOff)
     failureCount++

@@ -2,16 +2,15 @@ import type { StartOptions } from '../arguments.ts'
 import type { DataLayout } from '../data/data-layout.ts'
 import type { Progress } from './progress.ts'
 
-/** The built programs of manager and file-server. */
 export interface Programs {
   readonly manager: string
   readonly fileServer: string
 }
 
-/** Something that a start made. What was made last is given back first. */
+/** A start leaves a list of these behind. They are stopped in reverse order. */
 export interface Started {
   stop(): Promise<void>
-  /** At once, without order. */
+  /** Ends it at once, in no order. */
   kill?(): void
 }
 

@@ -13,18 +13,21 @@ import { watchStartup } from './startup-watch.ts'
 import type { RunningSystem } from './summary.ts'
 import { waitForFileServers, waitUntilListening, waitUntilReady } from './wait-until-ready.ts'
 
-/** Processes of a killed start hold port and directories until they have noticed. */
+/** The processes of a killed start hold its port and directories until they have noticed. */
 const KILLED_START_PATIENCE_MS = 25_000
 const READY_DEADLINE_MS = 90_000
 const FILE_SERVERS_DEADLINE_MS = 30_000
 
 export interface Launched {
   readonly system: RunningSystem
-  /** Rejects when it cannot go on. */
+  /** Rejects when the system cannot go on. */
   readonly failed: Promise<never>
 }
 
-/** Starts everything and waits until all of it is ready. What was made stands in `started`, also after an error. */
+/**
+ * Starts everything and waits until all of it is ready. `started` lists what was made even after an error, so that the
+ * caller can stop it.
+ */
 export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<Launched> {
   const layout = layoutOf(options.options.dataDirectory)
   const context: LaunchContext = { ...options, layout }
@@ -41,7 +44,7 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   const database = await startMongod(context)
 
   const startup = watchStartup(patienceMs)
-  // The manager is stopped first: it ends the requests under way while file-servers are still there.
+  // The manager is stopped first, so that it ends the requests under way while its file-servers are still there.
   const servers: Supervised[] = []
   started.push(groupOf(servers))
   const manager = startManager(context, { port, secret, mongoUrl: database.mongoUrl, startup })

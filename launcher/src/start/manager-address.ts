@@ -4,7 +4,7 @@ import { tryPort } from '../mongod/free-port.ts'
 
 const POLL_MS = 200
 
-/** Where processes of this machine reach the manager. */
+/** @returns the address at which processes of this machine reach the manager. */
 export function managerUrl(host: string, port: number): string {
   if (host === '0.0.0.0') return `http://127.0.0.1:${port}`
   if (host === '::') return `http://[::1]:${port}`
@@ -12,7 +12,8 @@ export function managerUrl(host: string, port: number): string {
 }
 
 /**
- * @param patienceMs how long a taken port may take to become free: processes of a killed start need a moment.
+ * @param patienceMs is how long a taken port may take to become free, because the processes of a killed start need a
+ * moment.
  * @returns the port, or a free one where 0 is wanted. @throws StartError
  */
 export async function claimPort(host: string, port: number, patienceMs: number, signal: AbortSignal): Promise<number> {

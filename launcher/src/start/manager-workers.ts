@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 
 const GIB = 1024 ** 3
-/** Beyond this the file-servers and mongod of one machine are what is waited for. */
+/** With more workers than this, the file-servers and mongod of one machine are the bottleneck. */
 const MAX_WORKERS = 8
 
 export interface MachineSize {
@@ -9,7 +9,7 @@ export interface MachineSize {
   readonly memoryBytes: number
 }
 
-/** Of the container, where it bounds the memory. */
+/** A container may bound the memory; then that bound counts, not the machine. */
 export function measureMachine(): MachineSize {
   const bound = process.constrainedMemory()
   const memoryBytes = bound > 0 ? Math.min(bound, totalmem()) : totalmem()
@@ -17,9 +17,9 @@ export function measureMachine(): MachineSize {
 }
 
 /**
- * One manager process for every two cores and every GiB: of an upload's CPU the manager takes half, file-servers and mongod
- * the rest. A manager that listens on every address without a MANAGER_URL stays one process: nobody could tell
- * file-servers elsewhere where its workers are.
+ * Takes one manager process for every two cores and every GiB, because half of an upload's CPU is the manager's, and
+ * file-servers and mongod need the rest. A manager that listens on every address without a MANAGER_URL stays one
+ * process, because nobody could tell file-servers elsewhere where its workers are.
  */
 export function chooseWorkerCount(
   { coreCount, memoryBytes }: MachineSize,

@@ -1,7 +1,7 @@
 /** A step that takes longer says that it is under way. */
 const SILENT_MS = 1_000
 
-/** What a person at the console reads of a start. */
+/** Prints what a person at the console reads of a start. */
 export class Progress {
   readonly #write: (line: string) => void
 
@@ -13,7 +13,7 @@ export class Progress {
     this.#write(text)
   }
 
-  /** One line when it is done, with the time it took. */
+  /** Prints one line when the step is done, with the time it took. */
   async step<T>(doing: string, work: Promise<T>, done: (result: T) => string): Promise<T> {
     const startedAt = performance.now()
     const timer = setTimeout(() => this.#write(`  ${doing} ...`), SILENT_MS)

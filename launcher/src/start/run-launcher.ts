@@ -11,7 +11,7 @@ import { Progress } from './progress.ts'
 import { watchSignals } from './signals.ts'
 import { renderSummary } from './summary.ts'
 
-/** Starts everything, keeps it running until a signal, and stops it. @returns the exit code. */
+/** Starts everything, keeps it running until a signal comes, and stops it. @returns the exit code. */
 export async function runLauncher(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
@@ -68,7 +68,7 @@ async function waitForAbort(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }
 
-/** Everything is stopped, whatever becomes of one of them. */
+/** Stops everything, also when one of the stops fails. */
 async function stopAll(started: readonly Started[], progress: Progress): Promise<void> {
   const areProcesses = started.some(({ kill }) => kill !== undefined)
   if (areProcesses) progress.line('Stopping')
@@ -79,7 +79,7 @@ async function stopAll(started: readonly Started[], progress: Progress): Promise
   if (areProcesses) progress.line(`Stopped (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`)
 }
 
-/** A terminal that is gone, or a full disk under the output, is no reason to take the files away from everybody. */
+/** A terminal that is gone, or a full disk under the output, must not take everybody's files away. */
 function ignoreBrokenConsole(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
 }

@@ -1,4 +1,4 @@
-/** npm passes a Ctrl-C on to a process that got it already. Two of them this close together are one. */
+/** npm passes a Ctrl-C on to a process that has already got it, so two signals this close together count as one. */
 const SAME_PRESS_MS = 500
 
 export interface Interruption {
@@ -10,8 +10,8 @@ export interface Interruption {
 const PARENT_CHECK_MS = 500
 
 /**
- * The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, a second one forces it. npm's shell does not pass SIGTERM
- * on but dies of it: under npm, the end of the parent counts as one.
+ * The first SIGINT, SIGTERM or SIGHUP asks for an orderly end, and a second one forces it. npm's shell dies of a
+ * SIGTERM instead of passing it on, so under npm the end of the parent counts as one.
  */
 export function watchSignals(onForced: () => void, isUnderNpm: boolean): Interruption {
   const controller = new AbortController()

@@ -6,7 +6,7 @@ import type { LaunchContext } from './launch-context.ts'
 
 export interface Database {
   readonly mongoUrl: string
-  /** null: it runs elsewhere. */
+  /** It is null where MongoDB runs elsewhere. */
   readonly supervised: Supervised | null
 }
 

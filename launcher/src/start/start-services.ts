@@ -13,7 +13,7 @@ import type { StartupWatch } from './startup-watch.ts'
 interface ServiceOptions {
   readonly name: string
   readonly where: string
-  /** Of the log file. */
+  /** This names the log file. */
   readonly fileName: string
   readonly script: string
   readonly env: NodeJS.ProcessEnv
@@ -21,7 +21,7 @@ interface ServiceOptions {
   readonly startup: StartupWatch
 }
 
-/** Hashing and the disk share libuv's threads; a manager reads the disk, too. */
+/** Hashing and the disk share libuv's threads, and a manager reads the disk too. */
 const POOL_THREADS = '16'
 
 export interface ManagerOptions {
@@ -92,7 +92,7 @@ export function startFileServer(
   })
 }
 
-/** Started by `npm run file-server`, one may have outlived the last `npm start`. */
+/** A file-server started by `npm run file-server` may have outlived the last `npm start`. */
 export async function isFileServerRunning(context: LaunchContext, number: number): Promise<boolean> {
   try {
     const lock = await lockDirectory(fileServerDirectory(context.layout.fileServers, number))
@@ -110,7 +110,7 @@ function startService(
 ): Supervised {
   const { environment, layout, progress, signal } = context
   const log = new RotatingLog(join(layout.logs, `${fileName}.log`), (problem) => progress.line(problem))
-  // While everything ends, that the others are gone is no news.
+  // While everything ends, the console does not report that the others are gone.
   const show = (line: string) => {
     if (!signal.aborted || !line.startsWith('warn:')) progress.line(`${name} | ${line}`)
   }

@@ -1,7 +1,7 @@
 import { StartError } from '@holdfast/shared/node/run-service'
 import type { ProcessEnd } from '../processes/running-process.ts'
 
-/** Until all is ready, a process that says that it cannot start ends the whole start. */
+/** Until all is ready, a process that says it cannot start ends the whole start. */
 export interface StartupWatch {
   /** Rejects with a StartError. */
   readonly failed: Promise<never>
@@ -9,7 +9,10 @@ export interface StartupWatch {
   end(): void
 }
 
-/** @param patienceMs for how long such a process is tried again instead: what a killed start left is going away. */
+/**
+ * @param patienceMs is how long such a process is started again instead, because what a killed start left behind may
+ * still be going away.
+ */
 export function watchStartup(patienceMs: number): StartupWatch {
   const patientUntil = performance.now() + patienceMs
   let isOver = false
@@ -17,7 +20,7 @@ export function watchStartup(patienceMs: number): StartupWatch {
   const failed = new Promise<never>((_resolve, reject) => {
     fail = reject
   })
-  // It may fail between two waits for it; the next one hears of it.
+  // It may fail while nobody waits for it; whoever waits next hears of it.
   failed.catch(() => undefined)
   return {
     failed,

@@ -6,7 +6,7 @@ export interface RunningSystem {
   readonly logsDirectory: string
 }
 
-/** What runs where, and lines that work when they are pasted. */
+/** Tells what runs where, in lines that work when they are pasted. */
 export function renderSummary({ managerUrl, processes, dataDirectory, logsDirectory }: RunningSystem): string {
   const nameWidth = Math.max(...processes.map(({ name }) => name.length))
   const pidWidth = Math.max(...processes.map(({ pid }) => String(pid ?? '').length))

@@ -12,12 +12,12 @@ export interface ReadyOptions {
   readonly signal: AbortSignal
 }
 
-/** The manager answers; it may still wait for file-servers. @throws StartError after the deadline. */
+/** Waits until the manager answers; it may still lack file-servers. @throws StartError after the deadline. */
 export function waitUntilListening(options: ReadyOptions): Promise<void> {
   return waitUntilOk('/health', options)
 }
 
-/** The manager can serve. @throws StartError after the deadline. */
+/** Waits until the manager can serve files. @throws StartError after the deadline. */
 export function waitUntilReady(options: ReadyOptions): Promise<void> {
   return waitUntilOk('/ready', options)
 }
@@ -27,7 +27,7 @@ async function waitUntilOk(path: string, { managerUrl, deadlineMs, signal }: Rea
   if (!isOk) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
 }
 
-/** @returns how many file-servers were connected at last: fewer than wanted only after the deadline. */
+/** @returns how many file-servers were connected in the end, which is fewer than wanted only after the deadline. */
 export async function waitForFileServers(
   count: number,
   { managerUrl, deadlineMs, signal }: ReadyOptions,
@@ -51,7 +51,9 @@ async function poll(deadlineMs: number, signal: AbortSignal, isDone: () => Promi
   return false
 }
 
-/** Not by fetch, which refuses some ports and knows of proxies. @returns the body of a 200, else null. */
+/**
+ * fetch would not do, because it refuses some ports and obeys proxy settings. @returns the body of a 200, else null.
+ */
 async function ask(url: string, signal: AbortSignal): Promise<string | null> {
   return new Promise((resolve) => {
     const giveUp = (): void => resolve(null)

@@ -66,7 +66,7 @@ test('the embedded MongoDB refuses data of another series than any mongod that c
   await rm(join(directory, 'mongod.json'))
 })
 
-/** To start one takes seconds, so each test goes on with the one that the test before it left, and with its data. */
+/** A start takes seconds, so each test goes on with the mongod and the data that the one before it left. */
 describe('the embedded MongoDB, again and again on the same data,', () => {
   let mongod: EmbeddedMongod
   const kept: string[] = []

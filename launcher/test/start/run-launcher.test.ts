@@ -80,7 +80,7 @@ describe('npm start', () => {
     await launched.untilRunning()
     launched.pressCtrlC()
     await launched.until('Stopping')
-    // Until npm's copy of the first one cannot be meant any more, it counts as one press.
+    // A signal counts as npm's copy of the first one for a while, so the test sends it until it counts as a second.
     await eventually(() => {
       launched.signal('SIGINT')
       return launched.output.includes('Killing everything.')

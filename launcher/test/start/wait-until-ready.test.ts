@@ -9,7 +9,7 @@ const server = createServer((request, response) => {
 })
 afterEach(() => server.close())
 
-/** Ports that fetch refuses. */
+/** fetch refuses these ports. */
 const candidates = [10_080, 6697, 6679, 6669, 6668, 6667, 6666, 6665, 6566, 6000, 5061, 5060, 4190, 4045, 3659, 2049]
 
 async function listenOnOneOf([port, ...others]: readonly number[]): Promise<number> {

@@ -4,7 +4,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, test } from 'vitest'
-import { waitUntil } from '../../../test/wait-until.ts'
+import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { gate, instead, type ManagerDeps, useFaultCluster } from './fault-cluster.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { waitUntil } from '../../../test/wait-until.ts'
+import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { gate, useFaultCluster } from './fault-cluster.ts'
 
 const shared = useFaultCluster(1)

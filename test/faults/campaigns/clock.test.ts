@@ -7,7 +7,7 @@ import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 600_000
 const HOUR_MS = 3_600_000
-/** The clock goes past everything that is kept for a number of days, back again, and behind the start. */
+/** The clock jumps past everything that is kept for a number of days, back again, and to before the start. */
 const jumpsMs = [48 * HOUR_MS, -49 * HOUR_MS, 30 * 24 * HOUR_MS, -31 * 24 * HOUR_MS, HOUR_MS]
 
 beforeAll(announceRun)

@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Agent, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { copiesIn, walk } from '../../disk.ts'
-import { residentBytes } from '../../fault-clients.ts'
-import { TestCluster } from '../../test-cluster.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { copiesIn, walk } from '../../cluster/disk.ts'
+import { residentBytes } from '../../cluster/process-measures.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 
 const MIB = 1024 * 1024
 const DEADLINE_MS = 600_000
@@ -18,11 +18,11 @@ interface Reply {
   readonly status: number
   readonly retryAfter: string | undefined
   readonly sha256: string
-  /** Null where the body is no error. */
+  /** It is null where the body is no error. */
   readonly code: number | null
 }
 
-/** With these codes nothing of the upload was carried out, and nothing of it will be. */
+/** With these codes nothing of the upload was carried out, nor will it be. */
 const REFUSED_CODES = [1, 17]
 
 /** @param pieces are written one after the other, as the other side takes them. */
@@ -39,7 +39,7 @@ function ask(agent: Agent, method: string, url: string, pieces: readonly Buffer[
       response.on('error', reject)
       response.on('end', () => {
         const { statusCode: status = 0, headers } = response
-        // A refusal may come before all was sent.
+        // A refusal may come before everything was sent.
         if (!sent.writableFinished) sent.destroy()
         const code = status < 400 ? null : Number(/"code":(\d+)/.exec(last)?.[1])
         resolve({ status, retryAfter: headers['retry-after'], sha256: hash.digest('hex'), code })
@@ -57,7 +57,7 @@ function ask(agent: Agent, method: string, url: string, pieces: readonly Buffer[
   })
 }
 
-/** Asks again when told to come back later, as a client should. A name that is taken may be so by its own first try. */
+/** Asks again when told to come back later, as a client should. A name may be taken by this client's own first try. */
 async function untilServed(go: () => Promise<Reply>): Promise<Reply> {
   const told: (number | null)[] = []
   for (;;) {
@@ -94,7 +94,7 @@ test(
       return untilServed(() => ask(agent, 'POST', `${cluster.url}/file`, [Buffer.concat(pieces)], lengthOf(pieces)))
     })
     for (const { status } of await Promise.all(uploads)) expect(status).toBe(201)
-    const directories = cluster.fileServers.map((member) => member.directory)
+    const { directories } = cluster
     expect(await copiesIn(directories)).toHaveLength(small)
     for (const directory of directories)
       expect((await walk(`${directory}/tree`)).largestDirectory).toBeLessThanOrEqual(36)
@@ -118,7 +118,7 @@ test(
   async () => {
     await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl') })
     const agent = new Agent({ keepAlive: false })
-    // 3 MiB of noise again and again: its base64 is 4 MiB exactly.
+    // It is 3 MiB of noise repeated, whose base64 is exactly 4 MiB.
     const piece = randomBytes(3 * MIB)
     const times = large.mib / 3
     const expected = createHash('sha256')

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import mongoose from 'mongoose'
 import { expect, test } from 'vitest'
-import { residentBytes } from '../../fault-clients.ts'
-import { upload } from '../../http.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { upload } from '../../cluster/http.ts'
+import { residentBytes } from '../../cluster/process-measures.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { insertOfFiles, startBehindProxy } from '../cluster/cluster-behind-proxy.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
@@ -13,9 +13,9 @@ import { runSeed } from '../seed.ts'
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 300_000
 const FROZEN_MS = 30_000
-/** An answer is held this long where nobody is served meanwhile. */
+/** If nobody is served meanwhile, an answer is held only this long. */
 const HELD_AT_MOST_MS = 1_000
-/** A client is told so soon that the database is away. */
+/** A client has to learn within this time that the database is away. */
 const TOLD_WITHIN_MS = 3_000
 const machine = { managers: 1, fileServers: 2 }
 
@@ -89,12 +89,13 @@ test.each([...runsOf(faultCounts.loseAnswer).entries()])(
       strike: async (_cluster, random, load) => {
         await load.isServed(90)
         await behind.proxy.holdAnswerTo(insertOfFiles)
-        // It is lost at once, or after some time in which the others go on and those that wait read their records back.
+        // The answer is lost either at once, or after some time in which the other clients go on and those that wait
+        // read their records back.
         if (random.isTrue(0.5)) {
           const heldAt = performance.now()
           const servedCount = () => load.history.count('acked', 'upload')
           const enough = servedCount() + 20
-          // Where all clients went for one name at once, all of them may wait for that answer.
+          // If all clients went for one name at once, all of them may wait for that answer.
           const isOver = () => servedCount() >= enough || performance.now() - heldAt > HELD_AT_MOST_MS
           await waitUntil('others were served while the answer was held', isOver)
         }

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
-import { type Answer, download, request, upload } from '../../http.ts'
-import { TestCluster } from '../../test-cluster.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { type Answer, download, request, upload } from '../../cluster/http.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { ChaosProxy } from '../chaos-proxy.ts'
 import { hooked } from '../cluster/hooked.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
-/** It is longer than ping interval and timeout together. */
+/** Ping interval and timeout together are shorter. */
 const BLOCKED_MS = 38_000
 
 const copiesOf = async (cluster: TestCluster, index: number): Promise<string[]> =>
@@ -30,11 +30,11 @@ test.concurrent('row 21: at 50 KB/s and 500 ms of latency an upload completes, w
   await cluster.settled()
   proxy.bytesPerSecond = 50_000
   proxy.delayMs = 500
-  const bytes = randomBytes(1_200_000) // 1.6 MB as it travels: longer than ping interval and timeout together
+  const bytes = randomBytes(1_200_000) // it takes 1.6 MB on the wire, which is longer than ping interval and timeout together
   let isDone = false
   let longestSilenceMs = 0
   const watch = async (): Promise<boolean> => {
-    // No answer, or one without the file-server, makes it NaN, which no bound allows.
+    // Without an answer, or with one that lacks the file-server, the difference is NaN, which no bound allows.
     const [node] = await cluster.activeNodes().catch(() => [])
     longestSilenceMs = Math.max(longestSilenceMs, Date.now() - Date.parse(node?.lastPingAt ?? ''))
     return isDone
@@ -72,7 +72,7 @@ test.concurrent('row 23: behind a link that went dead without a word: uploads go
     expect(performance.now() - askedAt).toBeLessThan(3_000)
   }
   expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(files.map(() => 201))
-  // Ping interval and timeout are 30 s together; a busy machine gets some more.
+  // Ping interval and timeout are 30 s together, and a busy machine gets some more.
   expect(performance.now() - startedAt).toBeLessThan(40_000)
   expect((await copiesOf(cluster, 0)).length).toBe(files.length + 5)
 

@@ -1,6 +1,6 @@
 import { beforeAll, expect, inject, test } from 'vitest'
-import { TestProcess } from '../../test-process.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { TestProcess } from '../../cluster/test-process.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'

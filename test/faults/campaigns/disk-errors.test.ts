@@ -5,13 +5,13 @@ import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { canTrace, type FailingCall, withFailingCall } from '../cluster/strace.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
-/** These calls stand between an upload or a delete and its answer. Sockets use none of them. */
+/** Each of these calls stands between an upload or a delete and its answer, and sockets use none of them. */
 const calls = ['pwrite64,pwritev', 'fsync', 'fdatasync', 'rename', 'mkdir', 'unlink'] as const
 const errors: readonly FailingCall['error'][] = ['EIO', 'ENOSPC', 'EDQUOT']
-/** The work below needs fewer of each call. */
+/** The work below needs fewer of each call than this. */
 const MOST_CALLS = 30
 
-/** The pool has one thread, so that the nth call of a thread is the nth call. */
+/** With one thread in the pool, the nth call of a thread is the nth call of the process. */
 const start = () =>
   FaultCluster.start({
     mongoUrl: inject('mongoUrl'),
@@ -38,7 +38,7 @@ test('row 12, invariants 1, 2 and 6: the k-th call of a kind fails in a real fil
         })
         failureCount += failed
         if (failed === 0) break
-        // It is killed, not ended, so that only what is on the disk counts.
+        // A kill instead of an orderly end makes only what is on the disk count.
         await cluster.fileServers[0]?.process.kill()
         await cluster.restartFileServer(0)
         await cluster.settled()

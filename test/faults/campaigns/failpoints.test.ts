@@ -8,12 +8,15 @@ import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 1_200_000
 const POINTS_PER_RUN = 8
-/** So many are served between two strikes: a run of outages alone would have next to no load. */
+/** This many uploads are served between two strikes, because a run of outages alone would have next to no load. */
 const SERVED_UPLOADS = 100
-/** A file-server that is held up keeps those waiting who were sent to it: there are others. */
+/** A file-server that is held up keeps the clients waiting that were sent to it, so there are others. */
 const CLIENTS = 24
 
-/** Every point is reached within seconds: orphans become due soon, files are moved about, journals are full soon. */
+/**
+ * Every point is reached within seconds: orphans fall due soon, files are always being moved, and journals fill
+ * quickly.
+ */
 const busy = {
   managerEnvironment: { ORPHAN_GRACE_MS: '800', REBALANCE_THRESHOLD: '1' },
   fileServerEnvironment: { JOURNAL_SEGMENT_BYTES: '1MiB' },

@@ -9,10 +9,13 @@ import { announceRun, type Random, runSeed } from '../seed.ts'
 const RUN_DEADLINE_MS = 900_000
 /** A blink is shorter than every deadline. */
 const BLINK_MS = 1_500
-/** A coma is longer than the grace of an orphan: what a manager meant to record is collected in its sleep. */
+/** A coma is longer than the grace of an orphan, so that what a manager meant to record is collected in its sleep. */
 const COMA_MS = 6_000
 const COMA_SHARE = 0.15
-/** So many are served between two freezes that stop everything: a run of outages alone would have next to no load. */
+/**
+ * This many uploads are served between two freezes that stop everything, because a run of outages alone would have next
+ * to no load.
+ */
 const SERVED_UPLOADS = 120
 
 interface Freezable {
@@ -81,7 +84,7 @@ test.each([...runsOf(faultCounts.freezeMongod).entries()])(
 async function freeze(process: Freezable, random: Random): Promise<void> {
   process.signal('SIGSTOP')
   try {
-    // How long it is frozen is the fault itself.
+    // The length of the freeze is the fault itself.
     await delay(random.isTrue(COMA_SHARE) ? COMA_MS : random.integer(50, BLINK_MS))
   } finally {
     process.signal('SIGCONT')

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
 import { tapCommands } from '../command-tap.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
-/** A minute is longer than any ping waits. */
+/** No ping waits as long as a minute. */
 const FROZEN_MS = 60_000
 
 test.each([
@@ -40,7 +40,7 @@ test.each([
     const frozenAt = performance.now()
     let during = 0
     do {
-      // Until it is passed over, a client may get tired of waiting for it.
+      // A client may get tired of waiting for it before it is passed over.
       const isPassedOver = (await members.activeNodes()).length === 1
       expect(isPassedOver ? [201] : [0, 201]).toContain(await client.upload(`during/${during++}`, randomBytes(20_000)))
     } while (performance.now() - frozenAt < FROZEN_MS)

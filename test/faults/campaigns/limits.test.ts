@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
 import { expect, inject, test } from 'vitest'
-import { openFiles } from '../../fault-clients.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { openFiles } from '../../cluster/process-measures.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
@@ -24,14 +24,14 @@ test('row 41, invariant 9: a manager with 256 file descriptors, all of them take
   const { hostname, port } = new URL(cluster.url)
   const idle = Array.from({ length: 2 * FEW_FILES }, () => {
     const socket = connect(Number(port), hostname)
-    // Those that find no place are turned away.
+    // Connections that find no place are turned away.
     socket.on('error', () => socket.destroy())
     socket.write('GET /health HTTP/1.1\r\n')
     return socket
   })
   await waitUntil('every descriptor is taken', async () => (await openFiles(pid)) >= FEW_FILES - 2)
   const during = await Promise.all([1, 2, 3].map((index) => client.upload(`during/${index}`, randomBytes(300_000))))
-  // A connection from before is answered; a new one may get no answer at all.
+  // An older connection is answered, and a new one may get no answer at all.
   for (const status of during) expect([0, 201, 503]).toContain(status)
   for (const socket of idle) socket.destroy()
   await waitUntil(

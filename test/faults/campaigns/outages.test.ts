@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Answer, download, upload } from '../../http.ts'
+import { type Answer, download, upload } from '../../cluster/http.ts'
 import { expectNoHarm, runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'
@@ -7,9 +7,12 @@ import type { FaultLoad } from '../load/fault-load.ts'
 import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
-/** A client is told so soon that the database is away. */
+/** A client has to learn within this time that the database is away. */
 const TOLD_WITHIN_MS = 3_000
-/** So many are served between two faults that stop everything: a run of outages alone would have next to no load. */
+/**
+ * This many uploads are served between two faults that stop everything, because a run of outages alone would have next
+ * to no load.
+ */
 const SERVED_UPLOADS = 120
 
 beforeAll(announceRun)

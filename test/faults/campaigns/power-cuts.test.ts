@@ -14,7 +14,7 @@ import { runSeed } from '../seed.ts'
 
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 300_000
-/** Two file-servers share one disk: the load, not the number of processes, is what a power cut hits. */
+/** Two file-servers share one disk, because the load and not the number of processes is what a power cut hits. */
 const machine = { fileServers: 2, managers: 1 }
 const load = { clients: 16, maxBytes: 300_000 }
 
@@ -69,7 +69,7 @@ test.each([...runsOf(faultCounts.cutBothDisks).entries()])(
       cluster,
       load,
       strike: async (_cluster, _random, running) => {
-        // With so many the time without power does not make the run void.
+        // With so many uploads, the time without power does not make the run void.
         await running.isServed(600)
         const processes = [...managers, ...fileServers].map((member) => member.process)
         await cutPower([mongod, ...processes], [dataDisk, mongoDisk])
@@ -96,7 +96,7 @@ test(
     try {
       await running.isServed(100)
     } finally {
-      // What a load would write after the cut is no longer at stake, and would be most of it.
+      // Whatever a load would write after the cut is not at stake, and would be most of it.
       await running.end()
     }
     await cutDataDisk(cluster, disk)

@@ -3,9 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
-import { upload } from '../../http.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { upload } from '../../cluster/http.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { canMakeDisks } from '../cluster/needs-root.ts'
@@ -29,7 +29,7 @@ const check = ({ view }: FaultCluster, client: RecordedClient) => checkCluster(v
 test('row 11, invariants 1, 2 and 3: on a disk that fills up uploads are refused with 507, deletes work, and then uploads do', async () => {
   if (!canMakeDisks('a full disk')) return
   await using disk = await SmallDisk.make({ sizeBytes: 32 * MIB })
-  // It keeps no reserve: the disk is to be full in earnest.
+  // It keeps no reserve, so that the disk is full in earnest.
   await using faults = await startOn(disk, { MIN_FREE_BYTES: '0' })
   using client = new RecordedClient(faults.cluster.url)
   const stored: string[] = []
@@ -103,7 +103,7 @@ test('row 15, invariant 7: a data directory that was moved away takes no files w
     expect([503, 507]).toContain(await client.upload(`refused/${index}`, randomBytes(5_000)))
     expect(await client.download(`kept/${index}`)).toBe(503)
   }
-  // With an empty directory in its place it is a new file-server, and knows nothing of the files of the other one.
+  // With an empty directory in its place it is a new file-server, and knows nothing of the other one's files.
   await cluster.fileServers[0]?.process.kill()
   await rm(directory, { recursive: true, force: true })
   await cluster.restartFileServer(0)
@@ -125,7 +125,7 @@ test('row 15, invariants 1 and 3: disks that were exchanged between two file-ser
   const { cluster } = faults
   using client = new RecordedClient(cluster.url)
   for (let index = 0; index < 40; index++) expect(await client.upload(`kept/${index}`, randomBytes(5_000))).toBe(201)
-  const [first = '', second = ''] = cluster.fileServers.map((member) => member.directory)
+  const [first = '', second = ''] = cluster.directories
   for (const { process } of cluster.fileServers) await process.kill()
   await rename(first, `${first}.moving`)
   await rename(second, first)

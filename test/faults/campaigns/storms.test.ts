@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { openFiles, residentBytes } from '../../fault-clients.ts'
+import { openFiles, residentBytes } from '../../cluster/process-measures.ts'
 import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'
@@ -8,7 +8,7 @@ import { runSeed } from '../seed.ts'
 const MIB = 1024 * 1024
 const RUN_DEADLINE_MS = 900_000
 const storm = { fileServers: 20, clients: 500, times: 10 }
-/** The manager may have a few connections to the database more than before. */
+/** The manager may have a few connections to the database more than at the start. */
 const SPARE_FILES = 24
 
 test(

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { hooked } from '../cluster/hooked.ts'
 import { RecordedClient } from '../load/recorded-client.ts'
 
@@ -26,7 +26,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** Runs `npm start` on this directory; each of its processes does at SIGUSR2 what the hook says. */
+/** Runs `npm start` on this directory. At SIGUSR2 each of its processes does what the hook says. */
 async function launch(hook: Record<string, string>): Promise<string> {
   const { PATH = '', HOME = '' } = process.env
   const mongoUrl = new URL(inject('mongoUrl'))

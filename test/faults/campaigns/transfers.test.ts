@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'
 import { runSeed } from '../seed.ts'
 
-/** No disk of a test machine has so much free. */
+/** No test machine has a disk with so much free, so every disk looks nearly full. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }
 const behindBy = 40
 
@@ -23,7 +23,7 @@ test.each([...runsOf(faultCounts.raceTransfers).entries()])(
       seed: runSeed.fork(`race-transfers-${run}`),
       cluster: faults,
       strike: async (_faults, random, load) => {
-        // It falls behind, and is filled by transfers when it can take files again.
+        // It falls behind, so transfers fill it when it can take files again.
         await cluster.restartFileServer(0, NEARLY_FULL)
         await load.isServed(3 * behindBy)
         const manager = cluster.managers[0]?.process

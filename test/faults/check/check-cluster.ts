@@ -1,5 +1,5 @@
 import mongoose from 'mongoose'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { type Operation, tellStory } from '../load/history.ts'
 import { LightClient } from '../load/light-client.ts'
 import { Random } from '../seed.ts'
@@ -11,28 +11,28 @@ import { type Content, findContradictions, judgeHistory } from './model.ts'
 const UPKEEP_DEADLINE_MS = 90_000
 const HASH_DEADLINE_MS = 60_000
 const READERS = 8
-/** More of a kind say no more. */
+/** More problems of one kind would say no more. */
 const SHOWN = 20
 
 export interface ClusterView {
   readonly urls: readonly string[]
-  /** It names the database too. */
+  /** The address names the database too. */
   readonly mongoUrl: string
-  /** They are the data directories of the file-servers. */
   readonly directories: readonly string[]
-  /** It holds them and nothing else. */
+  /** Where it is given, this directory holds them and nothing else. */
   readonly parent?: string
 }
 
 /**
- * Compares a healed cluster, to which nobody writes, with what its clients were told: the model, every file read back, and
- * the disks against the records. @returns what contradicts the promises, one sentence each
+ * Compares a healed cluster, to which nobody writes, with what its clients were told: it judges the history, reads
+ * every file back, and holds the disks against the records.
+ * @returns what contradicts the promises, one sentence each
  */
 export async function checkCluster(view: ClusterView, operations: readonly Operation[]): Promise<string[]> {
   const verdicts = judgeHistory(operations)
   const wrong = await readBack(view.urls, verdicts)
   const left = await waitForUpkeep(view)
-  // They are read once more, for what upkeep took, or brought back, was not its to take.
+  // A second reading shows whether upkeep took, or brought back, what was not its to take.
   const wrongAfterUpkeep = await readBack(view.urls, verdicts)
   return [
     ...findContradictions(operations),
@@ -43,7 +43,7 @@ export async function checkCluster(view: ClusterView, operations: readonly Opera
   ].slice(0, SHOWN)
 }
 
-/** Reads every name, and compares with what it may hold. */
+/** Reads every name, and compares it with what it may hold. */
 async function readBack(
   urls: readonly string[],
   verdicts: ReadonlyMap<string, ReadonlySet<Content>>,
@@ -88,12 +88,12 @@ async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Pr
   }
 }
 
-/** Hashes the copy of every file: its name on disk, the record and the bytes have to agree. */
+/** Hashes the copy of every file, whose name on disk, record and bytes have to agree. */
 async function checkBytes({ mongoUrl, directories }: ClusterView): Promise<string[]> {
   await using records = await openRecords(mongoUrl)
   const hashed = new Set<string>()
   const wrong: string[] = []
-  // Upkeep may still move files about: one that has gone from where it was seen is looked for again.
+  // Upkeep may still move files about, so one that has gone from where it was seen is looked for again.
   const areHashed = async (): Promise<true | number> => {
     const expected = expectCopies(await records.read())
     for (const file of (await lookAtDisks(directories)).files) {

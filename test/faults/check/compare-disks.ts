@@ -1,6 +1,6 @@
 import type { FoundFile } from './disk-picture.ts'
 
-/** It is a file record, as far as it says where bytes are. */
+/** Only these fields of a file record say where its bytes are. */
 export interface PlacedFile {
   readonly name: string
   readonly state: string
@@ -33,7 +33,9 @@ export function expectCopies(records: readonly PlacedFile[]): Map<string, Expect
   return expected
 }
 
-/** @returns what the disks hold beyond the records or lack of them, one sentence each; copies of deleted files have to be gone */
+/**
+ * Copies of deleted files have to be gone. @returns what the disks hold beyond the records, or lack, one sentence each
+ */
 export function compareDisks(records: readonly PlacedFile[], files: readonly FoundFile[]): string[] {
   const expected = expectCopies(records)
   const found = new Set(files.map(keyOf))
@@ -59,7 +61,7 @@ function describeStray({ absolutePath, path }: FoundFile): string {
   return `${absolutePath} belongs to no live file`
 }
 
-/** The path is written down a second time on purpose: the file-server's own code is what is being checked. */
+/** The path is written down a second time on purpose, because the file-server's own code is what is being checked. */
 function pathOf(slot: number, copyId: string, sha256: string): string {
   const digits = [...slot.toString(RADIX).padStart(SLOT_DIGITS, '0')]
   return `tree/${digits.join('/')}-${copyId}-${sha256}`

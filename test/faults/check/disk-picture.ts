@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
-import { walk } from '../../disk.ts'
+import { walk } from '../../cluster/disk.ts'
 
 /** The file lies below a data directory's tree or quarantine. */
 export interface FoundFile {
   readonly server: string
-  /** It is relative to the data directory: `tree/0/0/0/1/0/1-…`. */
+  /** The path is relative to the data directory, such as `tree/0/0/0/1/0/1-…`. */
   readonly path: string
   readonly absolutePath: string
 }
 
 export interface DiskPicture {
   readonly files: readonly FoundFile[]
-  /** They say what is wrong with the directories themselves, one sentence each. */
+  /** Each sentence names something wrong with the directories themselves. */
   readonly problems: readonly string[]
 }
 
@@ -23,7 +23,7 @@ const RADIX = 36
 /** These may lie in a data directory beside the copies. */
 const expected = /^(tree|quarantine|journal|identity\.json|lock(-[0-9a-f]{16})?|lost\+found)$/
 
-/** Walks the data directories as an auditor would. @param parent holds them and nothing else, where it is given. */
+/** Walks the data directories as an auditor would. @param parent, where it is given, holds them and nothing else. */
 export async function lookAtDisks(directories: readonly string[], parent?: string): Promise<DiskPicture> {
   const files: FoundFile[] = []
   const problems: string[] = []

@@ -1,15 +1,15 @@
 import { type Operation, tellStory } from '../load/history.ts'
 
-/** What a name holds: the digest of its bytes, or null where there is no such file. */
+/** A name holds bytes with this digest, or there is no such file. */
 export type Content = string | null
 
-/** A name with more steps than this to try is a fault of the load, which keeps histories of a name short. */
+/** A name that needs more steps than this is a fault of the load, which should keep the history of each name short. */
 const MAX_STEPS = 500_000
 
 /**
- * The oracle: the API as one map of names. A history is right if its operations can be put in one order, each at a moment
- * between its start and its end, in which every answer is what the map would have said (linearizability, Herlihy and Wing
- * 1990). One without a clear answer may take effect at any moment after its start, or never.
+ * The oracle sees the API as one map of names. A history is right if its operations can be put in one order, each at a
+ * moment between its start and its end, in which every answer is what the map would have said (linearizability, Herlihy
+ * and Wing 1990). An operation without a clear answer may take effect at any moment after its start, or never.
  * @returns what each name may hold at the end; nothing at all where its history contradicts itself
  */
 export function judgeHistory(operations: readonly Operation[]): Map<string, ReadonlySet<Content>> {
@@ -53,14 +53,14 @@ export function judgeName(operations: readonly Operation[]): ReadonlySet<Content
   return finals
 }
 
-/** Whether the answer, or its absence, says anything about the name. */
+/** @returns whether the answer, or its absence, says anything about the name. */
 function isTelling({ kind, outcome, status }: Operation): boolean {
   if (outcome === 'acked') return true
   if (outcome === 'indeterminate') return kind !== 'download'
   return kind === 'upload' ? status === 409 : status === 404
 }
 
-/** @returns what the name holds after it, undefined where the operation could not have ended as it did. */
+/** @returns what the name holds afterwards, or undefined where the operation could not have ended as it did. */
 function apply({ kind, outcome, sha256 }: Operation, content: Content): Content | undefined {
   const isThere = content !== null
   switch (kind) {

@@ -2,7 +2,7 @@ import { inject } from 'vitest'
 import { ChaosProxy } from '../chaos-proxy.ts'
 import { FaultCluster } from './fault-cluster.ts'
 
-/** A command begins so as it travels: it is an OP_MSG whose first element is `insert: "files"`. */
+/** The command begins like this on the wire: it is an OP_MSG whose first element is `insert: "files"`. */
 export const insertOfFiles = Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1')
 
 /** Starts a cluster whose manager reaches MongoDB through a bad network. */

@@ -6,8 +6,9 @@ interface LeaseDocument {
 }
 
 /**
- * Gives back the lease of a manager that is dead: a new one would have to wait for its end, a quarter of a minute each time.
- * @param living ids of the managers that run
+ * Gives back the lease of a dead manager, because a new one would have to wait a quarter of a minute for its end each
+ * time.
+ * @param living has the ids of the managers that run
  */
 export async function endDeadLease(mongoUrl: string, living: readonly string[]): Promise<void> {
   const connection = await mongoose.createConnection(mongoUrl, { serverSelectionTimeoutMS: 30_000 }).asPromise()

@@ -1,14 +1,14 @@
-import { download } from '../../http.ts'
-import { TestCluster, type TestClusterOptions } from '../../test-cluster.ts'
-import { waitUntil } from '../../wait-until.ts'
+import { download } from '../../cluster/http.ts'
+import { TestCluster, type TestClusterOptions } from '../../cluster/test-cluster.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { ClusterView } from '../check/check-cluster.ts'
 import { endDeadLease } from './dead-lease.ts'
 import { OwnMongod } from './own-mongod.ts'
 
 /**
  * Orphans go within seconds, yet the grace is longer than an upload of the load takes while everything runs. So many
- * crashes in so little time leave a share of orphans that would be unlikely elsewhere. File-servers that differ by little
- * are evened out, so that transfers are under way all the time.
+ * crashes in so little time leave a share of orphans that would be unlikely elsewhere. File-servers that differ by
+ * little are evened out, so that transfers are under way all the time.
  */
 const hastyUpkeep = {
   ORPHAN_GRACE_MS: '2000',
@@ -19,7 +19,7 @@ const hastyUpkeep = {
 }
 
 export type FaultClusterOptions = Omit<TestClusterOptions, 'mongoUrl'> & {
-  /** It is the address of a MongoDB that nothing is done to; without it the cluster has one of its own. */
+  /** Nothing is done to this MongoDB. Without an address the cluster has a MongoDB of its own. */
   readonly mongoUrl?: string
 }
 
@@ -39,7 +39,7 @@ export class FaultCluster implements AsyncDisposable {
       const cluster = await TestCluster.start({
         fileServers: 4,
         managers: 2,
-        // Large files come both ways: some from the disk, some over the wire.
+        // Only some file-servers allow local reads, so that large files come from the disk as well as over the wire.
         environmentOf: (number) => ({ LOCAL_READS: String(number % 2 === 0) }),
         ...options,
         mongoUrl: mongoUrl ?? ownMongod?.url ?? '',
@@ -85,7 +85,7 @@ export class FaultCluster implements AsyncDisposable {
     await Promise.all(managers.map((_, index) => this.cluster.restartManager(index)))
   }
 
-  /** Waits until every process runs, is connected, and has counted, and every manager reaches its database. */
+  /** Waits until every process runs, is connected and has counted, and every manager reaches its database. */
   async heal(): Promise<void> {
     const { managers, fileServers } = this.cluster
     for (const { process } of [...managers, ...fileServers]) process.signal('SIGCONT')
@@ -103,12 +103,12 @@ export class FaultCluster implements AsyncDisposable {
     await this.endDeadLease()
   }
 
-  /** Afterwards upkeep goes on as soon as a living manager asks for the lease. */
+  /** Lets upkeep go on as soon as a living manager asks for the lease. */
   async endDeadLease(): Promise<void> {
     const running = this.cluster.managers.filter((manager) => manager.process.isRunning)
     const started = running.map(({ process }) => process.lines.find((line) => line.message === 'manager started'))
     const ids = started.flatMap((line) => (line === undefined ? [] : [String(line.managerId)]))
-    // The line of one that has said much since is not kept: then the lease may be its.
+    // Where the log no longer has the line of a talkative manager, the lease may be its own and stays.
     if (ids.length === running.length) await endDeadLease(this.cluster.mongoUrl, ids)
   }
 

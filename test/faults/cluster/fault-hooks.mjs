@@ -1,6 +1,6 @@
 /**
- * Loaded into a process under test (`NODE_OPTIONS=--import`): does to it at SIGUSR2 what FAULT_HOOK says, `name` or
- * `name:argument`. It is for faults that cannot be done to a process from outside.
+ * Is loaded into a process under test (`NODE_OPTIONS=--import`), and at SIGUSR2 does to it what FAULT_HOOK says, `name`
+ * or `name:argument`. It is for faults that cannot be done to a process from outside.
  */
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -18,7 +18,7 @@ const hooks = {
     Object.assign(fs, { fsync: pretend, fdatasync: pretend, fsyncSync: nothing, fdatasyncSync: nothing })
     syncBuiltinESMExports()
   },
-  /** Stands still for so many milliseconds: nothing is read, no timer fires. */
+  /** Stands still for so many milliseconds, in which nothing is read and no timer fires. */
   block: (argument) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(argument)),
   /** Makes a mistake within a handler. */
   reject: () => {

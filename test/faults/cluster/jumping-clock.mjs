@@ -1,5 +1,5 @@
-// It is loaded before a manager or a file-server (`NODE_OPTIONS=--import=…`): the wall clock jumps by the next of CLOCK_JUMPS
-// with every SIGUSR2. Timers and performance.now() go on as they are, as on a machine whose clock is set.
+// This is loaded before a manager or a file-server (`NODE_OPTIONS=--import=…`). With every SIGUSR2 the wall clock jumps
+// by the next of CLOCK_JUMPS, while timers and performance.now() go on as they are, as on a machine whose clock is set.
 const jumpsMs = (process.env.CLOCK_JUMPS ?? '').split(',').map(Number)
 const RealDate = Date
 let offsetMs = 0
@@ -8,7 +8,7 @@ let jumpCount = 0
 const now = () => RealDate.now() + offsetMs
 
 globalThis.Date = new Proxy(RealDate, {
-  construct: (target, parts) => Reflect.construct(target, parts.length === 0 ? [now()] : parts),
+  construct: (target, args) => Reflect.construct(target, args.length === 0 ? [now()] : args),
   get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
 })
 

@@ -4,8 +4,8 @@ import { whyNoSmallDisks } from './small-disk.ts'
 const why = await whyNoSmallDisks()
 
 /**
- * Tells whether this machine lets a test make disks. Where it does not, the output says so, and a full run fails of it
- * unless FAULTS_WITHOUT_ROOT=1 says that it is known.
+ * @returns whether this machine lets a test make disks. Where it does not, the output says so, and a full run fails
+ * unless FAULTS_WITHOUT_ROOT=1 says that this is known.
  */
 export function canMakeDisks(what: string): boolean {
   if (why === null) return true

@@ -1,11 +1,11 @@
 import mongoose from 'mongoose'
 import { LightClient } from '../load/light-client.ts'
 
-/** Its files are none of the load's, so that the oracle does not miss them. */
+/** The load has no names like this, so the oracle does not miss these files. */
 const PREFIX = 'orphan-maker'
 const FILES_AT_ONCE = 8
 
-/** Makes copies that no record names, as uploads do that a crash cuts off: work for reconcile. */
+/** Makes copies that no record names, as uploads do that a crash cuts off, so that reconcile has work. */
 export class OrphanMaker implements AsyncDisposable {
   readonly #connection: mongoose.Connection
   readonly #urls: readonly string[]
@@ -21,7 +21,7 @@ export class OrphanMaker implements AsyncDisposable {
     return new OrphanMaker(await mongoose.createConnection(mongoUrl).asPromise(), urls)
   }
 
-  /** Makes some, on all file-servers. An upload that a fault hits makes none. */
+  /** Makes some on all file-servers. An upload that a fault hits makes none. */
   async make(): Promise<void> {
     const url = this.#urls[this.#fileCount % this.#urls.length] ?? ''
     const bytes = Buffer.from(PREFIX)

@@ -18,7 +18,7 @@ export class OwnMongod implements AsyncDisposable {
     this.#running = mongod.running
   }
 
-  /** @param parent holds its data directory: a disk of the test's own, for one */
+  /** @param parent holds its data directory, so that it can lie on a disk of the test's own. */
   static async start(parent = tmpdir()): Promise<OwnMongod> {
     const directory = await mkdtemp(join(parent, 'holdfast-fault-mongo-'))
     try {
@@ -31,7 +31,7 @@ export class OwnMongod implements AsyncDisposable {
     }
   }
 
-  /** It names no database. */
+  /** The address names no database. */
   get url(): string {
     return this.#mongod.urlOf('')
   }

@@ -1,16 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { SmallDisk } from './small-disk.ts'
 
-/** The process loses its power: it stops at once, and nothing of its memory is left. */
+/** A process that loses its power stops at once, and nothing of its memory is left. */
 export interface Powered {
   readonly pid: number
   kill(): Promise<unknown>
 }
 
 /**
- * Cuts the power of a machine: all processes stop at one instant, the disks keep what was synced and nothing else, the
- * processes are gone. Starting them again is the caller's.
+ * Cuts the power of a machine: all processes stop at one instant, the disks keep only what was synced, and the
+ * processes are gone. The caller starts them again.
  */
 export async function cutPower(processes: readonly Powered[], disks: readonly SmallDisk[]): Promise<void> {
   for (const { pid } of processes) process.kill(pid, 'SIGSTOP')
@@ -23,7 +23,7 @@ export async function cutPower(processes: readonly Powered[], disks: readonly Sm
   for (const disk of disks) await disk.becomeCopy()
 }
 
-/** T is stopped; a thread within a system call stops at its end (proc(5)). */
+/** T means stopped; a thread within a system call stops at its end (proc(5)). */
 async function threadStates(pid: number): Promise<string[]> {
   const threads = await readdir(`/proc/${pid}/task`)
   const lines = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')))

@@ -1,13 +1,13 @@
 import { ChaosProxy } from '../chaos-proxy.ts'
 import { FaultCluster, type FaultClusterOptions } from './fault-cluster.ts'
 
-/** Nobody listens there. */
+/** Nobody listens at this address. */
 const NOWHERE = 'http://127.0.0.1:9'
 
-/** Each file-server of this cluster reaches the manager through a bad network of its own, and no other way. */
+/** Each file-server of this cluster reaches the manager only through a bad network of its own. */
 export class ProxiedCluster implements AsyncDisposable {
   readonly faults: FaultCluster
-  /** They are in the order of the file-servers. */
+  /** The proxies stand in the order of the file-servers. */
   readonly proxies: ChaosProxy[] = []
 
   private constructor(faults: FaultCluster) {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, readlink, rename, rm, stat, writeFile } from 
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 
 const run = promisify(execFile)
 
@@ -17,7 +17,10 @@ export interface SmallDiskOptions {
   readonly inodeCount?: number
 }
 
-/** It is ext4 in a file: a test may fill, break, copy in the middle of a write and exchange it. It needs root. */
+/**
+ * This ext4 file system lies in a file, so that a test may fill, break, copy in the middle of a write and exchange it.
+ * It needs root.
+ */
 export class SmallDisk implements AsyncDisposable {
   /** The disk is mounted there. */
   readonly directory: string
@@ -37,7 +40,7 @@ export class SmallDisk implements AsyncDisposable {
       await mkdir(disk.directory)
       await run('truncate', ['-s', `${sizeBytes}`, disk.#image])
       const inodes = inodeCount === undefined ? [] : ['-N', `${inodeCount}`]
-      // Tables that are written later, by the kernel, would never let the device be quiet.
+      // Tables that the kernel writes later would never let the device be quiet.
       const now = ['-E', 'lazy_itable_init=0,lazy_journal_init=0', '-m', '0']
       await run('mkfs.ext4', ['-q', '-F', ...now, ...inodes, disk.#image])
       await disk.mount()
@@ -49,7 +52,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   async mount(): Promise<void> {
-    // Nothing is written but what somebody syncs: a commit every 5 s would save what nobody asked for.
+    // A commit every 5 s would save what nobody synced, so it is put off.
     await run('mount', ['-o', 'loop,commit=300,errors=remount-ro', this.#image, this.directory])
     this.#isMounted = true
   }
@@ -59,7 +62,10 @@ export class SmallDisk implements AsyncDisposable {
     this.#isMounted = false
   }
 
-  /** Makes the disk as it is after an error: who has files open there keeps them, and can write to none (ext4(5), errors). */
+  /**
+   * Makes the disk as it is after an error: whoever has files open there keeps them, and can write to none (ext4(5),
+   * errors).
+   */
   async goReadOnly(): Promise<void> {
     await writeFile(`/sys/fs/ext4/${await this.#device()}/trigger_fs_error`, '1')
     const isReadOnly = writeFile(join(this.directory, 'probe'), '').then(
@@ -80,8 +86,8 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   /**
-   * Keeps what a power cut at this moment would leave. Whoever writes to it must be stopped; what they did not sync is not in it.
-   * A copy during which the device was written to is torn, shows nothing, and is made again.
+   * Keeps what a power cut at this moment would leave, without what nobody synced. Whoever writes to the disk must be
+   * stopped. A copy during which the device was written to is torn, shows nothing, and is made again.
    */
   async copy(): Promise<void> {
     for (let tries = 1; ; tries++) {
@@ -105,7 +111,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // It is unmounted lazily, for what a test left open there must not keep it.
+    // It is unmounted lazily, because what a test left open there must not keep it.
     if (this.#isMounted) await run('umount', ['-l', this.directory])
     await rm(this.#home, { recursive: true, force: true })
   }
@@ -134,7 +140,7 @@ export class SmallDisk implements AsyncDisposable {
   }
 }
 
-/** @returns why this machine has no small disks; null where it has */
+/** @returns why this machine has no small disks, or null where it has */
 export async function whyNoSmallDisks(): Promise<string | null> {
   try {
     await using disk = await SmallDisk.make({ sizeBytes: 4 * 1024 * 1024 })

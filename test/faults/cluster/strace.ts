@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 
 export interface FailingCall {
-  /** They are names of system calls that stand for each other, with commas. */
+  /** Commas separate the names of system calls that stand for each other. */
   readonly calls: string
   readonly error: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EMFILE'
-  /** The call of this number fails, counted for each thread: one thread in the pool makes it exact. */
+  /** The call of this number fails. Each thread counts for itself, so one thread in the pool makes it exact. */
   readonly nth: number
 }
 

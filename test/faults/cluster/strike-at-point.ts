@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { FaultCluster } from './fault-cluster.ts'
 import type { OrphanMaker } from './orphan-maker.ts'
 
@@ -14,13 +14,14 @@ export interface PointStrike {
   readonly nth: number
 }
 
-/** A point that the load has not led to by then is one that nothing leads to. */
+/** If the load has not led to a point by then, nothing does. */
 const REACHED_DEADLINE_MS = 60_000
 const ORPHANS_EVERY_MS = 2_000
 
 /**
  * Starts one process of the role anew, as after a crash, with its failpoints set, and waits until every one of them was
- * reached; then once more without. @throws Error where a point is not reached
+ * reached. Then it starts the process once more without them.
+ * @throws Error where a point is not reached
  */
 export async function strikeAtPoint(
   cluster: FaultCluster,
@@ -38,7 +39,7 @@ export async function strikeAtPoint(
       if (action !== 'kill' || memberOf(cluster, role, index).process.isRunning) throw error
     })
     const struck = memberOf(cluster, role, index).process
-    // That it ends is what is wanted; until then, nobody is to be told.
+    // The process should end, and until then nobody has to know.
     void struck.exited
     const areReached = async (): Promise<true | string[]> => {
       if (performance.now() - orphansMadeAt > ORPHANS_EVERY_MS) {

@@ -1,14 +1,17 @@
 import { createCipheriv, createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { waitUntil } from '../../wait-until.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import type { Random, Seed } from '../seed.ts'
 import { type Ending, History, type Outcome } from './history.ts'
 import { type LightAnswer, LightClient } from './light-client.ts'
 import { chooseSize, chooseStep, type OwnName } from './load-plan.ts'
 
-/** Under a load slower than this a fault hits nothing: the run shows nothing. */
+/** Under a load slower than this a fault hits nothing, so the run shows nothing. */
 const LEAST_OPERATIONS_PER_SECOND = 50
-/** What the load gets back to after an outage, and how long it is given in all: a slow machine's run ends void, not here. */
+/**
+ * After an outage the load gets back to this rate, but has only so much time for it, because on a slow machine a run
+ * should end void, not here.
+ */
 const REGAINED_OPERATIONS_PER_SECOND = 65
 const REGAIN_MS = 30_000
 
@@ -19,19 +22,22 @@ const POOL_BYTES = 8 * 1024 * 1024
 const CONTEST_GOES = 10
 
 export interface FaultLoadOptions {
-  /** They are managers; each operation goes to one of them at random. */
+  /** Each operation goes to one of these managers at random. */
   readonly urls: readonly string[]
   readonly seed: Seed
   readonly clients?: number
   readonly maxBytes?: number
-  /** Clients go on at the next multiple of so many milliseconds, all at once; 0: each as soon as it has its answer. */
+  /**
+   * Clients go on all at once, at the next multiple of so many milliseconds. With 0 each goes on as soon as it has its
+   * answer.
+   */
   readonly gustMs?: number
 }
 
 /** Its clients upload, read back and delete without a pause, and remember what they were told. */
 export class FaultLoad {
   readonly history = new History()
-  /** They name what no history can excuse, one sentence each: a whole answer with wrong bytes. */
+  /** Each sentence names what no history can excuse, such as a whole answer with wrong bytes. */
   readonly violations: string[] = []
   readonly #options: FaultLoadOptions
   readonly #client = new LightClient()
@@ -62,14 +68,17 @@ export class FaultLoad {
     return this.history.answeredCount / (((this.#stoppedAt ?? performance.now()) - this.#startedAt) / 1000)
   }
 
-  /** Uploads are acknowledged: the system is there for its clients. */
+  /** Waits until uploads are acknowledged, which shows that the system is there for its clients. */
   async isServed(uploadCount = 5, deadlineMs = 60_000): Promise<void> {
     const before = this.history.count('acked', 'upload')
     const isServed = (): boolean => this.history.count('acked', 'upload') >= before + uploadCount
     await waitUntil('uploads are acknowledged', isServed, deadlineMs)
   }
 
-  /** Waits after a fault that stopped everything until the run so far had enough load, so that outages alone do not make it void. */
+  /**
+   * After a fault that stopped everything, waits until the run so far had enough load, so that outages alone do not
+   * make it void.
+   */
   async regainRate(): Promise<void> {
     const startedAt = performance.now()
     const isOver = () => performance.now() - startedAt > this.#regainMs
@@ -112,7 +121,7 @@ export class FaultLoad {
       const { outcome, status } = await this.#carryOut(own, kind, random)
       own.operationCount++
       if (outcome === 'indeterminate') own.doubtCount++
-      // Nobody is there: what goes on asking takes the time of what is starting.
+      // While nobody is there, asking again at once would take time from the processes that start.
       if (outcome === 'indeterminate' || status === 0) await delay(random.integer(20, 100))
     }
   }

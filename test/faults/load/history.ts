@@ -1,30 +1,32 @@
 export type OperationKind = 'upload' | 'download' | 'delete'
 
 /**
- * What the client was told. acked: carried out. refused: not carried out, for a reason that tells of the name (409, 404)
- * or does not (507, or nobody listened). indeterminate: no answer, or one that leaves it open; it may have been carried out, or be yet.
+ * The client was told one of these.
+ * acked: it was carried out.
+ * refused: it was not carried out, for a reason that tells of the name (409, 404) or does not (507, or nobody
+ * listened).
+ * indeterminate: there was no answer, or one that leaves it open; it may have been carried out, or be yet.
  */
 export type Outcome = 'acked' | 'refused' | 'indeterminate'
 
-/** It is one operation as its client saw it. Times are the client's, monotonic, in milliseconds. */
+/** Tells of one operation as its client saw it, by the client's monotonic clock in milliseconds. */
 export interface Operation {
   readonly name: string
   readonly kind: OperationKind
-  /** It is the digest of the bytes sent, or of those that came; null where there are none. */
+  /** The digest is that of the bytes sent, or of those that came; it is null where there are none. */
   readonly sha256: string | null
   readonly sizeBytes: number
   readonly startedAt: number
   readonly endedAt: number
   readonly outcome: Outcome
-  /** It is the HTTP status, and 0 where no answer came. */
+  /** The HTTP status is 0 where no answer came. */
   readonly status: number
 }
 
-/** It says how an operation ended. */
 export type Ending = Pick<Operation, 'outcome' | 'status'> & Partial<Pick<Operation, 'sha256' | 'sizeBytes'>>
 
 /**
- * What clients saw, kept outside of the system under test. An operation stands in it from the moment it is sent: one that
+ * Keeps what clients saw outside of the system under test. An operation is listed from the moment it is sent; one that
  * never ends is indeterminate.
  */
 export class History {
@@ -46,7 +48,7 @@ export class History {
     return this.count(outcome, 'upload') + this.count(outcome, 'download') + this.count(outcome, 'delete')
   }
 
-  /** @returns what to call once with the answer. */
+  /** @returns a function to call once with the answer. */
   begin(sent: Pick<Operation, 'name' | 'kind' | 'sha256' | 'sizeBytes'>): (ending: Ending) => void {
     const { kind } = sent
     const startedAt = performance.now()

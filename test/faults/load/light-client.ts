@@ -5,19 +5,22 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 const DEADLINE_MS = 15_000
 
 export interface LightAnswer {
-  /** It is 0 where no answer came, or one that broke off. */
+  /** The status is 0 where no answer came, or one that broke off. */
   readonly status: number
-  /** Nobody listened: nothing was sent. */
+  /** Nobody listened, so nothing was sent. */
   readonly isUnsent?: boolean
   readonly sha256: string
   readonly sizeBytes: number
-  /** It is the digest in the ETag; '' where there is none. */
+  /** The ETag holds the digest; '' stands for none. */
   readonly etag: string
 }
 
 const noAnswer: LightAnswer = { status: 0, sha256: '', sizeBytes: 0, etag: '' }
 
-/** This HTTP client costs little beside the system under test: it keeps connections, and hashes bodies without keeping them. */
+/**
+ * This HTTP client costs little beside the system under test, because it keeps connections, and hashes bodies without
+ * keeping them.
+ */
 export class LightClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
@@ -47,7 +50,7 @@ export class LightClient implements Disposable {
         clearTimeout(timer)
         resolve(answer)
       }
-      // No answer is an answer of its own kind: what it means is the history's to say.
+      // No answer is an answer of its own kind: the history says what it means.
       sent.on('error', (error) => {
         settle('code' in error && error.code === 'ECONNREFUSED' ? { ...noAnswer, isUnsent: true } : noAnswer)
       })

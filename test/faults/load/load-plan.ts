@@ -2,7 +2,7 @@ import type { Random } from '../seed.ts'
 
 const KIB = 1024
 
-/** Sizes come so often: small files mostly, and now and then both sides of every border in the path of an upload. */
+/** Most files are small, and some lie on both sides of every border in the path of an upload. */
 const sizes: readonly { readonly weight: number; readonly sizeBytes: (random: Random) => number }[] = [
   { weight: 2, sizeBytes: () => 0 },
   { weight: 2, sizeBytes: () => 1 },

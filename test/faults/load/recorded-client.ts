@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { History, type OperationKind } from './history.ts'
 import { type LightAnswer, LightClient } from './light-client.ts'
 
-/** A test says itself what this client asks and when; what it is told is kept for the oracle. */
+/** A test says itself what this client asks and when, and the oracle gets what the client is told. */
 export class RecordedClient implements Disposable {
   readonly history = new History()
   readonly #client = new LightClient()

@@ -34,7 +34,7 @@ for (const mutant of chosen) {
 console.log(`${chosen.length - failureCount} mutants caught, ${failureCount} not`)
 process.exitCode = failureCount === 0 ? 0 : 1
 
-/** Caught is a mutant whose test passes without it and fails with it. */
+/** A mutant is caught if its test passes without it and fails with it. */
 async function judge({ file, find, replace, caughtBy }: Mutant): Promise<{ isCaught: boolean; why: string }> {
   if (!build()) return { isCaught: false, why: 'the sources cannot be built' }
   const before = runTest(caughtBy)

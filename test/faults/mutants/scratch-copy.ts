@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** It is a copy of the repository's sources, as they are at the moment, with the packages linked. It is removed with all it holds. */
+/**
+ * This is a copy of the repository's sources, as they are at the moment, with the packages linked. It is removed with
+ * all it holds.
+ */
 export class ScratchCopy implements AsyncDisposable {
   readonly directory: string
 

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { countOf } from '../../full-run.ts'
-import { waitUntil } from '../../wait-until.ts'
 import { runCampaign } from '../campaign.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import type { FaultCluster } from '../cluster/fault-cluster.ts'
@@ -56,7 +56,9 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
   const generation = async (): Promise<void> => {
     for (const size of sizes) expect(await client.upload(`again/${size}`, randomBytes(size))).toBe(201)
   }
-  /** The ack of an old command may be taken for that of a new one, and cost a 503; never wrong bytes, and not for ever. */
+  /**
+   * A new command may take the ack of an old one for its own, and cost a 503, but never wrong bytes, and not for ever.
+   */
   const areReadable = async (): Promise<void> => {
     for (const size of sizes) {
       await waitUntil('it is read', async () => (await client.download(`again/${size}`)) === 200, 5_000)
@@ -68,13 +70,13 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
   const old = log.named('commands', 'open-upload', 'upload-frame', 'upload-end')
   // They are a stream of four frames, and small bodies and deletes, which travel in groups.
   expect(old.length).toBeGreaterThanOrEqual(8)
-  // The slots and the names are the same: only the copyIds differ.
+  // The slots and the names are the same, and only the copyIds differ.
   await generation()
   const before = [...(await copies())].sort()
   for (const command of [...old, ...[...old].reverse()]) proxies[0]?.inject('toClient', command)
   await areReadable()
   expect([...(await copies())].sort()).toEqual(before)
-  // A file-server that was restarted remembers no commands: what it makes of them upkeep takes away again.
+  // A file-server that was restarted remembers no commands, and upkeep takes away again what it makes of them.
   await member?.process.kill()
   await faults.cluster.restartFileServer(0)
   await faults.cluster.settled()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
+import { waitUntil } from '../../cluster/wait-until.ts'
 import { isFullRun } from '../../full-run.ts'
-import { waitUntil } from '../../wait-until.ts'
 import type { Direction } from '../chaos-proxy-lane.ts'
 import { WireMessages } from '../chaos-proxy-messages.ts'
 import { checkCluster } from '../check/check-cluster.ts'
@@ -11,7 +11,10 @@ import { RecordedClient } from '../load/recorded-client.ts'
 const KIB = 1024
 /** They travel as three frames of base64. */
 const bytes = randomBytes(500 * KIB)
-/** Says where a border is cut: in `npm test` a byte before one, and a byte after the next. */
+/**
+ * `npm test` cuts a byte before one border and a byte after the next; a full run cuts at each border and on both sides
+ * of it.
+ */
 const around = (index: number): number[] => (isFullRun ? [-1, 0, 1] : [index % 2 === 0 ? -1 : 1])
 
 /** Notes what passes in one direction, and where each of its messages ends. */
@@ -30,7 +33,7 @@ class Borders {
     }
   }
 
-  /** Forgets what came before. */
+  /** Starts anew. */
   reset(): void {
     this.ends.length = 0
     this.#passedBytes = 0
@@ -63,7 +66,7 @@ test.each<[string, Direction]>([
     let cutCount = 0
     for (const [index, cut] of cuts.entries()) {
       await waitUntil('the file-server is connected', async () => (await faults.cluster.activeNodes()).length === 1)
-      // One that a round does not come to takes the place of none: the next round has its own.
+      // A cut that a round does not come to takes the place of none, because the next round has its own.
       void proxy.cutAfter(direction, cut).then(() => cutCount++)
       for (const status of await round(`cut/${index}`)) expect([0, 200, 201, 503]).toContain(status)
     }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, stat, truncate } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from '../../disk.ts'
-import { upload } from '../../http.ts'
-import { TestCluster } from '../../test-cluster.ts'
+import { copiesIn } from '../../cluster/disk.ts'
+import { upload } from '../../cluster/http.ts'
+import { TestCluster } from '../../cluster/test-cluster.ts'
 import { LightClient } from '../load/light-client.ts'
 
 const MIB = 1024 * 1024
@@ -24,7 +24,7 @@ async function zero(path: string, from = 0): Promise<void> {
   await truncate(path, size)
 }
 
-/** They are named by what is left of the copy. */
+/** Each is named by what is left of the copy. */
 const damages: Record<string, (path: string, size: number) => Promise<void>> = {
   'a byte short': (path, size) => truncate(path, size - 1),
   'half of it': (path, size) => truncate(path, size / 2),
@@ -44,7 +44,7 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 test.each([2_000, 300_000, 9 * MIB])(
   'row 17, invariant 3: a copy of %i bytes that is truncated, extended or zeroed is refused',
   async (size) => {
-    const directories = cluster.fileServers.map((member) => member.directory)
+    const { directories } = cluster
     using client = new LightClient()
     for (const [left, damage] of Object.entries(damages)) {
       const name = `${left} of ${size}`
@@ -54,7 +54,7 @@ test.each([2_000, 300_000, 9 * MIB])(
       const [path = ''] = (await copiesIn(directories)).filter((copy) => !known.includes(copy))
       await damage(path, size)
       const { status } = await client.download(cluster.url, name)
-      // A status of 0 has begun with right parts, and was broken off at the damaged one.
+      // A status of 0 began with right bytes, and was broken off at the damaged ones.
       expect(size > 4 * MIB ? [0, 503] : [503], name).toContain(status)
     }
   },

@@ -22,7 +22,7 @@ test('row 35, invariants 1 and 3: a second file-server with the identity of the 
   const refusal = await cluster.managers[0]?.process.line(({ message }) => message === 'file-server refused')
   expect(refusal).toMatchObject({ error: 'FORBIDDEN', detail: 'a file-server with this id is connected already' })
   expect(second?.isRunning).toBe(true)
-  // What the first one stores the second one does not have: only one of them may be asked.
+  // The second one does not have what the first one stores, so only one of them may be asked.
   for (let index = 0; index < 20; index++) expect(await client.upload(`after/${index}`, randomBytes(3_000))).toBe(201)
   for (let index = 0; index < 20; index++) expect(await client.download(`after/${index}`)).toBe(200)
   expect(await cluster.activeNodes()).toHaveLength(1)

@@ -7,24 +7,24 @@ import { removeFile, SmallFiles } from './small-files.ts'
 export interface DiskRoom {
   readonly freeBytes: number
   readonly totalBytes: number
-  /** null where the file system has no fixed number of them. */
+  /** It is null where the file system has no fixed number of inodes. */
   readonly freeInodes: number | null
 }
 
-/** What one store asks of its disk; tests put recording and failing calls in their place. */
+/** One store asks these calls of its disk, and tests put recording and failing ones in their place. */
 export interface DiskCalls {
   /** @returns how many bytes were written, maybe fewer than asked. */
   write(file: FileHandle, bytes: Uint8Array, offset: number, position: number): Promise<number>
   syncFile(file: FileHandle): Promise<void>
   rename(from: string, to: string): Promise<void>
   syncDirectory(directory: string): Promise<void>
-  /** A new file with these bytes, not synced. After an error there may be a file. */
+  /** Makes a file with these bytes, and does not sync it. After an error there may be a file. */
   createFile(path: string, bytes: Uint8Array): Promise<void>
-  /** Makes a directory that is not there yet; its name is not synced. */
+  /** Makes a directory that is not there yet, and does not sync its name. */
   makeDirectory(path: string): Promise<void>
   /** @returns up to `length` bytes of a file from `offset`, fewer where it ends before. */
   readSpan(path: string, offset: number, length: number): Promise<Buffer>
-  /** @returns what stands under a name, a link itself and not what it leads to; null: nothing. */
+  /** @returns what stands under a name, which for a link is the link itself, or null where there is nothing */
   lookAt(path: string): Promise<Stats | null>
   unlink(path: string): Promise<void>
   /** @returns how many bytes were written, maybe fewer than asked. */
@@ -37,10 +37,10 @@ export interface DiskCalls {
   readRoom(directory: string): Promise<DiskRoom>
 }
 
-// O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
+// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** The calls of one store: how fast its disk answers is known to it alone. */
+/** Each store has its own calls, so that what it learns of its disk's speed stays with it. */
 export function openDisk(): DiskCalls {
   const small = new SmallFiles()
   return {

@@ -1,9 +1,12 @@
-/** For so long nothing is done in the event loop's own thread after a call that waited; each in a row doubles it. */
+/**
+ * After a call that waited, nothing is done in the event loop's own thread for so long; each further one in a row
+ * doubles it.
+ */
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 60_000
 
 export interface DiskPaceOptions {
-  /** Monotonic milliseconds. */
+  /** Gives monotonic milliseconds. */
   readonly now: () => number
   /** A call that took longer than this is suspected to have waited for the disk. */
   readonly slowMs: number

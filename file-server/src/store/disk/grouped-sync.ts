@@ -6,8 +6,8 @@ interface Group {
 }
 
 /**
- * At most one fsync at a time for a directory. Who asks while one runs waits for the next one, which all who asked
- * meanwhile share: the running one may have begun before their rename.
+ * Runs at most one fsync at a time for a directory. Whoever asks while one runs waits for the next one, which all who
+ * asked meanwhile share, because the running one may have begun before their rename.
  */
 export class GroupedSync {
   readonly #fsync: (directory: string) => Promise<void>

@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { DiskRoom } from './disk-calls.ts'
 
-/** What the file system says is asked for again after this time. Meanwhile our own writes are counted. */
+/** After this time the file system is asked again; meanwhile our own writes are counted. */
 const FRESH_MS = 1_000
 
 /** A copy needs an inode, and sometimes five more for directories. */
@@ -10,7 +10,7 @@ const MIN_FREE_INODES = 1_000
 interface RoomOptions {
   readonly minFreeBytes: number
   readonly read: () => Promise<DiskRoom>
-  /** A monotonic clock. */
+  /** Gives monotonic milliseconds. */
   readonly nowMs: () => number
 }
 

@@ -18,12 +18,12 @@ import { lstat, mkdir } from 'node:fs/promises'
 import { isErrno } from './disk-health.ts'
 import { DiskPace } from './disk-pace.ts'
 
-// O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
+// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const DIRECTORY = { mode: 0o700 }
 
-/** So long a call that only goes to the page cache takes where that is full and waits for the disk. */
+/** A call that only goes to the page cache takes this long where that is full and waits for the disk. */
 const FULL_CACHE_MS = 50
 /** A sync always waits for the disk; a quick one costs less than waking another thread, and that waking this one. */
 const SLOW_DISK_MS = 5
@@ -31,11 +31,11 @@ const SLOW_DISK_MS = 5
 type Settle = (error: NodeJS.ErrnoException | null) => void
 
 /**
- * Calls for a few KiB, made in the event loop's own thread while the disk answers at once. They use descriptors and
- * callbacks, for a FileHandle and its promises cost as much CPU as the system calls.
+ * Makes calls for a few KiB in the event loop's own thread while the disk answers at once. They use descriptors and
+ * callbacks, because a FileHandle and its promises cost as much CPU as the system calls.
  */
 export class SmallFiles {
-  // Each kind has a pace of its own, for memory may answer the one while the other waits.
+  // Each kind has a pace of its own, because one may be answered from memory while another waits for the disk.
   readonly #creates: DiskPace
   readonly #writes: DiskPace
   readonly #syncs: DiskPace
@@ -48,7 +48,7 @@ export class SmallFiles {
     this.#reads = new DiskPace({ now, slowMs: SLOW_DISK_MS, hasWaited: hasReadFromDisk() })
   }
 
-  /** A new file with these bytes, not synced. After an error there may be a file. */
+  /** Makes a file with these bytes, and does not sync it. After an error there may be a file. */
   createFile(path: string, bytes: Uint8Array): Promise<void> {
     return this.#creates.run(
       () => createAtOnce(path, bytes),
@@ -56,7 +56,7 @@ export class SmallFiles {
     )
   }
 
-  /** Makes a directory that is not there yet; its name is not synced. */
+  /** Makes a directory that is not there yet, and does not sync its name. */
   makeDirectory(path: string): Promise<void> {
     return this.#creates.run(
       () => mkdirSync(path, DIRECTORY),
@@ -72,7 +72,7 @@ export class SmallFiles {
     )
   }
 
-  /** @returns what stands under a name, a link itself and not what it leads to; null: nothing. */
+  /** @returns what stands under a name, which for a link is the link itself, or null where there is nothing */
   async lookAt(path: string): Promise<Stats | null> {
     try {
       return await this.#reads.run(

@@ -5,8 +5,8 @@ import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { SegmentHeader } from './journal-header.ts'
 
 /**
- * `put`: the slot holds this copy, whose bytes follow. `gone`: the copy was deleted. `settled`: the slot is as it should be
- * without the journal (a copy put there directly or restored, or one that was moved out).
+ * `put` says that the slot holds this copy, whose bytes follow; `gone` that the copy was deleted; `settled` that the
+ * slot is as it should be without the journal, because a copy was put there directly, restored or moved out.
  */
 export type FrameKind = 'put' | 'gone' | 'settled'
 
@@ -15,7 +15,9 @@ export interface Frame {
   readonly copy: NamedCopy
   readonly sequence: number
   readonly bytes: Buffer
-  /** The frame starts here in its segment, and its group there: all before the group had been synced by then. */
+  /**
+   * The frame starts here in its segment, and its group at `groupOffset`: all before the group had been synced by then.
+   */
   readonly offset: number
   readonly groupOffset: number
 }
@@ -27,7 +29,10 @@ export interface NewFrame {
   readonly bytes: Uint8Array
 }
 
-/** salt 8, generation 6, kind 1, -, sequence 6, --, slot 4, length 4, group 4, copyId 20, digest 32, ----, crc 4. */
+/**
+ * The bytes are: salt 8, generation 6, kind 1, -, sequence 6, --, slot 4, length 4, group 4, copyId 20, digest 32,
+ * ----, crc 4.
+ */
 const FRAME_HEADER_BYTES = 96
 const ALIGNMENT = 8
 const AT = { generation: 8, kind: 14, sequence: 16, slot: 24, length: 28, group: 32, copyId: 36, digest: 56, crc: 92 }
@@ -90,7 +95,7 @@ function decodeFrame(source: Buffer, at: number, { salt, generation }: SegmentHe
 
 interface SegmentFrames {
   readonly frames: readonly Frame[]
-  /** Says whether frames that had been synced are missing from among them. */
+  /** Frames that had been synced are missing from among them. */
   readonly isDamaged: boolean
 }
 

@@ -4,7 +4,7 @@ import type { Segment } from './journal-segment.ts'
 
 /** A group is written and synced at once. It holds the largest frame several times. */
 const GROUP_BYTES = 1024 ** 2
-/** Bounds what a replay and a checkpoint have to do where copies are tiny. */
+/** This bounds what a replay and a checkpoint have to do where copies are tiny. */
 const MAX_FRAMES = 65_536
 
 /** @returns whether a segment may get another frame, however small. */
@@ -12,7 +12,7 @@ export function mayGrow(segment: Segment): boolean {
   return segment.copies.length < MAX_FRAMES
 }
 
-/** The frames of a journal that go out together, in one buffer that is written to again and again. */
+/** Keeps the frames that go out together in one buffer, which is written to again and again. */
 export class JournalGroup {
   readonly #buffer = Buffer.alloc(GROUP_BYTES)
   #endBytes = 0

@@ -1,20 +1,22 @@
 import { crc32 } from 'node:zlib'
 import { StartError } from '@holdfast/shared/node/run-service'
 
-/** What a segment says of itself. Each use of a segment has a new generation and a new salt: older frames do not fit. */
+/**
+ * A segment has this at its start. Each use of it has a new generation and a new salt, so that older frames do not fit.
+ */
 export interface SegmentHeader {
   readonly generation: number
   /** These 8 random bytes stand in every frame of the generation. */
   readonly salt: Buffer
 }
 
-/** Frames begin here. */
+/** Frames begin at this offset. */
 export const SEGMENT_START = 4_096
 export const SALT_BYTES = 8
 const MAGIC = Buffer.from('HFJOURNL')
 /** It is never 0, which is what a torn write may leave. */
 const FORMAT = 2
-/** There are two copies in sectors of their own, written in turn: one that is torn leaves the other. */
+/** The header has two copies in sectors of their own, written in turn, so that a torn one leaves the other. */
 const COPY_BYTES = 512
 const AT = { format: 8, generation: 12, salt: 24, crc: 32 }
 const END = 36

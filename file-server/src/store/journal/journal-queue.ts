@@ -3,18 +3,18 @@ import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { FrameKind } from './journal-frame.ts'
 import type { Segment } from './journal-segment.ts'
 
-/** A frame on its way into the journal, and who waits for it. */
+/** A frame on its way into the journal keeps those who wait for it. */
 export class Entry {
   readonly kind: FrameKind
   readonly copy: NamedCopy
   readonly bytes: Uint8Array
   readonly queuedAtMs: number
-  /** Resolves when it is durable. */
+  /** Resolves when the frame is durable. */
   readonly synced: Promise<void>
   sequence = 0
-  /** It went here, once its turn had come. */
+  /** The frame went to this segment, once its turn had come. */
   segment: Segment | null = null
-  /** It was refused before its turn: the journal knows nothing of it. */
+  /** The frame was refused before its turn, so the journal knows nothing of it. */
   isWithdrawn = false
   #isWritten: boolean
   #resolve: () => void = () => undefined
@@ -57,11 +57,14 @@ export class Entry {
 interface QueueLimits {
   readonly maxCount: number
   readonly maxBytes: number
-  /** A put waits so long for its turn. */
+  /** A put waits this long for its turn at most. */
   readonly maxWaitMs: number
 }
 
-/** Frames wait here for their turn, in order and bounded. Only puts may be refused: what others say has happened. */
+/**
+ * Frames wait here for their turn, in order and bounded. Only puts may be refused, because what the others say has
+ * happened.
+ */
 export class JournalQueue {
   readonly #limits: QueueLimits
   #entries: Entry[] = []

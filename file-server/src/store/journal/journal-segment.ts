@@ -11,7 +11,10 @@ import { encodeHeader, SALT_BYTES, SEGMENT_START, type SegmentHeader } from './j
 const ZEROS = Buffer.alloc(1024 ** 2)
 const OPEN = constants.O_RDWR | constants.O_NOFOLLOW
 
-/** One file of the journal: a header, then frames. Its bytes exist before they are needed, so a sync is of data only. */
+/**
+ * A segment is a file of the journal: a header, then frames. Its bytes exist before they are needed, so a sync is of
+ * data only.
+ */
 export class Segment {
   readonly path: string
   readonly #file: FileHandle
@@ -20,9 +23,9 @@ export class Segment {
   #copy: 0 | 1
   #sizeBytes: number
   #usedBytes = SEGMENT_START
-  /** The copies that its frames name. */
+  /** Its frames name these copies. */
   copies: NamedCopy[] = []
-  /** How many puts have no complete file in the tree. */
+  /** So many puts have no complete file in the tree. */
   #unwrittenCount = 0
   #onWritten: (() => void) | null = null
 
@@ -39,7 +42,7 @@ export class Segment {
     return new Segment(path, await open(path, OPEN), disk, found)
   }
 
-  /** Makes a new one, durably under its name when it is whole. */
+  /** Makes a new segment, which gets its name durably once it is whole. */
   static async make(path: string, disk: DiskCalls, generation: number, sizeBytes: number): Promise<Segment> {
     const header = newHeader(generation)
     const unfinished = `${path}.part`
@@ -81,12 +84,12 @@ export class Segment {
     for (let at = this.#sizeBytes; at < end; at += ZEROS.length) {
       await this.#write(ZEROS.subarray(0, Math.min(ZEROS.length, end - at)), at)
     }
-    // The new size is synced too, for a later sync of data alone must find it there.
+    // The new size is synced too, because a later sync of data alone must find it there.
     await this.#file.sync()
     this.#sizeBytes = end
   }
 
-  /** Gives back what is beyond a size. */
+  /** Gives the disk back what is beyond a size. */
   async shrink(sizeBytes: number): Promise<void> {
     if (sizeBytes >= this.#sizeBytes) return
     await this.#file.truncate(sizeBytes)
@@ -104,7 +107,7 @@ export class Segment {
     this.#usedBytes += group.length
   }
 
-  /** Gives up its frames, for all that they say is durable in the tree. @returns what they named. */
+  /** Gives up its frames, because all that they say is durable in the tree. @returns what they named. */
   async reset(generation: number): Promise<readonly NamedCopy[]> {
     const header = newHeader(generation)
     const copy = this.#copy === 0 ? 1 : 0

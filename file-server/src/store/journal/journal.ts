@@ -18,7 +18,7 @@ const EXPIRE_EVERY_MS = 250
 const NO_BYTES = Buffer.alloc(0)
 
 export interface JournalDeps {
-  /** Both are empty. The first is written to. */
+  /** Both are empty, and the first is written to. */
   readonly segments: readonly [Segment, Segment]
   readonly maxCopyBytes: number
   readonly maxSegmentBytes: number
@@ -30,7 +30,7 @@ export interface JournalDeps {
   readonly limits?: Partial<typeof QUEUE_LIMITS>
 }
 
-/** A put that is on its way. */
+/** A put like this is on its way. */
 export type PendingPut = Pick<Entry, 'synced' | 'written' | 'isWithdrawn'>
 
 /**
@@ -66,7 +66,7 @@ export class Journal {
     this.failed = new Promise<never>((_, reject) => {
       this.#lose = reject
     })
-    // Who cares listens; a failure that nobody listens for must not end the process as unhandled.
+    // A failure that nobody listens for must not end the process as unhandled.
     this.failed.catch(() => undefined)
   }
 
@@ -90,7 +90,7 @@ export class Journal {
     return this.#append('put', copy, bytes)
   }
 
-  /** Writes a frame that is never refused for want of time, for what it says has happened. */
+  /** Writes a frame that is never refused for want of time, because what it says has happened. */
   note(kind: 'gone' | 'settled', copy: NamedCopy): Promise<void> {
     this.#lastNote = this.#append(kind, copy, NO_BYTES).synced
     return this.#lastNote
@@ -231,7 +231,7 @@ export class Journal {
     }
   }
 
-  /** Nothing is acknowledged after this: what of the last group is durable is not known, and only a replay finds out. */
+  /** Nothing is acknowledged after this, because only a replay finds out what of the last group is durable. */
   #fail(error: unknown): StoreError {
     if (this.#failure !== null) return this.#failure
     const cause = new Error('the journal failed', { cause: error })

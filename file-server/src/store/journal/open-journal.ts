@@ -20,11 +20,11 @@ export interface JournalSettings {
 
 export const DEFAULT_JOURNAL: JournalSettings = { maxCopyBytes: 64 * 1024, segmentBytes: 32 * 1024 ** 2 }
 
-/** What the frames speak of. */
+/** The frames speak of this tree. */
 interface JournaledTree {
   /**
-   * Makes the tree hold what the frames say. @param isDamaged frames are missing from among them
-   * @returns counts for the log
+   * Makes the tree hold what the frames say. @param isDamaged says that frames are missing from among them. @returns
+   * counts for the log
    */
   readonly replay: (frames: readonly Frame[], isDamaged: boolean) => Promise<object>
   readonly makeDurable: JournalDeps['makeDurable']
@@ -42,10 +42,10 @@ interface Options extends JournalSettings {
 const NAMES = ['a.segment', 'b.segment'] as const
 /** Segments grow from this size on. */
 const FIRST_BYTES = 1024 ** 2
-/** A start reads both into memory. */
+/** A start reads both segments into memory, so their size is bounded. */
 const MAX_SEGMENT_BYTES = 256 * 1024 ** 2
 const SIZE_STEP = 64 * 1024
-/** A segment takes at most such a part of the disk. */
+/** A segment takes at most this share of the disk. */
 const DISK_SHARE = 1 / 32
 
 interface Found {
@@ -60,7 +60,7 @@ export async function openJournal(options: Options): Promise<Journal | null> {
   const segments: Segment[] = []
   try {
     const found = await openSegments(directory, disk, segments)
-    // Those that are set aside count too, for no two files may get the same name.
+    // Segments that are set aside count too, because no two files may get the same name.
     const generation = Math.max(0, ...found.map(({ segment }) => segment.header.generation))
     if (await replayAll(found, options)) segments.length = 0
     const maxSegmentBytes = limitSegmentBytes(options)
@@ -85,7 +85,7 @@ export async function openJournal(options: Options): Promise<Journal | null> {
   }
 }
 
-/** The segments that are there, oldest first. @throws StartError */
+/** @returns the segments that are there, oldest first. @throws StartError */
 async function openSegments(directory: string, disk: DiskCalls, opened: Segment[]): Promise<Found[]> {
   const found: Found[] = []
   for (const name of NAMES) {
@@ -119,7 +119,7 @@ async function replayAll(found: readonly Found[], options: Options): Promise<boo
   try {
     const counts = await options.tree.replay(frames, isDamaged)
     await options.tree.makeDurable(frames.map(({ copy }) => copy))
-    // The oldest goes first, for it must not speak without those that came after it.
+    // The oldest goes first, because it must not speak without those that came after it.
     if (isDamaged) {
       const kept: string[] = []
       for (const { segment } of found) kept.push(await segment.setAside())
@@ -175,7 +175,9 @@ async function completeSegments(
   return first === undefined || second === undefined ? null : [first, second]
 }
 
-/** No copy that goes through the journal may be larger: a frame must fit several times into a group and a segment. */
+/**
+ * A frame must fit several times into a group and a segment, so no copy that goes through the journal may be larger.
+ */
 function limitCopyBytes(settingBytes: number, segments: readonly Segment[]): number {
   return Math.min(settingBytes, INLINE_MAX_BYTES, ...segments.map(({ sizeBytes }) => Math.floor(sizeBytes / 4)))
 }

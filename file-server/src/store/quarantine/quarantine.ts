@@ -22,7 +22,7 @@ import { SlotTree } from '../tree/slot-tree.ts'
 import { walkTree } from '../tree/walk.ts'
 
 interface QuarantinedCopy {
-  /** This is its place in the quarantine. */
+  /** The copy lies here in the quarantine. */
   readonly place: Slot
   /** The slot in it is the one that it came from. */
   readonly copy: NamedCopy
@@ -36,7 +36,10 @@ interface Options {
   readonly log: Logger
 }
 
-/** Copies that nothing is sure to want: kept byte for byte until they are put back or discarded. They are few, so all are in memory. */
+/**
+ * Keeps copies that may not be wanted, byte for byte, until they are put back or discarded. They are few, so all are in
+ * memory.
+ */
 export class Quarantine {
   readonly #tree: SlotTree
   readonly #durable: DurableWrite
@@ -76,7 +79,7 @@ export class Quarantine {
   /** Moves a copy in, durably. @throws the errno of a rename that failed, DISK_FAILED where the move may not last. */
   async accept(from: string, copy: NamedCopy): Promise<void> {
     const known = this.#copies.get(copy.copyId)
-    // The same copy may be on both sides after a crash between the two names of a move: one of them is enough.
+    // After a crash between the two names of a move the same copy may be on both sides, where one of them is enough.
     if (known?.copy.sha256 === copy.sha256) return this.#move(from, this.pathOf(known))
     const place = await this.#tree.take('durable')
     try {
@@ -97,7 +100,7 @@ export class Quarantine {
     await this.#tree.vacate(known.place)
   }
 
-  /** Nothing is synced: a copy that comes back after a power cut is found by the next reconcile, like any other. */
+  /** Syncs nothing, because a copy that comes back after a power cut is found by the next reconcile, like any other. */
   async discard(copyId: CopyId): Promise<void> {
     const known = this.#copies.get(copyId)
     if (known === undefined) return

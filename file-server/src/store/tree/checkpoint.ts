@@ -63,7 +63,7 @@ async function syncAll(paths: Iterable<string>, sync: (path: string) => Promise<
       try {
         await sync(next.value)
       } catch (error) {
-        // Deleted since, which the sync of a directory above makes durable.
+        // It was deleted meanwhile, which the sync of a directory above makes durable.
         if (!isErrno(error, 'ENOENT')) errors.push(error)
       }
     }

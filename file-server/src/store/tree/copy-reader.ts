@@ -8,7 +8,7 @@ import { isErrno, toDiskError } from '../disk/disk-health.ts'
 import type { CopyReader } from '../store.ts'
 
 const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
-// O_NONBLOCK: a FIFO under a copy's name must not block a thread for ever.
+// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** @returns fewer bytes where the file ends before, null where there is none. */

@@ -14,7 +14,7 @@ interface CopyTreeDeps extends SlotChangeDeps {
   readonly room: Room
 }
 
-/** The copies of one store: in the tree, and in the quarantine beside it. Each command may come twice. */
+/** Keeps the copies of one store, in the tree and in the quarantine beside it. Each command may come twice. */
 export class CopyTree {
   readonly #deps: CopyTreeDeps
   readonly #changes: SlotChanges
@@ -25,7 +25,7 @@ export class CopyTree {
     this.#changes = new SlotChanges(deps)
   }
 
-  /** How many copies are in the tree, as far as the inventory has come. */
+  /** Counts the copies in the tree, as far as the inventory has come. */
   get fileCount(): number {
     return this.#deps.leaves.fileCount
   }
@@ -34,7 +34,7 @@ export class CopyTree {
     return this.#deps.leaves.sizeBytes
   }
 
-  /** The copies that are being written. */
+  /** These write copies at the moment. */
   get writers(): ReadonlySet<SlotWriter> {
     return this.#writers
   }
@@ -136,7 +136,7 @@ export class CopyTree {
     const known = quarantine.find(copy.copyId)
     if (known === undefined) throw await this.#whyMissing(copy)
     if (!isSame(known.copy, copy)) throw new StoreError('COPY_MISMATCH')
-    // The leaf is not held meanwhile, for a large copy takes long to read.
+    // The leaf is not held meanwhile, because a large copy takes long to read.
     const file = await hashFile(quarantine.pathOf(known))
     if (file === null) throw new StoreError('COPY_NOT_FOUND')
     if (file.sha256 !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
@@ -183,7 +183,7 @@ export class CopyTree {
     return (await disk.lookAt(leaves.pathTo(copyPath(copy)))) !== null
   }
 
-  /** A copy is not where it was said to be. */
+  /** A copy that is not where it was said to be is either gone or another one. */
   async #whyMissing(copy: NamedCopy): Promise<StoreError> {
     const { leaves } = this.#deps
     const isUsable = await leaves.load(leafOf(copy.slot))

@@ -19,20 +19,20 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | const
 
 interface WriterDeps {
   readonly copyId: CopyId
-  /** What the tags of its parts are made with, where they are wanted. */
+  /** The tags of its parts are made with this key, where they are wanted. */
   readonly partKey: PartKey | null
-  /** It was taken for this copy; the writer keeps it or gives it back. */
+  /** The slot was taken for this copy; the writer keeps it or gives it back. */
   readonly slot: Slot
   readonly reservation: Reservation
   readonly leaves: Leaves
   readonly changes: SlotChanges
   readonly disk: DiskCalls
   readonly health: DiskHealth
-  /** Called once, when the copy is there or given up. */
+  /** Is called once, when the copy is there or given up. */
   readonly onEnd: () => void
 }
 
-/** Writes one copy: into `.part` in its slot's directory, then durably under its name. */
+/** Writes one copy into `.part` in its slot's directory, then durably under its name. */
 export class SlotWriter implements CopyWriter {
   readonly #deps: WriterDeps
   readonly #path: string

@@ -19,7 +19,10 @@ interface Options {
   readonly log: Logger
 }
 
-/** The directories of one tree: made durably before their first use, removed when empty and not held. */
+/**
+ * Manages the directories of one tree: they are made durably before their first use, and removed when empty and not
+ * held.
+ */
 export class Directories {
   readonly #root: string
   readonly #disk: DiskCalls
@@ -28,10 +31,13 @@ export class Directories {
   /** mkdir and rmdir exclude each other, so neither takes the other's directory away. */
   readonly #structure = new KeyedLock<'structure'>()
   readonly #holds = new Map<Leaf, number>()
-  /** The leaves whose directory is there, and among them those whose names were synced up to the root. */
+  /**
+   * `#made` has the leaves whose directory is there, `#durableLeaves` those of them whose names were synced up to the
+   * root.
+   */
   readonly #made = new Set<Leaf>()
   readonly #durableLeaves = new Set<Leaf>()
-  /** The directories whose name in their parent was synced in this run. */
+  /** The names of these directories in their parents were synced in this run. */
   readonly #synced = new Set<number>()
   readonly #syncing = new Map<number, Promise<void>>()
   readonly #real = new Set<number>()
@@ -90,7 +96,8 @@ export class Directories {
       if (depth === LEAF_DEPTH && this.#holds.has(prefix as Leaf)) return
       for (let at = depth; at >= 1; at--) {
         const number = prefixOf(prefix as Leaf, LEAF_DEPTH - (depth - at))
-        // It is forgotten before the rmdir, for a `hold` that comes meanwhile must wait for the lock and make it again.
+        // It is forgotten before the rmdir, because a `hold` that comes meanwhile must wait for the lock and make it
+        // again.
         if (at === LEAF_DEPTH) this.#forgetLeaf(number as Leaf)
         if (!(await this.#remove(at, number))) return
       }

@@ -8,7 +8,7 @@ import { walkTree } from './walk.ts'
 
 interface InventoryOptions {
   readonly leaves: Leaves
-  /** The highest leaf at the start: nothing above it is left from an earlier run. */
+  /** This was the highest leaf at the start, so nothing above it is left from an earlier run. */
   readonly end: Leaf
   readonly log: Logger
   readonly signal: AbortSignal

@@ -13,7 +13,7 @@ export async function readNames(directory: string): Promise<string[]> {
   }
 }
 
-/** Takes one look at a time, for an inventory must leave the other threads of the pool to uploads. */
+/** Takes one look at a time, because an inventory must leave the other threads of the pool to uploads. */
 export async function readEntries(directory: string): Promise<LeafEntry[]> {
   const entries: LeafEntry[] = []
   for (const name of await readNames(directory)) {

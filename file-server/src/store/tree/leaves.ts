@@ -21,10 +21,13 @@ interface Options {
   readonly log: Logger
 }
 
-/** The leaves of the tree of copies. Each is loaded before anything else happens in it, and changed by one at a time. */
+/**
+ * Keeps the leaves of the tree of copies. Each is loaded before anything else happens in it, and changed by one at a
+ * time.
+ */
 export class Leaves {
   readonly slots: SlotTree
-  /** Copies that are being put: some have their name already, but to everyone else they are not there. */
+  /** These copies are being put. Some have their name already, but to everyone else they are not there. */
   readonly underWay = new Set<CopyId>()
   readonly #quarantine: Quarantine
   readonly #log: Logger
@@ -50,7 +53,7 @@ export class Leaves {
     })
   }
 
-  /** How many copies the leaves hold that were loaded. */
+  /** Counts the copies in the leaves that were loaded. */
   get fileCount(): number {
     return this.#fileCount
   }
@@ -65,7 +68,7 @@ export class Leaves {
   }
 
   pathTo(relative: string): string {
-    // Not `join`: both are in normal form, and thousands a second are asked for.
+    // `join` would cost too much for thousands a second, and both are in normal form.
     return `${this.slots.root}/${relative}`
   }
 

@@ -5,13 +5,13 @@ import { type Leaf, leafOf } from './slot.ts'
 
 interface SlotReplay {
   readonly slot: Slot
-  /** The copy that the slot must hold; null where the journal has nothing to put there. */
+  /** The slot must hold this copy; it is null where the journal has nothing to put there. */
   readonly put: Frame | null
-  /** Copies that must not be there. */
+  /** These copies must not be there. */
   readonly gone: readonly NamedCopy[]
   /**
-   * Puts of other copies whose end no frame tells. A slot is handed out again when the end of its copy is durable, so only
-   * frames that a damaged journal lost leave any.
+   * No frame tells the end of these puts of other copies. A slot is handed out again when the end of its copy is
+   * durable, so only frames that a damaged journal lost leave any.
    */
   readonly displaced: readonly Frame[]
 }
@@ -27,7 +27,7 @@ export function planReplay(frames: readonly Frame[]): LeafReplay[] {
   for (const frame of [...frames].sort((a, b) => a.sequence - b.sequence)) {
     const { slot, copyId } = frame.copy
     const lastOf = slots.get(slot) ?? new Map<CopyId, Frame>()
-    // It is taken out first, for a map keeps the place of a key that it has.
+    // It is taken out first, because a map keeps the place of a key that it has.
     lastOf.delete(copyId)
     slots.set(slot, lastOf.set(copyId, frame))
   }
@@ -42,7 +42,7 @@ export function planReplay(frames: readonly Frame[]): LeafReplay[] {
   return [...leaves].map(([leaf, inLeaf]) => ({ leaf, slots: inLeaf }))
 }
 
-/** @param frames the last of each copy, in order. */
+/** @param frames are the last of each copy, in order. */
 function planSlot(slot: Slot, frames: readonly Frame[]): SlotReplay {
   const gone = frames.filter(({ kind }) => kind === 'gone').map(({ copy }) => copy)
   const last = frames.findLast(({ kind }) => kind !== 'gone')

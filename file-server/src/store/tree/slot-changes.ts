@@ -14,7 +14,7 @@ import { copyPath } from './slot.ts'
 export interface SlotChangeDeps {
   readonly leaves: Leaves
   readonly quarantine: Quarantine
-  /** null where every copy is synced by itself. */
+  /** It is null where every copy is synced by itself. */
   readonly journal: Journal | null
   readonly disk: DiskCalls
   readonly durable: DurableWrite
@@ -23,7 +23,7 @@ export interface SlotChangeDeps {
 }
 
 /**
- * The one place where what a slot holds changes. Each change tells the journal of itself, in such an order that a replay
+ * Nowhere else does what a slot holds change. Each change tells the journal of itself, in such an order that a replay
  * brings back every copy that was acknowledged and none that has ended.
  */
 export class SlotChanges {
@@ -69,7 +69,7 @@ export class SlotChanges {
   async putLarge(copy: NamedCopy, file: FileHandle, from: string, sizeBytes: number): Promise<void> {
     const { leaves, durable } = this.#deps
     try {
-      // The note is durable before the name is, for a replay must not put into the slot what it held earlier.
+      // The note is durable before the name is, because a replay must not put into the slot what it held earlier.
       await this.#settle(copy)
       await durable.publish(file, from, leaves.pathTo(copyPath(copy)))
     } catch (error) {
@@ -132,7 +132,7 @@ export class SlotChanges {
     if (slots.leaving.has(copy.slot) || (await leaves.findIn(copy.slot)) !== undefined) return false
     await slots.reopen(copy.slot)
     try {
-      // The note is durable before the name is, for the journal may know the slot as empty.
+      // The note is durable before the name is, because the journal may know the slot as empty.
       await this.#settle(copy)
       await quarantine.release(copy.copyId, leaves.pathTo(copyPath(copy)))
     } catch (error) {

@@ -25,7 +25,7 @@ interface Options {
 export class SlotTree {
   readonly root: string
   readonly free = new FreeSlots()
-  /** The slots whose copy is being deleted: each is freed by its delete and by nothing else. */
+  /** The copies of these slots are being deleted: each slot is freed by its delete and by nothing else. */
   readonly leaving = new Set<Slot>()
   readonly directories: Directories
   readonly #log: Logger
@@ -99,7 +99,7 @@ export class SlotTree {
     await this.pruneIfFree(leafOf(slot))
   }
 
-  /** The slot is empty, and free unless it is withheld or its delete has not ended. */
+  /** Frees an empty slot, unless it is withheld or its delete has not ended. */
   addFree(slot: Slot): void {
     if (!this.#isWithheld(slot) && !this.leaving.has(slot)) this.free.add(slot)
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { DiskPace } from '../../../src/store/disk/disk-pace.ts'
 
-/** A pace whose calls take as long as the test says. */
+/** Makes a pace whose calls take as long as the test says. */
 function paced(hasWaited?: () => boolean) {
   let now = 1_000
   const pace = new DiskPace({ now: () => now, slowMs: 5, ...(hasWaited === undefined ? {} : { hasWaited }) })

@@ -113,7 +113,7 @@ describe('a disk that fails', () => {
     failures.clear()
     expect(store.status()).toMatchObject({ isWritable: false, fileCount: 2 })
     expect((await listAll(store)).tree.map((copy) => copy.slot)).toEqual([0, 2])
-    // The same directory: the kernel told of the error once, so its next fsync proves nothing.
+    // The kernel reports such an error only once, so the next fsync of the same directory proves nothing.
     await running.write(bytesOf('later'))
     await expect(running.commit(null)).rejects.toMatchObject({ name: 'DISK_FAILED' })
     await store.close()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GroupedSync } from '../../../src/store/disk/grouped-sync.ts'
 
-/** An fsync whose calls end when the test says so. */
+/** Makes an fsync whose calls end when the test says so. */
 function controlledSync() {
   const calls: { directory: string; end: (error?: Error) => void }[] = []
   const grouped = new GroupedSync(

@@ -6,13 +6,16 @@ import { useDataDirectory } from '../store-fixture.ts'
 const data = useDataDirectory()
 beforeEach(() => mkdir(data.path(), { recursive: true }))
 
-/** Calls that take as long as the test says, by a clock that is set back after each: no pause of theirs ever ends. */
+/** Makes calls that seem to take so long. The clock is set back after each, so that no pause of theirs ever ends. */
 function takingMs(ms: number): SmallFiles {
   let lookCount = 0
   return new SmallFiles(() => (lookCount++ % 2) * ms)
 }
 
-/** @returns whether the call was made in this thread: what another thread did is told in a later turn of the event loop. */
+/**
+ * A call in another thread resolves in a later turn of the event loop. @returns whether this one was made in this
+ * thread
+ */
 async function isMadeAtOnce(files: SmallFiles, name: string): Promise<boolean> {
   let isMade = false
   const made = files.createFile(data.path(name), Buffer.from('abc')).then(() => {

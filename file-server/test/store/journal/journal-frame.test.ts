@@ -21,7 +21,7 @@ function frameOf(kind: FrameKind, sequence: number, slot: number, bytes: Uint8Ar
   return { kind, sequence, copy: { copyId: newCopyId(), slot: slot as Slot, sha256: digestOf(body) }, bytes: body }
 }
 
-/** A segment of groups of frames; what is behind them is what `rest` says. */
+/** Makes a segment of groups of frames, followed by `rest`. */
 function segmentOf(
   groups: readonly (readonly NewFrame[])[],
   rest: Buffer,
@@ -66,7 +66,7 @@ describe('readFrames', () => {
   it.each([
     ['zeros', (length: number) => Buffer.alloc(length)],
     ['noise', (length: number) => randomBytes(length)],
-    // What the segment held in its earlier use, at the same places.
+    // The segment's earlier use left this at the same places.
     [
       'an older generation',
       (length: number) =>

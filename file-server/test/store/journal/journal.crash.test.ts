@@ -1,45 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { NamedCopy } from '@holdfast/shared/wire/shapes'
-import { afterEach, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { countOf } from '../../../../test/full-run.ts'
+import { useWriter } from '../kill-writer.ts'
 import { digestOf, get } from '../new-copies.ts'
 import { listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
 
 const data = useDataDirectory()
-const rootOf = (path: string): string => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
-const children: ChildProcess[] = []
-afterEach(() => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
-})
-
-/** Runs the writer until it has told of so many answers, then kills it in the middle of its work. */
-async function writeAndKill(
-  answers: number,
-  told: Record<string, Map<string, NamedCopy>>,
-  failpoint = '',
-): Promise<void> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', rootOf('file-server/test/store/journal-writer.ts'), data.path()],
-    {
-      cwd: rootOf('.'),
-      env: { ...process.env, TSX_TSCONFIG_PATH: rootOf('tsconfig.check.json'), FP: failpoint },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  children.push(child)
-  const gone = once(child, 'exit')
-  let count = 0
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { kind, ...copy } = JSON.parse(line) as NamedCopy & { kind: string }
-    told[kind]?.set(copy.copyId, copy)
-    if (++count === answers) child.kill('SIGKILL')
-  }
-  expect((await gone)[1]).toBe('SIGKILL')
-}
+const writeAndKill = useWriter('journal-writer')
 
 async function verify(told: {
   stored: Map<string, NamedCopy>
@@ -62,7 +29,7 @@ it('keeps what was acknowledged and nothing that was deleted, through kill -9 in
 }, async () => {
   const told = { stored: new Map(), deleting: new Map(), deleted: new Map() }
   for (const answers of [3, 120, 700, 61, 1_500].slice(0, countOf(5, 3))) {
-    await writeAndKill(answers, told)
+    await writeAndKill(data.path(), answers, told)
     await verify(told)
   }
 })
@@ -87,7 +54,7 @@ it('keeps it through a death at each step of a write, a checkpoint, a delete and
     'before-directory-sync:kill:4',
     'after-directory-sync:kill:4',
   ]) {
-    await writeAndKill(Number.POSITIVE_INFINITY, told, `file-server.${point}`)
+    await writeAndKill(data.path(), Number.POSITIVE_INFINITY, told, `file-server.${point}`)
     await verify(told)
   }
 })

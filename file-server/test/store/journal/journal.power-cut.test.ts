@@ -15,7 +15,7 @@ import { inventoryDone, listAll, quietLog, walkDirectories } from '../store-fixt
 type Kind = 'small' | 'large' | 'delete' | 'quarantine' | 'restore' | 'discard'
 const JOURNAL = { maxCopyBytes: 4_096, segmentBytes: 64 * 1024 }
 
-/** A seeded choice, so that a failing run can be shrunk and replayed. */
+/** The choices follow from a seed, so that a failing run can be shrunk and replayed. */
 function chooser(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -24,7 +24,7 @@ function chooser(seed: number): (below: number) => number {
   }
 }
 
-/** What was acknowledged, by copyId. What is under way when the power goes may be either way. */
+/** Keeps what was acknowledged, by copyId. Work that is under way when the power goes may end either way. */
 class Model {
   readonly tree = new Map<string, NamedCopy>()
   readonly quarantine = new Map<string, NamedCopy>()
@@ -33,7 +33,7 @@ class Model {
 
   async carryOut(store: Store, kind: Kind, choice: number): Promise<void> {
     if (kind === 'small' || kind === 'large') {
-      // Large enough for a few rounds to fill segments.
+      // At this size a few rounds fill segments.
       const bytes = Buffer.alloc(kind === 'small' ? 2_000 + (choice % 2_000) : 5_000 + choice, choice % 251)
       const copy = await store.storeCopy(newCopyId(), bytes, null)
       this.tree.set(copy.copyId, named(copy))
@@ -55,7 +55,7 @@ class Model {
     if (kind === 'restore') this.tree.set(copy.copyId, copy)
   }
 
-  /** The power goes: what was under way may have come to anything. */
+  /** When the power goes, work under way may have come to anything, so the snapshot leaves it out. */
   snapshot(): Model {
     const model = new Model()
     const isSure = ([copyId]: [string, NamedCopy]): boolean => !this.unsure.has(copyId)
@@ -123,7 +123,7 @@ it('after a power cut at any moment holds what was acknowledged, whole, whatever
           for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate)
           const left = model.snapshot()
           const returned = await disk.cut(join(base, `${index + 1}`), chooser(seed))
-          // The disk itself may bring back what the journal has forgotten; reconcile finds it.
+          // The disk itself may bring back what the journal has forgotten, which reconcile will find.
           for (const path of returned) left.deleted.delete(path.split('-').at(-2) ?? '')
           await Promise.all(running)
           await store.close()

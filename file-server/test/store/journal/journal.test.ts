@@ -19,7 +19,7 @@ const segmentBytes = async (): Promise<Buffer[]> =>
   Promise.all(['a', 'b'].map((name) => readFile(data.path('journal', `${name}.segment`))))
 const small = { maxCopyBytes: 64 * KIB, segmentBytes: 256 * KIB }
 
-/** A gate that holds calls back until it is opened. */
+/** Makes a gate that holds calls back until it is opened. */
 function gate() {
   let open = (): void => undefined
   const opened = new Promise<void>((resolve) => {
@@ -239,7 +239,7 @@ describe('the journal', () => {
     const first = await data.open({ disk })
     const copy = await store1(first, bytesOf('copy'))
     await first.close()
-    // Two copies in one slot: one of them goes to the quarantine, and the slot is its origin.
+    // Of two copies in one slot, one goes to the quarantine, with the slot as its origin.
     const extra = { ...named(copy), copyId: newCopyId(), sha256: digestOf(bytesOf('extra')) }
     await writeFile(pathOf(extra), 'extra')
     const store = await data.open({ disk })
@@ -281,7 +281,7 @@ describe('the journal', () => {
     const store = await data.open({ disk })
     const copy = await store1(store, bytesOf('copy'))
     const { open, held } = holdSyncs(disk)
-    // Asked at the same time, so that the second waits for the leaf before the first has noted anything.
+    // They are asked for at the same time, so that the second waits for the leaf before the first has noted anything.
     const deletes = [1, 2].map(() => store.deleteCopy(copy.copyId, copy.slot))
     let answeredCount = 0
     for (const one of deletes) one.then(() => answeredCount++)

@@ -75,7 +75,7 @@ describe('the quarantine', () => {
     const first = await data.open()
     const copy = await put(first, bytesOf('abc'))
     await first.close()
-    // What a power cut can leave of a delete and the upload after it: two copies in one slot.
+    // A power cut can leave two copies in one slot, from a delete and the upload after it.
     const older = { ...named(copy), copyId: newCopyId() }
     await writeFile(data.path('tree', copyPath(older)), 'abc')
     await utimes(data.path('tree', copyPath(older)), 1, 1)

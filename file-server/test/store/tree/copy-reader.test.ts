@@ -6,19 +6,19 @@ import type { Slot } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { locateFile } from '../../../src/store/tree/copy-reader.ts'
-import { digestOf, namedOf } from '../../link/link-fixture.ts'
+import { digestOf, named } from '../new-copies.ts'
 import { filesUnder, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()
 
-/** A store with one copy of random bytes. */
+/** Makes a store with one copy of random bytes. */
 async function stored(sizeBytes: number) {
   const store = await data.open()
   const bytes = randomBytes(sizeBytes)
   return { store, bytes, copy: await store.storeCopy(newCopyId(), bytes, digestOf(bytes)) }
 }
 
-/** What the system says that a path is. */
+/** @returns what identifies the file at a path. */
 async function identityOf(path: string) {
   const { dev, ino } = await stat(path, { bigint: true })
   return { device: String(dev), inode: String(ino) }
@@ -53,7 +53,7 @@ test('what is no regular file is not located', async () => {
 
 test.each([10, 3_000_000])('a copy of %d bytes is located where its bytes are', async (sizeBytes) => {
   const { store, bytes, copy } = await stored(sizeBytes)
-  const { path, ...identity } = await store.locateCopy(namedOf(copy))
+  const { path, ...identity } = await store.locateCopy(named(copy))
   expect((await readFile(path)).equals(bytes)).toBe(true)
   expect(identity).toEqual(await identityOf(path))
   expect([path]).toEqual(await filesUnder(data.path('tree')))
@@ -62,25 +62,25 @@ test.each([10, 3_000_000])('a copy of %d bytes is located where its bytes are', 
 
 test('a copy that is not there, or no longer, is not located', async () => {
   const { store, copy } = await stored(10)
-  const named = namedOf(copy)
+  const right = named(copy)
   const refusals: [object, string][] = [
     [{ slot: 35 as Slot }, 'COPY_NOT_FOUND'],
     [{ copyId: newCopyId() }, 'COPY_MISMATCH'],
     [{ sha256: digestOf(Buffer.from('other bytes')) }, 'COPY_MISMATCH'],
   ]
   for (const [fields, name] of refusals)
-    await expect(store.locateCopy({ ...named, ...fields })).rejects.toMatchObject({ name })
+    await expect(store.locateCopy({ ...right, ...fields })).rejects.toMatchObject({ name })
   await store.deleteCopy(copy.copyId, copy.slot)
-  await expect(store.locateCopy(named)).rejects.toMatchObject({ name: 'COPY_NOT_FOUND' })
+  await expect(store.locateCopy(right)).rejects.toMatchObject({ name: 'COPY_NOT_FOUND' })
 })
 
 test('a copy whose name is another thing by now is not located', async () => {
   const { store, copy } = await stored(10)
-  const { path } = await store.locateCopy(namedOf(copy))
+  const { path } = await store.locateCopy(named(copy))
   await link(path, data.path('same-bytes'))
   await rm(path)
   await symlink(data.path('same-bytes'), path)
-  await expect(store.locateCopy(namedOf(copy))).rejects.toMatchObject({ name: expect.stringMatching(/^COPY_/) })
+  await expect(store.locateCopy(named(copy))).rejects.toMatchObject({ name: expect.stringMatching(/^COPY_/) })
 })
 
 test('a copy that is still being written is not located', async () => {

@@ -7,7 +7,7 @@ import { ALL_DIGITS, type Leaf, slotAt } from '../../../src/store/tree/slot.ts'
 const LEAVES = 4
 const SLOTS = LEAVES * 36
 
-/** Takes the lowest as the allocator does: an unopened leaf turns out to be wholly free. */
+/** Takes the lowest slot as the allocator does, in a tree where every unopened leaf turns out to be wholly free. */
 function takeLowest(free: FreeSlots): Slot | null {
   for (let lowest = free.lowest(); lowest !== null; lowest = free.lowest()) {
     if (lowest.kind === 'slot') return free.take(lowest.slot) ? lowest.slot : null

@@ -25,7 +25,7 @@ import { filesUnder, listAll, useDataDirectory, walkDirectories } from '../store
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)
 
-/** What may have become of a file that was not synced when the power went. */
+/** Any of these may have become of a file that was not synced when the power went. */
 const damages: Record<string, (path: string) => Promise<void>> = {
   whole: async () => undefined,
   missing: (path) => unlink(path),
@@ -49,7 +49,7 @@ describe('a replay', () => {
       copies.push(await store.storeCopy(newCopyId(), bytesOf(`copy number ${count}`), null))
     for (let round = 0; round < kinds.length; round++) {
       const directory = await data.copyTo(`crashed ${round}`)
-      // Whole directories last, so that the others had something to damage.
+      // Whole directories come last, so that the others have something to damage.
       const order = copies
         .map((copy, index) => ({ copy, kind: kinds[(index + round) % kinds.length] ?? '' }))
         .sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind))
@@ -73,7 +73,7 @@ describe('a replay', () => {
       const next = await store.storeCopy(newCopyId(), Buffer.alloc(size, 7), null)
       expect(next.slot).toBe(first.slot)
       const directory = await data.copyTo(`crashed ${size}`)
-      // The unlink was not synced: the power cut brings the file back.
+      // The unlink was not synced, so the power cut brings the file back.
       await writeFile(`${directory}/tree/${copyPath(first)}`, await readFile(`${before}/tree/${copyPath(first)}`))
       const again = await data.open({ dataDirectory: directory })
       expect(await listAll(again)).toEqual({ tree: [named(next), named(stays)], quarantine: [] })
@@ -212,7 +212,7 @@ describe('a replay', () => {
       },
     }
     await (await data.open({ disk })).close()
-    // The power goes, and with it the page cache.
+    // The page cache goes with the power.
     for (const path of lost.keys()) await truncate(path, 0)
     const again = await data.open()
     for (const copy of copies) expect(digestOf(await get(again, copy))).toBe(copy.sha256)

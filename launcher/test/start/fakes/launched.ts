@@ -11,7 +11,7 @@ const script = fileURLToPath(new URL('./launch.mjs', import.meta.url))
 
 export const anyPort = ['--port', '0']
 
-/** @returns the directory of the test that runs; what is left running in it is killed at the test's end */
+/** @returns the directory of the running test; processes that still run in it are killed at the test's end */
 export function useLauncherDirectory(): () => string {
   let directory = ''
   beforeEach(async () => {
@@ -25,14 +25,17 @@ export function useLauncherDirectory(): () => string {
   return () => directory
 }
 
-/** The built launcher runs in a process of its own, with fake programs to start. */
+/** The built launcher runs in a process of its own, and starts fake programs. */
 export class Launched {
   output = ''
   readonly #child: ChildProcess
   readonly #directory: string
   readonly ended: Promise<number | null>
 
-  /** @param options `stdout` is an open file for what it prints, which is not in `output` then; `fileLimit` counts descriptors */
+  /**
+   * @param options `stdout` is an open file for what it prints, which `output` then lacks; `fileLimit` counts
+   * descriptors
+   */
   constructor(
     directory: string,
     args: readonly string[],
@@ -41,14 +44,14 @@ export class Launched {
   ) {
     this.#directory = directory
     const command = [script, '--data', directory, ...args]
-    // "$0" is Node, "$@" what it runs: exec, so that a signal reaches it.
+    // "$0" is Node and "$@" are its arguments; exec makes signals reach it.
     this.#child = spawn('sh', ['-c', `ulimit -n ${fileLimit} && exec "$0" "$@"`, process.execPath, ...command], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
         XDG_CACHE_HOME: process.env.XDG_CACHE_HOME,
         HOLDFAST_TEST_MARK: directory,
-        // The fakes do not connect.
+        // The fakes never connect to this address.
         MONGO_URL: 'mongodb://127.0.0.1:9/holdfast',
         ...environment,
       },

@@ -1,5 +1,5 @@
 /**
- * What both fakes have in common with the real programs: JSON lines, SIGTERM, and an end with their owner.
+ * Both fakes behave like the real programs in this: they log JSON lines, heed SIGTERM, and end with their owner.
  * @param {string} name
  */
 export function behaveAsService(name) {

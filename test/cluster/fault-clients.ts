@@ -1,17 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 
 export const KIB = 1024
-
-/** @returns how many file descriptors a process has open */
-export async function openFiles(pid: number): Promise<number> {
-  return (await readdir(`/proc/${pid}/fd`)).length
-}
-
-/** @returns how many bytes of memory a process holds */
-export async function residentBytes(pid: number): Promise<number> {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) * KIB
-}
 
 /** @returns the bytes of an upload as they go over the wire */
 export function uploadRequest(name: string, bytes: Buffer): Buffer {
@@ -20,7 +9,7 @@ export function uploadRequest(name: string, bytes: Buffer): Buffer {
   return Buffer.from(`${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
-/** Sends the first `sentBytes` of a request and hangs up without a word. Resolves when the connection is gone. */
+/** Sends the first `sentBytes` of a request, then hangs up. Resolves when the connection is gone. */
 export function sendAndHangUp(url: string, request: Buffer, sentBytes: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = dial(url)
@@ -29,7 +18,7 @@ export function sendAndHangUp(url: string, request: Buffer, sentBytes: number): 
   })
 }
 
-/** Takes `wantedBytes` of the answer to a download and hangs up without a word. */
+/** Takes `wantedBytes` of the answer to a download, then hangs up. */
 export function readAndHangUp(url: string, name: string, wantedBytes: number): Promise<void> {
   return new Promise((resolve) => {
     let receivedBytes = 0
@@ -44,8 +33,8 @@ export function readAndHangUp(url: string, name: string, wantedBytes: number): P
 }
 
 /**
- * These clients ask for a file several times on one connection, and take nothing but the first line. What the kernel takes
- * for them is used up by the first answer.
+ * Each of these clients asks for a file several times on one connection and takes only the first line, so that the
+ * first answer fills the kernel's buffers.
  */
 export class IdleReaders implements Disposable {
   readonly #url: string
@@ -55,7 +44,7 @@ export class IdleReaders implements Disposable {
     this.#url = url
   }
 
-  /** Adds one. @returns the status of its first answer */
+  /** Adds a client. @returns the status of its first answer */
   add(name: string): Promise<number> {
     const socket = dial(this.#url)
     this.#sockets.push(socket)

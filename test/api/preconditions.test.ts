@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { type Answer, download, remove, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { type Answer, download, remove, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
 
 const run = promisify(execFile)
 

@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitUntil } from './wait-until.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 export interface NginxOptions {
   readonly port: number
   readonly managerPort: number
 }
 
-/** nginx with the configuration that docs/proxies.md shows, on the loopback and without TLS. */
+/** nginx runs with the configuration that docs/proxies.md shows, on the loopback and without TLS. */
 export class Nginx implements AsyncDisposable {
   readonly #directory: string
   readonly #child: ChildProcess
@@ -19,7 +19,7 @@ export class Nginx implements AsyncDisposable {
     this.#directory = directory
     this.#child = spawn('nginx', ['-p', directory, '-e', 'stderr', '-c', join(directory, 'nginx.conf')], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }, // where Debian keeps it, and not everybody looks
+      env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }, // Debian keeps it there, where not every user's PATH looks
     })
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log += text
@@ -45,7 +45,7 @@ export class Nginx implements AsyncDisposable {
     }
   }
 
-  /** What it wrote of errors and warnings. */
+  /** nginx logs its errors and warnings here. */
   get log(): string {
     return this.#log
   }
@@ -61,7 +61,7 @@ export class Nginx implements AsyncDisposable {
 }
 
 async function configuration(directory: string, { port, managerPort }: NginxOptions): Promise<string> {
-  const chapter = await readFile(new URL('../docs/proxies.md', import.meta.url), 'utf8')
+  const chapter = await readFile(new URL('../../docs/proxies.md', import.meta.url), 'utf8')
   const shown = /```nginx\n(.*?)```/s.exec(chapter)?.[1] ?? ''
   const replacements: [string | RegExp, string][] = [
     ['127.0.0.1:8000', `127.0.0.1:${managerPort}`],
@@ -73,7 +73,7 @@ async function configuration(directory: string, { port, managerPort }: NginxOpti
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `${kind}_temp_path ${directory};`,
   )
-  // As root it would run its workers as somebody who may not read the directory.
+  // Without this line root's nginx would run its workers as somebody who may not read the directory.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
   return `daemon off; pid ${directory}/pid; worker_processes 1; ${user}
 events {}

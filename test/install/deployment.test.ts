@@ -39,7 +39,7 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const compose = parse(read('docker-compose.yml'), { merge: true }) as {
   services: { mongo: Service; manager: Service; 'file-server': Service }
   volumes: Record<string, unknown>
@@ -79,7 +79,7 @@ describe('docker-compose.yml', () => {
       expect(Number.parseInt(healthcheck.interval, 10)).toBeGreaterThanOrEqual(30)
       expect(Number.parseInt(healthcheck.start_period, 10)).toBeGreaterThanOrEqual(30)
     }
-    // mongosh takes a second of CPU.
+    // mongosh takes a second of CPU, so it must not run often.
     expect(mongo.healthcheck).toMatchObject({ interval: '60s', start_period: '60s' })
   })
 
@@ -90,7 +90,7 @@ describe('docker-compose.yml', () => {
       expect(service.tmpfs).toContain('/tmp')
       expect(service).not.toHaveProperty('cap_add')
     }
-    // Its entrypoint would need capabilities to leave root, and its image asks for a volume there.
+    // As root its entrypoint would need capabilities to become mongodb. The image asks for a volume in /data/configdb.
     expect(mongo.user).toBe('mongodb')
     expect(mongo.tmpfs).toContain('/data/configdb')
   })
@@ -223,7 +223,7 @@ describe('Dockerfile', () => {
   })
 })
 
-/** It is asynchronous, since a server in this process has to answer meanwhile. */
+/** It is asynchronous because a server in this process has to answer meanwhile. */
 async function exitCodeOf(script: string): Promise<number | null> {
   const child = spawn(process.execPath, ['-e', script], { timeout: 10_000 })
   return new Promise((resolve) => child.on('close', resolve))

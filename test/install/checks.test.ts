@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { findImportProblems } from '../scripts/import-rules.ts'
-import { findLockProblems, findVersionProblems } from '../scripts/package-rules.ts'
+import { findImportProblems } from '../../scripts/import-rules.ts'
+import { findLockProblems, findVersionProblems } from '../../scripts/package-rules.ts'
 
 const problemsOf = (path: string, ...imports: string[]): string[] =>
   findImportProblems([{ path, imports, isBarrel: false }])
@@ -18,7 +18,7 @@ describe('the check of import directions', () => {
     ['client/src/cli/main.ts', 'node:fs'],
     ['client/src/store-client.ts', '@holdfast/shared/ids'],
     ['test/whole.test.ts', '@holdfast/launcher/config'],
-    ['test/deployment.test.ts', '@holdfast/manager/config'],
+    ['test/install/deployment.test.ts', '@holdfast/manager/config'],
     ['bench/src/main.ts', '@holdfast/shared/run-file'],
   ])('lets %s import %s', (path, specifier) => {
     expect(problemsOf(path, specifier)).toEqual([])

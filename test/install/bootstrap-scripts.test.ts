@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isInstalled } from '../scripts/bootstrap.mjs'
-import { countTests } from '../scripts/test.mjs'
+import { isInstalled } from '../../scripts/bootstrap.mjs'
+import { countTests } from '../../scripts/test.mjs'
 
-const scripts = fileURLToPath(new URL('../scripts', import.meta.url))
+const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
 let directory: string
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'holdfast-bootstrap-'))
 })
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-/** Ends with the exit code of a process that runs this code as a module. */
+/** @returns the exit code of a process that runs this code as a module. */
 async function runModule(code: string): Promise<number | null> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'ignore' })
   const [exitCode] = await once(child, 'exit')

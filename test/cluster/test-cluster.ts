@@ -7,15 +7,15 @@ import { TestProcess } from './test-process.ts'
 import { waitUntil } from './wait-until.ts'
 
 export interface TestClusterOptions {
-  /** It is MongoDB's address and names no database: the cluster takes one of its own. */
+  /** It leads to MongoDB and names no database, because the cluster takes one of its own. */
   readonly mongoUrl: string
   readonly fileServers?: number
   readonly managers?: number
   readonly managerEnvironment?: Record<string, string>
   readonly fileServerEnvironment?: Record<string, string>
-  /** Says what one file-server has besides, by its number. */
+  /** @returns what one file-server has besides, by its number. */
   readonly environmentOf?: (number: number) => Record<string, string>
-  /** The data directories are made there: on a disk of the test's own, for one. */
+  /** The data directories are made there, so that they can lie on a disk of the test's own. */
   readonly parent?: string
 }
 
@@ -24,7 +24,10 @@ interface Member {
   readonly environment: Record<string, string>
 }
 
-/** Its managers and file-servers are real processes on free ports, over the suite's MongoDB. It is removed with all it wrote. */
+/**
+ * Its managers and file-servers are real processes on free ports, over the suite's MongoDB. It is removed with all it
+ * wrote.
+ */
 export class TestCluster implements AsyncDisposable {
   readonly directory: string
   readonly secret = randomBytes(16).toString('hex')
@@ -55,9 +58,13 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** It is the first manager's. */
+  /** Leads to the first manager. */
   get url(): string {
     return this.managers[0]?.url ?? ''
+  }
+
+  get directories(): string[] {
+    return this.fileServers.map((member) => member.directory)
   }
 
   /** Starts a manager that may not come up. The test ends it. */

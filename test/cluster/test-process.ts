@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { nodeFlags } from '@holdfast/launcher/processes/node-flags'
 
 const programs = {
-  manager: { entry: '../manager/dist/main.js', flags: nodeFlags.manager },
-  'file-server': { entry: '../file-server/dist/main.js', flags: nodeFlags.fileServer },
+  manager: { entry: '../../manager/dist/main.js', flags: nodeFlags.manager },
+  'file-server': { entry: '../../file-server/dist/main.js', flags: nodeFlags.fileServer },
 } as const
 
 /** So many lines of a process's log are kept, to be shown when a test fails. */
@@ -17,7 +17,7 @@ export interface LogLine {
   readonly [field: string]: unknown
 }
 
-/** It is a real manager or file-server, run as it is in production: built, in a process of its own. */
+/** A real manager or file-server, run as it is in production: built, in a process of its own. */
 export class TestProcess {
   readonly kind: keyof typeof programs
   readonly lines: LogLine[] = []
@@ -77,7 +77,9 @@ export class TestProcess {
     return this.#exited
   }
 
-  /** Resolves with the first line, earlier ones included, that `isWanted`; fails when the process ends before it comes. */
+  /**
+   * Resolves with the first line, earlier ones included, that `isWanted`; fails when the process ends before it comes.
+   */
   async line(isWanted: (line: LogLine) => boolean, deadlineMs = 15_000): Promise<LogLine> {
     const found = (): LogLine | undefined => this.lines.find(isWanted)
     return new Promise((resolve, reject) => {

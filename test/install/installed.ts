@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** Whether a program is there and says of itself what the test needs. Where not, that is said in the output. */
+/**
+ * @returns whether a program is there and says of itself what the test needs. Where it does not, the output says so.
+ */
 export async function isInstalled(program: string, args: readonly string[], says: RegExp): Promise<boolean> {
   const output = await promisify(execFile)(program, [...args], {
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` },

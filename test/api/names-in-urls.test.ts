@@ -4,8 +4,8 @@ import { StoreClient } from '@holdfast/client/store-client'
 import { parseFileName } from '@holdfast/shared/file-name'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
 
 const run = promisify(execFile)
 
@@ -27,8 +27,8 @@ const names = fc
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
     fc
       .array(fc.constantFrom('.', '..', '', 'a', '%2e'), { minLength: 2, maxLength: 5 })
-      .map((parts) => parts.join('/')),
-    fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 8 }).map((parts) => parts.join('')),
+      .map((pieces) => pieces.join('/')),
+    fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join('')),
   )
   .filter((text) => {
     try {

@@ -3,8 +3,8 @@ import { request as httpRequest } from 'node:http'
 import { parseFileName } from '@holdfast/shared/file-name'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { download, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
+import { download, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -14,7 +14,7 @@ afterAll(() => cluster[Symbol.asyncDispose]())
 
 const send = (form: FormData) => request(`${cluster.url}/file`, { method: 'POST', body: form })
 
-// What browsers make of a quote or a line break cannot be told from a name that holds just that.
+// A quote or a line break in a name is escaped by browsers, and cannot be told from a name that holds just that escape.
 const names = fc
   .oneof(
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }),

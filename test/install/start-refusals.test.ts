@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { TestCluster } from './test-cluster.ts'
-import { TestProcess } from './test-process.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { TestProcess } from '../cluster/test-process.ts'
 
 test('a manager whose port is taken says so in one sentence, exit code 1', async () => {
   await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
@@ -71,7 +71,7 @@ test.runIf(process.platform === 'linux')(
   'a program that may open too few files says so before it loads its code',
   async () => {
     for (const program of ['manager', 'file-server']) {
-      const script = fileURLToPath(new URL(`../${program}/dist/main.js`, import.meta.url))
+      const script = fileURLToPath(new URL(`../../${program}/dist/main.js`, import.meta.url))
       const child = spawn('sh', ['-c', 'ulimit -n 64 && exec "$0" "$1"', process.execPath, script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
@@ -85,7 +85,7 @@ test.runIf(process.platform === 'linux')(
 )
 
 test('`npm run manager` refuses options, which it would not read', async () => {
-  const script = fileURLToPath(new URL('../scripts/run.mjs', import.meta.url))
+  const script = fileURLToPath(new URL('../../scripts/run.mjs', import.meta.url))
   const child = spawn(process.execPath, [script, 'manager', '--data', '/proc/x'], {
     stdio: ['ignore', 'inherit', 'pipe'],
   })

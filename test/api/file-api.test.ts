@@ -2,10 +2,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { copiesIn } from './disk.ts'
-import { download, remove, request, upload } from './http.ts'
-import { TestCluster } from './test-cluster.ts'
-import { waitUntil } from './wait-until.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, remove, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -38,9 +38,7 @@ describe('a file', () => {
     const bytes = randomBytes(5_000)
     await upload(cluster.url, 'one-copy', bytes)
     const digest = sha256(bytes)
-    const copies = (await copiesIn(cluster.fileServers.map((member) => member.directory))).filter((path) =>
-      path.endsWith(`-${digest}`),
-    )
+    const copies = (await copiesIn(cluster.directories)).filter((path) => path.endsWith(`-${digest}`))
     expect(copies).toHaveLength(1)
     expect((await readFile(copies[0] ?? '')).equals(bytes)).toBe(true)
   })
@@ -54,7 +52,7 @@ describe('a file', () => {
     expect(await download(cluster.url, 'to-delete')).toMatchObject({ status: 404, code: 2 })
     expect(await remove(cluster.url, 'to-delete')).toMatchObject({ status: 404, code: 2 })
     await waitUntil('no copy is left', async () => {
-      const copies = await copiesIn(cluster.fileServers.map((member) => member.directory))
+      const copies = await copiesIn(cluster.directories)
       return !copies.some((path) => path.includes(sha256(bytes)))
     })
   })

@@ -2,7 +2,6 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface TreeWalk {
-  /** Paths of all files below the root. */
   readonly files: readonly string[]
   readonly largestDirectory: number
 }
@@ -24,7 +23,7 @@ export async function walk(root: string): Promise<TreeWalk> {
   return { files, largestDirectory }
 }
 
-/** @returns the paths of the copies, and of what was left of unfinished ones, in the trees of these data directories */
+/** @returns the paths of the copies, whole or unfinished, in the trees of these data directories */
 export async function copiesIn(directories: readonly string[]): Promise<readonly string[]> {
   const walks = await Promise.all(
     directories.flatMap((directory) => [walk(join(directory, 'tree')), walk(join(directory, 'quarantine'))]),

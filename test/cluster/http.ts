@@ -1,10 +1,10 @@
-/** The interface is used as its original clients use it: base64 JSON over plain HTTP. */
+/** Uses the API as its original clients do, with base64 in JSON over plain HTTP. */
 
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Buffer
-  /** It is the code of an error body, else null. */
+  /** Only an error body has a code; it is null for any other. */
   readonly code: number | null
 }
 
@@ -28,6 +28,18 @@ export function download(baseUrl: string, filename: string): Promise<Answer> {
 
 export function remove(baseUrl: string, filename: string): Promise<Answer> {
   return request(`${baseUrl}/file/${encodeURIComponent(filename)}`, { method: 'DELETE' })
+}
+
+/** @returns what came of an answer that broke off. @throws where it is complete */
+export async function readBroken(url: string): Promise<Buffer> {
+  const received: Buffer[] = []
+  const response = await fetch(url)
+  try {
+    for await (const piece of response.body ?? []) received.push(Buffer.from(piece))
+  } catch {
+    return Buffer.concat(received)
+  }
+  throw new Error('the answer is complete')
 }
 
 function codeOf(body: Buffer): number | null {
