@@ -23,6 +23,7 @@ test('invariant 7: a delete succeeds while its file-server is away, stays, and i
     async () => (await copiesIn([cluster.fileServers[0]?.directory ?? ''])).length === 0,
   )
   expect(await download(cluster.url, 'gone')).toMatchObject({ status: 404, code: 2 })
+  await cluster.settled()
   expect((await upload(cluster.url, 'gone', bytes)).status).toBe(201)
 })
 

@@ -22,7 +22,7 @@ describe.each([1, 3])('with %i workers', (workers) => {
   afterAll(() => cluster[Symbol.asyncDispose]())
 
   test.runIf(hasJava)("Java's client, as it is by default, stores, reads and deletes files", async () => {
-    const { stdout } = await run('java', [pathOf('DefaultClient.java'), cluster.url], { timeout: 50_000 })
+    const { stdout } = await run('java', [pathOf('api/DefaultClient.java'), cluster.url], { timeout: 50_000 })
     const lives = [0, 5, 300_000, 6_000_000].map((bytes) => `java-${bytes} 201 200 true 200 404 HTTP_1_1`)
     expect(stdout.trim().split('\n')).toEqual([...lives, 'many 100'])
   })
