@@ -91,8 +91,9 @@ export async function startManager(
     stops.add(() => socketServer.close())
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
     await directory.start()
-    // Requests are drained before the links close, for uploads under way still need them.
-    stops.add(drainRequests)
+    // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
+    // it begins nothing new meanwhile.
+    stops.add(() => Promise.all([drainRequests(), upkeep?.close()]))
     if (isWorker) {
       place = new WorkerPlace(
         { url: ownUrl, ownPort: Number(own.port) },

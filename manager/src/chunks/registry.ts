@@ -119,9 +119,9 @@ export class FileServerRegistry {
     return this.links.map((link) => this.#viewOf(link))
   }
 
-  /** @returns whether `reserve` would find a place */
-  hasRoom(wish: Omit<PlacementWish, 'count'>): boolean {
-    return this.views().some((view) => canTake(view, wish))
+  /** @returns whether `reserve` would find a place, on a file-server that answers lately where only such a one is of use */
+  hasRoom(wish: Omit<PlacementWish, 'count'>, mustAnswer = false): boolean {
+    return this.views().some((view) => canTake(view, wish) && !(mustAnswer && view.isSilent))
   }
 
   /**

@@ -1,5 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
+import type { ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Replica } from '../chunks/chunk.ts'
@@ -43,22 +44,36 @@ export async function deleteFile(
   return record
 }
 
-/** Removes the copies of a deleted file that can be reached. @returns how many are gone */
-export async function removeCopies(deps: DeleteDeps, record: FileRecord, requestId: string): Promise<number> {
+/**
+ * Removes the copies of a deleted file that can be reached. One that fails keeps none of the others, nor what names them.
+ * @param on the only file-server to remove them from, unless it is every one. @returns how many are gone. @throws the first failure
+ */
+export async function removeCopies(
+  deps: DeleteDeps,
+  record: FileRecord,
+  requestId: string,
+  on?: ServerId,
+): Promise<number> {
   const { registry, records } = deps
   const all = copiesOf(record)
-  const waiting = all.filter(({ server }) => registry.find(server) !== undefined)
+  const waiting = all.filter(({ server }) => (on === undefined || server === on) && registry.find(server) !== undefined)
   const gone: Replica[] = []
+  const failures: unknown[] = []
   const remove = async (): Promise<void> => {
     for (let replica = waiting.pop(); replica !== undefined; replica = waiting.pop()) {
       await failpoint?.('manager.before-copy-delete')
-      await deleteReplica(registry, replica, requestId)
-      gone.push(replica)
+      try {
+        await deleteReplica(registry, replica, requestId)
+        gone.push(replica)
+      } catch (error) {
+        failures.push(error)
+      }
     }
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, remove))
   await failpoint?.('manager.before-forget')
   if (gone.length === all.length) await records.forget(record._id)
   else for (const replica of gone) await records.forgetReplica(record._id, replica)
+  if (failures.length > 0) throw failures[0]
   return gone.length
 }

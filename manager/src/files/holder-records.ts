@@ -8,7 +8,16 @@ import { copiesOf, type FileModel, type FileRecord, type Holder } from './file.m
 const DUPLICATE_KEY = 11_000
 
 /** Upkeep reads only these fields of a holder. */
-const HOLDER_FIELDS = { state: 1, chunks: 1, partKey: 1 } as const
+const PLACES = {
+  state: 1,
+  'chunks.size': 1,
+  'chunks.sha256': 1,
+  'chunks.replicas': 1,
+  'chunks.leaving': 1,
+  'chunks.version': 1,
+} as const
+/** What it reads of one whose bytes it is going to verify. The tags of a large file take more than all the rest. */
+const PLACES_AND_TAGS = { ...PLACES, 'chunks.tags': 1, partKey: 1 } as const
 
 /**
  * Reads and changes where chunks are, for upkeep. A change compares the version of the one chunk and its exact list of
@@ -34,9 +43,9 @@ export class HolderRecords {
     return this.#find({ state: 'live', 'chunks.replicas': place }, limit)
   }
 
-  /** Finds some live holders with a replica on `server`. */
+  /** Finds some live holders with a replica on `server`, and the tags of their chunks. */
   sampleOn(server: ServerId, limit: number): Promise<Holder[]> {
-    return this.#find({ state: 'live', 'chunks.replicas.server': server }, limit)
+    return this.#find({ state: 'live', 'chunks.replicas.server': server }, limit, PLACES_AND_TAGS)
   }
 
   /** Finds live holders with a copy on `server` that is leaving. */
@@ -132,8 +141,8 @@ export class HolderRecords {
     return (await askDatabase(() => this.#model.deleteMany(filter, DURABLE))).deletedCount
   }
 
-  #find(filter: object, limit = 0): Promise<Holder[]> {
-    return askDatabase(() => this.#model.find(filter, HOLDER_FIELDS).limit(limit).lean<Holder[]>().exec())
+  #find(filter: object, limit = 0, fields: object = PLACES): Promise<Holder[]> {
+    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec())
   }
 }
 

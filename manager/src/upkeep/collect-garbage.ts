@@ -55,7 +55,7 @@ export function garbageCollector(deps: Deps, everyMs: number): Loop {
 
 async function collectDeleted(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {
   const deleted = await deps.records.findDeleted(server, BATCH)
-  return collect(deps, server, deleted, (record) => removeCopies(deps, record, 'collect-garbage'), signal)
+  return collect(deps, server, deleted, (record) => removeCopies(deps, record, 'collect-garbage', server), signal)
 }
 
 async function collectLeaving(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {

@@ -1,6 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileId, ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
+import type { Logger } from '@holdfast/shared/node/logger'
 import { type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { PartBuffers } from '../chunks/reading/part-buffers.ts'
@@ -16,6 +17,7 @@ export interface MoveDeps {
   readonly registry: FileServerRegistry
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
+  readonly log: Logger
 }
 
 const REQUEST_ID = 'rebalance'
@@ -32,7 +34,7 @@ export async function moveReplica(
   { from, to }: { readonly from: ServerId; readonly to: ServerId },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { registry, holders, writer } = deps
+  const { registry, holders, writer, log } = deps
   const { chunk, number } = place
   const old = chunk.replicas.find((replica) => replica.server === from)
   const [source, target] = [registry.find(from), registry.find(to)]
@@ -47,7 +49,7 @@ export async function moveReplica(
   const fresh: Replica = { server: to, slot: copy.slot, copyId: copy.copyId }
   registry.count(to, 1)
   try {
-    await verifyCopy(place, fresh, target)
+    await verifyCopy(place, fresh, target, signal)
   } catch (error) {
     discardCopies(registry, [fresh], REQUEST_ID)
     throw error
@@ -60,7 +62,10 @@ export async function moveReplica(
     return false
   }
   await failpoint?.('manager.after-switch')
-  await removeLeaving(deps, holder, old)
+  // The replica is moved, whatever becomes of the old copy: garbage collection finds it by the record.
+  await removeLeaving(deps, holder, old).catch((error: unknown) =>
+    log.debug({ fileId: holder._id, chunk: number, serverId: from, err: error }, 'old copy stays until upkeep comes'),
+  )
   return true
 }
 
@@ -75,14 +80,20 @@ export async function removeLeaving(
   await holders.forgetLeaving(holder, copy)
 }
 
-async function verifyCopy(place: PlacedChunk, { copyId, slot }: Replica, target: FileServerLink): Promise<void> {
+async function verifyCopy(
+  place: PlacedChunk,
+  { copyId, slot }: Replica,
+  target: FileServerLink,
+  signal: AbortSignal,
+): Promise<void> {
   const { size, sha256 } = place.chunk
   const buffers = new PartBuffers()
   // A chunk by itself is read as a file that begins with it.
   for (const { index, offset, length } of partsOf([place], { start: 0, end: size })) {
+    signal.throwIfAborted()
     const proof = proofOfPart(place, index)
     const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, buffers }
-    const { digest, giveBack } = await readPart(target, { copyId, slot, sha256 }, span)
+    const { digest, giveBack } = await readPart(target, { copyId, slot, sha256 }, span, { signal })
     if (!digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
     giveBack()
   }

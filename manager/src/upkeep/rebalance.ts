@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
-import type { Logger } from '@holdfast/shared/node/logger'
 import type { PlacedChunk } from '../chunks/chunk.ts'
 import { chunksOf, type Holder } from '../files/file.model.ts'
 import { type MoveDeps, moveReplica } from './move-replica.ts'
@@ -22,7 +21,7 @@ export interface RebalanceSettings {
  * Makes the loop that fills new file-servers and relieves full ones, throttled, until they hold about the same number of
  * files.
  */
-export function rebalancer(deps: MoveDeps & { log: Logger }, settings: RebalanceSettings): Loop {
+export function rebalancer(deps: MoveDeps, settings: RebalanceSettings): Loop {
   const { registry, log } = deps
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
 
@@ -65,7 +64,7 @@ export function rebalancer(deps: MoveDeps & { log: Logger }, settings: Rebalance
 }
 
 async function carryOut(
-  deps: MoveDeps & { log: Logger },
+  deps: MoveDeps,
   { from, to, count }: PlannedMoves,
   bytesPerSecond: number,
   signal: AbortSignal,
@@ -98,7 +97,7 @@ function movesFrom(holder: Holder, from: ServerId): ChunkMove[] {
 }
 
 async function tryMove(
-  deps: MoveDeps & { log: Logger },
+  deps: MoveDeps,
   { holder, place }: ChunkMove,
   { from, to }: Pick<PlannedMoves, 'from' | 'to'>,
   signal: AbortSignal,

@@ -154,7 +154,7 @@ export class FaultCluster implements AsyncDisposable {
     const others = by.registry.links.map((link) => link.id).filter((id) => id !== from)
     const [place = raise('no chunk')] = chunksOf(record)
     const servers = { from, to: others.sort()[to] ?? raise('no other file-server') }
-    return moveReplica(by, record, place, servers, never())
+    return moveReplica({ ...by, log: quiet }, record, place, servers, never())
   }
 
   /** Makes one pass over every file-server, and keeps nothing for a grace period. */

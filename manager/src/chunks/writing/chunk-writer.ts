@@ -63,7 +63,20 @@ export class ChunkWriter {
     const tried: ServerId[] = []
     let runningCount = 0
     let isDecided = false
-    const mayTryAnother = (): boolean => !caller.signal.aborted && this.#hasAnother(sizeBytes, tried)
+    let decision: AbortController | undefined
+    const decide = (): void => {
+      isDecided = true
+      decision?.abort()
+    }
+    // An attempt that still waits for its turn on a link when another one has won gives the wait up, and the bytes with it.
+    const waiter: Caller = {
+      get signal() {
+        decision ??= new AbortController()
+        return AbortSignal.any([caller.signal, decision.signal])
+      },
+    }
+    const mayTryAnother = (mustAnswer: boolean): boolean =>
+      !caller.signal.aborted && this.#hasAnother(sizeBytes, tried, mustAnswer)
     return new Promise((resolve, reject) => {
       const attempt = (): void => {
         const place = this.#registry.reserve({ sizeBytes, exclude: tried })
@@ -72,27 +85,28 @@ export class ChunkWriter {
         runningCount++
         const silence = setTimeout(() => {
           link.noteSilence()
-          if (!isDecided && mayTryAnother()) attempt()
+          // Where all are slow, as on disks that are too busy, another copy would make them slower.
+          if (!isDecided && mayTryAnother(true)) attempt()
         }, this.#silenceMs)
         const end = (): void => {
           clearTimeout(silence)
           place[Symbol.dispose]()
           runningCount--
         }
-        storeCopy(link, this.#copyOrder(order, sizeBytes), { kind: 'inline', bytes }, caller).then(
+        storeCopy(link, this.#copyOrder(order, sizeBytes), { kind: 'inline', bytes }, waiter).then(
           (copy) => {
             end()
             const chunk = this.#stored(link, copy)
             if (isDecided) return this.discard([chunk], order.requestId)
-            isDecided = true
+            decide()
             resolve(chunk)
           },
           (error: unknown) => {
             end()
             if (isDecided) return
-            if (!hasErrorName(error, 'INVALID_REQUEST') && mayTryAnother()) return attempt()
+            if (!hasErrorName(error, 'INVALID_REQUEST') && mayTryAnother(false)) return attempt()
             if (runningCount > 0 && !hasErrorName(error, 'INVALID_REQUEST')) return
-            isDecided = true
+            decide()
             reject(error)
           },
         )
@@ -111,7 +125,7 @@ export class ChunkWriter {
       using place = this.#registry.reserve({ sizeBytes: readBytes, exclude: tried })
       const { link } = place
       tried.push(link.id)
-      const hasAnother = this.#hasAnother(readBytes, tried)
+      const hasAwakeOne = this.#hasAnother(readBytes, tried, true)
       let isBegun = false
       const chunks = (async function* () {
         isBegun = true
@@ -121,13 +135,14 @@ export class ChunkWriter {
         kind: 'stream',
         chunks,
         partKey,
-        ...(hasAnother && { openDeadlineMs: this.#silenceMs }),
+        ...(hasAwakeOne && { openDeadlineMs: this.#silenceMs }),
       } as const
       try {
         return this.#stored(link, await storeCopy(link, this.#copyOrder(order, null), source, caller))
       } catch (error) {
         if (!isBegun && hasErrorName(error, 'DEADLINE_EXCEEDED')) link.noteSilence()
-        if (isBegun || caller.signal.aborted || hasErrorName(error, 'INVALID_REQUEST') || !hasAnother) throw error
+        if (isBegun || caller.signal.aborted || hasErrorName(error, 'INVALID_REQUEST')) throw error
+        if (!this.#hasAnother(readBytes, tried, false)) throw error
       }
     }
   }
@@ -137,8 +152,8 @@ export class ChunkWriter {
     for (const { replicas } of chunks) discardCopies(this.#registry, replicas, requestId)
   }
 
-  #hasAnother(sizeBytes: number, tried: readonly ServerId[]): boolean {
-    return tried.length < MAX_ATTEMPTS && this.#registry.hasRoom({ sizeBytes, exclude: tried })
+  #hasAnother(sizeBytes: number, tried: readonly ServerId[], mustAnswer: boolean): boolean {
+    return tried.length < MAX_ATTEMPTS && this.#registry.hasRoom({ sizeBytes, exclude: tried }, mustAnswer)
   }
 
   #copyOrder({ fileId, number, encoding, requestId }: ChunkOrder, sizeBytes: number | null): CopyOrder {
