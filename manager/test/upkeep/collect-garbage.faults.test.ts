@@ -6,7 +6,8 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
 import type { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
-import { FaultCluster, instead } from './fault-cluster.ts'
+import { FaultCluster } from './fault-cluster.ts'
+import { instead } from './gates.ts'
 
 const log = createLogger('test', 'silent')
 

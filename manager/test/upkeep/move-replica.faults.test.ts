@@ -6,7 +6,8 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
-import { gate, instead, type ManagerDeps, useFaultCluster } from './fault-cluster.ts'
+import { type ManagerDeps, useFaultCluster } from './fault-cluster.ts'
+import { gate, instead } from './gates.ts'
 
 const shared = useFaultCluster(3)
 const bytes = randomBytes(700_000)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
-import { gate, useFaultCluster } from './fault-cluster.ts'
+import { useFaultCluster } from './fault-cluster.ts'
+import { gate } from './gates.ts'
 
 const shared = useFaultCluster(1)
 
