@@ -9,7 +9,8 @@ const UNNAMED_LIMIT_MS = 10_000
 
 /**
  * Allows one install or build at a time in this tree. The lock is a directory, and one whose owner is dead is taken
- * over.
+ * over. A user who may not write in the tree works without it: where all is built there is nothing to do, and else the
+ * work says that it may not.
  * @template T
  * @param {string} directory
  * @param {(line: string) => void} say
@@ -18,7 +19,12 @@ const UNNAMED_LIMIT_MS = 10_000
  */
 export async function withBootstrapLock(directory, say, work) {
   const release = () => rmSync(directory, { recursive: true, force: true })
-  await acquire(directory, say)
+  try {
+    await acquire(directory, say)
+  } catch (error) {
+    if (hasCode(error, 'EACCES', 'EPERM', 'EROFS')) return work()
+    throw error
+  }
   process.once('exit', release)
   try {
     return await work()

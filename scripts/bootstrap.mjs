@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
 import { runChild } from './run-child.mjs'
@@ -77,7 +77,7 @@ export async function ensureInstalled() {
         stdio: ['ignore', process.stderr, process.stderr],
       },
     )
-    if (code !== 0) fail('the packages could not be installed: see the lines above', code)
+    if (code !== 0) fail(`the packages could not be installed: see the lines above${whoseTree()}`, code)
     say(`packages installed in ${secondsSince(startedAt)} s`)
   })
 }
@@ -92,10 +92,20 @@ export async function ensureBuilt() {
       cwd: root,
       stdio: ['ignore', process.stderr, process.stderr],
     })
-    if (code !== 0) fail('the sources could not be built: see the lines above', code)
+    if (code !== 0) fail(`the sources could not be built: see the lines above${whoseTree()}`, code)
   })
   clearTimeout(timer)
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
+}
+
+/** What is to be done by a user who may not write in this tree. */
+function whoseTree() {
+  try {
+    accessSync(root, constants.W_OK)
+    return ''
+  } catch {
+    return ` (this user may not write in ${root}: run \`npm run build\` as its owner first)`
+  }
 }
 
 /** @param {string} sentence @param {number} code @returns {never} */

@@ -9,7 +9,7 @@ export function renderErrors(): string {
     '# Errors',
     '',
     'Every error answer has the body `{ "code", "error", "message", "requestId" }`, and `detail` where it helps.',
-    'Codes and names are never reused. A retryable one may succeed later without a change; with 429 and 503 it carries `Retry-After`.',
+    'Codes and names are never reused. A retryable one may succeed later without a change; with 503 it carries `Retry-After`.',
     '',
     '| code | error | HTTP | message | retryable |',
     '|---|---|---|---|---|',

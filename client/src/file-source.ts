@@ -1,3 +1,5 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+
 /**
  * An upload takes any of these. A function opens the bytes anew each time it is called, so the upload can be sent
  * again; a bare iterable can be sent only once.
@@ -11,11 +13,20 @@ export interface OpenableSource {
 
 const SLICE_BYTES = 1024 * 1024
 
+/** @throws INVALID_REQUEST, also later, where something gives no bytes: streams of text have the same type in Node. */
 export function toOpenable(source: FileSource): OpenableSource {
   if (source instanceof Uint8Array) return { open: () => once(source), canSendAgain: true }
   if (source instanceof Blob) return { open: () => slicesOf(source), canSendAgain: true }
-  if (typeof source === 'function') return { open: source, canSendAgain: true }
-  return { open: () => source, canSendAgain: false }
+  if (typeof source === 'function') return { open: () => iterable(source()), canSendAgain: true }
+  return { open: () => iterable(source), canSendAgain: false }
+}
+
+function iterable(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  if (typeof Object(source)[Symbol.asyncIterator] === 'function') return source
+  throw new StoreError(
+    'INVALID_REQUEST',
+    'a source is a Uint8Array, a Blob, a stream of bytes, or a function that opens one',
+  )
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -62,23 +62,25 @@ export interface Download {
 export class StoreClient {
   readonly #http: HttpClient
   readonly #sourcePatienceMs: number
+  readonly #spent = new WeakSet<object>()
 
-  /** @throws INVALID_REQUEST where `baseUrl` is not an address */
+  /** @throws INVALID_REQUEST where `baseUrl` is not an address, or a time is not one */
   constructor({ baseUrl, idleTimeoutMs = 60_000, sourcePatienceMs = 3_600_000, retry = {} }: StoreClientOptions) {
-    this.#http = new HttpClient(parseBaseUrl(baseUrl), { idleTimeoutMs, retry: { ...defaultRetryLimits, ...retry } })
-    this.#sourcePatienceMs = sourcePatienceMs
+    const limits = { idleTimeoutMs: duration(idleTimeoutMs), retry: { ...defaultRetryLimits, ...retry } }
+    this.#http = new HttpClient(parseBaseUrl(baseUrl), limits)
+    this.#sourcePatienceMs = duration(sourcePatienceMs)
   }
 
   /**
-   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source is too slow; whatever the source
-   * throws, as it is.
+   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source is too slow; INVALID_REQUEST where it
+   * gives no bytes, or was read before; whatever the source or `onProgress` throws, as it is.
    */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
     const { signal, onProgress = () => undefined } = options
     const filename = parseFileName(name)
     const openable = toOpenable(source)
     const whole = wholeBody(filename, source)
-    const streamed = { openable, patienceMs: this.#sourcePatienceMs, onProgress }
+    const streamed = { openable, patienceMs: this.#sourcePatienceMs, spent: this.#spent, onProgress }
     const answer = await this.#http.json({
       method: 'POST',
       path: '/file',
@@ -123,6 +125,14 @@ export class StoreClient {
   async activeNodes({ signal }: CallOptions = {}): Promise<ActiveNode[]> {
     return parseActiveNodes(await this.#http.json({ method: 'GET', path: '/active-nodes', canSendAgain: true, signal }))
   }
+}
+
+/** A timer runs 24 days at the longest, and fires at once for more, Infinity too. */
+const LONGEST_MS = 2_147_483_647
+
+function duration(ms: number): number {
+  if (ms > 0) return Math.min(ms, LONGEST_MS)
+  throw new StoreError('INVALID_REQUEST', 'a time must be more than 0 ms; Infinity stands for no limit')
 }
 
 /** The message does not repeat the address, because it may hold a password. */

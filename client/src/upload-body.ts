@@ -16,6 +16,8 @@ export interface UploadSource {
   readonly openable: OpenableSource
   /** The source may take this long to its next bytes. */
   readonly patienceMs: number
+  /** What was opened before, by any upload: a stream gives its bytes once, and would pass for an empty file. */
+  readonly spent: WeakSet<object>
   /** Is told how many bytes of the source have gone out. */
   readonly onProgress: (sentBytes: number) => void
 }
@@ -43,7 +45,7 @@ export async function streamedBody(
 ): Promise<ReadableStream<Uint8Array>> {
   const [before, after] = frame(filename)
   const stop = AbortSignal.any([watch.signal, watch.over])
-  const encoded = encodeBase64Stream(counted(source, stop))
+  const encoded = encodeBase64Stream(guarded(source, stop))
   const close = (): void => void encoded.return(undefined).catch(() => undefined)
   stop.addEventListener('abort', close, { once: true })
   const nextPiece = async (): Promise<IteratorResult<Uint8Array>> => {
@@ -71,20 +73,34 @@ export async function streamedBody(
   })
 }
 
+/** What the caller's own code throws is not mistaken for a failure of the request. */
+async function* guarded(source: UploadSource, stop: AbortSignal): AsyncGenerator<Uint8Array> {
+  try {
+    yield* counted(source, stop)
+  } catch (cause) {
+    throw new SourceError('the source failed', { cause })
+  }
+}
+
 async function* counted(
-  { openable, patienceMs, onProgress }: UploadSource,
+  { openable, patienceMs, spent, onProgress }: UploadSource,
   stop: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   let sentBytes = 0
-  const iterator = openable.open()[Symbol.asyncIterator]()
+  const opened = openable.open()
+  if (spent.has(opened))
+    throw new StoreError('INVALID_REQUEST', 'this source was read before: give a function that opens it anew')
+  spent.add(opened)
+  const iterator = opened[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const next = await within(iterator.next(), patienceMs, stop).catch((cause: unknown) => {
-        throw new SourceError('the source failed', { cause })
-      })
+      const next = await within(iterator.next(), patienceMs, stop)
       if (next.done) return
-      yield next.value
-      sentBytes += next.value.length
+      const bytes: unknown = next.value
+      if (!(bytes instanceof Uint8Array))
+        throw new StoreError('INVALID_REQUEST', 'the source gives something else than bytes')
+      yield bytes
+      sentBytes += bytes.length
       onProgress(sentBytes)
     }
   } finally {

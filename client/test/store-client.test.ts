@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { FileSource } from '../src/file-source.ts'
@@ -70,6 +71,36 @@ describe('put', () => {
     expect(manager.requests).toHaveLength(1)
   })
 
+  test.each<[string, unknown]>([
+    ['text', 'hello'],
+    ['an ArrayBuffer', new ArrayBuffer(5)],
+    ['a list', [new Uint8Array(3)]],
+    ['nothing', undefined],
+    ['a function that opens nothing', () => undefined],
+    ['a stream of text', Readable.from(['hello', 'world'])],
+    ['a stream of wider numbers', Readable.from([new Uint16Array([1, 300])])],
+  ])('refuses %s, which are no bytes', async (_, source) => {
+    await expect(client.put('a', source as FileSource)).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+    expect(manager.files.has('a')).toBe(false)
+  })
+
+  test.each([
+    ['an iterable', iterate(small, 10)],
+    ['a stream', Readable.from(iterate(small, 10), { objectMode: false })],
+    [
+      'a function that opens one stream',
+      (() => {
+        const opened = new Blob([small]).stream()
+        return () => opened
+      })(),
+    ],
+  ])('does not take %s that was read before for an empty file', async (_, source) => {
+    manager.files.set('taken', small)
+    await expect(client.put('taken', source)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+    await expect(client.put('other', source)).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+    expect(manager.files.has('other')).toBe(false)
+  })
+
   test('gives up where the manager asks for a longer pause than the limit', async () => {
     manager.nextAnswers.push(overloaded({ 'retry-after': '60' }))
     await expect(client.put('a', small)).rejects.toMatchObject({ name: 'OVERLOADED' })
@@ -93,6 +124,24 @@ describe('put', () => {
     }
     await expect(client.put('a', broken)).rejects.toBe(failure)
     expect(manager.files.size).toBe(0)
+  })
+
+  test('throws what the caller does while it opens the source or is told of progress, as it is', async () => {
+    const fail = (): never => {
+      throw new RangeError('a bug of the caller')
+    }
+    await expect(client.put('a', fail)).rejects.toThrow(RangeError)
+    await expect(client.put('a', iterate(small, 10), { onProgress: fail })).rejects.toThrow(RangeError)
+  })
+
+  test('waits without a limit where it is told to, and takes no time that is none', async () => {
+    const patient = new StoreClient({ baseUrl: manager.url, idleTimeoutMs: Infinity, sourcePatienceMs: Infinity })
+    const source = new PassThrough()
+    const stored = patient.put('a', source)
+    setImmediate(() => source.end(small))
+    await expect(stored).resolves.toMatchObject({ sizeBytes: 1000 })
+    for (const idleTimeoutMs of [0, -1, Number.NaN])
+      expect(() => new StoreClient({ baseUrl: manager.url, idleTimeoutMs })).toThrow('Invalid request')
   })
 
   test('opens no request before the source gives its first bytes', async () => {

@@ -7,7 +7,7 @@ import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
-import { PartRooms } from './chunks/reading/part-rooms.ts'
+import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import type { ManagerSettings } from './config.ts'
@@ -28,11 +28,16 @@ export interface ManagerService extends Service {
 }
 
 /**
- * The composition root: the one file that knows every slice of the manager. What it has started is stopped in reverse order,
- * also where a later one fails.
- * @param isWorker whether this is one of several behind the port, which listens on one of its own besides
+ * The composition root is the one file that knows every slice of the manager. What it has started is stopped in reverse
+ * order, also where a later start fails.
+ * @param isWorker whether this is one of several workers behind the port, which listens on one of its own besides
  */
-export async function startManager(settings: ManagerSettings, log: Logger, isWorker: boolean): Promise<ManagerService> {
+export async function startManager(
+  settings: ManagerSettings,
+  log: Logger,
+  isWorker: boolean,
+  signal: AbortSignal,
+): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)
@@ -40,7 +45,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
 
   return startStopping(async (stops) => {
     const managerId = randomBytes(8).toString('hex')
-    const files = await startFiles(mongoUrl, log, stops)
+    const files = await startFiles(mongoUrl, { log, stops, signal })
     const { database, records, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
@@ -55,7 +60,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
     const fileDeps = {
-      ...{ registry, records, writer, rooms: new PartRooms(), maxFileBytes, senderPatienceMs },
+      ...{ registry, records, writer, buffers: new PartBuffers(), maxFileBytes, senderPatienceMs },
       isDatabaseAvailable: () => database.isAvailable,
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       maxUploads: share(settings.maxUploads),
@@ -86,7 +91,7 @@ export async function startManager(settings: ManagerSettings, log: Logger, isWor
     stops.add(() => socketServer.close())
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
     await directory.start()
-    // Uploads under way still need the links of the file-servers.
+    // Requests are drained before the links close, for uploads under way still need them.
     stops.add(drainRequests)
     if (isWorker) {
       place = new WorkerPlace(

@@ -10,19 +10,20 @@ import { workerHostOf } from './workers/worker-settings.ts'
 
 const log = createLogger('manager', 'info')
 
-/** Set by the primary. */
+/** The primary sets this for its workers. */
 const isWorker = process.env.MANAGER_IS_WORKER === 'true'
 const title = isWorker ? 'holdfast manager worker' : 'holdfast manager'
 
-await runService(title, log, async () => {
+await runService(title, log, async (signal) => {
   requireDescriptors()
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
   const { workerCount, host, port, workerPort } = settings
   if (workerCount === 1 || isWorker) {
-    // Loaded here: its many files at once are more than a low limit of descriptors allows, which was to be said first.
+    // The app is loaded only here: its many files are more than a low limit of descriptors allows, and that limit is to be
+    // reported first.
     const { startManager } = await import('./app.ts')
-    return startManager(settings, log, isWorker)
+    return startManager(settings, log, isWorker, signal)
   }
   requireLoopback(host, settings.allowAnonymous)
   workerHostOf(settings)

@@ -1,18 +1,21 @@
 import { StoreError } from './errors/store-error.ts'
 
-/** 24 hex digits: the record's `_id`. */
+/** A file's id has 24 hex digits and is its record's `_id`. */
 export type FileId = string & { readonly brand: 'FileId' }
-/** 40 hex digits: the file's id (24), the chunk's number in the file (5) and random ones (11). It names one placement for ever. */
+/**
+ * A copyId has 40 hex digits: the file's id (24), the chunk's number in the file (5) and random ones (11). It names one
+ * placement for ever.
+ */
 export type CopyId = string & { readonly brand: 'CopyId' }
-/** 16 hex digits, made with a data directory and kept in it. */
+/** A file-server's id has 16 hex digits. It is made with a data directory and kept in it. */
 export type ServerId = string & { readonly brand: 'ServerId' }
-/** 16 hex digits, made with the database. */
+/** A cluster's id has 16 hex digits and is made with its database. */
 export type ClusterId = string & { readonly brand: 'ClusterId' }
-/** A sha-256, 64 hex digits. */
+/** A digest is a sha-256 of 64 hex digits. */
 export type Digest = string & { readonly brand: 'Digest' }
-/** 32 random hex digits, made with a file: what the tags of its parts are made with. */
+/** A part key has 32 random hex digits. It is made with a file, and the tags of the file's parts are made with it. */
 export type PartKey = string & { readonly brand: 'PartKey' }
-/** A place in a file-server's directory tree: 0 to 36^6 - 1. */
+/** A slot is a place in a file-server's directory tree, numbered from 0 to 36^6 - 1. */
 export type Slot = number & { readonly brand: 'Slot' }
 
 export const SLOT_RADIX = 36
@@ -20,7 +23,6 @@ export const SLOT_DIGITS = 6
 export const SLOT_COUNT = SLOT_RADIX ** SLOT_DIGITS
 
 const patterns = {
-  FileId: /^[0-9a-f]{24}$/,
   CopyId: /^[0-9a-f]{40}$/,
   ServerId: /^[0-9a-f]{16}$/,
   ClusterId: /^[0-9a-f]{16}$/,
@@ -32,7 +34,6 @@ function isMatching(kind: keyof typeof patterns, value: unknown): boolean {
   return typeof value === 'string' && patterns[kind].test(value)
 }
 
-export const isFileId = (value: unknown): value is FileId => isMatching('FileId', value)
 export const isCopyId = (value: unknown): value is CopyId => isMatching('CopyId', value)
 export const isServerId = (value: unknown): value is ServerId => isMatching('ServerId', value)
 export const isClusterId = (value: unknown): value is ClusterId => isMatching('ClusterId', value)
@@ -43,10 +44,14 @@ export const isSlot = (value: unknown): value is Slot =>
 
 const FILE_ID_DIGITS = 24
 const CHUNK_NUMBER_DIGITS = 5
-/** How many random digits `makeCopyId` takes. */
+/** `makeCopyId` takes so many random digits. */
 export const COPY_RANDOM_DIGITS = 11
 
-/** @param chunkNumber from 0. @param random COPY_RANDOM_DIGITS hex digits */
+/**
+ * @param chunkNumber counts from 0
+ * @param random COPY_RANDOM_DIGITS hex digits
+ * @throws StoreError INTERNAL where these do not make a copyId
+ */
 export function makeCopyId(fileId: FileId, chunkNumber: number, random: string): CopyId {
   const copyId = fileId + chunkNumber.toString(16).padStart(CHUNK_NUMBER_DIGITS, '0') + random
   if (random.length !== COPY_RANDOM_DIGITS || !isCopyId(copyId))

@@ -1,4 +1,4 @@
-/** A part is the span of a file that has its own tag, the unit of verification. It has so many bytes, the last one fewer. */
+/** A part is the span of a chunk that has its own tag, the unit of verification. It has so many bytes, the last one fewer. */
 export const PART_BYTES = 4 * 1024 * 1024
 
 /** One Socket.IO message carries so many bytes of a larger body. At 50 KB/s a frame takes 10 s, half the ping timeout. */
@@ -7,7 +7,7 @@ export const FRAME_BYTES = 512 * 1024
 /** Bodies of up to so many bytes, as they travel, go inside the command itself. */
 export const INLINE_MAX_BYTES = 256 * 1024
 
-/** The largest legal Socket.IO message has so many bytes, with room for the part tags of the largest file. */
+/** The largest legal Socket.IO message has so many bytes: a frame, and on top of it the part tags of the largest file. */
 export const MAX_MESSAGE_BYTES = FRAME_BYTES + 128 * 1024
 
 /** All streams of one socket together have at most so many unacknowledged bytes, on a fast link. */

@@ -1,6 +1,8 @@
 /**
- * Exponential back-off with full jitter on the upper half.
- * @param attempt 0 for the first retry. @param random a number in [0, 1). @returns milliseconds
+ * Backs off exponentially, with jitter over the upper half of each delay.
+ * @param attempt 0 for the first retry
+ * @param random a number in [0, 1)
+ * @returns milliseconds
  */
 export function retryDelayMs(attempt: number, random: number, limits: { baseMs: number; maxMs: number }): number {
   const ceiling = Math.min(limits.maxMs, limits.baseMs * 2 ** Math.min(attempt, 30))

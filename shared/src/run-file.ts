@@ -1,12 +1,12 @@
 /**
- * `run.json` in the data directory of a running `npm start`, readable by its user only: how other processes of that
- * user join it. Removed at an orderly end; `pid` tells a stale one.
+ * A running `npm start` keeps this as `run.json` in its data directory, readable by its user only: other processes of that
+ * user join it by that. An orderly end removes it, and `pid` tells a stale one.
  */
 export interface RunFile {
   readonly pid: number
   readonly managerUrl: string
   readonly clusterSecret: string
-  /** Where new data directories of file-servers belong: `<n>` is the name of each. */
+  /** New data directories of file-servers belong here, each under the name `<n>`. */
   readonly fileServersDirectory: string
   readonly mongoUrl: string
 }

@@ -10,7 +10,7 @@ export interface BadAck {
 export const errorNames = [
   'INTERNAL',
   'FILE_NOT_FOUND',
-  'UNAUTHORIZED',
+  'FORBIDDEN',
   'CANCELLED',
   'DISK_FULL',
   'LINK_LOST',

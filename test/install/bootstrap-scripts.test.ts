@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -64,6 +64,19 @@ describe('the bootstrap lock', () => {
     expect(codes).toEqual([0, 0, 0, 0])
     expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('()()()()')
     expect(existsSync(join(directory, 'lock'))).toBe(false)
+  })
+
+  test.runIf(process.geteuid?.() === 0)('keeps nobody from work who may not write in the tree', async () => {
+    writeFileSync(join(directory, 'notes'), '')
+    chmodSync(join(directory, 'notes'), 0o666)
+    chmodSync(directory, 0o755)
+    const asNobody = 'process.setuid(65_534)'
+    expect(
+      await runModule(
+        `${locked("note('done')")}`.replace('await withBootstrapLock', `${asNobody}; await withBootstrapLock`),
+      ),
+    ).toBe(0)
+    expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('done')
   })
 })
 

@@ -19,6 +19,7 @@ interface Service {
   readonly user?: string
   readonly command: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  readonly env_file?: readonly { readonly path: string; readonly required: boolean }[]
   readonly ports?: readonly string[]
   readonly volumes?: readonly string[]
   readonly tmpfs: readonly string[]
@@ -112,6 +113,10 @@ describe('docker-compose.yml', () => {
     expect(known).toEqual(expect.arrayContaining(Object.keys(settings)))
     const given = { ...settings, CLUSTER_SECRET: 'sixteen characters' }
     expect(readSettings(table, given)).toMatchObject({ clusterSecret: 'sixteen characters' })
+  })
+
+  test('hands settings that stand in .env on to manager and file-servers, whether there is one or not', () => {
+    for (const service of [manager, fileServer]) expect(service.env_file).toEqual([{ path: '.env', required: false }])
   })
 
   test('has no secret in it and does not start without one', () => {

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { exitCodes } from './exit-code.ts'
+import { watchSignals } from './interruption.ts'
 import { runProgram } from './program.ts'
 
-const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort(signal))
+const interrupted = watchSignals(() => process.exit(exitCodes.interrupted))
 
 // A connection or standard input that a command leaves open must not keep the process alive.
-process.exit(await runProgram(process.argv.slice(2), interrupted.signal))
+process.exit(await runProgram(process.argv.slice(2), interrupted))

@@ -23,6 +23,7 @@ interface PutOptions {
 
 /** @param signal ends whatever is under way. @returns the exit code. */
 export async function runProgram(args: readonly string[], signal: AbortSignal): Promise<number> {
+  dropEmptyVariables()
   const program = new Command()
   const { stderr } = process
   const { stdin, stdout } = openStandardStreams()
@@ -114,6 +115,12 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     exitCode = error.exitCode === 0 ? 0 : exitCodes.usage
   }
   return output.end(exitCode)
+}
+
+/** An empty variable counts as not set, as in the settings of a manager. */
+function dropEmptyVariables(): void {
+  for (const name of ['HOLDFAST_URL', 'HOLDFAST_PATIENCE'])
+    if (process.env[name]?.trim() === '') delete process.env[name]
 }
 
 function readVersion(): string {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Stats } from 'node:fs'
+import { rmSync, type Stats } from 'node:fs'
 import { type FileHandle, link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
@@ -13,6 +13,9 @@ import { errorCodeOf } from './system-error.ts'
 export async function saveFile(target: string, bytes: AsyncIterable<Uint8Array>, isForced: boolean): Promise<void> {
   const temporary = join(dirname(target), `.holdfast-${randomBytes(6).toString('hex')}.part`)
   const replaced = isForced ? await statOrNull(target) : null
+  // Where the process is ended in the middle.
+  const removeAtOnce = (): void => rmSync(temporary, { force: true })
+  process.once('exit', removeAtOnce)
   try {
     const file = await open(temporary, 'wx', replaced === null ? 0o666 : 0o600)
     try {
@@ -26,6 +29,7 @@ export async function saveFile(target: string, bytes: AsyncIterable<Uint8Array>,
     else await renameNew(temporary, target)
   } finally {
     await rm(temporary, { force: true })
+    process.off('exit', removeAtOnce)
   }
 }
 

@@ -124,6 +124,13 @@ test.each([
   expect(errors).not.toContain('pa55')
 })
 
+test('takes an empty HOLDFAST_URL for none', async () => {
+  const { errors } = await workplace.run(['-V'], undefined, { env: { HOLDFAST_URL: '' } })
+  expect(errors).toBe('')
+  const status = await workplace.run(['status'], undefined, { env: { HOLDFAST_URL: ' ', HOLDFAST_PATIENCE: '' } })
+  expect(status.errors).not.toContain('address')
+})
+
 test('tells its version', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
   expect(await holdfast(['--version'])).toMatchObject({ code: 0, text: `${version}\n` })

@@ -94,3 +94,17 @@ describe.each(['EPERM', 'ENOTSUP', 'ENOSYS'])('where a hard link is refused with
     expect(await readdir(directory)).toEqual(['saved'])
   })
 })
+
+test('leaves no part of it where the process is ended in the middle', async () => {
+  const before = process.listeners('exit')
+  let entries: string[] = []
+  async function* ended(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('half')
+    for (const listener of process.listeners('exit')) if (!before.includes(listener)) listener(0)
+    entries = await readdir(directory)
+    throw new Error('ended')
+  }
+  await expect(saveFile(target, ended(), false)).rejects.toThrow('ended')
+  expect(entries).toEqual([])
+  expect(process.listeners('exit')).toEqual(before)
+})

@@ -1,8 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId, ServerId } from '@holdfast/shared/ids'
 import { isProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
-import type { Challenge } from '@holdfast/shared/wire/events'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import type { Challenge } from '@holdfast/shared/wire/shapes'
 
 /** This file-server knows these facts, and told some of them when it dialled. */
 export interface HandshakeFacts {

@@ -1,5 +1,5 @@
-import type { Heartbeat } from '@holdfast/shared/wire/events'
 import { HEARTBEAT_CHANGE_MS, HEARTBEAT_INTERVAL_MS } from '@holdfast/shared/wire/protocol'
+import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import type { Store } from '../store/store.ts'
 
 /**

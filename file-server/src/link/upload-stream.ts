@@ -1,6 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
 import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
 import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 

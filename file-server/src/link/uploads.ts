@@ -1,6 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Slot } from '@holdfast/shared/ids'
-import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
+import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import { decodeBase64 } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'

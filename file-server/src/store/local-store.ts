@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId, CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/ids'
 import type { DirectoryLock } from '@holdfast/shared/node/directory-lock'
-import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, Heartbeat, InventoryCursor, NamedCopy, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { DiskCalls } from './disk/disk-calls.ts'
 import type { DiskHealth } from './disk/disk-health.ts'
 import type { Room } from './disk/room.ts'

@@ -6,7 +6,7 @@ import type {
   LocatedFile,
   NamedCopy,
   StoredCopy,
-} from '@holdfast/shared/wire/events'
+} from '@holdfast/shared/wire/shapes'
 
 /** The link carries its commands out on a store, which is a data directory in use. Errors are StoreErrors. */
 export interface Store {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { ManagerLinks } from '../../src/link/manager-links.ts'

@@ -6,9 +6,9 @@ import { fromWireError, StoreError, type WireError } from '@holdfast/shared/erro
 import type { ClusterId } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { type CommandTable, managerCommands } from '@holdfast/shared/wire/commands'
-import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/events'
 import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import type { Challenge, Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { vi } from 'vitest'
 

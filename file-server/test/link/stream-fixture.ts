@@ -1,7 +1,7 @@
 import { readdir, readlink } from 'node:fs/promises'
 import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES } from '@holdfast/shared/limits'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { named } from '../store/new-copies.ts'
 import { openingOf } from './link-fixture.ts'

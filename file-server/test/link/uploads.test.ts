@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { expect, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { digestOf, named } from '../store/new-copies.ts'

@@ -1,4 +1,4 @@
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { expect, it } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { countOf } from '../../../test/full-run.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from '@holdfast/shared/ids'
-import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/shapes'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { Store } from '../../src/store/store.ts'
 

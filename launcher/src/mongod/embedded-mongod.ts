@@ -42,7 +42,7 @@ export async function startEmbeddedMongod(options: EmbeddedMongodOptions): Promi
   const directory = await realpath(options.directory)
   const dbPath = join(directory, 'db')
   const record = await readMongodRecord(directory)
-  const binary = await resolveMongod({ environment, madeBy: record, report, signal })
+  const binary = await resolveMongod({ directory, environment, madeBy: record, report, signal })
   await stopStaleMongod(dbPath, report, signal)
   const { port, running } = await startOnFreePort(
     { binary, dbPath, onLine: onLogLine },

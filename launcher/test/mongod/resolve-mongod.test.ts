@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { resolveMongod } from '@holdfast/launcher/mongod/resolve-mongod'
@@ -29,6 +29,7 @@ function resolve(
   madeBy: { path: string; version: string } | null = null,
 ): ReturnType<typeof resolveMongod> {
   return resolveMongod({
+    directory,
     environment: {
       PATH: join(directory, 'bin'),
       XDG_CACHE_HOME: join(directory, 'cache'),
@@ -120,9 +121,21 @@ describe('the search for a mongod', () => {
     expect(performance.now() - startedAt).toBeLessThan(10_000)
   })
 
+  test.each(['', '/dev/null/home'])('keeps what it makes in the data directory where HOME is %j', async (HOME) => {
+    const environment = {
+      HOME,
+      XDG_CACHE_HOME: '',
+      MONGOMS_RUNTIME_DOWNLOAD: '',
+      MONGOMS_DOWNLOAD_MIRROR: 'http://127.0.0.1:9',
+    }
+    await expect(resolve(environment)).rejects.toThrow()
+    expect(await readdir(join(directory, 'cache'))).not.toEqual(['holdfast'])
+  })
+
   test('ends when it is cancelled', async () => {
     await makeProgram(join(directory, 'bin/mongod'), 'exec /bin/sleep 60')
     const cancelled = resolveMongod({
+      directory,
       environment: { PATH: join(directory, 'bin'), XDG_CACHE_HOME: join(directory, 'cache') },
       madeBy: null,
       report: () => undefined,

@@ -24,14 +24,14 @@ export class Base64Meter {
     this.#paddingCount = paddingCount === text.length ? this.#paddingCount + paddingCount : paddingCount
   }
 
-  /** @throws TOO_LARGE, or INVALID_REQUEST where the text's length is not that of any base64. */
+  /** @throws TOO_LARGE, or INVALID_REQUEST where no base64 has a text of this length */
   end(): void {
     if (this.#length % 4 !== 0 || this.#paddingCount > 2) throw notBase64()
     if (decodedLength(this.#length, this.#paddingCount) > this.#maxFileBytes) throw new StoreError('TOO_LARGE')
   }
 }
 
-/** Characters of the base64 of so many bytes. */
+/** @returns how many characters the base64 of so many bytes has */
 export function base64Length(sizeBytes: number): number {
   return Math.ceil(sizeBytes / 3) * 4
 }
@@ -40,7 +40,7 @@ export function notBase64(): StoreError {
   return new StoreError('INVALID_REQUEST', 'file is not base64, in one line: base64 -w0 writes it so')
 }
 
-/** `A-Z a-z 0-9 + / =` (RFC 4648, section 4). */
+/** The alphabet is `A-Z a-z 0-9 + / =` (RFC 4648, section 4). */
 export function isBase64Byte(byte: number): boolean {
   return (
     (byte >= 0x41 && byte <= 0x5a) ||

@@ -7,16 +7,18 @@ import { JsonFileScanner } from './json-file-scanner.ts'
 import { MultipartFileScanner } from './multipart-file-scanner.ts'
 import { SniffingScanner } from './sniffing-scanner.ts'
 
-/** What a body's announced length may exceed its base64 by: names, other fields, boundaries. */
+/** A body's announced length may exceed its base64 by this, for names, other fields and boundaries. */
 const SLACK_BYTES = 128 * 1024
 
 /**
- * Chooses how to read a body from its headers alone.
- * @throws UNSUPPORTED_MEDIA, or TOO_LARGE where the announced length leaves no doubt.
+ * Chooses how to read a body from its headers alone. @throws UNSUPPORTED_MEDIA, or TOO_LARGE where the announced length
+ * leaves no doubt
  */
 export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number): BodyScanner {
   const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
-  if (contentEncoding !== '' && contentEncoding !== 'identity') {
+  const transferEncoding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked'
+  // Of `gzip, chunked` Node undoes the last alone.
+  if ((contentEncoding !== '' && contentEncoding !== 'identity') || transferEncoding !== 'chunked') {
     throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
   }
   const contentType = headers['content-type'] ?? ''
@@ -50,7 +52,7 @@ function makeScanner(type: string, contentType: string, maxFileBytes: number): B
   }
 }
 
-/** A form may escape every character of base64 with three; in JSON some encoders escape `/`, one character in 64. */
+/** A form may escape every character of base64 with three. In JSON some encoders escape `/`, which is one character in 64. */
 function escapeFactor(type: string): number {
   if (type === 'application/x-www-form-urlencoded') return 3
   return type === 'multipart/form-data' ? 1 : 17 / 16

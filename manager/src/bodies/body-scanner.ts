@@ -1,8 +1,8 @@
 import type { FileName } from '@holdfast/shared/file-name'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 /**
- * What a body holds, in the order of its bytes: a name, which a later one replaces, and one file, whose bytes come between
+ * A body holds these in the order of its bytes: a name, which a later one replaces, and one file, whose bytes come between
  * `file` and `file-end`.
  */
 export type BodyEvent =
@@ -11,12 +11,15 @@ export type BodyEvent =
   | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'file-end' }
 
-/** One format of body, free of I/O: bytes in at any cut, events out. Throws StoreErrors; is not used again after one. */
+/**
+ * Reads one format of body without I/O: it takes bytes cut anywhere, and gives events. It throws StoreErrors, and is not used
+ * again after one.
+ */
 export interface BodyScanner {
   push(chunk: Buffer): readonly BodyEvent[]
-  /** The body is complete. @throws INVALID_REQUEST where it should not be, or where the name or the file never came. */
+  /** Ends a body that is complete. @throws INVALID_REQUEST where it should not be, or where the name or the file never came */
   end(): readonly BodyEvent[]
 }
 
-/** What a body may hold beside the file's own bytes. */
+/** A body may hold so much beside the file's own bytes. */
 export const MAX_BESIDE_FILE_BYTES = 64 * 1024

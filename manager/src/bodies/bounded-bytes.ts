@@ -1,13 +1,13 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** Bytes that are kept until they can be understood, and refused beyond a bound. */
+/** Keeps bytes until they can be understood, and refuses them beyond a bound. */
 export class BoundedBytes {
   readonly #maxBytes: number
   readonly #what: string
   #buffer = Buffer.allocUnsafe(256)
   #length = 0
 
-  /** @param what names them in the error. */
+  /** @param what names the bytes in the error */
   constructor(maxBytes: number, what: string) {
     this.#maxBytes = maxBytes
     this.#what = what
@@ -35,12 +35,12 @@ export class BoundedBytes {
     this.#length = 0
   }
 
-  /** A view; the next `append` or `clear` changes it. */
+  /** @returns a view, which the next `append` or `clear` changes */
   view(start = 0, end = this.#length): Buffer {
     return this.#buffer.subarray(start, end)
   }
 
-  /** @throws INVALID_REQUEST where they are not UTF-8. */
+  /** @throws INVALID_REQUEST where the bytes are not UTF-8 */
   text(): string {
     return decodeUtf8(this.view(), this.#what)
   }

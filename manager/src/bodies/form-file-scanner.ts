@@ -12,7 +12,10 @@ const MAX_KEY_BYTES = 256
 const AMPERSAND = 0x26
 const EQUALS = 0x3d
 
-/** Scans `filename=…&file=…` (application/x-www-form-urlencoded) in either order; the file's base64 is forwarded as it arrives. */
+/**
+ * Scans `filename=…&file=…` (application/x-www-form-urlencoded) in either order. The file's base64 is forwarded as it
+ * arrives.
+ */
 export class FormFileScanner implements BodyScanner {
   readonly #key = new BoundedBytes(MAX_KEY_BYTES, 'a field name')
   readonly #name = new BoundedBytes(MAX_FILE_NAME_BYTES, 'filename')
@@ -47,7 +50,7 @@ export class FormFileScanner implements BodyScanner {
     return events
   }
 
-  /** A key ends at `=` or `&`, a value at `&` only. */
+  /** A key ends at `=` or `&`, a value only at `&`. */
   #findEnd(chunk: Buffer, start: number): number {
     const ampersand = chunk.indexOf(AMPERSAND, start)
     const end = ampersand < 0 ? chunk.length : ampersand

@@ -1,10 +1,10 @@
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 /**
- * The bytes of one file on their way in: a head that is held, and the rest that passes. They travel as they came, as
- * base64 text perhaps; what this tells of them is told of the file itself.
+ * Gives the bytes of one file on their way in: a head that is held, and the rest that passes. They travel as they came, as
+ * base64 text perhaps, but sizes and first bytes are told of the file itself.
  */
 export class IncomingBytes {
   readonly encoding: Encoding
@@ -19,7 +19,7 @@ export class IncomingBytes {
     this.#source = source[Symbol.asyncIterator]()
   }
 
-  /** Bytes that are all there. */
+  /** Wraps bytes that are all there. */
   static whole(encoding: Encoding, bytes: Buffer): IncomingBytes {
     const incoming = new IncomingBytes(encoding, nothing)
     incoming.#head = bytes
@@ -33,12 +33,12 @@ export class IncomingBytes {
     return this.#isComplete
   }
 
-  /** How many bytes have been read, as they travel. */
+  /** Counts the bytes that have been read, as they travel. */
   get readBytes(): number {
     return this.#readBytes
   }
 
-  /** The bytes that are held, as they travel: all of them where they were complete when `readHead` ended. */
+  /** These bytes are held, as they travel: all of them where they were complete when `readHead` ended. */
   get head(): Buffer {
     return this.#head
   }
@@ -52,7 +52,7 @@ export class IncomingBytes {
     return decodedLength(this.#readBytes, paddingCount)
   }
 
-  /** The file's first bytes, decoded: at most `length`, fewer where the head holds no more. */
+  /** Decodes the file's first bytes: at most `length`, fewer where the head holds no more. */
   firstBytes(length: number): Buffer {
     if (this.encoding === 'binary') return this.#head.subarray(0, length)
     const text = this.#head.toString('latin1', 0, Math.ceil(length / 3) * 4)
@@ -70,7 +70,7 @@ export class IncomingBytes {
     this.#head = pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces)
   }
 
-  /** All bytes: the head, then the rest as it comes. `beforeEnd` may throw to call them off. */
+  /** Gives all bytes: the head, then the rest as it comes. `beforeEnd` may throw to call them off. */
   async *all(beforeEnd: () => Promise<void>): AsyncGenerator<Buffer> {
     if (this.#head.length > 0) yield this.#head
     while (!this.#isComplete) {

@@ -5,20 +5,20 @@ const BACKSLASH = 0x5c
 const UNICODE_ESCAPE = /^u[0-9A-Fa-f]{4}$/
 
 interface Scanned {
-  /** Empty where the chunk holds nothing of the text. */
+  /** It is empty where the chunk holds nothing of the text. */
   readonly bytes: Buffer
-  /** Where the scan stopped: after the closing quote, or at the end of the chunk. */
+  /** The scan stopped here: after the closing quote, or at the end of the chunk. */
   readonly position: number
   readonly isEnd: boolean
 }
 
 /**
- * The inside of a JSON string that holds base64. Of JSON's escapes only `\/` and `\uXXXX` can mean a character of
- * base64; so the first quote always ends the string, and a span without a backslash is passed on as it is.
+ * Scans the inside of a JSON string that holds base64. Of JSON's escapes only `\/` and `\uXXXX` can mean a character of
+ * base64, so the first quote always ends the string, and a span without a backslash is passed on as it is.
  */
 export class JsonBase64String {
   readonly #meter: Base64Meter
-  /** What has come of an escape that the end of a chunk cut, without its backslash. */
+  /** An escape that the end of a chunk cut is kept here, without its backslash. */
   #escape: string | null = null
 
   constructor(maxFileBytes: number) {
@@ -61,7 +61,7 @@ export class JsonBase64String {
   }
 }
 
-/** @returns what an escape stands for, or null where more of it must come. */
+/** @returns what an escape stands for, or null where more of it must come */
 function escapedByte(text: string): number | null {
   if (text === '/') return 0x2f
   if (text.length < 5 && text.startsWith('u')) return null

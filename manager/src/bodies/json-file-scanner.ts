@@ -6,7 +6,7 @@ import { JsonBase64String } from './json-base64-string.ts'
 
 const MAX_DEPTH = 32
 
-/** RFC 8259 lets a parser ignore it, and some editors write one. */
+/** RFC 8259 lets a parser ignore the mark, and some editors write one. */
 const BYTE_ORDER_MARK = /^\ufeff/
 
 const QUOTE = 0x22
@@ -14,15 +14,15 @@ const BACKSLASH = 0x5c
 const COLON = 0x3a
 const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d])
 
-/** `{` and `[`. */
+/** JSON opens an object with `{` and an array with `[`. */
 const isOpening = (byte: number): boolean => byte === 0x7b || byte === 0x5b
-/** `}` and `]`. */
+/** JSON closes an object with `}` and an array with `]`. */
 const isClosing = (byte: number): boolean => byte === 0x7d || byte === 0x5d
 
 /**
- * Scans `{ "filename": …, "file": base64, … }` (RFC 8259). The file's text is forwarded as it arrives; all the rest, the
- * frame, is small, is kept with an empty string in the file's place, and is judged by JSON.parse itself: once when the
- * file begins, so that a bad body costs nothing, and once at the end. The scan has only to find the keys.
+ * Scans `{ "filename": …, "file": base64, … }` (RFC 8259). The file's text is forwarded as it arrives. The rest is the frame,
+ * which is small: it is kept, with an empty string in the file's place, and JSON.parse itself judges it, once when the file
+ * begins, so that a bad body costs nothing, and once at the end. The scan has only to find the keys.
  */
 export class JsonFileScanner implements BodyScanner {
   readonly #file: JsonBase64String
@@ -32,11 +32,11 @@ export class JsonFileScanner implements BodyScanner {
   #depth = 0
   #isInString = false
   #isEscaped = false
-  /** Where the last string of the frame began and ended, quotes included. */
+  /** The last string of the frame began and ended here, quotes included. */
   #stringStart = 0
   #stringEnd = 0
   #isNamed = false
-  /** The frame as it was judged last, and the name in it. */
+  /** Keeps the frame as it was judged last, and the name in it. */
   #judged: { readonly text: string; readonly name: FileName | null } | null = null
 
   constructor(maxFileBytes: number) {
@@ -71,7 +71,7 @@ export class JsonFileScanner implements BodyScanner {
     return this.#isNamed ? [] : [{ kind: 'name', name }]
   }
 
-  /** Up to the colon after the key `file`, or to the end of the chunk. */
+  /** Scans up to the colon after the key `file`, or to the end of the chunk. */
   #scanFrame(chunk: Buffer, start: number): number {
     const offset = this.#frame.length - start
     for (let position = start; position < chunk.length; position++) {
@@ -142,7 +142,7 @@ export class JsonFileScanner implements BodyScanner {
   }
 }
 
-/** @throws INVALID_REQUEST where it is not a JSON object, or the name is none */
+/** @throws INVALID_REQUEST where it is not a JSON object, or the name is no file name */
 function nameIn(frame: string): FileName | null {
   const body = parseJson(frame)
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {

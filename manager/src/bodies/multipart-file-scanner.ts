@@ -4,33 +4,33 @@ import { MAX_FILE_NAME_BYTES } from '@holdfast/shared/limits'
 import { Base64Meter } from './base64-meter.ts'
 import { type BodyEvent, type BodyScanner, MAX_BESIDE_FILE_BYTES } from './body-scanner.ts'
 import { BoundedBytes } from './bounded-bytes.ts'
-import { brokenMultipart, MultipartParser, type PartHeaders, type PartSink } from './multipart-parser.ts'
+import { brokenMultipart, type FieldHeaders, type FieldSink, MultipartParser } from './multipart-parser.ts'
 import { fileNameIn, type Parameters, parseParameters } from './parameters.ts'
 
 const PLAIN_ENCODINGS = new Set(['7bit', '8bit', 'binary'])
 
-const ignored: PartSink = { add: () => undefined, end: () => undefined }
+const ignored: FieldSink = { add: () => undefined, end: () => undefined }
 
 /**
- * Scans multipart/form-data (RFC 7578). The part `file` is base64 text, or the file itself where the part has a
- * filename; the field `filename` names it, before or after it, else the part's own filename does.
+ * Scans multipart/form-data (RFC 7578). The field `file` is base64 text, or the file itself where it has a filename of its
+ * own. The field `filename` names the file, before or after it; without it the file's own filename does.
  */
 export class MultipartFileScanner implements BodyScanner {
   readonly #parser: MultipartParser
   readonly #maxFileBytes: number
   readonly #seenFields = new Set<string>()
   #events: BodyEvent[] = []
-  /** By the part's own filename: the name, or what is wrong with it, which counts only where no field names the file. */
+  /** Keeps the name by the file's own filename, or what is wrong with it, which counts only where no field names the file. */
   #ownName: FileName | StoreError | null = null
   #bodyBytes = 0
   #fileBytes = 0
 
-  /** @throws INVALID_REQUEST where the content type names no boundary. */
+  /** @throws INVALID_REQUEST where the content type names no boundary */
   constructor(contentType: string, maxFileBytes: number) {
     const boundary = parseParameters(contentType)?.get('boundary') ?? ''
     if (boundary === '') throw new StoreError('INVALID_REQUEST', 'the content type names no boundary')
     this.#maxFileBytes = maxFileBytes
-    this.#parser = new MultipartParser(boundary, (headers) => this.#startPart(headers))
+    this.#parser = new MultipartParser(boundary, (headers) => this.#startField(headers))
   }
 
   push(chunk: Buffer): readonly BodyEvent[] {
@@ -54,7 +54,7 @@ export class MultipartFileScanner implements BodyScanner {
     return []
   }
 
-  #startPart(headers: PartHeaders): PartSink {
+  #startField(headers: FieldHeaders): FieldSink {
     const disposition = headers.get('content-disposition') ?? ''
     if (!/^form-data[\t ]*(;|$)/i.test(disposition)) return ignored
     const parameters = parseParameters(disposition)
@@ -73,7 +73,7 @@ export class MultipartFileScanner implements BodyScanner {
     return isRaw ? this.#takeBinary(parameters) : this.#takeBase64()
   }
 
-  #takeName(): PartSink {
+  #takeName(): FieldSink {
     const text = new BoundedBytes(MAX_FILE_NAME_BYTES, 'filename')
     return {
       add: (bytes) => text.append(bytes),
@@ -81,7 +81,7 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
-  #takeBase64(): PartSink {
+  #takeBase64(): FieldSink {
     const meter = new Base64Meter(this.#maxFileBytes)
     this.#events.push({ kind: 'file', encoding: 'base64' })
     return {
@@ -96,7 +96,7 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
-  #takeBinary(parameters: Parameters): PartSink {
+  #takeBinary(parameters: Parameters): FieldSink {
     if (!this.#seenFields.has('filename')) this.#takeOwnName(parameters)
     this.#events.push({ kind: 'file', encoding: 'binary' })
     return {
@@ -108,7 +108,7 @@ export class MultipartFileScanner implements BodyScanner {
     }
   }
 
-  /** Told before the file, so that a taken name can be refused before its bytes come. */
+  /** Tells the name before the file, so that a taken name can be refused before its bytes come. */
   #takeOwnName(parameters: Parameters): void {
     try {
       this.#ownName = parseFileName(fileNameIn(parameters))

@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-const MAX_PARTS = 100
+const MAX_FIELDS = 100
 const MAX_HEADER_BYTES = 8 * 1024
 const MAX_HEADERS = 20
 
@@ -8,28 +8,34 @@ const CRLF = '\r\n'
 const CR = 0x0d
 const EMPTY = Buffer.alloc(0)
 
-/** What a part's content is given to. */
-export interface PartSink {
+/** Takes the content of one field. */
+export interface FieldSink {
   add(bytes: Buffer): void
   end(): void
 }
 
-/** The headers of a part, by their names in small letters: a byte a character. */
-export type PartHeaders = ReadonlyMap<string, string>
+/** Headers of a field stand by their names in small letters, one character a byte. */
+export type FieldHeaders = ReadonlyMap<string, string>
 
-/** Cuts a multipart body (RFC 2046, section 5.1) into its parts: bytes in at any cut, each part's to the sink that it is given. */
+/**
+ * Cuts a multipart body (RFC 2046, section 5.1) into its fields. It takes bytes cut anywhere, and gives those of each field
+ * to the sink that was made for it.
+ */
 export class MultipartParser {
   readonly #delimiter: Buffer
-  readonly #startPart: (headers: PartHeaders) => PartSink
+  readonly #startField: (headers: FieldHeaders) => FieldSink
   #state: 'preamble' | 'delimiter' | 'headers' | 'content' | 'epilogue' = 'preamble'
-  #sink: PartSink | null = null
-  #partCount = 0
-  /** What is not understood before more has come. The first delimiter has no line before it. */
+  #sink: FieldSink | null = null
+  #fieldCount = 0
+  /**
+   * Keeps what cannot be understood before more has come. It begins with a line's end, for the first delimiter has no line
+   * before it.
+   */
   #rest: Buffer = Buffer.from(CRLF)
 
-  constructor(boundary: string, startPart: (headers: PartHeaders) => PartSink) {
+  constructor(boundary: string, startField: (headers: FieldHeaders) => FieldSink) {
     this.#delimiter = Buffer.from(`${CRLF}--${boundary}`, 'latin1')
-    this.#startPart = startPart
+    this.#startField = startField
   }
 
   /** Whether the last delimiter has come. */
@@ -72,7 +78,7 @@ export class MultipartParser {
     return data.subarray(at + this.#delimiter.length)
   }
 
-  /** How many bytes at the end may be the beginning of a delimiter. */
+  /** @returns how many bytes at the end may be the beginning of a delimiter */
   #begunDelimiter(data: Buffer): number {
     const first = Math.max(0, data.length - this.#delimiter.length + 1)
     for (let at = data.indexOf(CR, first); at >= 0; at = data.indexOf(CR, at + 1)) {
@@ -82,7 +88,7 @@ export class MultipartParser {
     return 0
   }
 
-  /** After the boundary: two hyphens end the body; else the line ends, with padding before its end. */
+  /** Two hyphens after the boundary end the body. Otherwise the line ends, maybe with padding before its end. */
   #takeDelimiterEnd(data: Buffer): Buffer | null {
     const start = data.findIndex((byte) => byte !== 0x20 && byte !== 0x09)
     if (start < 0) return null
@@ -93,7 +99,8 @@ export class MultipartParser {
       return null
     }
     if (next !== CRLF) throw brokenMultipart()
-    if (++this.#partCount > MAX_PARTS) throw new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
+    if (++this.#fieldCount > MAX_FIELDS)
+      throw new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
     this.#state = 'headers'
     // The end of this line is kept: where there are no headers, it is half of the empty line that ends them.
     return data.subarray(start)
@@ -105,7 +112,7 @@ export class MultipartParser {
       throw new StoreError('INVALID_REQUEST', `the headers of a part must have at most ${MAX_HEADER_BYTES} bytes`)
     }
     if (end < 0) return this.#keep(data)
-    this.#sink = this.#startPart(parseHeaders(data.toString('latin1', 0, end)))
+    this.#sink = this.#startField(parseHeaders(data.toString('latin1', 0, end)))
     this.#state = 'content'
     return data.subarray(end + 2 * CRLF.length)
   }
@@ -116,12 +123,12 @@ export class MultipartParser {
   }
 }
 
-/** Of a header that is given twice the first counts. @throws INVALID_REQUEST */
-function parseHeaders(block: string): PartHeaders {
+/** Reads the headers of a field. Where one is given twice, the first counts. @throws INVALID_REQUEST */
+function parseHeaders(block: string): FieldHeaders {
   const headers = new Map<string, string>()
-  // A line that begins with white space goes on with the one before.
+  // A line that begins with white space continues the one before.
   const lines = block.replace(/\r\n[\t ]+/g, ' ').split(CRLF)
-  // The block begins with the end of the delimiter's line.
+  // The block begins with the end of the delimiter's line, which is one line too many.
   if (lines.length - 1 > MAX_HEADERS) throw new StoreError('INVALID_REQUEST', 'a part has too many headers')
   for (const line of lines) {
     if (line === '') continue

@@ -2,18 +2,18 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { decodeUtf8 } from './bounded-bytes.ts'
 
 const OPENING = String.raw`[\t ]*;[\t ]*([^\s";=]+)[\t ]*=[\t ]*`
-/** As browsers and curl write it: a quote never stands in quotes, a backslash is a backslash. */
+/** Browsers and curl write it so: a quote never stands in quotes, and a backslash is a backslash. */
 const asBrowsers = new RegExp(String.raw`${OPENING}(?:"([^"]*)"|([^";]*))`, 'y')
-/** As RFC 2616 and `curl --form-escape` write it: a backslash takes the meaning from what follows it. */
+/** RFC 2616 and `curl --form-escape` write it so: a backslash takes the meaning from what follows it. */
 const escaped = new RegExp(String.raw`${OPENING}(?:"((?:[^"\\]|\\.)*)"|([^";]*))`, 'y')
 
 const browserEscapes: Readonly<Record<string, string>> = { '%22': '"', '%0D': '\r', '%0A': '\n' }
 
-/** The parameters of a header's value, such as `form-data; name="file"`, by their names in small letters. */
+/** Parameters of a header's value, such as `form-data; name="file"`, stand by their names in small letters. */
 export type Parameters = ReadonlyMap<string, string>
 
 /**
- * @param value as it came, a byte a character; so are the texts in the result.
+ * @param value as it came, one character a byte; so are the texts in the result
  * @returns null where it cannot be read, or one parameter is given twice
  */
 export function parseParameters(value: string): Parameters | null {
@@ -43,7 +43,7 @@ function readAll(list: string, parameter: RegExp, unquote: (text: string) => str
 }
 
 /**
- * The file name of a part. `filename*` (RFC 8187) counts more than `filename`, wherever it stands.
+ * Finds the file name that a field has of its own. `filename*` (RFC 8187) counts more than `filename`, wherever it stands.
  * @returns null where there is neither. @throws INVALID_REQUEST
  */
 export function fileNameIn(parameters: Parameters): string | null {

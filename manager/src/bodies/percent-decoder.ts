@@ -8,10 +8,10 @@ const SPACE = 0x20
 export class PercentDecoder {
   readonly #isPlusSpace: boolean
   readonly #judge: (byte: number) => void
-  /** What has come of an escape that the end of a chunk cut, without its percent sign. */
+  /** An escape that the end of a chunk cut is kept here, without its percent sign. */
   #escape: string | null = null
 
-  /** @param judge throws for a byte that no escape may stand for. */
+  /** @param judge throws for a byte that no escape may stand for */
   constructor(options: { isPlusSpace: boolean; judge?: (byte: number) => void }) {
     this.#isPlusSpace = options.isPlusSpace
     this.#judge = options.judge ?? (() => undefined)
@@ -44,7 +44,7 @@ export class PercentDecoder {
     return output.subarray(0, length)
   }
 
-  /** @throws INVALID_REQUEST where the field ends within an escape. */
+  /** @throws INVALID_REQUEST where the field ends within an escape */
   end(): void {
     if (this.#escape !== null) throw badEscape(this.#escape)
   }

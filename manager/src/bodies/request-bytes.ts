@@ -2,23 +2,22 @@ import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { BodyPace } from './body-pace.ts'
 
-/** Whoever waits for the bytes. The signal is asked for only where there is something to wait for: making one costs. */
+/** Somebody waits for the bytes. The signal is asked for only where there is something to wait for, since making one costs. */
 export interface Caller {
   readonly signal: AbortSignal
 }
 
 export interface RequestBytesOptions {
-  /** How far the client may fall behind the slowest pace. */
+  /** The client may fall so far behind the slowest pace. */
   readonly patienceMs: number
-  /** Called once, before anything is read: the place to send `100 Continue`. */
+  /** Is called once, before anything is read: this is the place to send `100 Continue`. */
   readonly beforeFirstRead?: (() => void) | undefined
   readonly caller?: Caller | undefined
 }
 
 /**
- * The bytes of a request's body, read as they are asked for. Between two steps nothing listens to the request, so the
- * HTTP layer can drop what is left of it.
- * @throws REQUEST_TIMEOUT, CANCELLED (the client hung up, or the signal)
+ * Gives the bytes of a request's body, read as they are asked for. Between two steps nothing listens to the request, so the
+ * HTTP layer can drop what is left of it. @throws REQUEST_TIMEOUT, CANCELLED (the client hung up, or the signal)
  */
 export async function* readRequestBytes(
   request: IncomingMessage,
@@ -49,21 +48,24 @@ function tooSlow(patienceMs: number): StoreError {
   return new StoreError('REQUEST_TIMEOUT', `the manager waits ${patienceMs / 1000} s for a sender: SENDER_PATIENCE_MS`)
 }
 
-/** A body of `length` bytes that came with its headers, as small ones mostly do; null where it is still to be read. */
+/**
+ * Takes a body of `length` bytes that came with its headers, as small ones mostly do. @returns null where it is still to be
+ * read
+ */
 export async function takeArrived(
   request: IncomingMessage,
   length: number,
   { beforeFirstRead }: RequestBytesOptions,
 ): Promise<Buffer | null> {
   if (beforeFirstRead !== undefined || length === 0) return null
-  // At the end of this turn it is there, as in `readRequestBytes`.
+  // The body is there at the end of this turn, as in `readRequestBytes`.
   await null
   return request.destroyed || request.readableLength < length ? null : request.read()
 }
 
 const requestEvents = ['readable', 'end', 'error', 'close'] as const
 
-/** Until there may be something to read, the request is over, the signal fires, or the time is up. */
+/** Waits until there may be something to read, the request is over, the signal fires, or the time is up. */
 function waitForChange(request: IncomingMessage, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const finish = (): void => {

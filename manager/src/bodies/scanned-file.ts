@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
 import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
@@ -44,14 +44,14 @@ class ScannedFile implements IncomingFile {
   async finish(): Promise<FileName> {
     if (!this.#isRead) throw new StoreError('INTERNAL', 'finish() before the bytes were read')
     while ((await this.#body.next()) !== null) {
-      // The scanner judges what follows the file; only the name in it matters.
+      // The scanner judges what follows the file, and only the name in it matters here.
     }
     if (this.#body.name === null) throw new StoreError('INTERNAL', 'a scanner found no name and did not say so')
     return this.#body.name
   }
 }
 
-/** A scanner fed from a source, event by event. */
+/** Feeds a scanner from a source, event by event. */
 class ScannedBody {
   name: FileName | null = null
   readonly #source: AsyncGenerator<Buffer>
@@ -64,7 +64,7 @@ class ScannedBody {
     this.#scanner = scanner
   }
 
-  /** @returns the next event, or null after the last. */
+  /** @returns the next event, or null after the last */
   async next(): Promise<BodyEvent | null> {
     while (this.#events.length === 0) {
       if (this.#isOver) return null

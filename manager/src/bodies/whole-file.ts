@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
 import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
@@ -32,7 +32,7 @@ async function readBody(request: IncomingMessage, length: number, options: Reque
   return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, readBytes)
 }
 
-/** What a scanner says of a whole body. */
+/** Gathers what a scanner says of a whole body. */
 class WholeScan {
   #encoding: Encoding | null = null
   #name: FileName | null = null

@@ -2,44 +2,43 @@ import type { CopyId, Digest, PartKey, ServerId, Slot } from '@holdfast/shared/i
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { PART_TAG_BYTES, type PartMethod } from '@holdfast/shared/node/part-digest'
 
-/** One stored copy of a chunk. */
+/** A replica is one stored copy of a chunk. */
 export interface Replica {
   readonly server: ServerId
   readonly slot: Slot
   readonly copyId: CopyId
 }
 
-/** Immutable bytes on file-servers: the unit of placement, replication and repair. */
+/** A chunk is immutable bytes on file-servers, and the unit of placement, replication and repair. */
 export interface Chunk {
-  /** Bytes. */
   readonly size: number
   readonly sha256: Digest
   readonly replicas: readonly Replica[]
-  /** Copies that no longer count. They are named until they are deleted, so that reconcile does not take them for orphans. */
+  /** These copies do not count. They are named until they are deleted, so that reconcile does not take them for orphans. */
   readonly leaving?: readonly Replica[]
-  /** Where the chunk came in frames: the tag of each of its parts, 16 bytes each. A smaller one is verified by its sha-256. */
+  /** A chunk that came in frames has the tag of each of its parts, 16 bytes each. A smaller one is verified by its sha-256. */
   readonly tags?: Buffer
-  /** Every change of the replicas raises it, and so does whoever stops such a change that is under way elsewhere. */
+  /** Every change of the replicas raises it, and so does whoever has to stop a change that is under way elsewhere. */
   readonly version: number
 }
 
-/** A chunk with what is known of it by its place in a file. */
+/** A chunk together with what follows from its place in a file. */
 export interface PlacedChunk {
-  /** The chunk's place among those of its file, from 0. */
+  /** The chunk's place in its file, from 0. */
   readonly number: number
   readonly chunk: Chunk
-  /** The key of the file's tags; undefined where the file has none. */
+  /** The tags of the file's parts are made with this key. It is undefined where the file has none. */
   readonly partKey: PartKey | undefined
 }
 
-/** What a part of a chunk is verified by. */
+/** A part of a chunk is verified by this. */
 export interface PartProof {
   readonly method: PartMethod
-  /** What the method has to come to. It is empty, which no digest is, for a part that the chunk does not have. */
+  /** The method has to come to this. It is empty, which no digest is, for a part that the chunk does not have. */
   readonly digest: Buffer
 }
 
-/** @param index of the part in its chunk */
+/** @param index the part's place in its chunk, from 0 */
 export function proofOfPart({ number, chunk, partKey }: PlacedChunk, index: number): PartProof {
   if (chunk.tags === undefined || partKey === undefined)
     return { method: 'sha256', digest: index === 0 ? Buffer.from(chunk.sha256, 'hex') : Buffer.alloc(0) }
@@ -52,26 +51,26 @@ export function proofOfPart({ number, chunk, partKey }: PlacedChunk, index: numb
   }
 }
 
-/** A part of a chunk, and what of it a range wants. Bytes. */
+/** A range wants these bytes of a part of a chunk. */
 export interface PartSpan {
   readonly place: PlacedChunk
   /** The part's place in its chunk, from 0. */
   readonly index: number
-  /** Where the part begins in its chunk. */
+  /** The part begins at this byte of its chunk. */
   readonly offset: number
   readonly length: number
-  /** What is wanted, within the part. */
+  /** The range wants the bytes `from` to `to` of the part, `to` not included. */
   readonly from: number
   readonly to: number
 }
 
-/** Bytes `start` to `end` of a file, `end` not included. */
+/** A span holds the bytes `start` to `end` of a file, `end` not included. */
 export interface ByteSpan {
   readonly start: number
   readonly end: number
 }
 
-/** The parts that hold a span of a file. A part is read and verified whole. */
+/** Lists the parts that hold a span of a file. Parts are read whole, because a part can only be verified whole. */
 export function partsOf(
   chunks: readonly PlacedChunk[],
   { start, end }: ByteSpan,

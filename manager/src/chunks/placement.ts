@@ -1,29 +1,29 @@
 import type { ServerId } from '@holdfast/shared/ids'
 
-/** A file-server as placement sees it. */
+/** Placement sees a file-server like this. */
 export interface ServerView {
   readonly id: ServerId
-  /** Connected and heard from lately. */
+  /** Whether it is connected and was heard from lately. */
   readonly isActive: boolean
-  /** Takes new copies: neither full nor with a failed disk. */
+  /** Whether it takes new copies, being neither full nor with a failed disk. */
   readonly isWritable: boolean
-  /** Was asked to store bytes and did not answer in time. */
+  /** Whether it lately was asked to store bytes and did not answer in time. */
   readonly isSilent: boolean
-  /** Files it holds, and those on their way to it. */
+  /** Counts the files that it holds, and those on their way to it. */
   readonly fileCount: number
-  /** Bytes it can still take, less those on their way to it. */
+  /** It can still take so many bytes; those on their way to it are taken off. */
   readonly roomBytes: number
 }
 
 export interface PlacementWish {
   readonly count: number
-  /** What the copy needs, or 0 where it is not known. */
+  /** The copy needs so many bytes, 0 where that is not known. */
   readonly sizeBytes: number
   readonly exclude?: readonly ServerId[]
 }
 
 /**
- * The active file-servers with room that hold the fewest files, at most `count`; the roomier one where they are equal, and
+ * Chooses at most `count` active file-servers with room: those with the fewest files first, among equals the roomier one, and
  * those that were silent last.
  */
 export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
@@ -40,7 +40,7 @@ export function chooseServers(servers: readonly ServerView[], wish: PlacementWis
     .map((server) => server.id)
 }
 
-/** Whether a copy of this size can be stored there now. */
+/** @returns whether a copy of this size can be stored there at this moment */
 export function canTake(server: ServerView, { sizeBytes, exclude }: Omit<PlacementWish, 'count'>): boolean {
   return server.isActive && server.isWritable && server.roomBytes >= sizeBytes && !exclude?.includes(server.id)
 }

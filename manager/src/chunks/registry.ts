@@ -1,16 +1,16 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
-import type { Heartbeat } from '@holdfast/shared/wire/events'
+import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from './links/file-server-link.ts'
 import { canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
 
-/** What is placed together, at most: more is worth the work of two file-servers. */
+/** At most so much is placed together: more is worth the work of two file-servers. */
 const TOGETHER_MAX_COUNT = 64
 const TOGETHER_MAX_BYTES = 256 * 1024
 
-/** What this manager knows of a file-server beyond its last heartbeat. */
+/** This manager keeps account of a file-server from one heartbeat to the next. */
 interface Account {
-  /** Files by the records, used until the file-server has counted for itself. */
+  /** The records count so many files, which is used until the file-server has counted for itself. */
   recordCount: number
   /** Copies stored less copies deleted since the last heartbeat. */
   changeCount: number
@@ -18,7 +18,7 @@ interface Account {
   inFlightBytes: number
 }
 
-/** A place on a file-server, taken while a copy is on its way to it. */
+/** Takes a place on a file-server while a copy is on its way to it. */
 export class Reservation implements Disposable {
   readonly link: FileServerLink
   readonly #account: Account
@@ -38,7 +38,7 @@ export class Reservation implements Disposable {
   }
 }
 
-/** The choice for the copies of one turn of the event loop. */
+/** All copies of one turn of the event loop may share this choice. */
 interface TurnChoice {
   readonly link: FileServerLink
   count: number
@@ -46,13 +46,13 @@ interface TurnChoice {
 }
 
 export interface RegistryOptions {
-  /** Called when a file-server has come or gone. */
+  /** Is called when a file-server has come or gone. */
   readonly onChange?: () => void
-  /** So many files between two file-servers are nothing that upkeep would even out. */
+  /** Upkeep would not even out a difference of so many files between two file-servers. */
   readonly evenWithin?: number
 }
 
-/** The file-servers connected to this manager, and the counts that placement goes by. */
+/** Knows the file-servers connected to this manager, and keeps the counts that placement goes by. */
 export class FileServerRegistry {
   readonly #links = new Map<ServerId, FileServerLink>()
   readonly #accounts = new Map<ServerId, Account>()
@@ -78,7 +78,7 @@ export class FileServerRegistry {
     return this.#links.get(id)
   }
 
-  /** @param recordCount files it holds by the records. */
+  /** @param recordCount how many files it holds by the records */
   add(link: FileServerLink, recordCount: number): void {
     this.#links.set(link.id, link)
     const account = this.#accountOf(link.id)
@@ -87,7 +87,7 @@ export class FileServerRegistry {
     this.#onChange()
   }
 
-  /** A link that was replaced by a newer one of the same file-server is not the one to remove. */
+  /** Removes a link, unless a newer one of the same file-server has taken its place. */
   remove(link: FileServerLink): void {
     if (this.#links.get(link.id) !== link) return
     this.#links.delete(link.id)
@@ -96,7 +96,7 @@ export class FileServerRegistry {
 
   hear(link: FileServerLink, heartbeat: Heartbeat): void {
     link.hear(heartbeat)
-    // Acks and heartbeats come on one socket in order: what was acknowledged before is counted in this one.
+    // Acks and heartbeats come in order on one socket, so this heartbeat has counted whatever was acknowledged before it.
     if (heartbeat.isInventoryDone) this.#accountOf(link.id).changeCount = 0
   }
 
@@ -104,7 +104,7 @@ export class FileServerRegistry {
     return link.isConnected && link.silentMs < this.#activeWithinMs
   }
 
-  /** Whether a copy can be stored now: on none, for no file-server is active or all active ones refuse, or on some. */
+  /** Says whether a copy can be stored: `unavailable` where no file-server is active, `full` where all active ones refuse. */
   get readiness(): 'unavailable' | 'full' | 'ready' {
     let readiness: 'unavailable' | 'full' = 'unavailable'
     for (const link of this.#links.values()) {
@@ -119,15 +119,15 @@ export class FileServerRegistry {
     return this.links.map((link) => this.#viewOf(link))
   }
 
-  /** Whether `reserve` would find a place. */
+  /** @returns whether `reserve` would find a place */
   hasRoom(wish: Omit<PlacementWish, 'count'>): boolean {
     return this.views().some((view) => canTake(view, wish))
   }
 
   /**
    * Chooses a file-server for a copy and takes the place on it. Small copies of one turn of the event loop go to the same
-   * one: they share its messages and its sync, which is most of their cost; the next turn goes to whoever has the fewest then.
-   * @throws SERVERS_UNAVAILABLE where none is active, INSUFFICIENT_STORAGE where all active ones are full
+   * one, where they share its messages and its sync, which is most of their cost; the next turn goes to whoever has the
+   * fewest files then. @throws SERVERS_UNAVAILABLE where none is active, INSUFFICIENT_STORAGE where all active ones are full
    */
   reserve(wish: Omit<PlacementWish, 'count'>): Reservation {
     const together = this.#joinTurn(wish)
@@ -147,7 +147,7 @@ export class FileServerRegistry {
     return new Reservation(link, this.#accountOf(link.id), sizeBytes)
   }
 
-  /** @param change +1 for a copy that a file-server acknowledged, -1 for one it deleted. */
+  /** @param change +1 for a copy that a file-server acknowledged, -1 for one that it deleted */
   count(id: ServerId, change: 1 | -1): void {
     this.#accountOf(id).changeCount += change
   }

@@ -5,18 +5,21 @@ import { lookup, types } from 'mime-types'
 
 const FALLBACK_TYPE = 'application/octet-stream'
 
-/** How many of a file's first bytes a verdict needs. */
+/** A verdict needs at most so many of a file's first bytes. */
 const SNIFF_BYTES = 4_100
-/** How many of them show that there is nothing to know: every signature begins in these. */
+/** So many of them show whether there is anything to know, for every signature begins in these. */
 const QUICK_BYTES = 512
 
-/** How many of them are to be UTF-8 before that is said of a text: much of another encoding begins with plain ASCII. */
+/** So many of them have to be UTF-8 before a text is said to be, for much of another encoding begins with plain ASCII. */
 const CHARSET_BYTES = 64 * 1024
 
-/** A name of random digits is not worth a search in the table, which would have to keep it for that. */
+/** The table of types would keep every name that it is asked for, so a name of random digits is not looked up. */
 const LONGEST_ENDING = Math.max(...Object.keys(types).map(({ length }) => length))
 
-/** By the name's ending, else by the first bytes, else octet-stream. @param headOf gives as many of them, or all there are */
+/**
+ * Goes by the name's ending, else by the first bytes, else calls it an octet-stream.
+ * @param headOf gives as many of the first bytes as it is asked for, or all there are
+ */
 export async function contentTypeOf(name: string, headOf: (length: number) => Buffer): Promise<string> {
   const base = name.slice(name.lastIndexOf('/') + 1)
   const mayBeNamed = base.length - base.lastIndexOf('.') - 1 <= LONGEST_ENDING
@@ -24,23 +27,32 @@ export async function contentTypeOf(name: string, headOf: (length: number) => Bu
   if (byName !== false) return withCharset(byName, headOf)
   const quick = headOf(QUICK_BYTES)
   if (quick.length === 0) return FALLBACK_TYPE
+  // Before the signatures, one of which, that of MPEG audio, begins like this.
+  if (beginsAsUtf16(quick)) return 'text/plain'
   // The quick look says whether there is anything to know; the thorough one, ten times as long, tells containers apart.
   const mayBeKnown = filetypeinfo(quick).length > 0
-  if (!mayBeKnown && !isText(quick)) return FALLBACK_TYPE
-  const head = headOf(SNIFF_BYTES)
-  const byBytes = mayBeKnown ? await fileTypeFromBuffer(head) : undefined
+  if (!mayBeKnown && !isText(headOf, QUICK_BYTES)) return FALLBACK_TYPE
+  const byBytes = mayBeKnown ? await fileTypeFromBuffer(headOf(SNIFF_BYTES)) : undefined
   if (byBytes !== undefined) return withCharset(byBytes.mime, headOf)
-  return isText(head) ? withCharset('text/plain', headOf) : FALLBACK_TYPE
+  return isText(headOf, SNIFF_BYTES) ? withCharset('text/plain', headOf) : FALLBACK_TYPE
 }
 
 /** Browsers show text without a charset by their own guess, and never look whether one that is named is true. */
 function withCharset(type: string, headOf: (length: number) => Buffer): string {
-  return type.startsWith('text/') && isText(headOf(CHARSET_BYTES)) ? `${type}; charset=utf-8` : type
+  return type.startsWith('text/') && isText(headOf, CHARSET_BYTES) ? `${type}; charset=utf-8` : type
 }
 
-/** Text in UTF-8. A zero is that of UTF-16. */
-function isText(head: Buffer): boolean {
-  return !head.includes(0) && isUtf8(withoutCutCharacter(head))
+/** With the byte order mark of UTF-16, by which browsers read it. */
+function beginsAsUtf16(head: Buffer): boolean {
+  const mark = head.toString('hex', 0, 2)
+  return mark === 'fffe' || mark === 'feff'
+}
+
+/** Text in UTF-8, as far as so many bytes of it tell. A zero is that of UTF-16. */
+function isText(headOf: (length: number) => Buffer, length: number): boolean {
+  const head = headOf(length)
+  // Of a file that is shorter nothing is cut: what looks so is a letter of another encoding.
+  return !head.includes(0) && isUtf8(head.length < length ? head : withoutCutCharacter(head))
 }
 
 /** A character of UTF-8 has at most 4 bytes: the first one says how many, and those after it begin with the bits 10. */

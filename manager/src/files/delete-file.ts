@@ -9,7 +9,7 @@ import { copiesOf, type FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import type { Objection } from './record-groups.ts'
 
-/** Deletes of one file's copies under way at once. */
+/** So many deletes of one file's copies are under way at once. */
 const AT_ONCE = 16
 
 export interface DeleteDeps {
@@ -20,13 +20,13 @@ export interface DeleteDeps {
 export interface DeleteContext {
   readonly requestId: string
   readonly log: Logger
-  /** To the version that is there. Default: none. */
+  /** It may object to the version that is there. Without it no version is objected to. */
   readonly objection?: Objection
 }
 
 /**
- * Makes the file invisible, then lets its bytes go: at once on file-servers that are connected, through upkeep on the
- * others. The answer does not wait for the bytes. @throws FILE_NOT_FOUND, the objection
+ * Makes the file invisible, then lets its bytes go: at once on file-servers that are connected, through upkeep on the others.
+ * The answer does not wait for the bytes. @throws FILE_NOT_FOUND, the objection
  */
 export async function deleteFile(
   deps: DeleteDeps,

@@ -9,16 +9,16 @@ import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
 import { type FileModel, type FileRecord, LIVE_NAME } from './file.model.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
-/** Counting by the index takes a while on large collections; nobody's request waits for it. */
+/** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
-/** For a database that has just failed to answer in time: its client has waited for long already. */
+/** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
 
-/** Names `deletedAt`, which every deleted record has, because the index of deleted records holds only those that have it. */
+/** The index of deleted records holds only those that have `deletedAt`, so filters name it. Every deleted record has it. */
 const deleted = { state: 'deleted' as const, deletedAt: { $exists: true } }
 const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
 
-/** Reads and writes of file records: each change of state is one update with the expected state in its filter. */
+/** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
   readonly #model: FileModel
   readonly #inserts: GroupedInserts<FileRecord>
@@ -61,15 +61,14 @@ export class FileRecords {
     return resultOf(await this.#lookUps.add(name))
   }
 
-  /** The live file if it still is the same one. */
+  /** @returns the live file if it still is the same one */
   findLiveById(id: Types.ObjectId): Promise<FileRecord | null> {
     return askDatabase(() => this.#model.findOne({ _id: id, state: 'live' }).lean<FileRecord>().exec())
   }
 
   /**
-   * One update makes the file invisible and frees its name. It goes by the id, read before, so that it can never hit a
-   * newer file of that name.
-   * @returns the record as it is, deleted, or null where there is none. @throws the objection
+   * Makes the file invisible and frees its name in one update. It goes by the id, which was read before, so that it can never
+   * hit a newer file of that name. @returns the record as it is, deleted, or null where there is none. @throws the objection
    */
   async markDeleted(name: FileName, objection: Objection = () => null): Promise<FileRecord | null> {
     const outcome = resultOf(await this.#deletes.add({ name, objection }))
@@ -77,13 +76,13 @@ export class FileRecords {
     return outcome
   }
 
-  /** Deleted files with copies that are still on the file-server, the longest waiting first. */
+  /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
   findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
     const filter = { ...deleted, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
     return askDatabase(() => this.#model.find(filter).sort({ deletedAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 
-  /** A copy of a deleted file is gone; with the last one the record goes. */
+  /** Notes that a copy of a deleted file is gone. With the last one the record goes. */
   async forgetReplica(id: Types.ObjectId, replica: Replica): Promise<void> {
     const { copyId } = replica
     await askDatabase(async () => {
@@ -96,12 +95,12 @@ export class FileRecords {
     })
   }
 
-  /** The last copy of a deleted file is gone: the record goes. */
+  /** Removes the record of a deleted file whose last copy is gone. */
   async forget(id: Types.ObjectId): Promise<void> {
     resultOf(await this.#forgets.add(id))
   }
 
-  /** Removes deleted records whose last copy is gone: those that a crash kept between the two steps of `forgetReplica`. */
+  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplica`. */
   async forgetEmptied(): Promise<void> {
     await askDatabase(() => this.#model.deleteMany(emptied, DURABLE))
   }

@@ -3,17 +3,18 @@ import type { Digest, PartKey } from '@holdfast/shared/ids'
 import { type Connection, type Model, Schema, type Types } from 'mongoose'
 import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
 
-/** A document that has chunks. */
+/** A holder is a document that has chunks. */
 export interface Holder {
   readonly _id: Types.ObjectId
   /**
-   * live: visible under its name. deleted: invisible, its name free, its copies on their way out.
-   * tombstone: an upload whose bytes were collected before its record came; it can no longer come.
+   * A `live` holder is visible under its name. A `deleted` one is invisible, its name is free, and its copies are on their
+   * way out. A `tombstone` stands for an upload whose bytes were collected before its record came, so that it can no longer
+   * come.
    */
   readonly state: 'live' | 'deleted' | 'tombstone'
-  /** In the order of the bytes. A tombstone has none. */
+  /** Chunks stand in the order of the bytes. A tombstone has none. */
   readonly chunks: readonly Chunk[]
-  /** What the tags of all chunks are made with, where they have some. */
+  /** The tags of all chunks are made with this key, where they have some. */
   readonly partKey?: PartKey
 }
 
@@ -27,21 +28,21 @@ export interface FileRecord extends Holder {
   readonly createdAt: Date
   readonly expiresAt: Date | null
   readonly deletedAt?: Date
-  /** Which group of deletes it was: tells whose update it was that made the file invisible. */
+  /** Names the group of deletes that made the file invisible, which tells whose update it was. */
   readonly deletedBy?: string
 }
 
-/** The chunks of a holder, each with its place in the file. */
+/** @returns the chunks of a holder, each with its place in the file */
 export function chunksOf({ chunks, partKey }: Pick<Holder, 'chunks' | 'partKey'>): PlacedChunk[] {
   return chunks.map((chunk, number) => ({ number, chunk, partKey }))
 }
 
-/** Every copy that a holder names: those that count and those that are leaving. */
+/** @returns every copy that a holder names: those that count and those that are leaving */
 export function copiesOf({ chunks }: Pick<Holder, 'chunks'>): Replica[] {
   return chunks.flatMap(({ replicas, leaving = [] }) => [...replicas, ...leaving])
 }
 
-/** The index that lets at most one live file have a name. */
+/** This index lets at most one live file have a name. */
 export const LIVE_NAME = 'live_name'
 
 const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String }, { _id: false })
@@ -86,7 +87,7 @@ file.index(
 
 export type FileModel = Model<FileRecord>
 
-/** The indexes are part of the promise that a name is unique: they exist before the first request. */
+/** A name is unique only by an index, so the indexes exist before the first request. */
 export async function prepareFileModel(connection: Connection): Promise<FileModel> {
   const model = connection.model<FileRecord>('File', file)
   await model.createCollection()

@@ -8,8 +8,8 @@ export interface GetDeps extends ReadDeps {
 }
 
 /**
- * The bytes `start` to `end` of a file, verified before they are handed out. They are those of this record to the end, or the
- * read fails: a file of the same name that comes meanwhile is another one. @throws FILE_UNAVAILABLE
+ * Gives the bytes `start` to `end` of a file, verified before they are handed out. They are those of this record to the end,
+ * or the read fails: a file of the same name that comes meanwhile is another one. @throws FILE_UNAVAILABLE
  */
 export function readFile(
   deps: GetDeps,
@@ -25,7 +25,7 @@ export function readFile(
   return readChunks(deps, { chunks: chunksOf(record), range, lookAgain }, context, pace)
 }
 
-/** How many bytes are read for a range: parts are read whole. */
+/** @returns how many bytes are read for a range, since parts are read whole */
 export function readBytesOf(record: FileRecord, range: ByteSpan): number {
   return partsOf(chunksOf(record), range).reduce((sum, { length }) => sum + length, 0)
 }

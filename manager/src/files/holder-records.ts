@@ -7,11 +7,11 @@ import { copiesOf, type FileModel, type FileRecord, type Holder } from './file.m
 
 const DUPLICATE_KEY = 11_000
 
-/** What upkeep reads of a holder. */
+/** Upkeep reads only these fields of a holder. */
 const HOLDER_FIELDS = { state: 1, chunks: 1, partKey: 1 } as const
 
 /**
- * Reads and changes of where chunks are, for upkeep. A change compares the version of the one chunk and its exact list of
+ * Reads and changes where chunks are, for upkeep. A change compares the version of the one chunk and its exact list of
  * replicas with what it was planned on, so that changes of other chunks of the same file do not disturb it.
  */
 export class HolderRecords {
@@ -28,25 +28,26 @@ export class HolderRecords {
     return new Map(found.map((holder) => [holder._id.toHexString() as FileId, holder]))
   }
 
-  /** Live holders with a replica on `server` in the slots `from` to `to`, `to` not included. */
+  /** Finds live holders with a replica on `server` in the slots `from` to `to`, `to` not included. */
   findInSlots(server: ServerId, from: number, to: number, limit: number): Promise<Holder[]> {
     const place = { $elemMatch: { server, slot: { $gte: from, $lt: to } } }
     return this.#find({ state: 'live', 'chunks.replicas': place }, limit)
   }
 
-  /** Some live holders with a replica on `server`. */
+  /** Finds some live holders with a replica on `server`. */
   sampleOn(server: ServerId, limit: number): Promise<Holder[]> {
     return this.#find({ state: 'live', 'chunks.replicas.server': server }, limit)
   }
 
-  /** Live holders with a copy on `server` that is leaving. */
+  /** Finds live holders with a copy on `server` that is leaving. */
   findWithLeaving(server: ServerId, limit: number): Promise<Holder[]> {
     return this.#find({ state: 'live', 'chunks.leaving.server': server }, limit)
   }
 
   /**
    * Puts one replica in the place of another, which is leaving from then on, if the chunk is still the one that the change
-   * was planned on. @returns whether it was replaced. @throws DATABASE_UNAVAILABLE where that is not known: then no copy may be deleted
+   * was planned on. @returns whether it was replaced. @throws DATABASE_UNAVAILABLE where that is not known: then no copy may
+   * be deleted
    */
   async replaceReplica(
     holder: Pick<Holder, '_id'>,
@@ -74,7 +75,7 @@ export class HolderRecords {
     return result.modifiedCount === 1
   }
 
-  /** A leaving copy is gone: its record goes too. */
+  /** Takes a copy that is gone from those that are leaving. */
   async forgetLeaving(holder: Pick<Holder, '_id'>, { copyId }: Replica): Promise<void> {
     const update = { $pull: { 'chunks.$[].leaving': { copyId } } } as unknown as mongo.UpdateFilter<FileRecord>
     await askDatabase(() =>
@@ -83,9 +84,9 @@ export class HolderRecords {
   }
 
   /**
-   * Makes sure that no holder will ever name the copy: a tombstone with the file's id where there is no record, a raised
-   * version of the chunk (which stops a move that is under way) where there is one that does not name it.
-   * @returns false where a holder names it
+   * Makes sure that no holder will ever name the copy. Where there is no record, a tombstone takes the file's id; where a
+   * record does not name the copy, the chunk's version is raised, which stops a move that is under way. @returns false where
+   * a holder names it
    */
   async renounceCopy(copy: {
     readonly copyId: CopyId
@@ -119,12 +120,13 @@ export class HolderRecords {
     const raise = { $inc: { [`${path}.version`]: 1 } } as mongo.UpdateFilter<FileRecord>
     const result = await askDatabase(() => this.#collection.updateOne(unnamed, raise, DURABLE))
     if (result.matchedCount === 1) return true
-    // The record names the copy, or has no such chunk and will not come to have it. One that is gone is judged anew later.
+    // The record names the copy, or has no such chunk and will not come to have it. A record that is gone is judged anew
+    // later.
     const [holder] = await this.#find({ _id })
     return holder !== undefined && !copiesOf(holder).some((known) => isSame(known, { copyId, server, slot }))
   }
 
-  /** Removes tombstones older than `ageMs`: no manager has slept that long. */
+  /** Removes tombstones older than `ageMs`, for no manager has slept that long. */
   async forgetTombstones(ageMs: number): Promise<number> {
     const filter = { state: 'tombstone' as const, deletedAt: { $lt: new Date(Date.now() - ageMs) } }
     return (await askDatabase(() => this.#model.deleteMany(filter, DURABLE))).deletedCount

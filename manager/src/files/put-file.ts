@@ -4,7 +4,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { FileId, PartKey } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
-import type { Encoding } from '@holdfast/shared/wire/events'
+import type { Encoding } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
 import type { ChunkOrder, ChunkWriter } from '../chunks/writing/chunk-writer.ts'
@@ -22,16 +22,19 @@ export interface PutContext {
   readonly signal: AbortSignal
 }
 
-/** A file on its way in. */
+/** A file comes in from such a source. */
 export interface FileSource {
-  /** The name, where it came before the bytes. */
+  /** The name stands here where it came before the bytes. */
   readonly earlyName: FileName | null
   readonly bytes: SourceBytes
   /** Reads what comes after the bytes. @throws StoreError where that is not right */
   finish(): Promise<FileName>
 }
 
-/** The bytes of a file, some of which are held. They travel encoded or not; sizes and first bytes are the file's own. */
+/**
+ * Gives the bytes of a file, some of which are held. They travel encoded or not, while sizes and first bytes are the file's
+ * own.
+ */
 export interface SourceBytes {
   readonly encoding: Encoding
   readonly isComplete: boolean
@@ -48,13 +51,13 @@ export interface SourceBytes {
 interface Stored {
   readonly name: FileName
   readonly chunks: readonly Chunk[]
-  /** The key of the chunks' tags; a file whose chunks came in one message has none. */
+  /** The chunks' tags are made with this key. A file whose chunks came in one message has none. */
   readonly partKey?: PartKey
 }
 
 /**
- * Bytes first, record second: the file is visible only when it is durable. Bytes whose record could not be written are
- * removed, unless it is not known whether it was.
+ * Stores the bytes first and the record second, so that a file is visible only when it is durable. Bytes whose record could
+ * not be written are removed, unless it is not known whether it was.
  */
 export async function putFile(deps: PutDeps, source: FileSource, context: PutContext): Promise<FileRecord> {
   const { bytes } = source
@@ -83,7 +86,7 @@ async function insertRecord({ records, writer }: PutDeps, record: FileRecord, co
   await failpoint?.('manager.after-insert')
 }
 
-/** The whole body of a small file is known to be right before a byte of it is stored. */
+/** Stores a small file, whose whole body is known to be right before a byte of it is stored. */
 async function putHeld({ writer }: PutDeps, fileId: FileId, source: FileSource, context: PutContext): Promise<Stored> {
   const { bytes } = source
   const name = await source.finish()
@@ -91,7 +94,7 @@ async function putHeld({ writer }: PutDeps, fileId: FileId, source: FileSource, 
   return { name, chunks: [await writer.store(firstChunk(fileId, bytes, context), held, context)] }
 }
 
-/** A large file is sent on as it comes, and called off before it is durable if the rest of the body is not right. */
+/** Sends a large file on as it comes, and calls it off before it is durable if the rest of the body is not right. */
 async function putPassing(
   { writer, records }: PutDeps,
   fileId: FileId,

@@ -14,12 +14,12 @@ export interface Deletion {
   readonly objection: Objection
 }
 
-/** Distinct, and texts whatever they were: `$in` would take a pattern of the language for one. */
+/** @returns the names without repetitions, and as plain texts: `$in` would take a pattern of the language for one */
 function namesIn(names: readonly FileName[]): FileName[] {
   return [...new Set(names.map((name) => String(name) as FileName))]
 }
 
-/** One read for many names. @returns the live record of each, or null, in their order */
+/** Looks up many names with one read. @returns the live record of each, or null, in their order */
 export async function lookUpAll(
   collection: mongo.Collection<FileRecord>,
   names: readonly FileName[],
@@ -30,9 +30,9 @@ export async function lookUpAll(
 }
 
 /**
- * One update deletes the live files of many names. A bulk result does not say which of them it was, so each record is
- * stamped with this group and read back, with the replicas that it has from then on.
- * @returns for each the deleted record; its objection; null where there was none, or where another caller's delete was first
+ * Deletes the live files of many names with one update. A bulk result does not say which of them it was, so each record is
+ * stamped with this group and read back, with the replicas that it has from then on. @returns for each the deleted record;
+ * its objection; null where there was none, or where another caller's delete was first
  */
 export async function deleteAll(
   collection: mongo.Collection<FileRecord>,
@@ -42,7 +42,7 @@ export async function deleteAll(
     collection,
     deletions.map(({ name }) => name),
   )
-  // The update goes by the id, and what is judged never changes under one: what it ends is what was judged.
+  // The update goes by the id, under which nothing that is judged ever changes, so it ends just what was judged.
   const objections = live.map((record, index) => record && (deletions[index]?.objection(record) ?? null))
   const wanted = new Set(live.flatMap((record, index) => (record && objections[index] === null ? [record] : [])))
   const mine = wanted.size === 0 ? new Map<FileName, FileRecord>() : await deleteFound(collection, [...wanted])
@@ -50,13 +50,13 @@ export async function deleteAll(
     const objection = objections[index] ?? null
     if (objection !== null) return objection
     const record = mine.get(name) ?? null
-    // Of several callers in the group the first has deleted it.
+    // Of several callers for one name in the group only the first has deleted it.
     mine.delete(name)
     return record
   })
 }
 
-/** @returns by their names those that this update deleted. */
+/** @returns those that this update deleted, by their names */
 async function deleteFound(
   collection: mongo.Collection<FileRecord>,
   found: readonly FileRecord[],
@@ -65,12 +65,12 @@ async function deleteFound(
   const deletion = { state: 'deleted' as const, deletedAt: new Date(), deletedBy: randomBytes(12).toString('hex') }
   const { modifiedCount } = await collection.updateMany({ _id, state: 'live' }, { $set: deletion }, DURABLE)
   const stamped = await collection.find({ _id, deletedBy: deletion.deletedBy }).toArray()
-  // Upkeep may have collected one of them already: where all were this group's, it was too.
+  // Upkeep may have collected one of them already. Where the update changed all of them, that one was this group's too.
   const gone = modifiedCount === found.length ? found.map((record) => ({ ...record, ...deletion })) : []
   return new Map([...gone, ...stamped].map((record) => [record.name, record]))
 }
 
-/** One removal for many deleted records whose copies are gone. */
+/** Removes many deleted records whose copies are gone. */
 export async function forgetAll(
   collection: mongo.Collection<FileRecord>,
   ids: readonly Types.ObjectId[],

@@ -14,9 +14,12 @@ export interface FilesSlice {
   readonly holders: HolderRecords
 }
 
-/** Connects to the database, however long that takes, and prepares the records in it. */
-export async function startFiles(mongoUrl: string, log: Logger, stops: StopStack): Promise<FilesSlice> {
-  const database = await connectDatabase(mongoUrl, log)
+/** Connects to the database, however long that takes until the signal fires, and prepares the records in it. */
+export async function startFiles(
+  mongoUrl: string,
+  { log, stops, signal }: { readonly log: Logger; readonly stops: StopStack; readonly signal: AbortSignal },
+): Promise<FilesSlice> {
+  const database = await connectDatabase(mongoUrl, log, signal)
   stops.add(() => database.close())
   const clusterId = await readClusterId(database)
   const model = await prepareFileModel(database.connection)

@@ -1,11 +1,11 @@
 import type { Server } from 'node:http'
 
-/** How long requests that are under way at shutdown may still take. */
+/** Requests that are under way at shutdown may still take this long. */
 const DRAIN_MS = 10_000
 
 /**
- * Counts the requests under way, to be called when the server is made. The function it gives back stops taking new ones
- * and waits for those under way, within bounds. Upgraded connections are not its business: uploads still need them.
+ * Counts the requests under way, from when the server is made. The function it gives back stops taking new ones and waits for
+ * those under way, within bounds. It leaves upgraded connections alone, for uploads still need them.
  */
 export function watchRequests(server: Server): () => Promise<void> {
   let underWay = 0

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What is read of a body that nobody wants, so that the client sees its answer before the connection ends. */
+/** So much is read of a body that nobody wants, for the client to see its answer before the connection ends. */
 const MAX_DROPPED_BYTES = 64 * 1024 * 1024
 const MAX_DROP_MS = 3_000
 
 /**
- * For an answer given before its request was read to the end. Closing at once would reset the connection under a client
- * that is still sending, and it would never see the answer; so the rest is read and dropped, within bounds.
+ * Reads and drops, within bounds, the rest of a request that was answered early. To close at once would reset the connection
+ * under a client that is still sending, and it would never see the answer.
  */
 export function dropBody(request: IncomingMessage, response: ServerResponse): void {
   if (request.readableEnded || request.destroyed) return

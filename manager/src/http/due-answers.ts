@@ -1,18 +1,68 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** A request whose answer is due, and that answer. */
+/** Pairs an answer that is due with its request. */
 export type DueAnswer = readonly [ServerResponse, IncomingMessage]
 
-/** Follows every request, to be called when the server is made. The function it gives back tells a connection's, the oldest first. */
-export function watchDueAnswers(server: Server): (connection: Duplex) => readonly DueAnswer[] {
+/** Tells the answers that are due on a connection, the oldest first. */
+export type DueAnswers = (connection: Duplex) => readonly DueAnswer[]
+
+/** Methods that change nothing (RFC 9110, section 9.2.1). */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
+
+/** Follows every request; to be called before anything else listens for them. Each answer gets its `close` in the end. */
+export function watchDueAnswers(server: Server): DueAnswers {
   const due = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
+  const follow = (connection: Duplex): Map<ServerResponse, IncomingMessage> => {
+    const responses = new Map<ServerResponse, IncomingMessage>()
+    due.set(connection, responses)
+    // Of the end of a connection Node tells only the answer whose turn it is.
+    connection.once('close', () => {
+      for (const response of [...responses.keys()]) if (response.socket === null) response.destroy().emit('close')
+    })
+    return responses
+  }
   const watch = (request: IncomingMessage, response: ServerResponse): void => {
-    const responses = due.get(request.socket) ?? new Map()
-    due.set(request.socket, responses.set(response, request))
+    const responses = due.get(request.socket) ?? follow(request.socket)
+    responses.set(response, request)
     response.once('close', () => responses.delete(response))
   }
   server.on('request', watch)
   server.on('checkContinue', watch)
   return (connection) => [...(due.get(connection) ?? [])]
+}
+
+/**
+ * Node begins with a request while those before it on the connection have no answer yet. Only safe ones may go side by
+ * side (RFC 9112, section 9.3.2): a DELETE is not to overtake the upload that it was sent after.
+ */
+export function inTurn(handle: RequestListener, dueOn: DueAnswers): RequestListener {
+  return (request, response) => {
+    const earlier = dueOn(request.socket).slice(0, -1)
+    const before = earlier.findLast(([, other]) => !isSafe(other) || !isSafe(request))
+    if (before === undefined) return handle(request, response)
+    before[0].once('close', () => {
+      if (!request.socket.destroyed) handle(request, response)
+    })
+  }
+}
+
+/** Calls back when every request of the connection that came as a whole has its answer. */
+export function afterAnswers(connection: Duplex, dueOn: DueAnswers, go: () => void): void {
+  // A large answer waits for it, where Node has let go of the connection.
+  const passOn = (): void => {
+    dueOn(connection)[0]?.[0].emit('drain')
+  }
+  const look = (): void => {
+    const last = dueOn(connection).findLast(([, request]) => request.complete)
+    if (last !== undefined) return void last[0].once('close', look)
+    connection.off('drain', passOn)
+    go()
+  }
+  connection.on('drain', passOn)
+  look()
+}
+
+function isSafe({ method }: IncomingMessage): boolean {
+  return method !== undefined && SAFE_METHODS.includes(method)
 }

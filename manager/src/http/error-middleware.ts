@@ -5,10 +5,10 @@ import type { AppContext, AppMiddleware } from './request-context.ts'
 
 const RETRY_AFTER_SECONDS = 2
 
-/** Of those set before the error: the ones that belong to it. */
+/** Of the headers set before the error only these belong to its answer. */
 const keptHeaders = ['x-request-id', 'allow', 'content-range']
 
-/** The body of every error answer. */
+/** Every error answer has this body. */
 export interface ErrorBody {
   readonly code: number
   readonly error: ErrorName
@@ -17,7 +17,10 @@ export interface ErrorBody {
   readonly detail?: string
 }
 
-/** The only place where a StoreError becomes a response. Answers of 500 and above carry the code, not the cause. */
+/**
+ * Turns a StoreError into a response, and is the only place that does. Answers of 500 and above carry the code, not the
+ * cause.
+ */
 export const errorMiddleware: AppMiddleware = async (ctx, next) => {
   try {
     await next()
@@ -36,7 +39,7 @@ function respond(ctx: AppContext, error: StoreError): void {
   else log.debug({ error: error.name, detail: error.detail }, 'request refused')
 
   if (ctx.headerSent) {
-    // Part of an answer is out: an unclean end is the only way left to say that it is not all.
+    // A piece of an answer is out, so an unclean end is the only way left to say that it is not all.
     ctx.res.destroy()
     return
   }
@@ -49,7 +52,7 @@ function respond(ctx: AppContext, error: StoreError): void {
     ...(error.detail !== undefined && status < 500 ? { detail: error.detail } : {}),
   }
   ctx.status = status
-  if (isRetryable && [429, 503].includes(status)) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
+  if (isRetryable && status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
   ctx.body = body
   dropBody(ctx.req, ctx.res)
 }

@@ -1,10 +1,10 @@
 import Router from '@koa/router'
 import type { RequestState } from './request-context.ts'
 
-/** Why the manager cannot serve yet, one sentence each. */
+/** Names what the manager still waits for before it can serve. */
 export type ReadinessCheck = () => readonly string[]
 
-/** `/health`: the process lives. `/ready`: it can serve; what is missing otherwise. `/openapi.json`: what it serves. */
+/** Serves `/health` (the process lives), `/ready` (it can serve, or what is missing) and `/openapi.json` (what it serves). */
 export function healthRoutes(findObstacles: ReadinessCheck, openApiDocument: object): Router<RequestState> {
   const router = new Router<RequestState>()
   router.get('/health', (ctx) => {

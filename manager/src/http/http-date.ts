@@ -10,8 +10,8 @@ const forms = [
 ]
 
 /**
- * A date as HTTP writes it, in any of the three forms of RFC 9110 section 5.6.7.
- * @param now tells the century of a year of two digits: none is more than 50 years ahead.
+ * Reads a date as HTTP writes it, in any of the three forms of RFC 9110 section 5.6.7.
+ * @param now tells the century of a year of two digits, for none is more than 50 years ahead
  * @returns milliseconds since 1970, or null for anything else, which the RFC has a recipient ignore
  */
 export function parseHttpDate(text: string, now: number): number | null {

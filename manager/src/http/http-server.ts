@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type Router from '@koa/router'
 import Koa from 'koa'
-import { watchDueAnswers } from './due-answers.ts'
+import { inTurn, watchDueAnswers } from './due-answers.ts'
 import { errorMiddleware } from './error-middleware.ts'
 import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
@@ -12,34 +12,34 @@ import { useOriginForm } from './request-target.ts'
 import { refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
-/** How often Node looks whose headers are late; by itself every 30 s. */
+/** Node looks so often whose headers are late, rather than every 30 s. */
 const HEADERS_CHECK_MS = 1_000
 export const MAX_CONNECTIONS = 10_000
 const MAX_HEADER_BYTES = 16 * 1024
 
-/** Requests that came with `Expect: 100-continue` and whose body nobody has asked for yet. */
+/** Holds requests that came with `Expect: 100-continue` and whose body nobody has asked for yet. */
 const waitingForContinue = new WeakSet<object>()
 
-/** Whether the body reader has to call `response.writeContinue()` first. */
+/** @returns whether the body reader has to call `response.writeContinue()` first */
 export function expectsContinue(request: object): boolean {
   return waitingForContinue.delete(request)
 }
 
-export interface HttpServerParts {
+export interface HttpServerDeps {
   readonly routers: readonly Router<RequestState>[]
-  /** The address it will listen on. */
+  /** The server will listen on this address. */
   readonly host: string
   readonly publicUrl: string | null
-  /** How long a connection stays open between two requests. */
+  /** A connection stays open this long between two requests. */
   readonly keepAliveMs: number
-  /** Whether an upgrade is one that another listener of the server serves. Every other one is ignored. */
+  /** Whether another listener of the server serves an upgrade. Every other one is ignored. */
   readonly isOwnUpgrade: (request: IncomingMessage) => boolean
   readonly log: Logger
 }
 
-/** The HTTP server and the order of its middleware: context, errors, guards against other sites, routes. */
-export function createHttpServer(parts: HttpServerParts): Server {
-  const { routers, host, publicUrl, log } = parts
+/** Makes the HTTP server with its middleware in this order: context, errors, guards against other sites, routes. */
+export function createHttpServer(deps: HttpServerDeps): Server {
+  const { routers, host, publicUrl, log } = deps
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
@@ -53,20 +53,20 @@ export function createHttpServer(parts: HttpServerParts): Server {
     ctx.set('Allow', allowed.join(', '))
     throw new StoreError('METHOD_NOT_ALLOWED', `${ctx.path} answers ${allowed.join(', ')}`.slice(0, 200))
   })
-  // What reaches Koa's own handler is a client that went away while its answer was written.
+  // Koa's own handler is reached only where a client went away while its answer was written.
   koa.on('error', (error) => log.debug({ err: error }, 'response not delivered'))
 
-  const handle = koa.callback()
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: HEADERS_CHECK_MS,
-    },
-    handle,
-  )
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
+    requireHostHeader: false, // Node's own refusal has no body
+  })
+  const dueOn = watchDueAnswers(server)
+  const handle = inTurn(koa.callback(), dueOn)
+  server.on('request', handle)
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
-  server.keepAliveTimeout = parts.keepAliveMs
+  server.keepAliveTimeout = deps.keepAliveMs
   server.maxHeadersCount = 0 // their bytes are bounded; Node would read the request without those above a count
   // A client that ends its side after its request waits for the answer (Node's types do not know this property).
   Object.assign(server, { httpAllowHalfOpen: true })
@@ -75,9 +75,8 @@ export function createHttpServer(parts: HttpServerParts): Server {
     waitingForContinue.add(request)
     handle(request, response)
   })
-  const dueOn = watchDueAnswers(server)
   refuseConnections(server, dueOn, log)
-  ignoreUpgrades(server, parts.isOwnUpgrade, dueOn)
+  ignoreUpgrades(server, deps.isOwnUpgrade, dueOn)
   return server
 }
 

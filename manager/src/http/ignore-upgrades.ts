@@ -1,21 +1,16 @@
 import type { IncomingMessage, Server } from 'node:http'
-import type { Socket } from 'node:net'
-import type { DueAnswer } from './due-answers.ts'
+import { afterAnswers, type DueAnswers } from './due-answers.ts'
 
 /**
- * A server may ignore `Upgrade` (RFC 9110, section 7.8), which some clients and proxies send with every request. Node lets
- * go of the connection where anything listens for upgrades at all; so the request is read once more, without that header.
- * @param isOwn whether an upgrade is somebody else's, who listens for it as well
+ * A server may ignore `Upgrade` (RFC 9110, section 7.8), which some clients and proxies send with every request. Node lets go
+ * of the connection where anything listens for upgrades at all; so the request is read once more, without that header.
+ * @param isOwn whether somebody else listens for this upgrade and serves it
  */
-export function ignoreUpgrades(
-  server: Server,
-  isOwn: (request: IncomingMessage) => boolean,
-  dueOn: (connection: Socket) => readonly DueAnswer[],
-): void {
+export function ignoreUpgrades(server: Server, isOwn: (request: IncomingMessage) => boolean, dueOn: DueAnswers): void {
   server.on('upgrade', (request, _connection, rest: Buffer) => {
     if (isOwn(request)) return
     const connection = request.socket
-    // An error closes it, and there is nothing else to do about one.
+    // An error closes the connection, and there is nothing else to do about one.
     connection.on('error', ignore)
     afterAnswers(connection, dueOn, () => {
       if (connection.destroyed || !connection.writable) return
@@ -25,22 +20,6 @@ export function ignoreUpgrades(
       connection.off('error', ignore)
     })
   })
-}
-
-/** Calls back when every earlier request of the connection has its answer. */
-function afterAnswers(connection: Socket, dueOn: (connection: Socket) => readonly DueAnswer[], go: () => void): void {
-  // A large answer waits for it, and Node has let go of the connection.
-  const passOn = (): void => {
-    dueOn(connection)[0]?.[0].emit('drain')
-  }
-  const look = (): void => {
-    const last = dueOn(connection).at(-1)
-    if (last !== undefined) return void last[0].once('close', look)
-    connection.off('drain', passOn)
-    go()
-  }
-  connection.on('drain', passOn)
-  look()
 }
 
 function headWithoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {

@@ -6,12 +6,12 @@ const text = { type: 'string' } as const
 const count = { type: 'integer', minimum: 0 } as const
 const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
 
-/** Those that are shown over HTTP: the others travel between manager and file-server only. */
+/** Only these errors are shown over HTTP. The others travel between manager and file-server. */
 const shownRows = (Object.keys(errorTable) as ErrorName[])
   .map((name) => ({ name, ...errorRow(name) }))
   .filter(({ shownAs }) => shownAs === undefined)
 
-/** The error answers of a route, by status: several share one and are told apart by their code. */
+/** Groups the error answers of a route by status, for several share one and are told apart by their code. */
 function errors(...names: ErrorName[]): Record<string, object> {
   const rows = names.map(errorRow)
   return Object.fromEntries(
@@ -22,9 +22,7 @@ function errors(...names: ErrorName[]): Record<string, object> {
         String(status),
         {
           description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
-          ...([429, 503].includes(status) && sharing.some(({ isRetryable }) => isRetryable)
-            ? { headers: retryAfter }
-            : {}),
+          ...(status === 503 && sharing.some(({ isRetryable }) => isRetryable) ? { headers: retryAfter } : {}),
           content: json(ref('Error')),
         },
       ]
@@ -52,7 +50,6 @@ const fileHeaders = {
 }
 
 const header = (name: string) => ({ name, in: 'header', schema: text }) as const
-/** RFC 9110, section 13. */
 const preconditions = ['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If-Modified-Since'].map(header)
 const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
 

@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { parseHttpDate } from './http-date.ts'
 
-/** What a version of a file is known by. Both are fixed when it is created. */
+/** A version of a file is known by these. Both are fixed when it is created. */
 export interface Validators {
-  /** Strong, quotes included. */
+  /** The tag is a strong one, quotes included. */
   readonly etag: string
   /** Milliseconds since 1970, in whole seconds, as a client is told. */
   readonly lastModified: number
@@ -16,7 +16,7 @@ export type Verdict =
   | { readonly kind: 'not-modified' }
   | { readonly kind: 'failed'; readonly detail: string }
 
-/** What a version of a file is told apart by. */
+/** These fields tell versions of a file apart. */
 interface Versioned {
   readonly sha256: string
   readonly createdAt: Date
@@ -29,8 +29,8 @@ export function validatorsOf({ sha256, createdAt }: Versioned): Validators {
 }
 
 /**
- * Judges a request's preconditions in the order of RFC 9110 section 13.2.2. A date that is none is ignored; a list of tags
- * that is none lets nothing be changed, and keeps nothing from being read.
+ * Judges a request's preconditions in the order of RFC 9110 section 13.2.2. A malformed date is ignored. A malformed list of
+ * tags lets nothing be changed, and keeps nothing from being read.
  * @param current the version that the request meets, or null where the name is free
  */
 export function judgePreconditions(
@@ -57,7 +57,10 @@ export function judgePreconditions(
   return { kind: 'met' }
 }
 
-/** The preconditions of a request that ends a version. @returns a judge that says why a version must not be ended, or null */
+/**
+ * Makes a judge of the preconditions of a request that ends a version. @returns a function that says why a version must not
+ * be ended, or null
+ */
 export function objectionOf(headers: IncomingHttpHeaders): (version: Versioned) => StoreError | null {
   return (version) => {
     const verdict = judgePreconditions(headers, validatorsOf(version), 'change')
@@ -66,8 +69,8 @@ export function objectionOf(headers: IncomingHttpHeaders): (version: Versioned) 
 }
 
 /**
- * Whether a range of this version goes with what the client has (section 13.1.5). A date never says so for certain: in one
- * second a file can be deleted and its name taken again.
+ * Judges whether a range of this version goes with what the client has (section 13.1.5). A date never says so for certain,
+ * because in one second a file can be deleted and its name taken again.
  */
 export function isSameForRange(headers: IncomingHttpHeaders, { etag }: Validators): boolean {
   const ifRange = headers['if-range']
@@ -77,7 +80,7 @@ export function isSameForRange(headers: IncomingHttpHeaders, { etag }: Validator
 /** @returns null where the header is neither `*` nor a list of tags */
 function names(header: string, current: Validators | null, known: (tag: string) => string): boolean | null {
   if (header.trim() === '*') return current !== null
-  // A comma in quotes is part of a tag; between commas there may be nothing.
+  // A comma in quotes belongs to a tag, and between commas there may be nothing.
   const tags = (header.match(/(?:"[^"]*"|[^",])+/g) ?? []).map((tag) => tag.trim()).filter((tag) => tag !== '')
   if (tags.length === 0 || !tags.every((tag) => entityTag.test(tag))) return null
   return current !== null && tags.some((tag) => known(tag) === current.etag)

@@ -3,59 +3,71 @@ import { type Server, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { DueAnswer } from './due-answers.ts'
+import { afterAnswers, type DueAnswers } from './due-answers.ts'
 import type { ErrorBody } from './error-middleware.ts'
 
-/** How long a refused client may take to read its answer. After that it is let go, whether it hangs up or not. */
+/** A refused client may take this long to read its answer. After that it is let go, whether it hangs up or not. */
 const LINGER_MS = 1_000
 
 interface Refusal {
   readonly status: number
   readonly error: ErrorName
+  readonly detail?: string
 }
 
+/** What Node says of a connection: `reason` is the parser's own sentence, of a fixed list. */
+type ClientError = NodeJS.ErrnoException & { readonly reason?: string }
+
 /** What a connection is told that does not speak HTTP, or too slowly. */
-export function refusalOf(errorCode: string | undefined): Refusal {
-  switch (errorCode) {
+export function refusalOf({ code, reason }: ClientError): Refusal {
+  switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return { status: 431, error: 'INVALID_REQUEST' }
+      return { status: 431, error: 'INVALID_REQUEST', detail: 'the target and the headers are too long' }
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, error: 'REQUEST_TIMEOUT' }
-    default:
-      return { status: 400, error: 'INVALID_REQUEST' }
+    default: {
+      const why = reason === undefined ? '' : `: ${reason}`
+      return { status: 400, error: 'INVALID_REQUEST', detail: `this is not HTTP/1.1${why}` }
+    }
   }
 }
 
-/** Answers what is not HTTP and ends the connection. */
-export function refuseConnections(
-  server: Server,
-  dueOn: (connection: Duplex) => readonly DueAnswer[],
-  log: Logger,
-): void {
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+/** Answers what is not HTTP, and CONNECT, of which Node makes no request, and ends the connection. */
+export function refuseConnections(server: Server, dueOn: DueAnswers, log: Logger): void {
+  const refused = new WeakSet<Duplex>()
+  const refuse = (socket: Duplex, refusal: Refusal): void => {
+    // All that comes after what was not understood is not understood either.
+    if (refused.has(socket)) return
+    refused.add(socket)
+    // Before the answer to an earlier request it would be taken for that.
+    afterAnswers(socket, dueOn, () => {
+      const [broken] = dueOn(socket)
+      if (!socket.writable || broken?.[0].headersSent) return void socket.destroy()
+      socket.end(answerOf(refusal))
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+      socket.once('close', () => clearTimeout(timer))
+    })
+  }
+  server.on('clientError', (error: ClientError, socket) => {
     log.debug({ err: error }, 'not an HTTP request')
-    if (!socket.writable || !isAnswerable(dueOn(socket))) return void socket.destroy()
-    socket.end(answerOf(refusalOf(error.code)))
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS)
-    socket.once('close', () => clearTimeout(timer))
+    if (socket.writable) refuse(socket, refusalOf(error))
+    else socket.destroy()
+  })
+  server.on('connect', (_request, socket) => {
+    socket.on('error', (error) => log.debug({ err: error }, 'not an HTTP request'))
+    refuse(socket, { status: 405, error: 'METHOD_NOT_ALLOWED', detail: 'the manager is no proxy' })
   })
 }
 
-/** Within an answer, or before one that is due to an earlier request, a refusal would be taken for what it is not. */
-function isAnswerable([first, second]: readonly DueAnswer[]): boolean {
-  if (first === undefined) return true
-  const [response, request] = first
-  return second === undefined && !response.headersSent && !request.complete
-}
-
-function answerOf({ status, error }: Refusal): string {
+function answerOf({ status, error, detail }: Refusal): string {
   const { code, message } = errorRow(error)
-  const body: ErrorBody = { code, error, message, requestId: randomBytes(8).toString('hex') }
+  const requestId = randomBytes(8).toString('hex')
+  const body: ErrorBody = { code, error, message, requestId, ...(detail === undefined ? {} : { detail }) }
   const text = JSON.stringify(body)
   const headers = [
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
-    `Content-Length: ${text.length}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
   ]
   return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...headers, '', text].join('\r\n')
 }

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa'
 
-/** What every route finds in `ctx.state`. What few requests need is made when it is first asked for. */
+/** Every route finds this in `ctx.state`. What few requests need is made when it is first asked for. */
 export interface RequestState {
   readonly requestId: string
   /** Names the request in every line. */
@@ -30,7 +30,7 @@ export function requestContext(log: Logger): AppMiddleware {
   }
 }
 
-/** Unique across processes by what is random in it, within one by its number. */
+/** Ids are unique across processes by their random beginning, and within one by the number after it. */
 function idMaker(): () => string {
   const prefix = randomBytes(4).toString('hex')
   let count = 0
@@ -61,7 +61,7 @@ class RequestScope implements RequestState {
   }
 
   get isGone(): boolean {
-    return this.#response.closed && !this.#response.writableFinished
+    return this.#response.destroyed && !this.#response.writableFinished
   }
 
   #watch(): AbortSignal {

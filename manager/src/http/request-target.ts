@@ -1,15 +1,18 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { AppMiddleware } from './request-context.ts'
 
-/** Gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
+/** Refuses a request without a host (RFC 9112, section 3.2), and gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
 export const useOriginForm: AppMiddleware = (ctx, next) => {
+  const { httpVersion, headers } = ctx.req
+  if (httpVersion === '1.1' && headers.host === undefined)
+    throw new StoreError('INVALID_REQUEST', 'HTTP/1.1 needs a Host header')
   ctx.req.url = originFormOf(ctx.req.url ?? '')
   return next()
 }
 
 /**
- * The path and query of a request's target: a proxy's absolute form (RFC 9112, section 3.2.2) loses its origin.
- * @throws INVALID_REQUEST where it is neither form, or has a fragment
+ * Reads the path and query of a request's target. A proxy's absolute form (RFC 9112, section 3.2.2) loses its origin. @throws
+ * INVALID_REQUEST where it is neither form, or has a fragment
  */
 export function originFormOf(target: string): string {
   const path = target.replace(/^https?:\/\/[^/?#]*/i, '')

@@ -5,9 +5,10 @@ import type { AppMiddleware } from './request-context.ts'
 const readingMethods = ['GET', 'HEAD', 'OPTIONS']
 
 /**
- * Refuses writes that a browser makes for a page of another site: loopback is open to every page the user visits. By
- * `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) and, for browsers that do not send it to plain HTTP, by
- * `Origin`. Clients that are no browsers send neither. @param publicUrl MANAGER_URL: a proxy may ask for another host
+ * Refuses writes that a browser makes for a page of another site, for loopback is open to every page that the user visits. It
+ * goes by `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) and, for browsers that do not send it to plain HTTP, by
+ * `Origin`. Clients that are no browsers send neither.
+ * @param publicUrl MANAGER_URL, for a proxy may ask for another host
  */
 export function refuseCrossSiteWrites(publicUrl: string | null): AppMiddleware {
   const publicOrigin = publicUrl === null ? null : new URL(publicUrl).origin
@@ -22,7 +23,7 @@ export function refuseCrossSiteWrites(publicUrl: string | null): AppMiddleware {
   }
 }
 
-/** Whether a page of this origin is this site's own: the public one's, or that of the host which was asked for. */
+/** @returns whether a page of this origin is this site's own: the public one's, or that of the host which was asked for */
 function isOriginOf(text: string, host: string | undefined, publicOrigin: string | null): boolean {
   const [start, protocol] = /^(https?:)\/\//i.exec(text) ?? []
   if (start === undefined || protocol === undefined) return false
@@ -31,18 +32,19 @@ function isOriginOf(text: string, host: string | undefined, publicOrigin: string
 }
 
 /**
- * On loopback, refuses requests for any other name: a page whose own name was made to mean 127.0.0.1 (DNS rebinding) is
- * the same site to its browser, and only the `Host` it asks for tells. @param publicUrl MANAGER_URL, for a proxy in front
+ * Refuses on loopback requests for any other name. A page whose own name was made to mean 127.0.0.1 (DNS rebinding) is the
+ * same site to its browser, and only the `Host` it asks for tells.
+ * @param publicUrl MANAGER_URL, for a proxy in front
  */
 export function refuseOtherHosts(listensOn: string, publicUrl: string | null): AppMiddleware {
   const isWatched = isLoopback(listensOn)
   const publicAt = publicUrl === null ? null : new URL(publicUrl)
   const isAllowed = (host: string): boolean => {
-    // The scheme says which port need not be named, and a proxy names it all the same.
+    // The scheme says which port need not be named, and a proxy may name it all the same.
     const asked = urlOf(publicAt?.protocol ?? 'http:', host)
     return asked !== null && (asked.host === publicAt?.host || isLoopback(asked.hostname.replace(/^\[(.*)\]$/, '$1')))
   }
-  /** Nearly every request names the same one. */
+  /** Nearly every request names the same host, so the last one that was allowed is not judged again. */
   let lastAllowed: string | undefined
   return (ctx, next) => {
     const { host } = ctx.req.headers
@@ -55,7 +57,7 @@ export function refuseOtherHosts(listensOn: string, publicUrl: string | null): A
   }
 }
 
-/** Of a host with or without a port, and nothing else that a URL may hold; null where it is none. */
+/** Takes a host with or without a port, and nothing else that a URL may hold. @returns null where it is no host */
 function urlOf(protocol: string, host: string | undefined): URL | null {
   if (host === undefined || !/^[^\s/\\?#@]+$/.test(host)) return null
   return URL.canParse(`${protocol}//${host}`) ? new URL(`${protocol}//${host}`) : null

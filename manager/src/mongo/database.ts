@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { StartError } from '@holdfast/shared/node/run-service'
 import mongoose, { type Connection } from 'mongoose'
 
-/** The connection to MongoDB. Every wait in it is bounded; nothing is queued while the database is away. */
+/** Connects this process to MongoDB. Every wait in it is bounded, and nothing is queued while the database is away. */
 export interface Database {
   readonly connection: Connection
-  /** Whether requests are worth trying. False within a moment of the database going away. */
+  /** Whether requests are worth trying. It is false within a moment of the database going away. */
   readonly isAvailable: boolean
   close(): Promise<void>
 }
@@ -14,15 +15,20 @@ export interface Database {
 /** A connection on which an answer is awaited for longer is given up, whatever its caller did meanwhile. */
 const SOCKET_TIMEOUT_MS = 15_000
 
-/** How long a request waits for an answer of the database. With a read-back after it still under 3 s. */
+/** A request waits this long for an answer of the database, which keeps it under 3 s with a read-back after it. */
 export const ASK_DEADLINE_MS = 2_000
 
-/** Durable on a majority before it counts (https://www.mongodb.com/docs/manual/reference/write-concern/). */
+/** A write counts only when it is durable on a majority (https://www.mongodb.com/docs/manual/reference/write-concern/). */
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
-/** Connects, however long that takes: a database that starts later than its manager is not an error. */
-export async function connectDatabase(url: string, log: Logger): Promise<Database> {
+/**
+ * Connects, however long that takes: a database that starts later than its manager is not an error.
+ * @throws the signal's reason where that ends the wait, StartError for an address that no wait makes any better
+ */
+export async function connectDatabase(url: string, log: Logger, signal: AbortSignal): Promise<Database> {
+  requireReadable(url)
   for (let attempt = 0; ; attempt++) {
+    signal.throwIfAborted()
     const connection = mongoose.createConnection(url, {
       appName: 'holdfast-manager',
       bufferCommands: false,
@@ -37,9 +43,13 @@ export async function connectDatabase(url: string, log: Logger): Promise<Databas
       readConcern: { level: 'majority' },
       ...DURABLE,
     })
-    connection.on('error', (error) => log.warn({ err: error }, 'database error'))
+    let isConnected = false
+    connection.on('error', (error) => {
+      if (isConnected) log.warn({ err: error }, 'database error')
+    })
     try {
       await connection.asPromise()
+      isConnected = true
       connection.on('disconnected', () => log.warn('database away'))
       connection.on('connected', () => log.info('database back'))
       return {
@@ -53,15 +63,27 @@ export async function connectDatabase(url: string, log: Logger): Promise<Databas
       await connection.close()
       if (attempt % 10 === 0)
         log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'waiting for the database')
-      await delay(1_000)
+      await delay(1_000, undefined, { signal }).catch(() => undefined)
     }
   }
 }
 
+/** What the driver says of hosts is not repeated: after a bare `/` or `@` in a password it takes a part of that for one. */
+function requireReadable(url: string): void {
+  try {
+    new mongoose.mongo.MongoClient(url)
+  } catch (cause) {
+    const said = cause instanceof Error && /^options? /.test(cause.message) ? cause.message : null
+    const problem = said ?? 'it is not a connection string that can be read'
+    const advice = 'in user name and password, write %40 for @, %3A for :, %2F for /, %25 for %'
+    throw new StartError(`MONGO_URL: ${problem} (${advice}).`, { cause })
+  }
+}
+
 /**
- * Runs a read or a write for a request. The driver bounds the choice of a server and the wait for a connection, but not
- * an answer that does not come (a mongod that is stopped, a network that swallows): that is bounded here.
- * @throws DATABASE_UNAVAILABLE also where a write may have been carried out
+ * Runs a read or a write for a request. The driver bounds the choice of a server and the wait for a connection, but not the
+ * wait for an answer that does not come (a mongod that is stopped, a network that swallows), so that is bounded here. @throws
+ * DATABASE_UNAVAILABLE also where a write may have been carried out
  */
 export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK_DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined

@@ -4,17 +4,20 @@ import { GroupedWork } from './grouped-work.ts'
 
 const DUPLICATE_KEY = 11_000
 
-/** What became of one document. */
+/** Says what became of one document. */
 export type InsertOutcome =
   | { readonly kind: 'inserted' }
-  /** By the name of the unique index that refused it, `_id_` for a document's own. */
+  /** A unique index of this name refused it, `_id_` where the document itself is there already. */
   | { readonly kind: 'duplicate'; readonly index: string }
-  /** The time ran out while it waited for its turn: it is not there and will not come. */
+  /** The time ran out while it waited for its turn, so it is not there and will not come. */
   | { readonly kind: 'unsent' }
-  /** The connection or the time ran out: it may be there or come to be there. */
+  /** The connection or the time ran out, so it may be there or come to be there. */
   | { readonly kind: 'unknown'; readonly cause: unknown }
 
-/** The one seam where records are written: group commit, each caller's outcome after a majority has it in its journal. */
+/**
+ * Writes records, and is the only place that does. It commits in groups, and a caller has its outcome after a majority has
+ * the group in its journal.
+ */
 export class GroupedInserts<T extends mongo.Document> {
   readonly #database: mongo.Db
   readonly #collection: string
@@ -31,7 +34,7 @@ export class GroupedInserts<T extends mongo.Document> {
     return outcome.kind === 'done' ? outcome.result : outcome
   }
 
-  /** The command itself: the driver's bulk writes measure and copy every document once more. */
+  /** Sends the command itself, because the driver's bulk writes measure and copy every document once more. */
   async #insertGroup(documents: readonly T[]): Promise<readonly InsertOutcome[]> {
     const command = { insert: this.#collection, documents, ordered: false, ...DURABLE }
     return outcomesOf(await this.#database.command(command).catch(replyIn), documents.length)
@@ -53,7 +56,7 @@ interface InsertReply {
   readonly writeConcernError?: unknown
 }
 
-/** Reads the reply: documents it does not name were inserted, unless the write concern failed. */
+/** Reads the reply, which counts every document as inserted that it does not name, unless the write concern failed. */
 export function outcomesOf(reply: InsertReply, count: number): InsertOutcome[] {
   const { writeErrors = [], writeConcernError } = reply
   const outcomes: InsertOutcome[] = Array.from({ length: count }, () =>
@@ -68,7 +71,7 @@ export function outcomesOf(reply: InsertReply, count: number): InsertOutcome[] {
   return outcomes
 }
 
-/** `E11000 duplicate key error collection: db.files index: live_name dup key: …`. */
+/** The server writes `E11000 duplicate key error collection: db.files index: live_name dup key: …`. */
 function indexNameIn(message: string): string {
   return / index: (\S+) dup key/.exec(message)?.[1] ?? ''
 }

@@ -1,25 +1,25 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { ASK_DEADLINE_MS } from './database.ts'
 
-/** Items that go together. */
+/** At most so many items go together. */
 const MAX_GROUP = 128
-/** Groups in flight. A second one is prepared and carried out while the first waits for the disk. */
+/** At most so many groups are in flight. A second one is prepared and carried out while the first waits for the disk. */
 const MAX_IN_FLIGHT = 2
 /**
- * A group that has no outcome by then gives its turn back. Seen with the driver 7.5.0 when connections are cut under load: two
- * look-ups that never settled, though no connection was waiting for an answer. Not shorter than the driver's own waits
- * together: for a server, for a connection, and to connect.
+ * A group that has no outcome by then gives its turn back. The driver 7.5.0 can lose one: when connections were cut under
+ * load, two look-ups never settled, though no connection was waiting for an answer. It is no shorter than the driver's own
+ * waits together: for a server, for a connection, and to connect.
  */
 const LOST_AFTER_MS = 3 * ASK_DEADLINE_MS
-/** Items that wait. Requests are bounded, so this is never met in earnest. */
+/** At most so many items wait. Requests are bounded, so this is never met in earnest. */
 const MAX_WAITING = 20_000
 
-/** What became of one item. */
+/** Says what became of one item. */
 export type GroupOutcome<R> =
   | { readonly kind: 'done'; readonly result: R }
-  /** The time ran out while it waited for its turn: it was not asked for and will not be. */
+  /** The time ran out while it waited for its turn, so it was not asked for and will not be. */
   | { readonly kind: 'unsent' }
-  /** The connection or the time ran out: it may have been carried out, or may be yet. */
+  /** The connection or the time ran out, so it may have been carried out, or may be yet. */
   | { readonly kind: 'unknown'; readonly cause: unknown }
 
 interface Waiting<T, R> {
@@ -28,9 +28,9 @@ interface Waiting<T, R> {
 }
 
 /**
- * Work on the database that is cheaper for many than for each: what becomes ready while groups are in flight goes together
- * in the next one. Each caller has an outcome and a deadline of its own. An item is part of a group that begins after it
- * was handed in, so a read sees all that was written before.
+ * Does work on the database that is cheaper for many than for each: what becomes ready while groups are in flight goes
+ * together in the next one. Each caller has an outcome and a deadline of its own. The group of an item begins after it was
+ * handed in, so a read sees all that was written before.
  */
 export class GroupedWork<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>
@@ -38,7 +38,7 @@ export class GroupedWork<T, R> {
   #inFlightCount = 0
   #isScheduled = false
 
-  /** @param run carries a group out; its results in the order of the items. */
+  /** @param run carries a group out and gives its results in the order of the items */
   constructor(run: (items: readonly T[]) => Promise<readonly R[]>) {
     this.#run = run
   }
@@ -60,7 +60,7 @@ export class GroupedWork<T, R> {
     })
   }
 
-  /** At the end of this turn of the event loop: requests that came together go together. */
+  /** Groups begin at the end of a turn of the event loop, so that requests that came together go together. */
   #schedule(): void {
     if (this.#isScheduled || this.#inFlightCount === MAX_IN_FLIGHT) return
     this.#isScheduled = true
@@ -88,7 +88,7 @@ export class GroupedWork<T, R> {
       this.#inFlightCount--
       if (this.#waiting.length > 0) this.#schedule()
     }
-    // Its callers were told at their own deadlines; the turn must not be lost for all who come later.
+    // Its callers were told at their own deadlines, and the turn must not be lost for all who come later.
     const timer = setTimeout(end, LOST_AFTER_MS)
     try {
       const results = await this.#run(group.map(({ item }) => item))
@@ -100,7 +100,7 @@ export class GroupedWork<T, R> {
   }
 }
 
-/** For work whose caller need not know whether it was carried out. @throws DATABASE_UNAVAILABLE */
+/** Serves work whose caller need not know whether it was carried out. @throws DATABASE_UNAVAILABLE */
 export function resultOf<R>(outcome: GroupOutcome<R>): R {
   switch (outcome.kind) {
     case 'done':

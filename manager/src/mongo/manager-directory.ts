@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 const SEEN_EVERY_MS = 5_000
 /** A manager not seen for this long is not offered to file-servers. */
 const FORGOTTEN_AFTER_MS = 60_000
-/** As many as a file-server dials. Each worker counts. */
+/** A file-server dials at most so many managers. Each worker counts. */
 const MAX_MANAGERS = 256
 
 interface ManagerDocument {
@@ -12,7 +12,7 @@ interface ManagerDocument {
   readonly seenAt: Date
 }
 
-/** The managers of the cluster, by their addresses: each writes its own and reads the others'. Times are mongod's. */
+/** Keeps the addresses of the cluster's managers: each manager writes its own and reads the others'. Times are mongod's. */
 export class ManagerDirectory {
   readonly #database: Database
   readonly #self: { readonly managerId: string; readonly url: string | null }
@@ -38,9 +38,9 @@ export class ManagerDirectory {
     this.#timer = setInterval(() => this.lookAgain(), SEEN_EVERY_MS)
   }
 
-  /** Others may have come. */
+  /** Reads the others' addresses at once, for some may have come. */
   lookAgain(): void {
-    // The next round tells the same; the database's own state is logged where it changes.
+    // The next round tells the same, and the database's own state is logged where it changes.
     this.#refresh().catch(() => undefined)
   }
 
@@ -54,7 +54,7 @@ export class ManagerDirectory {
     return this.#database.connection.collection<ManagerDocument>('managers')
   }
 
-  /** Who had this address before is gone: one that is restarted often must not crowd out the others. */
+  /** Whoever had this address before is gone. A manager that is restarted often must not crowd out the others. */
   async #forgetPredecessors(): Promise<void> {
     const { managerId, url } = this.#self
     if (url !== null) await this.#collection.deleteMany({ url, _id: { $ne: managerId } })

@@ -19,13 +19,16 @@ interface Deps {
   readonly log: Logger
 }
 
-/** What was left to be deleted on a file-server, and whether there is more of it. */
+/** Says what was deleted on a file-server in one round, and whether there is more of it. */
 interface Round {
   readonly goneCount: number
   readonly hasMore: boolean
 }
 
-/** Deletes that were left for later: copies of deleted files, and copies that are leaving, go as soon as their file-server is there. */
+/**
+ * Makes the loop that carries out deletes which were left for later: copies of deleted files, and copies that are leaving, go
+ * as soon as their file-server is there.
+ */
 export function garbageCollector(deps: Deps, everyMs: number): Loop {
   const { registry, records, holders, log } = deps
   return {
@@ -64,7 +67,10 @@ async function collectLeaving(deps: Deps, server: ServerId, signal: AbortSignal)
   return collect(deps, server, await deps.holders.findWithLeaving(server, BATCH), removeOn, signal)
 }
 
-/** A file-server whose deletes fail, because its disk has gone read-only say, does not keep the others waiting. */
+/**
+ * Removes copies in batches. A file-server whose deletes fail, because its disk has gone read-only say, keeps none of the
+ * others waiting.
+ */
 async function collect<H extends Holder>(
   { log }: Deps,
   server: ServerId,

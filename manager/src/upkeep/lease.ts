@@ -9,20 +9,18 @@ const SAFETY_MS = 5_000
 interface LeaseDocument {
   readonly _id: string
   readonly holder: string
-  readonly epoch: number
   readonly expiresAt: Date
 }
 
 /**
- * Which manager does the upkeep: a document in MongoDB, renewed by its holder, taken by another when it runs out (by
- * mongod's clock). A holder that slept through its end does no harm: every change that upkeep makes is fenced by the
- * record it changes.
+ * Decides which manager does the upkeep, by a document in MongoDB that its holder renews and another takes when it runs out
+ * (by mongod's clock). A holder that slept through its end does no harm, because every change that upkeep makes is fenced by
+ * the record it changes.
  */
 export class Lease {
   readonly #database: Database
   readonly #holder: string
   #heldUntil = 0
-  #epoch = 0
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> = Promise.resolve()
 
@@ -35,14 +33,9 @@ export class Lease {
     return performance.now() < this.#heldUntil
   }
 
-  /** Grows with every change of the holder. */
-  get epoch(): number {
-    return this.#epoch
-  }
-
   async start(): Promise<void> {
     const renew = (): void => {
-      // A lease that cannot be renewed runs out: `isHeld` says so.
+      // A lease that cannot be renewed runs out, and `isHeld` says so.
       this.#renewing = this.#renew().catch(() => undefined)
     }
     renew()
@@ -50,14 +43,14 @@ export class Lease {
     this.#timer = setInterval(renew, RENEW_EVERY_MS)
   }
 
-  /** Gives the lease back, so that another manager need not wait. The document stays: the epoch goes on from there. */
+  /** Gives the lease back, so that another manager need not wait. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.#renewing
     this.#heldUntil = 0
     if (!this.#database.isAvailable) return
     const isMine = { _id: 'upkeep', holder: this.#holder }
-    // Not given back, it runs out by itself.
+    // A lease that is not given back runs out by itself.
     await this.#collection.updateOne(isMine, { $unset: { holder: '' } }, DURABLE).catch(() => undefined)
   }
 
@@ -67,8 +60,13 @@ export class Lease {
 
   async #renew(): Promise<void> {
     const askedAt = performance.now()
-    const isMine = { $eq: ['$holder', this.#holder] }
-    const isFree = { $or: [isMine, { $lt: [{ $ifNull: ['$expiresAt', '$$NOW'] }, '$$NOW'] }, { $not: ['$holder'] }] }
+    const isFree = {
+      $or: [
+        { $eq: ['$holder', this.#holder] },
+        { $lt: [{ $ifNull: ['$expiresAt', '$$NOW'] }, '$$NOW'] },
+        { $not: ['$holder'] },
+      ],
+    }
     const update = [
       {
         $replaceWith: {
@@ -77,7 +75,6 @@ export class Lease {
             {
               _id: '$_id',
               holder: this.#holder,
-              epoch: { $add: [{ $ifNull: ['$epoch', 0] }, { $cond: [isMine, 0, 1] }] },
               expiresAt: { $add: ['$$NOW', LEASE_MS] },
             },
             '$$ROOT',
@@ -89,6 +86,5 @@ export class Lease {
     const lease = await this.#collection.findOneAndUpdate({ _id: 'upkeep' }, update, options)
     const isHolder = lease?.holder === this.#holder
     this.#heldUntil = isHolder ? askedAt + LEASE_MS - SAFETY_MS : 0
-    this.#epoch = lease?.epoch ?? this.#epoch
   }
 }

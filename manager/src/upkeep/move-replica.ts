@@ -3,7 +3,7 @@ import type { FileId, ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import { type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
-import { PartRooms } from '../chunks/reading/part-rooms.ts'
+import { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
@@ -21,8 +21,8 @@ export interface MoveDeps {
 const REQUEST_ID = 'rebalance'
 
 /**
- * Moves a replica of a chunk to another file-server: copies it, reads the whole new copy, puts it in the other's place in the
- * record, and only then deletes the old copy, which is leaving meanwhile. At every moment the record names a whole copy
+ * Moves a replica of a chunk to another file-server. It copies it, reads the whole new copy, puts it in the other's place in
+ * the record, and only then deletes the old copy, which is leaving meanwhile. At every moment the record names a whole copy
  * that counts, and nothing comes back from leaving. @returns whether it was moved
  */
 export async function moveReplica(
@@ -77,11 +77,11 @@ export async function removeLeaving(
 
 async function verifyCopy(place: PlacedChunk, { copyId, slot }: Replica, target: FileServerLink): Promise<void> {
   const { size, sha256 } = place.chunk
-  const rooms = new PartRooms()
+  const buffers = new PartBuffers()
   // A chunk by itself is read as a file that begins with it.
   for (const { index, offset, length } of partsOf([place], { start: 0, end: size })) {
     const proof = proofOfPart(place, index)
-    const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, rooms }
+    const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, buffers }
     const { digest, giveBack } = await readPart(target, { copyId, slot, sha256 }, span)
     if (!digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
     giveBack()

@@ -10,13 +10,13 @@ export interface PlannedMoves {
 export interface RebalanceLimits {
   /** File-servers may differ by this many files. Once they differ by more they are brought to half of it. */
   readonly threshold: number
-  /** Moves planned at once. */
+  /** At most so many moves are planned at once. */
   readonly batch: number
 }
 
 /**
- * Moves that bring active file-servers nearer to each other, from the fullest to the emptiest. Only writable ones take
- * files; a full one gives.
+ * Plans moves that bring active file-servers nearer to each other, from the fullest to the emptiest. Only writable ones take
+ * files, but a full one gives.
  */
 export function planRebalance(servers: readonly ServerView[], limits: RebalanceLimits): PlannedMoves[] {
   const counts = new Map(servers.filter((server) => server.isActive).map((server) => [server.id, server.fileCount]))
@@ -34,7 +34,7 @@ export function planRebalance(servers: readonly ServerView[], limits: RebalanceL
   return [...moves.values()]
 }
 
-/** Moves still to make after all planned ones, for progress and estimates. */
+/** @returns how many moves are still to be made in all, for progress and estimates */
 export function countExcess(servers: readonly ServerView[]): number {
   const active = servers.filter((server) => server.isActive)
   const mean = active.reduce((sum, server) => sum + server.fileCount, 0) / Math.max(1, active.length)

@@ -1,16 +1,19 @@
 import { chunkNumberOf, type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
-import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk, Replica } from '../chunks/chunk.ts'
 import type { Holder } from '../files/file.model.ts'
 
 export interface PageVerdict {
-  /** Copies that no record names. They may still become wanted: an upload's record comes after its bytes. */
+  /** No record names these copies. They may still become wanted, because an upload's record comes after its bytes. */
   readonly orphans: readonly NamedCopy[]
-  /** Quarantined copies that a record counts on. */
+  /** A record counts on these copies, which are in the quarantine. */
   readonly toRestore: readonly NamedCopy[]
 }
 
-/** Judges a page of a file-server's inventory by the holders of its chunks. A copy that is leaving is named: it is deleted by name. */
+/**
+ * Judges a page of a file-server's inventory by the holders of its chunks. A copy that is leaving is no orphan, for it is
+ * deleted by name.
+ */
 export function judgePage(server: ServerId, page: CopyPage, holders: ReadonlyMap<FileId, Holder>): PageVerdict {
   const chunkOf = (copy: NamedCopy): Chunk | undefined =>
     holders.get(fileIdOf(copy.copyId))?.chunks[chunkNumberOf(copy.copyId)]
@@ -26,7 +29,7 @@ export function judgePage(server: ServerId, page: CopyPage, holders: ReadonlyMap
   }
 }
 
-/** Copies that records name on a page's slots and that the page does not list. */
+/** Finds copies that records name on a page's slots and that the page does not list. */
 export function findMissing(server: ServerId, page: CopyPage, holders: readonly Holder[]): NamedCopy[] {
   const listed = new Set(page.copies.map((copy) => `${copy.slot}-${copy.copyId}`))
   return holders.flatMap((holder) =>
@@ -38,12 +41,15 @@ export function findMissing(server: ServerId, page: CopyPage, holders: readonly 
   )
 }
 
-/** So many orphans are believed where other copies have records: the uploads that a crash cut off. */
+/** So many orphans are believed where other copies have records: they are the uploads that a crash cut off. */
 const BELIEVED_ORPHANS = 50
-/** So many where no copy has one. */
+/** So many are believed where no copy has a record. */
 const BELIEVED_WITHOUT_RECORDS = 5
 
-/** Whether so many copies without a record point at lost records rather than at lost uploads. A share of 100 never does. */
+/**
+ * @returns whether so many copies without a record point at lost records rather than at lost uploads; a share of 100 never
+ * does
+ */
 export function isUnlikelyShare(orphanCount: number, copyCount: number, maxSharePercent: number): boolean {
   const believed = orphanCount === copyCount ? BELIEVED_WITHOUT_RECORDS : BELIEVED_ORPHANS
   return orphanCount > believed && orphanCount * 100 > copyCount * maxSharePercent

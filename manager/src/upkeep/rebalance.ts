@@ -18,7 +18,10 @@ export interface RebalanceSettings {
   readonly bytesPerSecond: number
 }
 
-/** Fills new file-servers and relieves full ones, throttled, until they hold about the same number of files. */
+/**
+ * Makes the loop that fills new file-servers and relieves full ones, throttled, until they hold about the same number of
+ * files.
+ */
 export function rebalancer(deps: MoveDeps & { log: Logger }, settings: RebalanceSettings): Loop {
   const { registry, log } = deps
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
@@ -36,7 +39,7 @@ export function rebalancer(deps: MoveDeps & { log: Logger }, settings: Rebalance
     name: 'rebalance',
     everyMs: settings.everyMs,
     async run(signal) {
-      // A file-server that has not counted yet would be judged by the records alone: wait until all have.
+      // A file-server that has not counted yet would be judged by the records alone, so the loop waits until all have.
       if (registry.links.some((link) => !link.heartbeat.isInventoryDone)) return false
       const plan = planRebalance(registry.views(), { threshold: settings.threshold, batch: BATCH })
       if (plan.length === 0) {

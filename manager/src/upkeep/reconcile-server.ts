@@ -3,7 +3,7 @@ import { fileIdOf, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
@@ -22,7 +22,7 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** Orphans past their grace were kept, because all orphans together are an unlikely share. */
+  /** Whether orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
 }
 
@@ -30,7 +30,7 @@ interface Orphan extends NamedCopy {
   readonly where: CopyPage['where']
 }
 
-/** Orphans looked at in one pass; the rest are found by the next. */
+/** One pass looks at so many orphans, and the next finds the rest. */
 const MAX_ORPHANS = 100_000
 
 /** Compares one file-server's inventory with the records, both ways, and collects orphans past their grace period. */
@@ -59,7 +59,7 @@ export async function reconcileServer(
   }
 
   const due = await findDue(link, orphans, limits.graceMs)
-  // All orphans count, not only those that are due: records that are lost bit by bit make them due bit by bit.
+  // All orphans count, not only those that are due, for records that are lost bit by bit make them due bit by bit.
   const isHalted = due.length > 0 && isUnlikelyShare(orphanCount, copyCount, limits.maxSharePercent)
   let collectedCount = 0
   for (const orphan of isHalted ? [] : due) {
@@ -75,7 +75,7 @@ export async function reconcileServer(
   return { copyCount, orphanCount, collectedCount, restoredCount, missingCount, isHalted }
 }
 
-/** One copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
+/** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
 async function isDone(
   link: FileServerLink,
   { copyId, slot }: NamedCopy,
@@ -106,8 +106,8 @@ async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs
 }
 
 /**
- * Out of sight first, renounced for ever second, gone last. A failure between two steps leaves a quarantined copy, which
- * the next pass judges again. @returns false where a record came to name it: then it is put back
+ * Quarantines an orphan first, renounces it for ever second, and discards it last. A failure between two steps leaves a
+ * quarantined copy, which the next pass judges again. @returns false where a record came to name it: then it is put back
  */
 async function collectOrphan(holders: HolderRecords, link: FileServerLink, orphan: Orphan): Promise<boolean> {
   await failpoint?.('manager.before-quarantine')
@@ -137,7 +137,7 @@ async function countMissing(
   return missingCount
 }
 
-/** The page is a picture of a moment: what came after it is asked for by name. */
+/** The page is a picture of a moment, so what came after it is asked for by name. */
 async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> {
   try {
     await readPart(link, copy, { sizeBytes: null, offset: 0, length: 0, requestId: 'reconcile' })
@@ -148,7 +148,7 @@ async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> 
   }
 }
 
-/** When each file-server was last reconciled, and which are due. */
+/** Remembers when each file-server was last reconciled, and tells which are due. */
 export class ReconcileSchedule {
   readonly #doneAt = new Map<ServerId, number>()
 

@@ -5,7 +5,10 @@ import type { HolderRecords } from '../files/holder-records.ts'
 import { type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
 import type { Loop } from './upkeep.ts'
 
-/** Reconciles every file-server in turn, each one again after `everyMs`. One that fails does not keep the others waiting. */
+/**
+ * Makes the loop that reconciles every file-server in turn, each one again after `everyMs`. One that fails keeps none of the
+ * others waiting.
+ */
 export function reconciler(
   deps: { registry: FileServerRegistry; holders: HolderRecords; log: Logger },
   limits: ReconcileLimits & { readonly everyMs: number },

@@ -30,7 +30,7 @@ export interface UpkeepSettings {
   readonly reconcileMaxShare: number
 }
 
-/** Starts the loops; they run while this manager holds the lease. */
+/** Starts the loops, which run while this manager holds the lease. */
 export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, stops: StopStack): Promise<Upkeep> {
   const { upkeepEveryMs: everyMs } = settings
   const lease = new Lease(deps.database, deps.managerId)

@@ -2,7 +2,7 @@ import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Lease } from './lease.ts'
 
-/** A piece of upkeep that repeats. */
+/** A loop is a piece of upkeep that repeats. */
 export interface Loop {
   readonly name: string
   readonly everyMs: number
@@ -24,7 +24,7 @@ export class Upkeep {
     this.#running = loops.map((loop) => this.#run(loop))
   }
 
-  /** There may be something to do: a file-server has come, say. */
+  /** Wakes the loops where there may be something to do: a file-server has come, say. */
   wake(): void {
     for (const wake of [...this.#wakers]) wake()
   }

@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net'
 
-/** Connections that wait for a worker. Further ones are closed. */
+/** At most so many connections wait for a worker. Further ones are closed. */
 const MAX_WAITING = 1_024
-/** A connection that no worker has taken by then is closed: its client tries again or tells. */
+/** A connection that no worker has taken by then is closed, and its client tries again or tells. */
 const TAKEN_WITHIN_MS = 5_000
 
-/** Where connections go. Both answer by `took` of the dealer, with the number that they were told. */
+/** Connections go to takers. A taker answers both calls by `took` of the dealer, with the number that it was told. */
 export interface Taker {
   give(connection: Socket, number: number): void
-  /** Asks again without a connection, for one can be lost on its way: then the taker never hears of it. */
+  /** Asks again without a connection, for one can be lost on its way, and then the taker never hears of it. */
   ask(number: number): void
 }
 
@@ -19,9 +19,9 @@ interface Given {
 }
 
 /**
- * Deals connections to workers in turn, one at a time to each until it has taken it: a worker that is stuck holds up one.
- * The connection stays open here until then, so that it can be closed if the worker dies with it. (node:cluster forgets
- * such a connection, and its client waits for ever.)
+ * Deals connections to workers in turn, one at a time to each until it has taken it, so that a worker that is stuck holds up
+ * only one. The connection stays open here until then, so that it can be closed if the worker dies with it. (node:cluster
+ * forgets such a connection, and its client waits for ever.)
  */
 export class ConnectionDealer {
   readonly #waiting: Socket[] = []
@@ -30,7 +30,7 @@ export class ConnectionDealer {
   #lastNumber = 0
 
   deal(connection: Socket): void {
-    // Reset by its client; nothing is lost.
+    // A client that resets its connection has nothing left to wait for.
     connection.on('error', () => connection.destroy())
     if (this.#waiting.length >= MAX_WAITING) {
       connection.destroy()
@@ -41,13 +41,13 @@ export class ConnectionDealer {
     this.#next()
   }
 
-  /** A worker serves. */
+  /** Adds a worker that serves. */
   add(taker: Taker): void {
     this.#free.push(taker)
     this.#next()
   }
 
-  /** A worker has taken what it was given under this number, or refuses it, or never gets it. */
+  /** Notes that a worker has taken what it was given under this number, or refuses it, or never gets it. */
   took(taker: Taker, number: number): void {
     // A late answer does not speak for the connection that came next.
     if (this.#given.get(taker)?.number !== number) return
@@ -55,7 +55,10 @@ export class ConnectionDealer {
     this.add(taker)
   }
 
-  /** A worker stops. It tells so after all that it took, and refuses unread what comes later: that goes to another. */
+  /**
+   * Retires a worker that stops. It tells so after all that it took, and refuses unread what comes later, which goes to
+   * another.
+   */
   retire(taker: Taker): void {
     const untaken = this.#takeBack(taker)
     this.remove(taker)
@@ -64,7 +67,7 @@ export class ConnectionDealer {
     this.#next()
   }
 
-  /** A worker has died. What it may have begun to read is closed. */
+  /** Removes a worker that has died. What it may have begun to read is closed. */
   remove(taker: Taker): void {
     const index = this.#free.indexOf(taker)
     if (index >= 0) this.#free.splice(index, 1)
@@ -99,7 +102,7 @@ export class ConnectionDealer {
     return given?.connection
   }
 
-  /** Its end is sent also where a worker's channel still holds the connection open. */
+  /** Sends an end first, because a worker's channel may still hold the connection open. */
   #giveUp(connection: Socket): void {
     const index = this.#waiting.indexOf(connection)
     if (index >= 0) this.#waiting.splice(index, 1)

@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, isIP, type Server } from 'node:net'
 import { StartError } from '@holdfast/shared/node/run-service'
 
 export interface ListenOptions {
@@ -6,12 +6,12 @@ export interface ListenOptions {
   readonly port: number
 }
 
-/** An address to listen on that is none to dial. */
+/** @returns whether one can listen on this address but not dial it */
 export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-/** @returns its URL. @throws StartError where it cannot listen there */
+/** @returns its URL, by the name that was given: others know it by that. @throws StartError where it cannot listen there */
 export async function listen(server: Server, { host, port }: ListenOptions): Promise<URL> {
   await new Promise<void>((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException): void => {
@@ -26,5 +26,6 @@ export async function listen(server: Server, { host, port }: ListenOptions): Pro
     })
   })
   const { address, port: actualPort, family } = server.address() as AddressInfo
-  return new URL(`http://${family === 'IPv6' ? `[${address}]` : address}:${actualPort}`)
+  const numeric = family === 'IPv6' ? `[${address}]` : address
+  return new URL(`http://${isIP(host) === 0 ? host : numeric}:${actualPort}`)
 }

@@ -9,17 +9,17 @@ import { type ConnectionMessage, isAbout, isWorkerState, siblingsOf, type Worker
 import { ownPortOf } from './worker-settings.ts'
 
 export interface PrimaryOptions {
-  /** What a worker runs. */
+  /** Each worker runs this file. */
   readonly script: string
   readonly workerCount: number
   readonly host: string
-  /** 0: a free one. */
+  /** 0 takes a free port. */
   readonly port: number
-  /** The first of the workers' own ports; 0: free ones. */
+  /** The workers' own ports begin with this one; 0 takes free ones. */
   readonly firstWorkerPort: number
 }
 
-/** Where one worker after the other runs. */
+/** One worker after the other runs in a place. */
 interface Place {
   readonly number: number
   worker: RunningWorker | null
@@ -36,8 +36,8 @@ interface RunningWorker extends Taker {
 }
 
 /**
- * Several manager processes behind one port: the primary owns the port, deals the connections to the workers, and starts
- * again what dies. It serves nothing itself and keeps nothing; workers end with it, for their channel closes.
+ * Runs several manager processes behind one port. The primary owns the port, deals the connections to the workers, and starts
+ * again what dies. It serves nothing itself and keeps nothing. Workers end with it, for their channel closes.
  */
 export class Primary implements Service {
   readonly #options: PrimaryOptions
@@ -76,12 +76,12 @@ export class Primary implements Service {
       clearTimeout(timer)
       return worker === null ? [] : [worker]
     })
-    // Each bounds its own shutdown, as this process does.
+    // Each worker bounds its own shutdown, as this process does.
     await Promise.all(
       running.map(async (worker) => {
         this.#dealer.remove(worker)
         const { child } = worker
-        // One that could not be started, or has ended a moment ago, does not exit.
+        // A child that could not be started, or has ended a moment ago, sends no `exit`.
         if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
         const exited = new Promise((resolve) => child.once('exit', resolve))
         child.kill('SIGTERM')
@@ -91,7 +91,7 @@ export class Primary implements Service {
     this.#dealer.close()
   }
 
-  /** Some failures are thrown, others told by the child that is none. */
+  /** `fork` throws some failures, and tells others by a child that never runs. */
   #tryFork(place: Place): void {
     try {
       this.#fork(place)
@@ -119,7 +119,7 @@ export class Primary implements Service {
       give: (connection, number) => {
         const message: ConnectionMessage = { kind: 'connection', number }
         child.send(message, connection, { keepOpen: true }, (error) => {
-          // Not within this tick: a channel that is broken would eat up all that waits before its end is heard of.
+          // This waits for the next turn: a channel that is broken would eat up all that waits before its end is heard of.
           if (error !== null) setImmediate(() => this.#dealer.took(worker, number))
         })
       },
@@ -132,7 +132,7 @@ export class Primary implements Service {
     })
     child.on('error', (error) => {
       this.#log.warn({ worker: place.number + 1, err: error }, 'worker not reached')
-      // It could not be started: there is no exit.
+      // A child that could not be started never exits.
       if (child.pid === undefined) this.#restart(place, worker, error.message)
     })
     child.once('disconnect', () => this.#dealer.remove(worker))
@@ -154,7 +154,7 @@ export class Primary implements Service {
     place.worker = null
     this.#dealer.remove(worker)
     if (this.#isClosing) return
-    // Perhaps its port was taken.
+    // Its port may have been taken, so the next worker gets another.
     if (worker.state === null) place.ownPort = 0
     this.#planNext(place, { livedMs: performance.now() - worker.startedAt, hasServed: worker.hasServed }, how)
     this.#tellSiblings()

@@ -5,10 +5,10 @@ const GOOD_AFTER_MS = 10_000
 const BACK_OFF = { baseMs: 500, maxMs: 30_000 }
 
 export interface WorkerEnd {
-  /** From its start. */
+  /** Milliseconds from its start. */
   readonly livedMs: number
   readonly hasServed: boolean
-  /** How many in this place did not last before it. */
+  /** So many workers in this place did not last before it. */
   readonly failureCount: number
 }
 
@@ -17,7 +17,10 @@ export interface Restart {
   readonly failureCount: number
 }
 
-/** At once where it had started well or failed for the first time; those that keep failing wait longer each time. */
+/**
+ * Restarts a worker at once where it had started well or failed for the first time. Those that keep failing wait longer each
+ * time.
+ */
 export function planRestart({ livedMs, hasServed, failureCount }: WorkerEnd, random: number): Restart {
   if (hasServed && livedMs >= GOOD_AFTER_MS) return { delayMs: 0, failureCount: 0 }
   const isFirst = failureCount === 0 && hasServed

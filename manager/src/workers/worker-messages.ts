@@ -1,13 +1,13 @@
-/** Of one connection: it comes along; does the worker have it; the worker has it, or never will. */
+/** Speaks of one connection: it comes along, the primary asks whether the worker has it, or the worker has it or never will. */
 export interface ConnectionMessage {
   readonly kind: 'connection' | 'ask' | 'taken'
   readonly number: number
 }
 
-/** What a worker tells the primary, as often as it changes. */
+/** A worker tells this to the primary as often as it changes. */
 export interface WorkerState {
   readonly kind: 'state'
-  /** Its own address, as file-servers dial it, and the port it listens on there. */
+  /** File-servers dial the worker at this address of its own, on which it listens at `ownPort`. */
   readonly url: string
   readonly ownPort: number
   /** Whether it takes connections of the shared port. */
@@ -15,11 +15,11 @@ export interface WorkerState {
   readonly fileServerCount: number
 }
 
-/** What the primary tells every worker when one of them comes, goes or gets connected. */
+/** The primary tells this to every worker when one of them comes, goes or gets connected. */
 export interface Siblings {
   readonly kind: 'siblings'
   readonly urls: readonly string[]
-  /** How many file-servers the best connected worker has. */
+  /** The best connected worker has so many file-servers. */
   readonly mostFileServers: number
 }
 
@@ -39,7 +39,7 @@ function isKind(message: unknown, kind: string): boolean {
   return typeof message === 'object' && message !== null && 'kind' in message && message.kind === kind
 }
 
-/** @param states of the workers that run. */
+/** @param states those of the workers that run */
 export function siblingsOf(states: readonly WorkerState[]): Siblings {
   const urls = states.map(({ url }) => url).sort()
   return { kind: 'siblings', urls, mostFileServers: Math.max(0, ...states.map((state) => state.fileServerCount)) }

@@ -1,32 +1,32 @@
 import { Socket } from 'node:net'
 import { type ConnectionMessage, isAbout, isSiblings, type Siblings, type WorkerState } from './worker-messages.ts'
 
-/** A worker that cannot get as many file-servers as its siblings serves with those it has. */
+/** A worker that cannot get as many file-servers as its siblings within this serves with those it has. */
 const IN_STEP_MS = 3_000
 
-export interface WorkerPlaceParts {
+export interface WorkerPlaceDeps {
   readonly onConnection: (connection: Socket) => void
-  /** A server asks its own bound only of connections that it accepted itself. */
+  /** Bounds the connections here, for a server applies its own bound only to connections that it accepted itself. */
   readonly maxConnections: number
   readonly countFileServers: () => number
-  /** Others have come: they are to be found in the database. */
+  /** Is called when other workers have come, which are to be found in the database. */
   readonly onSiblings: () => void
 }
 
-/** The worker's end of the channel to the primary. */
+/** This is the worker's end of the channel to the primary. */
 export class WorkerPlace {
-  readonly #parts: WorkerPlaceParts
+  readonly #deps: WorkerPlaceDeps
   #state: WorkerState
-  /** null: the primary has not answered yet. */
+  /** It is null until the primary has answered. */
   #siblings: Siblings | null = null
   #onStep = (): void => {}
   #isClosed = false
   #openCount = 0
   readonly #take: (message: unknown, connection?: unknown) => void
 
-  constructor(address: { url: string; ownPort: number }, parts: WorkerPlaceParts) {
-    this.#parts = parts
-    this.#state = { kind: 'state', ...address, isServing: false, fileServerCount: parts.countFileServers() }
+  constructor(address: { url: string; ownPort: number }, deps: WorkerPlaceDeps) {
+    this.#deps = deps
+    this.#state = { kind: 'state', ...address, isServing: false, fileServerCount: deps.countFileServers() }
     this.#take = (message, connection) => {
       if (isAbout(message, 'connection')) this.#accept(connection, message.number)
       else if (isAbout(message, 'ask')) this.#say({ kind: 'taken', number: message.number })
@@ -36,9 +36,9 @@ export class WorkerPlace {
     this.#tell()
   }
 
-  /** A file-server has come or gone. */
+  /** Notes that a file-server has come or gone. */
   noteFileServers(): void {
-    this.#state = { ...this.#state, fileServerCount: this.#parts.countFileServers() }
+    this.#state = { ...this.#state, fileServerCount: this.#deps.countFileServers() }
     this.#tell()
     this.#onStep()
   }
@@ -72,9 +72,9 @@ export class WorkerPlace {
 
   #accept(connection: unknown, number: number): void {
     this.#say({ kind: 'taken', number })
-    // One whose client is gone does not come along.
+    // A connection whose client is gone does not come along.
     if (!(connection instanceof Socket)) return
-    if (this.#isClosed || this.#openCount >= this.#parts.maxConnections) {
+    if (this.#isClosed || this.#openCount >= this.#deps.maxConnections) {
       connection.destroy()
       return
     }
@@ -83,16 +83,16 @@ export class WorkerPlace {
       this.#openCount -= 1
     })
     connection.setNoDelay(true)
-    // As the connections are that an HTTP server accepts itself.
+    // An HTTP server sets this on the connections that it accepts itself.
     connection.allowHalfOpen = true
-    this.#parts.onConnection(connection)
+    this.#deps.onConnection(connection)
     connection.resume()
   }
 
   #note(siblings: Siblings): void {
     const isChanged = siblings.urls.join() !== this.#siblings?.urls.join()
     this.#siblings = siblings
-    if (isChanged) this.#parts.onSiblings()
+    if (isChanged) this.#deps.onSiblings()
     this.#onStep()
   }
 

@@ -7,7 +7,7 @@ interface Addresses {
   readonly workerHost: string | null
 }
 
-/** The name under which file-servers reach the workers' own ports. @throws StartError where there is none to tell */
+/** @returns the name under which file-servers reach the workers' own ports. @throws StartError where there is none to tell */
 export function workerHostOf({ host, publicUrl, workerHost }: Addresses): string {
   if (workerHost !== null) return workerHost
   if (publicUrl !== null) return new URL(publicUrl).hostname
@@ -17,12 +17,12 @@ export function workerHostOf({ host, publicUrl, workerHost }: Addresses): string
   )
 }
 
-/** What one worker may use of a bound that holds for all of them together. */
+/** @returns what one worker may use of a bound that holds for all of them together */
 export function shareOf(bound: number, workerCount: number): number {
   return Math.ceil(bound / workerCount)
 }
 
-/** @param rememberedPort the one that the worker in this place had, so that file-servers find it again. */
+/** @param rememberedPort the port that the worker in this place had, so that file-servers find it again */
 export function ownPortOf(firstPort: number, place: number, rememberedPort: number): number {
   return firstPort === 0 ? rememberedPort : firstPort + place
 }
@@ -32,9 +32,9 @@ interface AllAddresses extends Addresses {
   readonly workerPort: number
 }
 
-/** Where a manager listens and under which addresses it is known, by itself or as one of several workers behind a port. */
+/** Says where a manager listens and under which addresses it is known, by itself or as one of several workers behind a port. */
 export interface ManagerAddresses {
-  /** The port that this process listens on; 0 takes a free one. */
+  /** This process listens on this port; 0 takes a free one. */
   readonly ownPort: number
   /** @param listening the address it listens on. @returns where file-servers reach this very process */
   ownUrl(listening: URL): string

@@ -66,6 +66,13 @@ test.each(['gzip', 'br', 'deflate, gzip', 'x'])('refuses the content encoding %s
   expect(choose).toThrow('Unsupported content type')
 })
 
+test('refuses a transfer coding that Node does not undo', () => {
+  const choose = (coding: string) =>
+    chooseScanner({ 'content-type': 'application/json', 'transfer-encoding': coding }, 100)
+  expect(() => choose('gzip, chunked')).toThrow('Unsupported content type')
+  expect(() => choose('Chunked')).not.toThrow()
+})
+
 test.each(['identity', 'Identity', ''])('takes the content encoding "%s"', async (encoding) => {
   const scanner = chooseScanner({ 'content-type': 'application/json', 'content-encoding': encoding }, 100)
   expect((await scan(scanner, [Buffer.from(json)])).name).toBe('a')

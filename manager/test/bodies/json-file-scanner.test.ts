@@ -194,7 +194,7 @@ test('agrees with JSON.parse on whether damaged text is JSON', async () => {
       } catch {
         isJson = false
       }
-      // Text that is JSON may still lack a field or be no base64; text that is none, outside of the file, is never taken.
+      // Text that is JSON may still lack a field or be no base64. Text outside of the file that is no JSON is never taken.
       const isInFile = /"file":"[^"]*[\n\\]/.test(text)
       if (!isJson && !isInFile) expect(outcome).toBe('INVALID_REQUEST')
       else expect(['no error', 'INVALID_REQUEST']).toContain(outcome)

@@ -4,29 +4,35 @@ import { MultipartFileScanner } from '../../src/bodies/multipart-file-scanner.ts
 import { cut, everyByte, failureOf, fileName, scan } from './scan.ts'
 
 const contentType = 'multipart/form-data; boundary=----border'
-const part = (disposition: string, content: string, headers = '') =>
+const field = (disposition: string, content: string, headers = '') =>
   `------border\r\nContent-Disposition: form-data; ${disposition}\r\n${headers}\r\n${content}\r\n`
-const body = (...parts: string[]) => Buffer.from(`${parts.join('')}------border--\r\n`, 'latin1')
-const name = part('name="filename"', 'a')
-const file = part('name="file"; filename="own.bin"', 'ABC', 'Content-Type: application/octet-stream\r\n')
-const text = part('name="file"', 'QUJD')
+const body = (...fields: string[]) => Buffer.from(`${fields.join('')}------border--\r\n`, 'latin1')
+const name = field('name="filename"', 'a')
+const file = field('name="file"; filename="own.bin"', 'ABC', 'Content-Type: application/octet-stream\r\n')
+const text = field('name="file"', 'QUJD')
 
-const scanParts = (bytes: Buffer, maxFileBytes = 1_000_000) =>
+const scanFields = (bytes: Buffer, maxFileBytes = 1_000_000) =>
   scan(new MultipartFileScanner(contentType, maxFileBytes), everyByte(bytes))
 
 test.each([
   ['the name first', body(name, file), 'a', 'binary', 'ABC'],
   ['the file first', body(file, name), 'a', 'binary', 'ABC'],
-  ['only the part to name it', body(file), 'own.bin', 'binary', 'ABC'],
+  ['only the field to name it', body(file), 'own.bin', 'binary', 'ABC'],
   ['base64 text before the name', body(text, name), 'a', 'base64', 'QUJD'],
   ['base64 text after the name', body(name, text), 'a', 'base64', 'QUJD'],
-  ['an empty file', body(name, part('name="file"; filename="x"', '')), 'a', 'binary', ''],
-  ['an empty text', body(part('name="file"', ''), name), 'a', 'base64', ''],
-  ['other parts', body(part('name="x"', 'y'), file, part('name="z"; filename="z"', 'z'), name), 'a', 'binary', 'ABC'],
-  ['a path for a name', body(part('name="file"; filename="b/c"', 'ABC')), 'b/c', 'binary', 'ABC'],
+  ['an empty file', body(name, field('name="file"; filename="x"', '')), 'a', 'binary', ''],
+  ['an empty text', body(field('name="file"', ''), name), 'a', 'base64', ''],
+  [
+    'other fields',
+    body(field('name="x"', 'y'), file, field('name="z"; filename="z"', 'z'), name),
+    'a',
+    'binary',
+    'ABC',
+  ],
+  ['a path for a name', body(field('name="file"; filename="b/c"', 'ABC')), 'b/c', 'binary', 'ABC'],
   [
     'almost its boundary within',
-    body(name, part('name="file"; filename="x"', 'A\r\n------borde')),
+    body(name, field('name="file"; filename="x"', 'A\r\n------borde')),
     'a',
     'binary',
     'A\r\n------borde',
@@ -34,7 +40,7 @@ test.each([
   ['a preamble', Buffer.concat([Buffer.from('preamble\r\n'), body(file)]), 'own.bin', 'binary', 'ABC'],
   ['an epilogue', Buffer.concat([body(file), Buffer.from('epilogue')]), 'own.bin', 'binary', 'ABC'],
 ])('reads a body with %s', async (_, bytes, expectedName, encoding, content) => {
-  expect(await scanParts(bytes)).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
+  expect(await scanFields(bytes)).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
   const atOnce = await scan(new MultipartFileScanner(contentType, 100), [bytes])
   expect(atOnce).toEqual({ name: expectedName, encoding, bytes: Buffer.from(content) })
 })
@@ -52,54 +58,54 @@ test('tells a name before the file where there is one, and again where a field a
 
 test.each([
   ['nothing', Buffer.alloc(0)],
-  ['no parts', body()],
+  ['no fields', body()],
   ['no file', body(name)],
   ['no name', body(text)],
   ['two files', body(name, file, file)],
   ['a file and a text', body(name, file, text)],
   ['two names', body(name, file, name)],
-  ['an empty name', body(part('name="filename"', ''), file)],
-  ['a name that is not UTF-8', body(part('name="filename"', '\xff'), file)],
-  ['a part name that is not UTF-8', body(part('name="file"; filename="\xff"', 'ABC'))],
-  ['a part name with a control character', body(part('name="file"; filename="a\x07"', 'ABC'))],
-  ['a name of 256 bytes', body(part('name="filename"', 'a'.repeat(256)), file)],
-  ['base64 of a wrong length', body(name, part('name="file"', 'QUJ'))],
+  ['an empty name', body(field('name="filename"', ''), file)],
+  ['a name that is not UTF-8', body(field('name="filename"', '\xff'), file)],
+  ['a field name that is not UTF-8', body(field('name="file"; filename="\xff"', 'ABC'))],
+  ['a field name with a control character', body(field('name="file"; filename="a\x07"', 'ABC'))],
+  ['a name of 256 bytes', body(field('name="filename"', 'a'.repeat(256)), file)],
+  ['base64 of a wrong length', body(name, field('name="file"', 'QUJ'))],
   ['no last boundary', body(name, file).subarray(0, -6)],
   ['an end within the file', Buffer.from(`${name}${file}`.slice(0, -3))],
   ['an end within the headers', Buffer.from(`${name}------border\r\nContent-Dispo`)],
   ['another boundary', Buffer.from(body(name, file).toString().replaceAll('border', 'other'))],
   ['no boundary at all', Buffer.from('A'.repeat(1_000))],
-  ['too many parts', body(...Array.from({ length: 101 }, () => part('name="x"', '')), name, file)],
+  ['too many fields', body(...Array.from({ length: 101 }, () => field('name="x"', '')), name, file)],
   ['a file without a disposition', body(name, '------border\r\nContent-Type: text/plain\r\n\r\nABC\r\n')],
-  ['a file part without a name', body(name, part('filename="x"', 'ABC'))],
+  ['a file field without a name', body(name, field('filename="x"', 'ABC'))],
 ])('refuses a body with %s', async (_, bytes) => {
-  expect(await failureOf(scanParts(bytes))).toBe('INVALID_REQUEST')
+  expect(await failureOf(scanFields(bytes))).toBe('INVALID_REQUEST')
   expect(await failureOf(scan(new MultipartFileScanner(contentType, 100), [bytes]))).toBe('INVALID_REQUEST')
 })
 
-test.each(['base64', 'quoted-printable'])('refuses a part that is %s by its own header', async (transferEncoding) => {
+test.each(['base64', 'quoted-printable'])('refuses a field that is %s by its own header', async (transferEncoding) => {
   const bytes = body(
     name,
-    part('name="file"; filename="x"', 'ABC', `Content-Transfer-Encoding: ${transferEncoding}\r\n`),
+    field('name="file"; filename="x"', 'ABC', `Content-Transfer-Encoding: ${transferEncoding}\r\n`),
   )
-  expect(await failureOf(scanParts(bytes))).toBe('UNSUPPORTED_MEDIA')
+  expect(await failureOf(scanFields(bytes))).toBe('UNSUPPORTED_MEDIA')
 })
 
-test('refuses much before the first boundary and in parts that nobody asked for', async () => {
+test('refuses much before the first boundary and in fields that nobody asked for', async () => {
   const noise = Array.from({ length: 20 }, () => Buffer.alloc(65_536, 'x'))
   const preamble = scan(new MultipartFileScanner(contentType, 1e9), [...noise, body(name, file)])
   expect(await failureOf(preamble)).toBe('INVALID_REQUEST')
-  const pieces = [Buffer.from(part('name="x"', '').slice(0, -2)), ...noise, body(name, file)]
+  const pieces = [Buffer.from(field('name="x"', '').slice(0, -2)), ...noise, body(name, file)]
   const other = scan(new MultipartFileScanner(contentType, 1e9), pieces)
   expect(await failureOf(other)).toBe('INVALID_REQUEST')
 })
 
 test.each([
-  ['bytes', part('name="file"; filename="x"', 'ABCD'), part('name="file"; filename="x"', 'ABC')],
-  ['base64', part('name="file"', 'QUJDRA=='), part('name="file"', 'QUJD')],
+  ['bytes', field('name="file"; filename="x"', 'ABCD'), field('name="file"; filename="x"', 'ABC')],
+  ['base64', field('name="file"', 'QUJDRA=='), field('name="file"', 'QUJD')],
 ])('takes %s at the limit and refuses more', async (_, over, at) => {
-  expect(await failureOf(scanParts(body(name, over), 3))).toBe('TOO_LARGE')
-  expect((await scanParts(body(name, at), 3)).name).toBe('a')
+  expect(await failureOf(scanFields(body(name, over), 3))).toBe('TOO_LARGE')
+  expect((await scanFields(body(name, at), 3)).name).toBe('a')
 })
 
 test('refuses a content type without a boundary', () => {
@@ -113,11 +119,11 @@ test('reads any bytes and any name, at any cut', async () => {
     fc.array(fc.nat(), { maxLength: 12 }),
     fc.boolean(),
     async (bytes, filename, cuts, isNameFirst) => {
-      const parts = [
-        Buffer.from(part('name="filename"', filename)),
-        Buffer.concat([Buffer.from(part('name="file"; filename="x"', '').slice(0, -2)), bytes, Buffer.from('\r\n')]),
+      const fields = [
+        Buffer.from(field('name="filename"', filename)),
+        Buffer.concat([Buffer.from(field('name="file"; filename="x"', '').slice(0, -2)), bytes, Buffer.from('\r\n')]),
       ]
-      const whole = Buffer.concat([...(isNameFirst ? parts : parts.reverse()), body()])
+      const whole = Buffer.concat([...(isNameFirst ? fields : fields.reverse()), body()])
       const scanned = await scan(new MultipartFileScanner(contentType, 1_000), cut(whole, cuts))
       expect(scanned.bytes).toEqual(Buffer.from(bytes))
       expect(scanned.name).toBe(filename.normalize('NFC'))

@@ -3,21 +3,21 @@ import { expect, test } from 'vitest'
 import { MultipartParser } from '../../src/bodies/multipart-parser.ts'
 import { cut, everyByte } from './scan.ts'
 
-interface Part {
+interface Field {
   readonly headers: Record<string, string>
   readonly content: string
 }
 
-/** The parts that a body is cut into, the last one too where it does not end. */
-function partsOf(pieces: readonly Buffer[]): { parts: Part[]; ends: number; isComplete: boolean } {
-  const parts: { headers: Record<string, string>; content: string }[] = []
+/** Gathers the fields that a body is cut into, the last one too where it does not end. */
+function fieldsOf(pieces: readonly Buffer[]): { fields: Field[]; ends: number; isComplete: boolean } {
+  const fields: { headers: Record<string, string>; content: string }[] = []
   let ends = 0
   const parser = new MultipartParser('b', (headers) => {
-    const part = { headers: Object.fromEntries(headers), content: '' }
-    parts.push(part)
+    const field = { headers: Object.fromEntries(headers), content: '' }
+    fields.push(field)
     return {
       add: (bytes) => {
-        part.content += bytes.toString('latin1')
+        field.content += bytes.toString('latin1')
       },
       end: () => {
         ends++
@@ -25,14 +25,14 @@ function partsOf(pieces: readonly Buffer[]): { parts: Part[]; ends: number; isCo
     }
   })
   for (const piece of pieces) parser.push(piece)
-  return { parts, ends, isComplete: parser.isComplete }
+  return { fields, ends, isComplete: parser.isComplete }
 }
 
 const refusal = expect.objectContaining({ name: 'INVALID_REQUEST' })
 
 test.each([
-  ['no part', '--b--', []],
-  ['a part', '--b\r\nA: b\r\n\r\nc\r\n--b--\r\n', [{ headers: { a: 'b' }, content: 'c' }]],
+  ['no field', '--b--', []],
+  ['a field', '--b\r\nA: b\r\n\r\nc\r\n--b--\r\n', [{ headers: { a: 'b' }, content: 'c' }]],
   ['a preamble and an epilogue', 'x\r\n--b\r\nA: b\r\n\r\nc\r\n--b--x\r\n--b', [{ headers: { a: 'b' }, content: 'c' }]],
   ['padding after a boundary', '--b \t\r\nA: b\r\n\r\nc\r\n--b--', [{ headers: { a: 'b' }, content: 'c' }]],
   ['no headers', '--b\r\n\r\nc\r\n--b--', [{ headers: {}, content: 'c' }]],
@@ -44,10 +44,10 @@ test.each([
     '--b\r\n\r\n\r\n--a\r--b\n--b\r\r\n\r\n--b--',
     [{ headers: {}, content: '\r\n--a\r--b\n--b\r\r\n' }],
   ],
-])('cuts a body with %s', (_, body, parts) => {
-  const expected = { parts, ends: parts.length, isComplete: true }
-  expect(partsOf([Buffer.from(body)])).toEqual(expected)
-  expect(partsOf(everyByte(Buffer.from(body)))).toEqual(expected)
+])('cuts a body with %s', (_, body, fields) => {
+  const expected = { fields, ends: fields.length, isComplete: true }
+  expect(fieldsOf([Buffer.from(body)])).toEqual(expected)
+  expect(fieldsOf(everyByte(Buffer.from(body)))).toEqual(expected)
 })
 
 test.each([
@@ -61,7 +61,7 @@ test.each([
   '--b\r\n\r\nc--b--',
   '--c--',
 ])('is not complete after %j', (body) => {
-  expect(partsOf(everyByte(Buffer.from(body))).isComplete).toBe(false)
+  expect(fieldsOf(everyByte(Buffer.from(body))).isComplete).toBe(false)
 })
 
 test.each([
@@ -72,10 +72,10 @@ test.each([
   ['headers without an end', `--b\r\nA: ${'x'.repeat(8_200)}`],
   ['headers that are too long', `--b\r\nA: ${'x'.repeat(8_200)}\r\n\r\n`],
   ['too many headers', `--b\r\n${'A: b\r\n'.repeat(21)}\r\n`],
-  ['too many parts', '--b\r\n\r\n\r\n'.repeat(101)],
+  ['too many fields', '--b\r\n\r\n\r\n'.repeat(101)],
 ])('refuses %s', (_, body) => {
-  expect(() => partsOf([Buffer.from(body)])).toThrow(refusal)
-  expect(() => partsOf(everyByte(Buffer.from(body)))).toThrow(refusal)
+  expect(() => fieldsOf([Buffer.from(body)])).toThrow(refusal)
+  expect(() => fieldsOf(everyByte(Buffer.from(body)))).toThrow(refusal)
 })
 
 test('gives back any contents without the delimiter, at any cut', () => {
@@ -88,7 +88,7 @@ test('gives back any contents without the delimiter, at any cut', () => {
     fc.array(fc.nat(), { maxLength: 8 }),
     (all, cuts) => {
       const body = Buffer.from(`${all.map((text) => `--b\r\nN: x\r\n\r\n${text}\r\n`).join('')}--b--`)
-      expect(partsOf(cut(body, cuts)).parts.map((part) => part.content)).toEqual(all)
+      expect(fieldsOf(cut(body, cuts)).fields.map((field) => field.content)).toEqual(all)
     },
   )
   fc.assert(property, { numRuns: 2_000 })

@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { StoreError } from '@holdfast/shared/errors/store-error'
 import { expect, test, vi } from 'vitest'
 import { openIncomingFile } from '../../src/bodies/open-incoming-file.ts'
+import { rawExchange } from '../http/raw-exchange.ts'
 import { receive, startUploadServer } from './upload-server.ts'
 
 const maxFileBytes = 1024 ** 3
@@ -177,4 +179,14 @@ test('refuses a file over the limit while it is still coming', async () => {
   request.write(`{"file":"${'A'.repeat(2_000)}`)
   expect(await answerOf(request)).toEqual({ error: 'TOO_LARGE' })
   request.destroy()
+})
+
+test('a body that no header announces is not taken for an empty one', async () => {
+  await using server = await startUploadServer((request, response) =>
+    openIncomingFile(request, response, { maxFileBytes, patienceMs: 30_000 }).catch(
+      (error: StoreError) => error.detail,
+    ),
+  )
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
+  expect(await rawExchange(server.port, head)).toContain('neither Content-Length nor Transfer-Encoding announces one')
 })

@@ -71,7 +71,7 @@ test('a list as long as a header may be is read at once', () => {
 test('reads any name as browsers and as curl --form-escape write it', () => {
   const asBrowser = (name: string): string =>
     name.replaceAll('\n', '%0A').replaceAll('\r', '%0D').replaceAll('"', '%22')
-  // A name that holds what browsers make of another cannot be told from that one.
+  // Browsers escape some of a name, so one that holds such an escape itself cannot be told from the name that it stands for.
   const names = fc.string({ unit: 'grapheme' }).filter((name) => !/%(22|0D|0A)/.test(name))
   const property = fc.property(names, (name) => {
     expect(nameIn(`filename="${asBrowser(name)}"`)).toBe(name)

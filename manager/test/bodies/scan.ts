@@ -40,7 +40,7 @@ export function everyByte(body: Buffer): Buffer[] {
   return cut(body, [...body.keys()])
 }
 
-/** The name of the error that a promise ends with. */
+/** @returns the name of the error that a promise ends with */
 export async function failureOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise
@@ -50,7 +50,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<string> {
   return 'no error'
 }
 
-/** Any text that is a legal file name. */
+/** Makes any text that is a legal file name. */
 export const fileName = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((text) => {
   try {
     return parseFileName(text) !== ''

@@ -8,11 +8,11 @@ type Handler = (request: IncomingMessage, response: ServerResponse, expectsConti
 export interface UploadServer extends AsyncDisposable {
   readonly port: number
   readonly url: string
-  /** What became of each request, in order of their ends. */
+  /** Says what became of each request, in order of their ends. */
   readonly outcomes: readonly string[]
 }
 
-/** An HTTP server on an ephemeral port that answers with what the handler returns, or with its error's name. */
+/** Starts an HTTP server on an ephemeral port that answers with what the handler returns, or with its error's name. */
 export async function startUploadServer(handler: Handler): Promise<UploadServer> {
   const outcomes: string[] = []
   const answer = async (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => {

@@ -1,4 +1,4 @@
-import type { Heartbeat } from '@holdfast/shared/wire/events'
+import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { FileServerRegistry, type Reservation } from '../../src/chunks/registry.ts'
 import { aHeartbeat, linkOf, type ScriptedFileServer, useSocketServer } from './scripted-file-server.ts'
@@ -9,7 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** File-servers with these heartbeats, all connected. */
+/** Connects file-servers with these heartbeats. */
 async function connected(...heartbeats: Partial<Heartbeat>[]) {
   const { registry, dial } = await start({ countFiles: async () => 10 })
   const peers = heartbeats.map((fields) => dial({ heartbeat: { ...aHeartbeat, ...fields } }))
@@ -39,7 +39,7 @@ test('a place that is taken counts until it is given back, however often that is
   expect([countOf(0), registry.views()[0]?.roomBytes]).toEqual([3, 1_000])
 })
 
-/** How many one after the other are on the same file-server. */
+/** Counts how many in a row are on the same file-server. */
 function runsOf(places: readonly Reservation[]): number[] {
   const runs: number[] = []
   for (const [index, { link }] of places.entries()) {

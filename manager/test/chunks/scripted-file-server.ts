@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net'
 import type { ClusterId, CopyId, Digest, ServerId, Slot } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import { createLogger } from '@holdfast/shared/node/logger'
-import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wire/events'
 import { decodeGroup, encodeGroup } from '@holdfast/shared/wire/group'
 import { FILE_SERVER_NAMESPACE, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import type { Challenge, Heartbeat, Hello, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, vi } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
-import { SocketServer, type SocketServerParts } from '../../src/chunks/links/socket-server.ts'
+import { SocketServer, type SocketServerDeps } from '../../src/chunks/links/socket-server.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 
 const SECRET = 'a secret of this test'
@@ -33,7 +33,7 @@ export const aHeartbeat: Heartbeat = {
   isWritable: true,
 }
 
-/** How a scripted file-server behaves in the handshake, where that is not as it should be. */
+/** Makes a scripted file-server misbehave in the handshake. */
 export interface Script {
   readonly serverId?: ServerId
   readonly bootId?: string
@@ -41,22 +41,22 @@ export interface Script {
   readonly secret?: string
   readonly hello?: Record<string, unknown>
   readonly heartbeat?: unknown
-  /** Instead of the ack that a challenge should have. */
+  /** Takes the place of the ack that a challenge should have. */
   readonly onChallenge?: (challenge: Challenge, ack: Ack) => void
   readonly onWelcome?: (ack: Ack) => void
   readonly headers?: Record<string, string>
 }
 
-/** The file-server's end of the wire: a real Socket.IO client that does what a test says. */
+/** Stands at the file-server's end of the wire: a real Socket.IO client that does what a test says. */
 export class ScriptedFileServer {
   readonly hello: Hello
   readonly socket: Socket
   readonly #answers = new Map<string, (...args: unknown[]) => void>()
-  /** Who waits for the ack with that id. */
+  /** Settles whoever waits for the ack with that id. */
   readonly #waiting = new Map<unknown, Ack>()
   isManagerProven = false
   isWelcome = false
-  /** Why it was not let in, or the reason of its disconnect. */
+  /** Says why it was not let in, or the reason of its disconnect. */
   ended: string | null = null
 
   constructor(url: string, script: Script = {}) {
@@ -131,8 +131,8 @@ export class ScriptedFileServer {
   }
 
   /**
-   * Answers a command, in place of an answer that was given before. What carries bytes has them between the argument and
-   * the ack; what an ack has of `bytes`, or of a streamed copy's `partTags`, travels as bytes.
+   * Answers a command, in place of an answer that was given before. What carries bytes has them between the argument and the
+   * ack. What an ack has of `bytes`, or of a streamed copy's `partTags`, travels as bytes.
    */
   answer(event: string, handle: (...args: never[]) => void): void {
     this.#answers.set(event, handle as (...args: unknown[]) => void)
@@ -164,14 +164,14 @@ export function transcriptOf(hello: Hello, challenge: Challenge): Transcript {
   }
 }
 
-/** The manager's end, real, on an ephemeral port. All that a test starts is closed after it. */
+/** Runs the manager's real end on an ephemeral port. All that a test starts is closed after it. */
 export function useSocketServer() {
   const closing: (() => Promise<void> | void)[] = []
   afterEach(async () => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  const start = async (parts: Partial<SocketServerParts> = {}) => {
+  const start = async (deps: Partial<SocketServerDeps> = {}) => {
     const http: HttpServer = createServer()
     http.listen(0, '127.0.0.1')
     await once(http, 'listening')
@@ -185,7 +185,7 @@ export function useSocketServer() {
       managers: () => [url],
       countFiles: async () => 0,
       onConnected: () => undefined,
-      ...parts,
+      ...deps,
     })
     closing.push(async () => {
       await server.close()
@@ -199,7 +199,7 @@ export function useSocketServer() {
     }
     return { url, registry, server, dial }
   }
-  /** A file-server that is connected, and the manager's link to it. */
+  /** Connects a file-server, and waits for the manager's link to it. */
   const connect = async (script: Script = {}) => {
     const manager = await start()
     const peer = manager.dial(script)
@@ -216,7 +216,7 @@ export function linkOf(registry: FileServerRegistry, peer: ScriptedFileServer): 
   }, 5_000)
 }
 
-/** What nothing may be left of, however a command ended. */
+/** Nothing may be left of these, however a command ended. */
 export const leftOf = (link: FileServerLink) => ({
   waiting: link.peer.waitingCount,
   outboundBytes: link.outbound.usedBytes,

@@ -10,10 +10,10 @@ import { FaultCluster, type ManagerDeps } from '../upkeep/fault-cluster.ts'
 
 const name = 'late' as FileName
 
-/** The start of a command as it travels: an OP_MSG whose first element is `command: "files"`. */
+/** A command travels as an OP_MSG whose first element is `command: "files"`, so its bytes begin like this. */
 const commandOn = (command: string): Buffer => Buffer.from(`\x02${command}\0\x06\0\0\0files\0`, 'latin1')
 
-/** A cluster with a second manager whose way to the database can be held up. */
+/** Starts a cluster with a second manager whose way to the database can be held up. */
 async function withSlowManager(
   work: (cluster: FaultCluster, slow: ManagerDeps, proxy: ChaosProxy) => Promise<void>,
 ): Promise<void> {

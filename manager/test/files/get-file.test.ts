@@ -5,7 +5,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { expect, test, vi } from 'vitest'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { readFile } from '../../src/files/get-file.ts'
@@ -18,10 +18,10 @@ const { start } = useSocketServer()
 type Command = { offset: number; length: number; streamId: string }
 type Send = (command: Command, peer: ScriptedFileServer) => unknown
 
-/** What a file is cut into: parts of one chunk, or chunks of at most one part each. */
+/** A file is cut into parts of one chunk, or into chunks of at most one part each. */
 type Cut = 'one chunk' | 'a chunk a part'
 
-/** Sends bytes as the frames of a stream. @param from where it begins, as a frame's number */
+/** Sends bytes as the frames of a stream. @param from the number of the frame that comes first */
 async function sendFrames(peer: ScriptedFileServer, streamId: string, bytes: Buffer, from = 0): Promise<void> {
   for (let seq = from; seq * FRAME_BYTES < bytes.length; seq++) {
     const isLast = (seq + 1) * FRAME_BYTES >= bytes.length
@@ -30,7 +30,7 @@ async function sendFrames(peer: ScriptedFileServer, streamId: string, bytes: Buf
   }
 }
 
-/** A file of so many parts with a copy on a file-server for each of `sends`. */
+/** Stores a file of so many parts with a copy on a file-server for each of `sends`. */
 async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) {
   const { registry, dial } = await start()
   const bytes = randomBytes(partCount * PART_BYTES)
@@ -49,16 +49,16 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
   )
-  const rooms = new PartRooms()
+  const buffers = new PartBuffers()
   const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
     readFile(
-      { registry, records: new FileRecords(used.model), rooms },
+      { registry, records: new FileRecords(used.model), buffers },
       changed,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
       { isAhead, isTaken },
     )
-  return { bytes, servers, download, record, registry, rooms }
+  return { bytes, servers, download, record, registry, buffers }
 }
 
 function partsIn(bytes: Buffer): Buffer[] {
@@ -86,7 +86,7 @@ const well =
   ({ offset, length, streamId }, peer) =>
     sendFrames(peer, streamId, bytes.subarray(offset, offset + length))
 
-/** Reads all, as a client that takes each part before it asks for the next. @returns the memory of each part, too */
+/** Reads all, as a client does that takes each part before it asks for the next. @returns the memory of each part, too */
 async function readAll(parts: AsyncGenerator<Buffer>) {
   const read: Buffer[] = []
   const memories: ArrayBufferLike[] = []
@@ -97,7 +97,7 @@ async function readAll(parts: AsyncGenerator<Buffer>) {
   return { read: Buffer.concat(read), memories }
 }
 
-/** For each part, which part was the first in its memory. */
+/** Tells for each part which part was the first in its memory. */
 const placesOf = (memories: ArrayBufferLike[]): number[] => memories.map((memory) => memories.indexOf(memory))
 
 test.each([
@@ -119,7 +119,7 @@ test('the memory of a part that the client has not taken is never used again', a
 
 test('memory is used again for the parts that were taken, and only for those', async () => {
   const { bytes, download } = await stored(5, well)
-  // Asked after each part: the second and the fourth are still on their way.
+  // The question comes after each part, and the second and the fourth are still on their way.
   const answers = [true, false, true, false, true]
   const { read, memories } = await readAll(download(false, () => answers.shift() ?? false))
   expect([read.equals(bytes), placesOf(memories)]).toEqual([true, [0, 0, 2, 2, 4]])
@@ -159,7 +159,7 @@ test.each([
     const read = [Buffer.from((await parts.next()).value)]
     const second = parts.next()
     await vi.waitFor(() => expect(offsets).toEqual(asked), 5_000)
-    // What was sent before it has arrived.
+    // By then everything that was sent before has arrived.
     await servers[0]?.link.call('welcome', { managers: [] }, { deadlineMs: 5_000 })
     expect(offsets).toEqual(asked)
     release()
@@ -201,7 +201,7 @@ test('a replica that fails in the middle of a part and writes on later spoils no
   for await (const part of download(false, () => copies.length === 1)) {
     copies.push(Buffer.from(part))
     if (copies.length > 1) parts.push(part)
-    // The second part is here by the other replica.
+    // The second part came from the other replica.
     if (copies.length !== 2) continue
     expect(late.size).toBe(1)
     for (const send of late) await send()
@@ -232,7 +232,7 @@ test('parts that the record has no tag for are not handed out', async () => {
     await expect(readAll(download(false, () => true, changed))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })
 
-/** A file-server that has every chunk of a file as a copy of its own. */
+/** Connects a file-server that has every chunk of a file as a copy of its own. */
 const chunkwise =
   (record: FileRecord, bytes: Buffer) =>
   ({ offset, length, streamId, copyId }: Command & { copyId: CopyId }, peer: ScriptedFileServer) => {
@@ -245,7 +245,7 @@ test.each<[string, number, number]>([
   ['a range within a chunk', PART_BYTES + 5, PART_BYTES + 500_000],
   ['a range over two borders', PART_BYTES - 1, 2 * PART_BYTES + 1],
 ])('a file of several chunks is read as one: %s', async (_, from, to) => {
-  const { bytes, servers, registry, rooms } = await stored(2.5, well)
+  const { bytes, servers, registry, buffers } = await stored(2.5, well)
   const record = recordOf(
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
@@ -256,7 +256,7 @@ test.each<[string, number, number]>([
       ack({ ok: true })
       void chunkwise(record, bytes)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const deps = { registry, records: new FileRecords(used.model), buffers }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const pace = { isAhead: true, isTaken: () => true }
   const { read } = await readAll(readFile(deps, record, { start: from, end: to }, context, pace))
@@ -264,7 +264,7 @@ test.each<[string, number, number]>([
 })
 
 test('a chunk that stands in the place of another one is not handed out', async () => {
-  const { bytes, servers, registry, rooms } = await stored(2, well)
+  const { bytes, servers, registry, buffers } = await stored(2, well)
   const record = recordOf(
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
@@ -276,7 +276,7 @@ test('a chunk that stands in the place of another one is not handed out', async 
       ack({ ok: true })
       void chunkwise(record, swapped)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), rooms }
+  const deps = { registry, records: new FileRecords(used.model), buffers }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const reading = readAll(
     readFile(deps, record, { start: 0, end: bytes.length }, context, { isAhead: false, isTaken: () => true }),

@@ -61,7 +61,7 @@ test('only the replica that moves is changed', async () => {
   const { record, old, fresh } = await inserted()
   const kept = newReplica(record._id, { server: 'cccccccccccccccc' as ServerId })
   await used.model.updateOne({ _id: record._id }, { 'chunks.0.replicas': [kept, old] })
-  // What was planned on the replica alone does not know of the other one.
+  // A change that was planned on the replica alone does not know of the other one.
   expect(await replace(record, old, fresh)).toBe(false)
   expect(await replace((await currentOf(record)) as FileRecord, old, fresh)).toBe(true)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([kept, fresh])
@@ -86,7 +86,7 @@ test.each<[string, (replica: Replica) => Replica]>([
   expect(await holders.renounceCopy(superseded)).toBe(true)
   expect(await replace(record, old, superseded)).toBe(false)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([old])
-  // Planned on what the record has become, another move goes on.
+  // Another move, planned on what the record has become, goes on.
   const again = await records.findLiveById(record._id)
   expect(again?.chunks[0]?.version).toBe(1)
   expect(await replace(again as FileRecord, old, newReplica(record._id))).toBe(true)
@@ -156,7 +156,7 @@ test('old tombstones are forgotten, young ones and all other records stay', asyn
   expect(await used.model.countDocuments({ 'chunks.replicas.server': aServer, _id: live._id })).toBe(1)
 })
 
-/** A file of three chunks, each with a copy on the same file-server. */
+/** Stores a file of three chunks, each with a copy on the same file-server. */
 async function insertedThree(): Promise<FileRecord> {
   const { _id, ...record } = newRecord(newName())
   const chunks = [0, 1, 2].map((number) => newChunk([newReplica(_id, { slot: number as Slot }, number)]))

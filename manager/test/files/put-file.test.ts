@@ -4,7 +4,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { digestPart } from '@holdfast/shared/node/part-digest'
-import type { OpenUpload } from '@holdfast/shared/wire/events'
+import type { OpenUpload } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
@@ -21,7 +21,7 @@ import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()
-/** So short that a test need not wait for long. */
+/** A test need not wait for long with this. */
 const SILENCE_MS = 300
 const context = () => ({ requestId: 'test', signal: new AbortController().signal })
 
@@ -85,7 +85,7 @@ class Stores {
   }
 }
 
-/** File-servers, the first with the fewest files: it is tried first. */
+/** Connects file-servers of which the first has the fewest files, so that it is tried first. */
 async function fileServers(count: number) {
   const { registry, dial } = await start()
   const peers: ScriptedFileServer[] = []

@@ -24,14 +24,14 @@ async function start(): Promise<{ port: number; requests: IncomingMessage[] }> {
   return { port: (server.address() as AddressInfo).port, requests }
 }
 
-/** A client that sends on whatever it hears. */
+/** Makes a client that sends on whatever it hears. */
 function client(port: number): { socket: Socket; heard: () => string; ended: Promise<void> } {
   const socket = connect(port, '127.0.0.1')
   let heard = ''
   socket.on('data', (bytes) => {
     heard += bytes.toString()
   })
-  socket.on('error', () => undefined) // what a client meets that sends on after the end
+  socket.on('error', () => undefined) // a client that sends on after the end meets one
   return { socket, heard: () => heard, ended: new Promise((resolve) => socket.on('close', () => resolve())) }
 }
 

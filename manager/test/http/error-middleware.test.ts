@@ -55,7 +55,7 @@ test.each(names)('%s is answered by its row of the table', async (name) => {
     requestId: 'mine',
     ...(status < 500 ? { detail: 'secret words' } : {}),
   })
-  const isLater = isRetryable && (status === 503 || status === 429)
+  const isLater = isRetryable && status === 503
   expect(response.headers.get('retry-after')).toBe(isLater ? '2' : null)
 })
 

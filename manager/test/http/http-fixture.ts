@@ -15,7 +15,7 @@ afterEach(async () => {
   }
 })
 
-/** The real HTTP server on an ephemeral port, with routes of the test's own. Closed after the test. */
+/** Starts the real HTTP server on an ephemeral port, with routes of the test's own, and closes it after the test. */
 export async function serve(
   addRoutes: (router: Router<RequestState>) => void,
   options: { host?: string; publicUrl?: string; isOwnUpgrade?: (request: IncomingMessage) => boolean } = {},

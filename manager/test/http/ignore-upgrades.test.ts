@@ -48,7 +48,7 @@ test.each<[string, string, string]>([
   async (_, ask, answer) => {
     const { port } = await serveEcho()
     const last = '<GET /last  >'
-    // All at once: nothing of what stands behind a request may be lost, either.
+    // All requests come at once, because nothing of what stands behind a request may be lost, either.
     expect(answersIn(await rawExchange(port, ask + LAST))).toEqual([answer, last])
     expect(answersIn(await rawExchange(port, ask + ask + ask + LAST))).toEqual([answer, answer, answer, last])
     const before = `GET /first HTTP/1.1\r\n${HOST}\r\n`
@@ -95,7 +95,7 @@ test('a request that offered an upgrade may wait for longer than a connection wi
     once(server, 'connection'),
     socket.write(`POST /a HTTP/1.1\r\n${OFFER}Content-Length: 5\r\n\r\nhe`),
   ])
-  // Node's own timer has a second more than it is told.
+  // Node would end a pause between requests by a timer, which must be off during this one.
   expect((connection[0] as Socket).timeout).toBe(0)
   socket.write('llo')
   await vi.waitFor(() => expect(answersIn(received.text)).toEqual(['<GET /first  >', '<POST /a hello >']))

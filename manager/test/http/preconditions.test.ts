@@ -9,7 +9,7 @@ const before = new Date(lastModified - 1000).toUTCString()
 const same = new Date(lastModified).toUTCString()
 const after = new Date(lastModified + 1000).toUTCString()
 
-// What a read comes to, and what a change comes to.
+// Each row says what a read comes to, and what a change comes to.
 test.each([
   ['nothing', {}, 'met', 'met'],
   ['If-Match with the tag', { 'if-match': '"now"' }, 'met', 'met'],
@@ -39,7 +39,7 @@ test.each([
   ['If-Modified-Since the same', { 'if-modified-since': same }, 'not-modified', 'met'],
   ['If-Modified-Since after', { 'if-modified-since': after }, 'not-modified', 'met'],
   ['If-Modified-Since that is no date', { 'if-modified-since': String(lastModified) }, 'met', 'met'],
-  // The order of section 13.2.2: a tag outweighs the date beside it, and If-Match is first.
+  // Section 13.2.2 gives the order: a tag outweighs the date beside it, and If-Match is first.
   ['If-Match over its date', { 'if-match': '"now"', 'if-unmodified-since': before }, 'met', 'met'],
   ['If-None-Match over its date', { 'if-none-match': '"nope"', 'if-modified-since': after }, 'met', 'met'],
   ['If-Match first', { 'if-match': '"nope"', 'if-none-match': '"now"' }, 'failed', 'failed'],

@@ -1,6 +1,9 @@
 import { connect } from 'node:net'
 
-/** Sends the bytes as they are, and `second` once some of the answer has come. @returns all that comes until the server ends the connection, which the client never does */
+/**
+ * Sends the bytes as they are, and `second` once some of the answer has come. @returns all that comes until the server ends
+ * the connection, which the client never does
+ */
 export function rawExchange(port: number, bytes: string, second = ''): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' })

@@ -39,3 +39,14 @@ test.each([
   const answer = await rawExchange(port, `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`)
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
 })
+
+test('HTTP/1.1 without a host is told so, HTTP/1.0 needs none', async () => {
+  const { port } = await serve((router) =>
+    router.get('/a', (ctx) => {
+      ctx.body = 'found'
+    }),
+  )
+  const refused = await rawExchange(port, 'GET /a HTTP/1.1\r\nConnection: close\r\n\r\n')
+  expect(refused).toMatch(/^HTTP\/1\.1 400 .*"detail":"HTTP\/1\.1 needs a Host header"/s)
+  expect(await rawExchange(port, 'GET /a HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 .*found$/s)
+})

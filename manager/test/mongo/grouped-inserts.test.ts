@@ -34,7 +34,7 @@ const newDoc = (name?: string): Doc => ({
   _id: randomBytes(8).toString('hex'),
   ...(name === undefined ? {} : { name }),
 })
-/** What the server says to an insert of these, thrown or not. */
+/** @returns what the server says to an insert of these, thrown or not */
 const reply = (documents: Doc[], options: object = {}) =>
   database.command({ insert: 'docs', documents, ordered: false, ...options }) as Promise<
     Parameters<typeof outcomesOf>[0]
@@ -89,7 +89,7 @@ test('an error that is no reply says nothing of any document', async () => {
 
 test('after a write concern that failed nothing is known of documents that were not refused', async () => {
   const command = database.command.bind(database)
-  const writeConcern = { w: 5, wtimeout: 50 } // more members than the replica set has
+  const writeConcern = { w: 5, wtimeout: 50 } // the replica set has fewer members
   vi.spyOn(database, 'command').mockImplementation((given) => command({ ...given, writeConcern }))
   const grouped = new GroupedInserts<Doc>(database, 'docs')
   const doc = newDoc()
@@ -135,7 +135,7 @@ test('a document that waits for its turn when its time is up is not sent, one in
 })
 
 test('what waits is bounded', async () => {
-  // Their time is not up, however long the machine takes for so many.
+  // The timers are faked, so the time of no document is up, however long the machine takes for so many.
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const grouped = new GroupedInserts<Doc>(database, 'docs')
   let release = (): void => undefined

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** Work whose groups end when the test says so. */
+/** Makes work whose groups end when the test says so. */
 function heldWork() {
   const groups: { items: readonly number[]; finish: (results: number[]) => void; fail: (error: Error) => void }[] = []
   const work = new GroupedWork<number, number>(
@@ -92,7 +92,7 @@ test('groups whose outcome never comes give their turns back, and one that comes
   expect(groups.map(({ items }) => items)).toEqual([[1], [2], [10, 11, 12, 13]])
   for (const { items, finish } of groups) finish([...items])
   expect(await Promise.all(later)).toEqual([10, 11, 12, 13].map((result) => ({ kind: 'done', result })))
-  // No turn was given back twice: two groups at once, not four.
+  // No turn was given back twice, so two groups run at once, not four.
   for (const item of [20, 21, 22, 23]) {
     void work.add(item)
     await turn()

@@ -35,7 +35,7 @@ test('managers find each other as soon as one is told to look again, and forget 
 test('one that is killed and started again fifty times does not crowd out the others', async () => {
   const other = await start(addressOf(9))
   for (let count = 0; count < 50; count += 1) {
-    // Killed: it never closes.
+    // A manager that is killed never closes.
     await start(addressOf(1))
   }
   expect((await start(addressOf(2))).urls).toEqual([addressOf(1), addressOf(2), addressOf(9)])
@@ -57,7 +57,7 @@ test('many workers are all offered, and beyond the bound the same ones each time
   const directory = await start(url(299))
   const offered = managers.slice(0, 256).map((manager) => manager.url)
   expect(directory.urls).toEqual(offered)
-  // Who was seen last makes no difference.
+  // It makes no difference who was seen last.
   const later = new Date(Date.now() + 40_000)
   await collection.updateMany({ url: { $gt: url(250) } }, { $set: { seenAt: later } })
   await collection.insertOne({ _id: 'first', url: addressOf(1), seenAt })

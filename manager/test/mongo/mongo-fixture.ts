@@ -9,13 +9,13 @@ import { CopyIds } from '../../src/chunks/writing/copy-ids.ts'
 import { type FileModel, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
 import { connectDatabase, type Database } from '../../src/mongo/database.ts'
 
-/** A database of the test file's own on the suite's MongoDB, dropped after it. */
+/** Gives a test file a database of its own on the suite's MongoDB, and drops it after the file. */
 export function useDatabase(): { database: Database; model: FileModel; url: string } {
   const url = new URL(inject('mongoUrl'))
   url.pathname = `/test-${randomBytes(6).toString('hex')}`
   const used = { url: url.href } as { database: Database; model: FileModel; url: string }
   beforeAll(async () => {
-    used.database = await connectDatabase(url.href, createLogger('test', 'silent'))
+    used.database = await connectDatabase(url.href, createLogger('test', 'silent'), new AbortController().signal)
     used.model = await prepareFileModel(used.database.connection)
   })
   afterAll(async () => {
@@ -29,7 +29,7 @@ export const aServer = 'aaaaaaaaaaaaaaaa' as ServerId
 
 const copyIds = new CopyIds()
 
-/** A copy of the chunk `number` of a file. */
+/** Makes a copy of the chunk `number` of a file. */
 export function newReplica(fileId: Types.ObjectId, fields: Partial<Replica> = {}, number = 0): Replica {
   const copyId = copyIds.next(fileId.toHexString() as FileId, number)
   return { server: aServer, slot: 0 as Slot, copyId, ...fields }

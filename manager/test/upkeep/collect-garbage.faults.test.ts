@@ -9,12 +9,12 @@ import { FaultCluster, instead } from './fault-cluster.ts'
 
 const log = createLogger('test', 'silent')
 
-/** More than one batch of the collector. */
+/** The collector needs more than one batch for so many. */
 const LONG_WAITING = 250
 
 const newCopyId = (): string => randomBytes(16).toString('hex')
 
-/** The registry with a link to one file-server on which every delete fails, as on a disk that went read-only. */
+/** Wraps the registry so that every delete fails on one file-server, as on a disk that went read-only. */
 function withFailingDeletes(registry: FileServerRegistry, broken: ServerId): FileServerRegistry {
   const wrap = (link: (typeof registry.links)[number]) =>
     link.id === broken ? instead(link, 'call', () => Promise.reject(new StoreError('DISK_FAILED'))) : link

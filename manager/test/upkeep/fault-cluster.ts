@@ -17,7 +17,7 @@ import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
-import { PartRooms } from '../../src/chunks/reading/part-rooms.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
@@ -32,16 +32,19 @@ import { type ReconcileReport, reconcileServer } from '../../src/upkeep/reconcil
 const quiet = createLogger('test', 'silent')
 const never = (): AbortSignal => new AbortController().signal
 
-/** What one manager works with, real and in this process, so that a test can stop it between any two steps. */
+/** One manager works with these, real and in this process, so that a test can stop it between any two steps. */
 export interface ManagerDeps {
   readonly registry: FileServerRegistry
   readonly records: FileRecords
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
-  readonly rooms: PartRooms
+  readonly buffers: PartBuffers
 }
 
-/** Managers in this process, real file-servers as processes, a database of its own. Removed with all it wrote. */
+/**
+ * Runs managers in this process, real file-servers as processes, and a database of its own. To close it removes all that it
+ * wrote.
+ */
 export class FaultCluster implements AsyncDisposable {
   readonly managers: ManagerDeps[] = []
   readonly fileServers: { readonly process: TestProcess; readonly directory: string }[] = []
@@ -97,7 +100,7 @@ export class FaultCluster implements AsyncDisposable {
         records: new FileRecords(model),
         holders: new HolderRecords(model),
         writer: new ChunkWriter(registry),
-        rooms: new PartRooms(),
+        buffers: new PartBuffers(),
       })
     }
     for (let number = 1; number <= fileServerCount; number++) {
@@ -142,7 +145,10 @@ export class FaultCluster implements AsyncDisposable {
     return Buffer.concat(parts)
   }
 
-  /** Moves a file to a file-server that does not have it. @param to of those, by its place in the order of ids */
+  /**
+   * Moves a file to a file-server that does not have it.
+   * @param to the place of that file-server among them, in the order of ids
+   */
   move(record: FileRecord, by: ManagerDeps, to = 0): Promise<boolean> {
     const from = record.chunks[0]?.replicas[0]?.server ?? raise('no replica')
     const others = by.registry.links.map((link) => link.id).filter((id) => id !== from)
@@ -151,7 +157,7 @@ export class FaultCluster implements AsyncDisposable {
     return moveReplica(by, record, place, servers, never())
   }
 
-  /** One pass over every file-server, with nothing kept for a grace period. */
+  /** Makes one pass over every file-server, and keeps nothing for a grace period. */
   async reconcile(by: ManagerDeps = this.second): Promise<ReconcileReport[]> {
     const limits = { graceMs: 0, maxSharePercent: 100 }
     const reports: ReconcileReport[] = []
@@ -159,7 +165,7 @@ export class FaultCluster implements AsyncDisposable {
     return reports
   }
 
-  /** One pass over what deletes and moves have left for later. */
+  /** Makes one pass over what deletes and moves have left for later. */
   async collectGarbage(by: ManagerDeps = this.second): Promise<void> {
     await garbageCollector({ ...by, log: quiet }, 0).run(never())
   }
@@ -172,7 +178,7 @@ export class FaultCluster implements AsyncDisposable {
     return copiesIn(this.fileServers.map((member) => member.directory))
   }
 
-  /** The same without a turn of the event loop in between. */
+  /** Does the same without a turn of the event loop in between. */
   copiesNow(): readonly string[] {
     return this.fileServers
       .map(({ directory }) => join(directory, 'tree'))
@@ -210,7 +216,7 @@ export function useFaultCluster(fileServers: number): () => FaultCluster {
 }
 
 export interface Gate<T> {
-  /** The same object; its method waits at the gate. */
+  /** It is the same object, but its method waits at the gate. */
   readonly gated: T
   /** Resolves when somebody waits. */
   readonly reached: Promise<void>
@@ -236,7 +242,7 @@ export function gate<T extends object>(target: T, method: keyof T, when: 'before
   return { gated, reached, open }
 }
 
-/** The same object, but with this done instead of `method`; `work` is what the method would have done. */
+/** Gives the same object, but with this done instead of `method`; `work` is what the method would have done. */
 export function instead<T extends object>(
   target: T,
   method: keyof T,

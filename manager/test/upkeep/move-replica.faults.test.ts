@@ -13,7 +13,7 @@ const bytes = randomBytes(700_000)
 const quiet = createLogger('test', 'silent')
 const lost = () => Promise.reject(new StoreError('DATABASE_UNAVAILABLE'))
 
-/** A manager that is cut off from the database at one step of a move, and how many copies that leaves. */
+/** Each row cuts a manager off from the database at one step of a move, and says how many copies that leaves. */
 const cutOff: [string, number, (deps: ManagerDeps) => ManagerDeps][] = [
   ['before the record is switched', 2, (deps) => ({ ...deps, holders: instead(deps.holders, 'replaceReplica', lost) })],
   [

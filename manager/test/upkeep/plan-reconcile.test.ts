@@ -1,5 +1,5 @@
 import { type CopyId, type Digest, type FileId, fileIdOf, type ServerId, type Slot } from '@holdfast/shared/ids'
-import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/shapes'
 import fc from 'fast-check'
 import { Types } from 'mongoose'
 import { expect, test } from 'vitest'

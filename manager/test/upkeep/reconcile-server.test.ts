@@ -1,6 +1,6 @@
 import { type CopyId, type FileId, makeCopyId, type Slot } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
-import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/events'
+import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
@@ -33,7 +33,7 @@ const orphanAt = (slot: number): NamedCopy => {
   }
 }
 
-/** A file-server's inventory, and what was done to it: moves by their command, in order. */
+/** Serves a file-server's inventory, and keeps what was done to it: moves by their command, in order. */
 class Inventory {
   readonly tree: NamedCopy[] = []
   readonly quarantine: NamedCopy[] = []
@@ -69,7 +69,7 @@ class Inventory {
   }
 }
 
-/** A live file on the file-server, and the copy that its record names. */
+/** Stores a live file on the file-server. @returns the copy that its record names */
 async function liveAt(link: FileServerLink, slot: number): Promise<NamedCopy> {
   const record = newRecord(newName())
   const replica = newReplica(record._id, { server: link.id, slot: slot as Slot })
@@ -146,7 +146,7 @@ test.each(['COPY_NOT_FOUND', 'COPY_MISMATCH', 'DIGEST_MISMATCH'])(
     inventory.refusals.set(`restore-file ${damaged.copyId}`, name).set(`quarantine-file ${stuck.copyId}`, name)
     expect(await run(link)).toMatchObject({ orphanCount: 2, collectedCount: 1, restoredCount: 0 })
     expect(inventory.moves.at(-1)).toEqual(['discard-file', other.copyId])
-    // What could not be hidden was not renounced either.
+    // An orphan that could not be hidden was not renounced either.
     expect(await used.model.countDocuments({ state: 'tombstone' })).toBe(1)
   },
 )

@@ -25,7 +25,7 @@ class RecordedTaker implements Taker {
   }
 }
 
-/** A dealer with real connections, and clients that note their end. */
+/** Makes a dealer with real connections, and clients that note their end. */
 async function startDealer() {
   const dealer = new ConnectionDealer()
   const server: Server = createServer({ pauseOnConnect: true }, (connection) => dealer.deal(connection))
@@ -78,7 +78,7 @@ test('closes the connection that a dying worker was given, and gives it no more'
   await vi.waitFor(() => expect(dying.given).toHaveLength(1))
   dealer.remove(dying)
   await vi.waitFor(() => expect(lost.isEnded).toBe(true))
-  // What it says too late changes nothing.
+  // An answer that comes too late changes nothing.
   dealer.took(dying, dying.lastNumber)
   dealer.add(other)
   const next = await dial()

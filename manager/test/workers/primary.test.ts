@@ -7,7 +7,10 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Primary } from '../../src/workers/primary.ts'
 
-/** Answers each connection with its pid. SIGUSR2: stops taking them. SIGHUP: uses up its descriptors until it is asked. */
+/**
+ * The script answers each connection with its pid. At SIGUSR2 it stops taking them. At SIGHUP it uses up its descriptors
+ * until it is asked.
+ */
 const WORKER = `
 import { closeSync, openSync } from 'node:fs'
 const files = []
@@ -21,7 +24,7 @@ process.on('message', ({ kind, number }, connection) => {
   connection?.end(String(process.pid))
 })
 process.on('SIGUSR2', () => tell(false))
-// Again and again: a connection that was just answered gives its descriptor back.
+// It does so again and again, for a connection that was just answered gives its descriptor back.
 process.on('SIGHUP', () => {
   filling ??= setInterval(() => {
     try {
@@ -54,7 +57,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-/** @returns a way to ask: the pid of the worker that answers, '' where the connection ends without. */
+/**
+ * @returns a function that asks, and gives the pid of the worker that answers, or '' where the connection ends without an
+ * answer
+ */
 async function start(workerCount: number): Promise<() => Promise<string>> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
@@ -75,7 +81,7 @@ async function start(workerCount: number): Promise<() => Promise<string>> {
   }
 }
 
-/** @returns the pids of all workers, once all serve. */
+/** @returns the pids of all workers, once all serve */
 async function pidsOf(workerCount: number, ask: () => Promise<string>): Promise<number[]> {
   const seen = new Set<number>()
   await vi.waitFor(async () => {

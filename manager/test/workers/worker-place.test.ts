@@ -7,7 +7,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A worker's place whose channel to the primary is the test. */
+/** Makes a worker's place whose channel to the primary is the test. */
 function startPlace(maxConnections: number) {
   let tell: (...message: unknown[]) => void = () => undefined
   const on = vi.spyOn(process, 'on').mockImplementation((_event, listener) => {

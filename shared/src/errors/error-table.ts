@@ -1,7 +1,7 @@
 /**
- * The one table of errors. `code` is the number clients see in an error body; numbers and names are never reused.
- * 1 to 4 and their messages are those of the original Distributed File Server, to the letter.
- * Rows from 100 travel between manager and file-server only; over HTTP they appear as the row named in `shownAs`.
+ * All errors stand in this table. Clients see `code` in an error body, so no number and no name is ever reused: 9 and 14 are
+ * spent. 1 to 4 and their messages are those of the original Distributed File Server, to the letter. Rows from 100 travel
+ * between manager and file-server only; over HTTP they appear as the row that `shownAs` names.
  */
 export const errorTable = {
   SERVERS_UNAVAILABLE: { code: 1, status: 503, isRetryable: true, message: 'Servers unavailable' },
@@ -12,12 +12,10 @@ export const errorTable = {
   TOO_LARGE: { code: 6, status: 413, isRetryable: false, message: 'File is too large' },
   DIGEST_MISMATCH: { code: 7, status: 422, isRetryable: false, message: 'Bytes do not match their digest' },
   UNSUPPORTED_MEDIA: { code: 8, status: 415, isRetryable: false, message: 'Unsupported content type' },
-  UNAUTHORIZED: { code: 9, status: 401, isRetryable: false, message: 'Authentication is required' },
   FORBIDDEN: { code: 10, status: 403, isRetryable: false, message: 'Not allowed' },
   PRECONDITION_FAILED: { code: 11, status: 412, isRetryable: false, message: 'Precondition failed' },
   RANGE_NOT_SATISFIABLE: { code: 12, status: 416, isRetryable: false, message: 'Range not satisfiable' },
   INSUFFICIENT_STORAGE: { code: 13, status: 507, isRetryable: true, message: 'All file-servers are full' },
-  TOO_MANY_REQUESTS: { code: 14, status: 429, isRetryable: true, message: 'Too many requests' },
   INTERNAL: { code: 15, status: 500, isRetryable: false, message: 'Internal error' },
   DATABASE_UNAVAILABLE: { code: 16, status: 503, isRetryable: true, message: 'Database unavailable' },
   OVERLOADED: { code: 17, status: 503, isRetryable: true, message: 'Too many requests are under way' },
@@ -32,13 +30,6 @@ export const errorTable = {
     isRetryable: false,
     message: 'The slot holds another copy',
     shownAs: 'FILE_UNAVAILABLE',
-  },
-  RECORD_NOT_SENT: {
-    code: 112,
-    status: 503,
-    isRetryable: true,
-    message: 'The record had no turn at the database in time, and will not come',
-    shownAs: 'DATABASE_UNAVAILABLE',
   },
   COPY_DISCARDED: {
     code: 102,
@@ -110,12 +101,19 @@ export const errorTable = {
     message: 'The other side gave no valid answer',
     shownAs: 'SERVERS_UNAVAILABLE',
   },
+  RECORD_NOT_SENT: {
+    code: 112,
+    status: 503,
+    isRetryable: true,
+    message: 'The record had no turn at the database in time, and will not come',
+    shownAs: 'DATABASE_UNAVAILABLE',
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export interface ErrorRow {
   readonly code: number
   readonly status: number
-  /** Whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After` where their status is 429 or 503. */
+  /** Whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After` where their status is 503. */
   readonly isRetryable: boolean
   readonly message: string
   readonly shownAs?: string

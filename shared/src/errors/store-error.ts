@@ -1,6 +1,9 @@
 import { type ErrorName, errorRow, isErrorName } from './error-table.ts'
 
-/** The one error class. Callers branch on `name`; `detail` is a clear sentence for the user, `cause` is for logs only. */
+/**
+ * Every error is of this class. Callers branch on `name`; `detail` is a clear sentence for the user, and `cause` is for logs
+ * only.
+ */
 export class StoreError extends Error {
   override readonly name: ErrorName
   readonly detail: string | undefined
@@ -12,7 +15,7 @@ export class StoreError extends Error {
   }
 }
 
-/** What an ack says of an error. */
+/** An ack carries an error in this form, without its cause. */
 export interface WireError {
   readonly name: ErrorName
   readonly detail?: string
@@ -27,7 +30,7 @@ export function toWireError(thrown: unknown): WireError {
   return error.detail === undefined ? { name: error.name } : { name: error.name, detail: error.detail }
 }
 
-/** What arrives is not trusted: an unknown name becomes INTERNAL. */
+/** Reads an error that came over the wire. What arrives is not trusted: an unknown name becomes INTERNAL. */
 export function fromWireError(error: unknown): StoreError {
   const { name, detail } = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>
   return new StoreError(

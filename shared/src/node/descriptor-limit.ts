@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { StartError } from './run-service.ts'
 
-/** Some 110 are open while a process loads its code and connects; connections and files under way come on top. */
+/**
+ * A process has some 110 descriptors open when it has loaded its code and connected. Connections and files under way come on
+ * top.
+ */
 const LEAST_DESCRIPTORS = 256
 
 /** @throws StartError where this process may open too few files to run. */
@@ -13,7 +16,10 @@ export function requireDescriptors(): void {
   )
 }
 
-/** @returns null where the system does not say. Node has raised the soft limit to the hard one at its start. */
+/**
+ * Node has raised the soft limit to the hard one at its start, so the soft one is what counts. @returns null where the system
+ * does not say
+ */
 function readLimit(): number | null {
   if (process.platform !== 'linux') return null
   const limits = readFileSync('/proc/self/limits', 'utf8')

@@ -10,8 +10,8 @@ import { StartError } from './run-service.ts'
 import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
- * A directory that this process alone works in. The lock is a listening Unix socket in the directory itself: the kernel
- * closes it with its process, even after kill -9, and it is seen by every container that shares the volume.
+ * This process alone works in the directory. The lock is a listening Unix socket in the directory itself: the kernel closes
+ * it with its process, even after kill -9, and every container that shares the volume sees it.
  */
 export interface DirectoryLock {
   /** Rejects when another process has taken the directory over. */
@@ -22,7 +22,7 @@ export interface DirectoryLock {
 export class DirectoryInUseError extends StartError {}
 
 interface LockOptions {
-  /** How often the owner looks whether the lock is still its own. Milliseconds. */
+  /** The owner looks so often whether the lock is still its own, in milliseconds. */
   readonly recheckMs?: number
 }
 
@@ -41,7 +41,7 @@ export function isLockName(name: string): boolean {
   return /^lock(-[0-9a-f]{16})?$/.test(name)
 }
 
-/** @throws DirectoryInUseError where a living process has it. StartError where it cannot be locked. */
+/** @throws DirectoryInUseError where a living process has it, StartError where it cannot be locked */
 export async function lockDirectory(directory: string, options: LockOptions = {}): Promise<DirectoryLock> {
   for (let triesLeft = CANDIDATE_TRIES; ; triesLeft--) {
     try {
@@ -95,13 +95,13 @@ interface Attempt {
   readonly candidate: string
 }
 
-/** Puts the candidate in the lock's place. Returns when nobody can take it away by mistake any more. */
+/** Puts the candidate in the lock's place, and returns only when nobody can take it away by mistake any more. */
 async function publish({ directory, base, candidate }: Attempt, inode: string): Promise<void> {
   const candidatePath = join(base, candidate)
   const lockPath = join(base, LOCK)
   const endAtMs = performance.now() + ATTEMPTS_LIMIT_MS
   while (performance.now() < endAtMs) {
-    // link, as it never replaces: of many that find no lock, one wins.
+    // `link` never replaces anything, so of many that find no lock exactly one wins.
     if (await succeeds(link(candidatePath, lockPath), 'EEXIST')) {
       await unlink(candidatePath)
       return
@@ -149,7 +149,7 @@ class OwnedLock implements DirectoryLock {
     this.lost = new Promise<never>((_, reject) => {
       lose = reject
     })
-    // Who cares listens; a loss that nobody listens for must not end the process as unhandled.
+    // A loss that nobody listens for must not end the process as an unhandled rejection.
     this.lost.catch(() => undefined)
     const recheck = async (): Promise<void> => {
       if (await this.#isOurs()) return
@@ -158,7 +158,7 @@ class OwnedLock implements DirectoryLock {
     this.#timer = setInterval(() => recheck().catch((error) => lose(error)), recheckMs).unref()
   }
 
-  /** Its name goes before its socket: whoever finds no name may have the directory. */
+  /** The lock's name goes before its socket, for whoever finds no name may have the directory. */
   release(): Promise<void> {
     this.#released ??= this.#release()
     return this.#released

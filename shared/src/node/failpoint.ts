@@ -5,13 +5,13 @@ const SLEEP_MS = 1_000
 
 type Action = 'kill' | 'throw' | 'sleep'
 
-/** Reaches the point called `name`. What it does there is set from outside; see `failpoint`. */
+/** Is called where the code reaches the point `name`. `FP` says from outside what happens there; see `failpoint`. */
 type Failpoint = (name: string) => Promise<void>
 
 /**
- * Named places where the fault bench makes a process die, fail or pause: `FP=name:kill|throw|sleep:nth`, several with
- * commas; the nth time the place is reached (1 unless given). Each point that acts is first noted in the file `FP_HITS`, if
- * there is one. Undefined when `FP` is unset: `await failpoint?.('name')`.
+ * The fault bench makes a process die, fail or pause at named places: `FP=name:kill|throw|sleep:nth`, several with commas;
+ * the nth time the place is reached counts (the first unless given). Each point that acts is first noted in the file
+ * `FP_HITS`, if there is one. `failpoint` is undefined when `FP` is unset, so the code says `await failpoint?.('name')`.
  */
 export const failpoint: Failpoint | undefined = parseFailpoints(process.env.FP, process.env.FP_HITS)
 

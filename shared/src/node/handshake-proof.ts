@@ -1,6 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
-/** What both sides have seen by the time they prove themselves. Nonces make a proof useless for any other connection. */
+/**
+ * Both sides have seen all of this by the time they prove themselves. The nonces make a proof useless for any other
+ * connection.
+ */
 export interface Transcript {
   readonly protocol: number
   readonly serverId: string
@@ -11,7 +14,10 @@ export interface Transcript {
   readonly clusterId: string
 }
 
-/** HMAC-SHA-256 (RFC 2104) over role and transcript, 64 hex digits. The role keeps a proof from being sent back to its maker. */
+/**
+ * The role keeps a proof from being sent back to its maker. @returns the HMAC-SHA-256 (RFC 2104) over role and transcript, 64
+ * hex digits
+ */
 export function makeProof(secret: string, role: 'manager' | 'file-server', transcript: Transcript): string {
   const { protocol, serverId, bootId, serverNonce, managerId, managerNonce, clusterId } = transcript
   const text = ['holdfast', role, protocol, serverId, bootId, serverNonce, managerId, managerNonce, clusterId].join('|')

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 
 type OwnerAnswer =
-  /** A process listens; its id where it said so in time. */
+  /** A process listens. Its id is null where it did not say it in time. */
   | { readonly kind: 'busy'; readonly pid: number | null }
   | { readonly kind: 'dead' }
   | { readonly kind: 'gone' }
@@ -11,11 +11,11 @@ type OwnerAnswer =
 const ANSWER_LIMIT_MS = 1_000
 const MAX_ANSWER_BYTES = 200
 
-/** A socket that tells everyone who connects which process has it: one line of JSON. */
+/** Listens on a socket that tells everyone who connects which process has it, in one line of JSON. */
 export async function listenAsOwner(path: string): Promise<Server> {
   const server = createServer((socket) => {
     socket.setTimeout(ANSWER_LIMIT_MS, () => socket.destroy())
-    // A caller that hangs up early has what it wanted: somebody listens.
+    // A caller that hangs up early has learned what it wanted: somebody listens.
     socket.on('error', () => socket.destroy())
     socket.end(`${JSON.stringify({ pid: process.pid })}\n`)
   })
@@ -49,7 +49,7 @@ export function askOwner(path: string): Promise<OwnerAnswer> {
     socket.on('error', (error) => {
       const code = 'code' in error ? error.code : undefined
       if (isConnected || code === 'EAGAIN') finish({ kind: 'busy', pid: null })
-      // A reset: the owner closed its socket while we waited in its queue. Asking again tells what became of the name.
+      // The owner closed its socket while we waited in its queue. Asking again tells what became of the name.
       else if (code === 'ENOENT' || code === 'ECONNRESET') finish({ kind: 'gone' })
       else if (code === 'ECONNREFUSED' || code === 'ENOTSOCK') resolveRefused(path).then(finish, reject)
       else {
@@ -60,7 +60,7 @@ export function askOwner(path: string): Promise<OwnerAnswer> {
   })
 }
 
-/** A plain file refuses connections too, but has no owner who could be dead. */
+/** A plain file refuses connections too, but it has no owner who could be dead. */
 async function resolveRefused(path: string): Promise<OwnerAnswer> {
   try {
     return { kind: (await lstat(path)).isSocket() ? 'dead' : 'not-a-socket' }

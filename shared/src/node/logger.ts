@@ -2,13 +2,13 @@ import { type Logger, pino } from 'pino'
 
 export type { Logger }
 
-/** What is kept for an output that takes nothing for the moment; what exceeds it is dropped. Characters. */
+/** So many characters are kept for an output that takes nothing for the moment; what exceeds them is dropped. */
 const MAX_WAITING = 1024 * 1024
 
 /**
- * JSON lines on standard output: the object first, a constant message, never bytes, tokens or bodies. Each is written
- * before the call returns, so that the lines which explain the end of a process are in order and not lost with it.
- * An output that is closed or full ends nobody's service: its lines wait, or are lost.
+ * Writes JSON lines on standard output: the object first, a constant message, never bytes, tokens or bodies. Each line is
+ * written before the call returns, so that the lines which explain the end of a process are in order and not lost with it. An
+ * output that is closed or full ends nobody's service: its lines wait, or are lost.
  */
 export function createLogger(process: string, level: string): Logger {
   const destination = pino.destination({ dest: 1, sync: true, maxLength: MAX_WAITING })

@@ -10,7 +10,10 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || (version !== 0 && loopback.check(host, version === 6 ? 'ipv6' : 'ipv4'))
 }
 
-/** Open only where nobody but this machine can come. @throws StartError that says what the address would mean */
+/**
+ * Without accounts a service is open only to its own machine, unless the operator asks for more. @throws StartError that says
+ * what the address would mean
+ */
 export function requireLoopback(host: string, allowAnonymous: boolean): void {
   if (isLoopback(host) || allowAnonymous) return
   throw new StartError(

@@ -6,7 +6,8 @@ import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
  * Makes a directory with all that is missing above it, private to the user, so that it survives a power cut.
- * @param named the directory that a person named, in which this one is. @throws StartError where it cannot be
+ * @param named the directory above or at `path` that a person named, for the error
+ * @throws StartError where it cannot be made
  */
 export async function makeDirectory(path: string, named = path): Promise<void> {
   const target = resolve(path)
@@ -20,8 +21,8 @@ export async function makeDirectory(path: string, named = path): Promise<void> {
 }
 
 /**
- * Not mkdir's own `recursive`: where a file system takes no new names, as /proc, Node tries for ever, in a thread that
- * nothing can end.
+ * mkdir's own `recursive` will not do: where a file system takes no new names, as /proc, Node tries for ever, in a thread
+ * that nothing can end.
  */
 async function makeWithParents(path: string, made: string[]): Promise<void> {
   for (const isParentMade of [false, true]) {
@@ -48,7 +49,7 @@ async function requireDirectory(path: string): Promise<void> {
   if (!found.isDirectory()) throw new StartError(`${path} is a file, and a directory is needed there.`)
 }
 
-/** Makes durable which names a directory holds. */
+/** Syncs a directory, which makes durable the names that it holds. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
   try {

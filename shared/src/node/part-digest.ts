@@ -6,7 +6,7 @@ export const PART_TAG_BYTES = 16
 
 export const NO_TAGS = new Uint8Array(0)
 
-/** How a part is digested: by SHA-256, or to a tag with its file's key, which takes a tenth of the time. */
+/** A part is digested by SHA-256, or to a tag with its file's key, which takes a tenth of the time. */
 export type PartMethod = 'sha256' | PartTagging
 
 export interface PartTagging {
@@ -20,7 +20,7 @@ export interface PartTagging {
 /** Digests the bytes of one part as they pass. */
 export interface PartDigester {
   update(bytes: Uint8Array): void
-  /** @returns 32 bytes of SHA-256 or a tag of 16; once, at the end. */
+  /** Ends the digester. @returns 32 bytes of SHA-256, or a tag of 16 */
   digest(): Buffer
 }
 
@@ -37,8 +37,9 @@ export function digestPart(method: PartMethod, bytes: Uint8Array): Buffer {
 }
 
 /**
- * GMAC (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. Its nonce says
- * which part of which chunk it is, so that parts that have changed places differ too; a key is of one file, whose bytes never change.
+ * Tags are GMACs (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. The nonce says
+ * which part of which chunk it is, so that parts that have changed places differ too. It never repeats under a key, for a key
+ * belongs to one file, whose bytes never change.
  */
 class PartTag implements PartDigester {
   readonly #cipher: CipherGCM

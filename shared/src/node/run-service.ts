@@ -2,25 +2,30 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { SettingsError } from '../settings/settings.ts'
 import type { Logger } from './logger.ts'
 
-/** What a process is made of is started by its `app.ts` and ended by `close`. */
+/** A process is one service, which its `app.ts` starts and `close` ends. */
 export interface Service {
-  /** Ends orderly: it takes no new work, finishes or aborts what runs, and closes everything. */
+  /** Ends the service in order: it takes no new work, finishes or aborts what runs, and closes everything. */
   close(): Promise<void>
   /** Rejects when the service cannot go on (its data directory was taken over, say). */
   readonly failed?: Promise<never>
 }
 
-/** A start that cannot be made, said in one sentence for the person who started it. */
+/** Tells the person who started a process, in one sentence, why it cannot start. */
 export class StartError extends Error {}
 
 /** A shutdown that takes longer is cut off. */
 const SHUTDOWN_LIMIT_MS = 20_000
 
 /**
- * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). Exit code 0 after an orderly
- * end, 1 where it could not start or go on. An unhandled error ends the process at once: its state is not to be trusted.
+ * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). The exit code is 0 after
+ * an orderly end, and 1 where it could not start or go on. An unhandled error ends the process at once, for its state is not
+ * to be trusted.
  */
-export async function runService(title: string, log: Logger, start: () => Promise<Service>): Promise<void> {
+export async function runService(
+  title: string,
+  log: Logger,
+  start: (signal: AbortSignal) => Promise<Service>,
+): Promise<void> {
   process.title = title
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error) => {
@@ -32,8 +37,10 @@ export async function runService(title: string, log: Logger, start: () => Promis
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve(signal))
     process.on('disconnect', () => resolve('parent gone'))
   })
+  const ending = new AbortController()
+  void ended.then(() => ending.abort())
   try {
-    const service = await Promise.race([start(), ended.then(giveUpStart)])
+    const service = await Promise.race([start(ending.signal), ended.then(giveUpStart)])
     const reason = await Promise.race([ended, service.failed ?? new Promise<never>(() => {})])
     log.info({ reason }, 'stopping')
     await Promise.race([
@@ -43,6 +50,10 @@ export async function runService(title: string, log: Logger, start: () => Promis
     log.info('stopped')
     process.exit(0)
   } catch (error) {
+    if (ending.signal.aborted && error === ending.signal.reason) {
+      log.info('stopped')
+      process.exit(0)
+    }
     if (error instanceof SettingsError || error instanceof StartError)
       log.fatal({ reason: error.message }, 'cannot start')
     else log.fatal({ err: error }, 'failed')
@@ -50,7 +61,7 @@ export async function runService(title: string, log: Logger, start: () => Promis
   }
 }
 
-/** A start that is ended may finish, so that what it holds is closed; one that hangs is cut off. */
+/** A start that is ended may finish, so that what it holds is closed, or throw the signal's reason; one that hangs is cut off. */
 async function giveUpStart(): Promise<never> {
   await delay(SHUTDOWN_LIMIT_MS)
   throw new StartError('ended before the start was done')

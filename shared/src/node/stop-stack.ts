@@ -1,4 +1,4 @@
-/** What a process has started, to be stopped in reverse order. */
+/** Keeps what a process has started, to stop it in reverse order. */
 export class StopStack {
   readonly #stops: (() => unknown)[] = []
 
@@ -7,7 +7,7 @@ export class StopStack {
     this.#stops.push(stop)
   }
 
-  /** Stops everything, also where one of them fails. @throws the first failure, when all have been stopped */
+  /** Stops everything, even where one stop fails. @throws the first failure, when all have been stopped */
   async close(): Promise<void> {
     const failures: unknown[] = []
     for (let stop = this.#stops.pop(); stop !== undefined; stop = this.#stops.pop()) {
@@ -22,8 +22,8 @@ export class StopStack {
 }
 
 /**
- * Runs a start that adds to the stack whatever it has started. Where it fails, what was started is stopped before the error
- * goes on. @returns what the start returned, with a `close` that stops everything
+ * Runs a start that adds to the stack whatever it has started. Where it fails, all of that is stopped before the error goes
+ * on. @returns what the start returned, with a `close` that stops everything
  */
 export async function startStopping<T extends object>(
   start: (stops: StopStack) => Promise<T>,
@@ -32,7 +32,7 @@ export async function startStopping<T extends object>(
   try {
     return Object.assign(await start(stops), { close: () => stops.close() })
   } catch (error) {
-    // The start's own error says what is wrong.
+    // The start's own error says what is wrong; one of the stops would hide it.
     await stops.close().catch(() => undefined)
     throw error
   }

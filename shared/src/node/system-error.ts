@@ -5,7 +5,7 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return isSystemError(error) && codes.includes(error.code)
 }
 
-/** What the system says of a directory, as a sentence for the person who named it; any other error as it is. */
+/** Turns what the system says of a directory into a sentence for the person who named it. Any other error stays as it is. */
 export function explainDirectory(directory: string, error: unknown): unknown {
   if (!isSystemError(error)) return error
   const path = isInside(directory, error) ? error.path : directory
@@ -13,7 +13,7 @@ export function explainDirectory(directory: string, error: unknown): unknown {
   return new StartError(`${path} cannot be used (${error.code}): ${reason}.`, { cause: error })
 }
 
-/** As above, where the error names something in the directory. */
+/** Does as `explainDirectory` where the error names something in the directory, and leaves any other error as it is. */
 export function explainInside(directory: string, error: unknown): unknown {
   return isSystemError(error) && isInside(directory, error) ? explainDirectory(directory, error) : error
 }

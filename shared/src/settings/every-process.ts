@@ -1,6 +1,6 @@
 import { flag, logLevel, text } from './parsers.ts'
 
-/** Rows that stand in the table of more than one process. */
+/** These rows stand in the tables of several processes. */
 
 export const hostSetting = {
   env: 'HOST',

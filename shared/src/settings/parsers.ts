@@ -1,4 +1,4 @@
-/** Parsers for settings: text in, value out, or an Error whose message completes "NAME=value: …". */
+/** A parser takes a setting's text and returns its value, or throws an Error whose message completes "NAME=value: …". */
 
 export function integer(limits: { min: number; max: number }): (text: string) => number {
   return (text) => {
@@ -11,7 +11,7 @@ export function integer(limits: { min: number; max: number }): (text: string) =>
 
 export const port = integer({ min: 0, max: 65_535 })
 
-/** A port for HTTP: one that every client connects to. 0 stands for any that is free. */
+/** Parses a port for HTTP, which every client must be willing to connect to. 0 stands for any that is free. */
 export function httpPort(text: string): number {
   const value = port(text)
   if (blockedPorts.has(value))
@@ -19,7 +19,7 @@ export function httpPort(text: string): number {
   return value
 }
 
-/** "Bad ports" of the Fetch standard, https://fetch.spec.whatwg.org/#port-blocking */
+/** The Fetch standard calls these "bad ports": https://fetch.spec.whatwg.org/#port-blocking */
 const blockedPorts: ReadonlySet<number> = new Set([
   1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
   111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
@@ -27,10 +27,10 @@ const blockedPorts: ReadonlySet<number> = new Set([
   6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
 ])
 
-/** 24 days: the longest that a timer can run. */
+/** A timer of Node can run for at most some 24 days. */
 export const milliseconds = integer({ min: 1, max: 2_000_000_000 })
 
-/** `10485760`, `10MiB`, `4 GiB`. */
+/** Parses a size such as `10485760`, `10MiB` or `4 GiB`. */
 export function bytes(text: string): number {
   const match = /^(\d+) ?(B|KiB|MiB|GiB|TiB)?$/.exec(text)
   if (match === null) throw new Error('must be a size such as 1048576, 64KiB, 10MiB or 4GiB')
@@ -63,14 +63,14 @@ export function oneOf<T extends string>(...choices: readonly T[]): (value: strin
   }
 }
 
-/** An origin. What else a URL may hold is refused, so that nothing of it is dropped without a word. */
+/** Parses an origin. Whatever else a URL may hold is refused, so that nothing of it is dropped without a word. */
 export function httpUrl(value: string): string {
   const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000')
   if (pathname !== '/') throw new Error('must have no path')
   return origin
 }
 
-/** An origin and, for what a proxy serves under one, a path: without a slash at its end. */
+/** Parses an origin and, for what a proxy serves under a path, that path without a slash at its end. */
 export function httpBaseUrl(value: string): string {
   const { origin, pathname } = parseHttpUrl(value, 'http://10.0.0.1:8000 or https://host/path')
   return origin + pathname.replace(/\/+$/, '')

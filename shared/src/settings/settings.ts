@@ -1,4 +1,4 @@
-/** One row of a process's table of settings. */
+/** A process's table of settings is made of such rows. */
 export interface Setting<T> {
   readonly env: string
   readonly parse: (text: string) => T
@@ -11,7 +11,7 @@ export interface Setting<T> {
 export type SettingsTable = Readonly<Record<string, Setting<unknown>>>
 export type SettingsOf<Table extends SettingsTable> = { readonly [Key in keyof Table]: ReturnType<Table[Key]['parse']> }
 
-/** All that is wrong with the settings, one sentence a problem. */
+/** Says everything that is wrong with the settings, one sentence a problem. */
 export class SettingsError extends Error {
   readonly problems: readonly string[]
 
@@ -21,7 +21,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** Reads a whole table at once. An empty variable counts as not set. @throws SettingsError with every problem. */
+/** Reads a whole table at once. An empty variable counts as not set. @throws SettingsError with every problem */
 export function readSettings<Table extends SettingsTable>(
   table: Table,
   environment: Readonly<Record<string, string | undefined>>,
@@ -45,17 +45,7 @@ export function readSettings<Table extends SettingsTable>(
   return Object.freeze(Object.fromEntries(entries)) as SettingsOf<Table>
 }
 
-/** What stands before the host of a URL. */
+/** A user and a password may stand before the host of a URL. */
 function withoutPassword(text: string): string {
   return text.replace(/\/\/[^/]*@/g, '//***@')
-}
-
-/** Gives the settings for logs, secrets as `***`. */
-export function printableSettings(
-  table: SettingsTable,
-  settings: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(table).map(([key, { env, isSecret }]) => [env, isSecret ? '***' : settings[key]]),
-  )
 }

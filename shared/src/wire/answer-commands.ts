@@ -7,15 +7,15 @@ import type { WireSocket } from './peer.ts'
 
 export interface Answerer<T extends CommandTable> {
   readonly handlers: Handlers<T>
-  /** Throws where the command may not be carried out, before it is parsed. */
+  /** May refuse a command by throwing, before it is parsed. */
   readonly admit?: (command: string) => void
-  /** Told of every refusal, and of a group that cannot be read. */
+  /** Is told of every refusal, and of a group that cannot be read. */
   readonly onRefused: (command: unknown, error: unknown) => void
 }
 
 /**
- * The other end of `Peer`: commands are carried out side by side, and each ends in an ack, also when its handler throws. A
- * message without an id is nobody's command.
+ * Answers what a `Peer` at the other end sends. Commands are carried out side by side, and each ends in an ack, also when its
+ * handler throws. A message without an id is nobody's command.
  */
 export function answerCommands<T extends CommandTable>(
   socket: WireSocket,
@@ -24,7 +24,7 @@ export function answerCommands<T extends CommandTable>(
 ): void {
   const outbox = new Outbox(socket, 'acks')
 
-  /** @param isGrouped whether it came in a group: a long ack, of which there could be many, must not travel in one. */
+  /** @param isGrouped whether the command came in a group: one with a long ack must not, for many such acks could share a message */
   const carryOut = async (command: unknown, rest: unknown, bytes: unknown, isGrouped: boolean): Promise<object> => {
     const row = typeof command === 'string' && Object.hasOwn(table, command) ? table[command] : undefined
     if (row === undefined || (row.isGrouped === true) !== isGrouped)

@@ -1,25 +1,23 @@
 import { z } from 'zod'
 import { INLINE_MAX_BYTES, INVENTORY_PAGE } from '../limits.ts'
-import * as shape from './events.ts'
 import { HANDSHAKE_TIMEOUT_MS, STREAM_IDLE_TIMEOUT_MS } from './protocol.ts'
+import * as shape from './shapes.ts'
 
-/** A row of the table: what goes with a command, what comes back, and how long that may take. */
+/** A row says what goes with a command, what comes back, and how long that may take. */
 export interface CommandRow {
   readonly argument: z.ZodType
   readonly ack: z.ZodType
   readonly deadlineMs: number
-  /** Those of one turn of the event loop share a message, and so do their acks (`group.ts`). */
+  /** Grouped commands of one turn of the event loop share a message, and so do their acks (`group.ts`). */
   readonly isGrouped?: true
 }
 
 export type CommandTable = Readonly<Record<string, CommandRow>>
 
 export type NameIn<T extends CommandTable> = keyof T & string
-/** What a caller gives. */
 export type ArgumentOf<T extends CommandTable, C extends NameIn<T>> = z.input<T[C]['argument']>
-/** What a caller gets. */
 export type AckOf<T extends CommandTable, C extends NameIn<T>> = z.output<T[C]['ack']>
-/** What carries out the commands of a table: its arguments are parsed, and its acks are parsed where they arrive. */
+/** Carries out the commands of a table. The arguments of a handler have been parsed; its acks are parsed where they arrive. */
 export type Handlers<T extends CommandTable> = {
   readonly [C in NameIn<T>]: (argument: z.output<T[C]['argument']>) => Promise<z.input<T[C]['ack']>>
 }
@@ -27,12 +25,12 @@ export type Handlers<T extends CommandTable> = {
 const { bytes, copyId, namedCopy } = shape
 const nothing = z.object({})
 const streamId = shape.hex(16)
-/** What moves a copy between the tree and the quarantine, or out of it. */
+/** These commands move a copy between the tree and the quarantine, or out of it. */
 const moved = { argument: namedCopy, ack: nothing, deadlineMs: 15_000 }
 
 /**
- * Every command that a manager sends to a file-server. Each one but those of the handshake names its copies, and each is
- * safe to deliver twice or late.
+ * A manager sends these commands to a file-server. Each one but those of the handshake names its copies, and each is safe to
+ * deliver twice or late.
  */
 export const managerCommands = {
   /** The manager proves that it knows the secret; the ack is the file-server's own proof. */
@@ -41,7 +39,7 @@ export const managerCommands = {
     ack: z.object({ proof: z.string(), heartbeat: shape.heartbeat }),
     deadlineMs: HANDSHAKE_TIMEOUT_MS,
   },
-  /** The handshake is done. */
+  /** Ends the handshake. */
   welcome: { argument: shape.welcome, ack: nothing, deadlineMs: HANDSHAKE_TIMEOUT_MS },
 
   /**
@@ -50,20 +48,23 @@ export const managerCommands = {
    */
   'upload-file': {
     argument: shape.uploadFile.extend({ bytes }),
-    /** `workMs` is the part of the ack's delay that was the file-server's work, not the link's. */
+    /** `workMs` is how much of the ack's delay was the file-server's work, not the link's. */
     ack: z.object({ copy: shape.placedCopy, workMs: z.number().min(0) }),
     deadlineMs: 30_000,
     isGrouped: true,
   },
   /** Opens a stream that stores a large copy; its frames may come after the ack. */
   'open-upload': { argument: shape.openUpload, ack: nothing, deadlineMs: 30_000 },
-  /** Frames are 0, 1, 2, …; a repeated one is acknowledged and ignored. */
+  /** Carries a frame of an upload, numbered from 0. A repeated one is acknowledged and ignored. */
   'upload-frame': {
     argument: z.strictObject({ copyId, seq: shape.count, bytes }),
     ack: nothing,
     deadlineMs: STREAM_IDLE_TIMEOUT_MS,
   },
-  /** Makes the copy durable. Its ack carries the part tags. Committing a large copy means syncing all of it. */
+  /**
+   * Makes the copy durable, and its ack carries the part tags. It may take long, for committing a large copy means syncing
+   * all of it.
+   */
   'upload-end': {
     argument: z.strictObject({ copyId, frameCount: shape.count }),
     ack: z.object({ copy: shape.placedCopy, bytes }),
@@ -97,8 +98,8 @@ export const managerCommands = {
     deadlineMs: 10_000,
   },
   /**
-   * Removes that one copy, and ends an upload of it, running or yet to come. That it is unknown, or not there any more, is
-   * success. `slot` is null where the ack of the upload never came, so that only the file-server may know it.
+   * Removes that one copy, and ends an upload of it, running or yet to come. Where the copy is unknown, or gone already, that
+   * is success. `slot` is null where the ack of the upload never came, so that only the file-server may know it.
    */
   'delete-file': {
     argument: z.strictObject({ copyId, slot: shape.slot.nullable(), requestId: shape.requestId }),
@@ -129,7 +130,7 @@ export const managerCommands = {
   'discard-file': moved,
 } as const satisfies CommandTable
 
-/** Every command that a file-server sends to a manager. */
+/** A file-server sends these commands to a manager. */
 export const fileServerCommands = {
   heartbeat: { argument: shape.heartbeat, ack: nothing, deadlineMs: 10_000 },
   'stream-frame': {
@@ -137,7 +138,7 @@ export const fileServerCommands = {
     ack: nothing,
     deadlineMs: STREAM_IDLE_TIMEOUT_MS,
   },
-  /** `error` is a WireError by the file-server's word, and parsed as one where it is used. */
+  /** Ends a stream early. `error` claims to be a WireError, and is parsed as one where it is used. */
   'stream-error': { argument: z.strictObject({ streamId, error: z.unknown() }), ack: nothing, deadlineMs: 5_000 },
 } as const satisfies CommandTable
 

@@ -5,7 +5,7 @@ import { FRAME_BYTES, MAX_UNACKED_BYTES } from '../limits.ts'
 export const FAST_ACK_MS = 500
 export const SLOW_ACK_MS = 2_000
 
-/** A stream waits so long for room: its frames wait behind those of others. */
+/** A stream waits so long for its turn, since its frames queue behind those of other streams. */
 const DEFAULT_DEADLINE_MS = 60_000
 
 interface Waiter {
@@ -30,7 +30,7 @@ export class FrameBudget {
     return this.#usedBytes
   }
 
-  /** Takes the room if it is there and nobody waits for it. Give the bytes back with `release`. */
+  /** Takes the bytes if they fit and nobody waits. Give them back with `release`. */
   tryAcquire(bytes: number): boolean {
     const isThere = this.#waiters.length === 0 && this.#hasRoom(bytes)
     if (isThere) this.#usedBytes += bytes
@@ -38,8 +38,8 @@ export class FrameBudget {
   }
 
   /**
-   * Waits for room; a message larger than the whole budget goes alone. Give the bytes back with `release`.
-   * @throws OVERLOADED at the deadline: those before it hold their share, on a link that does not move, until theirs
+   * Waits for its turn; a message larger than the whole budget goes alone. Give the bytes back with `release`. @throws
+   * OVERLOADED at the deadline, where those before it hold their share on a link that does not move
    */
   async acquire(bytes: number, signal?: AbortSignal, deadlineMs = DEFAULT_DEADLINE_MS): Promise<void> {
     if (signal?.aborted) throw new StoreError('CANCELLED', undefined, { cause: signal.reason })
@@ -70,7 +70,7 @@ export class FrameBudget {
     })
   }
 
-  /** @param ackDelayMs how long the ack took, or null where it says nothing of the link. */
+  /** @param ackDelayMs how long the ack took, or null where its delay says nothing of the link */
   release(bytes: number, ackDelayMs: number | null): void {
     this.#usedBytes -= bytes
     if (ackDelayMs !== null && ackDelayMs > SLOW_ACK_MS) {

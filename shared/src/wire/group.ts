@@ -1,7 +1,7 @@
 import { StoreError } from '../errors/store-error.ts'
 import { INLINE_MAX_BYTES } from '../limits.ts'
 
-/** One of the messages that travel together has a head, which JSON can say, and maybe bytes. */
+/** A message that travels in a group has a head, which JSON can say, and maybe bytes. */
 export interface GroupItem {
   readonly head: unknown
   readonly bytes: Uint8Array | null
@@ -29,9 +29,9 @@ export function countFitting(items: readonly GroupItem[], start: number): number
 }
 
 /**
- * Makes one run of bytes of several messages, so that Socket.IO has one attachment to carry and no object to search. It is
- * the length of the heads (32 bits, big endian), the heads as JSON `[head, byteCount, head, byteCount, …]`, then the bytes
- * in order.
+ * Packs several messages into one run of bytes, so that Socket.IO has one attachment to carry and no object to search: the
+ * length of the heads (32 bits, big endian), the heads as JSON `[head, byteCount, head, byteCount, …]`, then the bytes in
+ * order.
  */
 export function encodeGroup(items: readonly GroupItem[]): Buffer {
   const heads: unknown[] = []

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { ErrorName } from '../errors/error-table.ts'
 import { StoreError } from '../errors/store-error.ts'
 
-/** A message, or an ack, as it travels: what JSON can say of it, and its field `bytes`, if it has one. */
+/** A message, or an ack, travels in two pieces: what JSON can say of it, and its field `bytes`, if it has one. */
 export interface Parcel {
   readonly rest: unknown
   readonly bytes: Uint8Array | null
@@ -13,15 +13,20 @@ export function pack(message: object): Parcel {
   return { rest, bytes }
 }
 
-/** @param bytes whatever came in their place; null or undefined where nothing did. @throws StoreError with what is wrong and where */
+/**
+ * Puts a message together and parses it.
+ * @param bytes whatever came in their place; null or undefined where nothing did
+ * @throws StoreError that says what is wrong and where
+ */
 export function unpack<T>(schema: z.ZodType<T>, rest: unknown, bytes: unknown, errorName: ErrorName): T {
   const isWhole = bytes == null || typeof rest !== 'object' || rest === null || Array.isArray(rest)
   return parse(schema, isWhole ? rest : { ...rest, bytes }, errorName)
 }
 
 /**
- * @param errorName INVALID_REQUEST for a command; BAD_ANSWER for an ack, where what is wrong is the other side's fault and
- *   not that of whoever asked. @throws StoreError of that name
+ * @param errorName INVALID_REQUEST for a command; BAD_ANSWER for an ack, which is the other side's fault and not that of
+ * whoever asked
+ * @throws StoreError of that name
  */
 export function parse<T>(schema: z.ZodType<T>, value: unknown, errorName: ErrorName): T {
   const result = schema.safeParse(value)

@@ -1,7 +1,7 @@
 import { countFitting, encodeGroup, type GroupItem } from './group.ts'
 import type { WireSocket } from './peer.ts'
 
-/** Sends groups: what becomes ready within one turn of the event loop goes together. */
+/** Sends groups. Whatever becomes ready within one turn of the event loop goes together. */
 export class Outbox {
   readonly #socket: WireSocket
   readonly #event: 'commands' | 'acks'
@@ -12,13 +12,16 @@ export class Outbox {
     this.#event = event
   }
 
-  /** The bytes are read at the end of the turn: until then they must stay as they are. */
+  /** Adds an item, whose bytes must stay as they are until the end of this turn, when they are read. */
   add(item: GroupItem): void {
     this.#items.push(item)
     if (this.#items.length === 1) setImmediate(() => this.#flush())
   }
 
-  /** Sends a group at once; whoever waits for it on a connection that is gone is told so by that. */
+  /**
+   * Sends a group at once. Where the connection is gone it sends nothing: whoever waits for the group learns of that by
+   * itself.
+   */
   send(items: readonly GroupItem[]): void {
     if (this.#socket.connected) this.#socket.emit(this.#event, encodeGroup(items))
   }

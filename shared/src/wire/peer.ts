@@ -5,7 +5,7 @@ import { decodeGroup, type GroupItem } from './group.ts'
 import { pack, unpack } from './message.ts'
 import { Outbox } from './outbox.ts'
 
-/** The part of a Socket.IO socket, server's or client's, that the wire needs. */
+/** The wire needs no more than this of a Socket.IO socket, the server's or the client's. */
 export interface WireSocket {
   readonly connected: boolean
   emit(event: string, ...args: unknown[]): unknown
@@ -13,7 +13,7 @@ export interface WireSocket {
 }
 
 export interface CallOptions {
-  /** Instead of the deadline of the table. */
+  /** Takes the place of the deadline in the table. */
   readonly deadlineMs?: number
   readonly signal?: AbortSignal | undefined
 }
@@ -22,23 +22,26 @@ interface Waiting {
   readonly ack: z.ZodType
   readonly resolve: (ack: never) => void
   readonly reject: (error: unknown) => void
-  /** Ends what would end the wait. */
+  /** Removes the timer and the listener that would end the wait. */
   readonly release: () => void
 }
 
 /**
- * The end of a connection that sends commands. Every command ends: with its ack, at its deadline, when the connection
- * goes, or when its signal fires, whichever is first. Nothing is queued while disconnected.
+ * Sends commands over a connection. Every command ends: with its ack, at its deadline, when the connection goes, or when its
+ * signal fires, whichever is first. Nothing is queued while disconnected.
  */
 export class Peer<T extends CommandTable> {
   readonly #socket: WireSocket
   readonly #table: T
   readonly #waiting = new Map<number, Waiting>()
   readonly #outbox: Outbox
-  /** It begins anywhere: the ack of a command that somebody plays again on a new connection must not be taken for another's. */
+  /**
+   * Ids begin at a random number: when somebody plays a command again on a new connection, its ack must not be taken for
+   * another's.
+   */
   #nextId = Math.floor(Math.random() * 2 ** 40)
 
-  /** @param table what the other end answers. */
+  /** @param table the commands that the other end answers */
   constructor(socket: WireSocket, table: T) {
     this.#socket = socket
     this.#table = table
@@ -51,13 +54,13 @@ export class Peer<T extends CommandTable> {
     return this.#socket.connected
   }
 
-  /** How many commands wait for their ack. */
+  /** Counts the commands that wait for their ack. */
   get waitingCount(): number {
     return this.#waiting.size
   }
 
   /**
-   * Bytes of a command that travels in groups must stay as they are until the end of this turn of the event loop.
+   * Sends a command. Bytes of one that travels in groups must stay as they are until the end of this turn of the event loop.
    * @throws StoreError the other end's; or BAD_ANSWER, DEADLINE_EXCEEDED, LINK_LOST, CANCELLED
    */
   call<C extends NameIn<T>>(
@@ -105,7 +108,7 @@ export class Peer<T extends CommandTable> {
     try {
       for (const item of decodeGroup(group)) this.#settle(item)
     } catch (error) {
-      // Whose acks they were is not to be known.
+      // A group that cannot be read does not say whose acks it held, so every command that waits fails.
       this.#failAll(new StoreError('BAD_ANSWER', 'acks that cannot be read', { cause: error }))
     }
   }
@@ -127,7 +130,7 @@ function cancelledBy(signal: AbortSignal): StoreError {
   return new StoreError('CANCELLED', undefined, { cause: signal.reason })
 }
 
-/** The failure that an ack names. INTERNAL would say that it is on this side. */
+/** An ack's INTERNAL is the other side's failure. It becomes BAD_ANSWER, for INTERNAL would blame this side. */
 function failureOf(wire: unknown): StoreError {
   const error = fromWireError(wire)
   return error.name === 'INTERNAL' ? new StoreError('BAD_ANSWER', error.detail) : error

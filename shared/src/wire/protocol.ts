@@ -7,10 +7,10 @@ export const FILE_SERVER_NAMESPACE = '/file-server'
 /** Either side waits so long for the other in the handshake. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000
 export const PING_INTERVAL_MS = 10_000
-/** A frame of 512 KiB at 50 KB/s takes 10 s. */
+/** A link of 50 KB/s is busy for 10 s with one frame, during which no pong gets through. */
 export const PING_TIMEOUT_MS = 20_000
 export const HEARTBEAT_INTERVAL_MS = 3_000
-/** What changes on a file-server is told within this. */
+/** A file-server tells of a change within this time. */
 export const HEARTBEAT_CHANGE_MS = 200
 
 /**

@@ -4,15 +4,15 @@ import type { FrameBuffers } from './frame-buffers.ts'
 
 export interface FrameSender {
   readonly budget: FrameBudget
-  /** Each frame that was taken is given back to them. */
+  /** Each frame that was acknowledged is given back to them. */
   readonly buffers?: FrameBuffers
-  /** Resolves when the frame `seq` was taken. Its deadline, and what the signal ends, are its own. */
+  /** Resolves when the other end has taken the frame `seq`. The sender sets its own deadline and ends when the signal fires. */
   readonly send: (seq: number, bytes: Uint8Array, signal: AbortSignal) => Promise<unknown>
 }
 
 /**
- * Sends frames in order, as many at once as the budget allows, and waits until all are acknowledged. The first failure
- * ends it: no further frame is sent, and that failure is thrown. @returns the number of frames
+ * Sends frames in order, as many at once as the budget allows, and waits until all are acknowledged. After the first failure
+ * no further frame is sent, and that failure is thrown. @returns the number of frames
  */
 export async function sendFrames(
   sender: FrameSender,
@@ -55,7 +55,7 @@ export async function sendFrames(
   } catch (error) {
     failure ??= error
     stop.abort(error)
-    // Nobody waits for this: a source that is waiting itself ends when it wakes.
+    // Nobody waits for the source, which may itself be waiting for its client: it ends when it wakes.
     iterator.return?.().then(undefined, () => undefined)
     await Promise.all(inFlight)
   } finally {
@@ -65,7 +65,7 @@ export async function sendFrames(
   return seq
 }
 
-/** A source that stalls must not hide that the receiver is gone. */
+/** Waits for the next frame or for the stop, because a source that stalls must not hide that the receiver is gone. */
 function nextUnlessStopped<T>(iterator: AsyncIterator<T>, stop: AbortSignal): Promise<IteratorResult<T>> {
   return new Promise((resolve, reject) => {
     const cancel = (): void => reject(new StoreError('CANCELLED', undefined, { cause: stop.reason }))

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest'
 
-// A slow disk: between the refusal that allows a takeover and the takeover lies any time that is allowed.
+// The disk is slow here: any time that is allowed may lie between the refusal that permits a takeover and the takeover.
 let renameCount = 0
 vi.mock('node:fs/promises', async (importOriginal) => {
   const real = await importOriginal<typeof import('node:fs/promises')>()
@@ -16,7 +16,8 @@ vi.mock('node:fs/promises', async (importOriginal) => {
   }
   return { ...real, rename }
 })
-// Files of a project without isolation share their modules: others are to have the real disk, and this one not theirs.
+// Test files of a project without isolation share their modules. The others are to have the real disk, and this one not
+// theirs.
 vi.resetModules()
 afterAll(() => {
   vi.doUnmock('node:fs/promises')

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-/** A process that tries to lock a directory once it is told to, and keeps the lock. */
+/** Starts a process that tries to lock a directory once it is told to, and keeps the lock. */
 async function startLocker(path: string): Promise<ChildProcess> {
   const child = fork(rootOf('shared/test/node/locker.ts'), [path], {
     execArgv: ['--import', 'tsx'],
@@ -123,7 +123,7 @@ describe('lockDirectory', () => {
 it('passes from one to the next without an error while many ask for it', async () => {
   let ownerCount = 0
   let turns = 0
-  const worker = async (): Promise<void> => {
+  const takeTurns = async (): Promise<void> => {
     for (let attempt = 0; attempt < 15; attempt++) {
       const [result] = await Promise.allSettled([lockDirectory(directory)])
       if (result.status === 'rejected') {
@@ -138,7 +138,7 @@ it('passes from one to the next without an error while many ask for it', async (
       await result.value.release()
     }
   }
-  await Promise.all(Array.from({ length: 10 }, worker))
+  await Promise.all(Array.from({ length: 10 }, takeTurns))
   expect(turns).toBeGreaterThan(1)
   expect(await readdir(directory)).toEqual([])
 })

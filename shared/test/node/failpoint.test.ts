@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { failpoint, parseFailpoints } from '@holdfast/shared/node/failpoint'
 import { expect, test } from 'vitest'
 
-/** A process that reaches `test.step` three times and says so each time. */
+/** Starts a process that reaches `test.step` three times and says so each time. */
 async function reachThrice(environment: Record<string, string>) {
   const script = fileURLToPath(new URL('./failpoint-process.ts', import.meta.url))
   const child = fork(script, [], {

@@ -76,7 +76,7 @@ it('says what to do where the user has no right to it', async () => {
   expect(inNamed).toMatch(says('closed/1', 'closed'))
 })
 
-/** For root every directory is open: it becomes somebody else for a while. */
+/** Every directory is open to root, so root becomes somebody else for a while. */
 async function withoutRights<T>(work: () => Promise<T>): Promise<T> {
   const isRoot = process.geteuid?.() === 0
   if (isRoot) process.seteuid?.(65_534)

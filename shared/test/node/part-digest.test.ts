@@ -26,7 +26,7 @@ test('SHA-256 is SHA-256, and a tag is the one that AES-128-GCM gives of nothing
   expect(digestPart({ key, chunk: 3, index: 7 }, bytes)).toEqual(cipher.getAuthTag())
 })
 
-/** McGrew and Viega, The Galois/Counter Mode of Operation, appendix B. */
+/** The vectors are from McGrew and Viega, The Galois/Counter Mode of Operation, appendix B. */
 test('of no bytes with a key of zeros the tag is that of the paper on GCM, test case 1', () => {
   const tag = digestPart({ key: '0'.repeat(32) as PartKey, chunk: 0, index: 0 }, Buffer.alloc(0))
   expect(tag.toString('hex')).toBe('58e2fccefa7e3061367f1d57a4e7455a')

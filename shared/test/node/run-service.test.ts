@@ -57,6 +57,15 @@ test('closes what it started when it is ended during the start', async () => {
   expect(lines.map((line) => line.message)).toEqual(['stopping', 'closed', 'stopped'])
 })
 
+test('ends orderly when it is ended during a start that waits, without waiting for it', async () => {
+  const { child, ended, told } = startProcess('waiting start')
+  await told()
+  child.kill('SIGTERM')
+  const { code, lines } = await ended
+  expect(code).toBe(0)
+  expect(lines.map((line) => line.message)).toEqual(['stopped'])
+})
+
 test.each([
   ['start error', { message: 'cannot start', reason: 'the port is taken' }],
   ['settings', { message: 'cannot start', reason: 'NEVER_SET is required: a port' }],

@@ -9,7 +9,7 @@ const service = (failed?: Promise<never>) => ({
   ...(failed === undefined ? {} : { failed }),
 })
 
-await runService('holdfast test', log, async () => {
+await runService('holdfast test', log, async (signal) => {
   const keepAlive = setInterval(() => undefined, 60_000)
   switch (behaviour) {
     case 'start error':
@@ -25,6 +25,10 @@ await runService('holdfast test', log, async () => {
       process.send?.('starting')
       await new Promise((resolve) => process.once('SIGTERM', () => setImmediate(resolve)))
       break
+    case 'waiting start':
+      process.send?.('starting')
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      throw signal.reason
     default:
       break
   }

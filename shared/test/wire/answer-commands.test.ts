@@ -9,7 +9,7 @@ import { table, useConnection } from './wire-fixture.ts'
 const connection = useConnection()
 type Argument = Parameters<Handlers<typeof table>['echo']>[0]
 
-/** A connection whose client answers: it echoes with its bytes doubled, refuses, waits for ever, or ends when told. */
+/** Connects a client that answers: it echoes with its bytes doubled, refuses, waits for ever, or ends when told. */
 function answered({ slow = Promise.resolve(), admit = (_: string): void => undefined } = {}) {
   const { client, far } = connection
   const refused: string[] = []

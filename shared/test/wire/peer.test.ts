@@ -20,7 +20,7 @@ const failure = async (call: Promise<unknown>): Promise<StoreError> => {
 }
 const peerOf = (socket: WireSocket = connection.client): Peer<Table> => new Peer(socket, table)
 
-/** Takes commands of that name as they come, alone or in a group. */
+/** Hands on commands of that name as they come, alone or in a group. */
 function onCommand(end: WireSocket, name: string, take: (given: Given) => void): void {
   end.on(name, (id: number, rest: { value: unknown }, bytes: Uint8Array | null = null) =>
     take({ id, value: rest.value, bytes }),
@@ -32,13 +32,13 @@ function onCommand(end: WireSocket, name: string, take: (given: Given) => void):
     }
   })
 }
-/** Sends acks, each of what it has after its id. */
+/** Sends acks, each with what stands after its id. */
 const give = (end: WireSocket, id: unknown, ...rest: unknown[]): unknown =>
   end.emit('acks', encodeGroup([{ head: [id, ...rest], bytes: null }]))
 
-/** Both ways for a command to travel. */
+/** A command travels either way. */
 const ways = ['echo', 'grouped-echo'] as const
-/** Either end of the connection, calling the other. */
+/** Either end of the connection calls the other. */
 const ends = {
   client: () => ({ near: connection.client as WireSocket, answer: connection.far as WireSocket }),
   server: () => ({ near: connection.far as WireSocket, answer: connection.client as WireSocket }),

@@ -3,11 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
-import { bytes, count } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { encodeGroup } from '@holdfast/shared/wire/group'
 import { Peer } from '@holdfast/shared/wire/peer'
 import { type FrameSender, sendFrames } from '@holdfast/shared/wire/send-frames'
+import { bytes, count } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { type Socket as ClientSocket, io } from 'socket.io-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -57,7 +57,7 @@ const onFrame = (handle: Frame): void =>
   )
 const good: Frame = (_seq, _bytes, ack) => ack()
 
-/** A source that counts what is taken of it, and says whether it was let go. */
+/** Makes a source that counts what is taken of it, and says whether it was let go. */
 class Source {
   takenCount = 0
   isClosed = false

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { bytes } from '@holdfast/shared/wire/events'
+import { bytes } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { type Socket as ClientSocket, io } from 'socket.io-client'
 import { afterEach, beforeEach } from 'vitest'
@@ -10,11 +10,10 @@ import { z } from 'zod'
 export interface Connection {
   server: Server
   client: ClientSocket
-  /** The server's socket of that client. */
   far: Socket
 }
 
-/** A connection for each test, which is ended after it. */
+/** Makes a connection for each test and ends it after the test. */
 export function useConnection(): Connection {
   const connection = {} as Connection
   beforeEach(async () => {
@@ -44,7 +43,7 @@ const row = {
   ack: z.object({ value: z.unknown(), bytes: bytes.optional() }),
   deadlineMs: 10_000,
 }
-/** What it is that a test's commands do is said where they are answered. */
+/** Each test answers these commands in its own way, so their shapes say nothing. */
 export const table = {
   echo: row,
   refuse: row,

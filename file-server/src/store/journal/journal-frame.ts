@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { type CopyId, type Digest, isSlot, type Slot } from '@holdfast/shared/ids'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { SegmentHeader } from './journal-header.ts'
 
 /**

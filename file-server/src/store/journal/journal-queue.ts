@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { FrameKind } from './journal-frame.ts'
 import type { Segment } from './journal-segment.ts'
 

@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { DiskHangsError } from '../disk/disk-calls.ts'
 import { type DiskHealth, onceItCanBeTried, toDiskError } from '../disk/disk-health.ts'
 import type { FrameKind } from './journal-frame.ts'

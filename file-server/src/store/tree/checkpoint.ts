@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { type DiskCalls, DiskHangsError } from '../disk/disk-calls.ts'
 import { isErrno, isUntried } from '../disk/disk-health.ts'
 import { copyPath, directoryPath, LEAF_DEPTH, leafOf, prefixOf } from './slot.ts'

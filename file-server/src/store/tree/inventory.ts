@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/events'
+import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { Leaves } from './leaves.ts'
 import { type Leaf, leafOf } from './slot.ts'
 import { walkTree } from './walk.ts'

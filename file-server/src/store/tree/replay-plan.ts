@@ -1,5 +1,5 @@
 import type { CopyId, Slot } from '@holdfast/shared/ids'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { Frame } from '../journal/journal-frame.ts'
 import { type Leaf, leafOf } from './slot.ts'
 

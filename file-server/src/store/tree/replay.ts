@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import { isErrno } from '../disk/disk-health.ts'
 import type { Frame } from '../journal/journal-frame.ts'

@@ -8,7 +8,7 @@ import {
   SLOT_RADIX,
   type Slot,
 } from '@holdfast/shared/ids'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 
 /** Names a directory that holds copies: a slot without its last digit. */
 export type Leaf = number & { readonly brand: 'Leaf' }

@@ -1,4 +1,4 @@
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { expect, it } from 'vitest'
 import { countOf } from '../../../../test/full-run.ts'
 import { useWriter } from '../kill-writer.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { describe, expect, it, vi } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { type DiskCalls, DiskHangsError, runSync } from '../../../src/store/disk/disk-calls.ts'

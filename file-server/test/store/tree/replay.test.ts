@@ -13,7 +13,7 @@ import {
 } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Slot } from '@holdfast/shared/ids'
-import type { StoredCopy } from '@holdfast/shared/wire/events'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import type { DiskCalls } from '../../../src/store/disk/disk-calls.ts'

@@ -4,7 +4,7 @@ import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
 import type { RequestState } from '../../http/request-context.ts'
 
-/** One row of `GET /active-nodes`. */
+/** `GET /active-nodes` answers with such rows. */
 export interface ActiveNode {
   readonly id: ServerId
   readonly name: string
@@ -13,11 +13,14 @@ export interface ActiveNode {
   readonly bytes: number
   readonly freeBytes: number
   readonly totalBytes: number
-  /** full: serves and deletes, takes nothing more. counting: its inventory is not done, `files` is from the records. */
+  /**
+   * A `full` file-server serves and deletes, and takes nothing more. One that is `counting` has not done its inventory, so
+   * `files` comes from the records.
+   */
   readonly state: 'active' | 'counting' | 'full'
 }
 
-/** `GET /active-nodes`: the file-servers heard from within the set time, in the order of their names. */
+/** Serves `GET /active-nodes`, which lists the file-servers heard from within the set time in the order of their names. */
 export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestState> {
   const router = new Router<RequestState>()
   router.get('/active-nodes', (ctx) => {

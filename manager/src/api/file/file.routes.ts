@@ -22,7 +22,7 @@ import { safeHeaders } from '../../http/safe-headers.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
 
 export interface FileApiDeps extends PutDeps, GetDeps {
-  /** False while the database is away: an upload is refused before its body is read. */
+  /** It is false while the database is away: an upload is refused before its body is read. */
   readonly isDatabaseAvailable: () => boolean
   readonly memory: DownloadMemory
   readonly maxFileBytes: number
@@ -30,10 +30,10 @@ export interface FileApiDeps extends PutDeps, GetDeps {
   readonly maxUploads: number
 }
 
-/** `/file/a/b` and `/file/a%2Fb` are the same name; only what follows the first `/file/` is the name. */
+/** `/file/a/b` and `/file/a%2Fb` are the same name, and only what follows the first `/file/` is the name. */
 const onePath = /^\/file\/.+$/s
 
-/** `POST /file`, `GET`, `HEAD` and `DELETE /file/:filename`. */
+/** Serves `POST /file`, and `GET`, `HEAD` and `DELETE` of `/file/:filename`. */
 export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   const router = new Router<RequestState>()
   let uploadCount = 0
@@ -65,7 +65,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   return router
 }
 
-/** Everything that can be refused before the body is read is. */
+/** Refuses before the body is read whatever can be refused then. */
 function admitUpload({ registry, isDatabaseAvailable, maxUploads }: FileApiDeps, uploadCount: number): void {
   if (uploadCount >= maxUploads) throw new StoreError('OVERLOADED')
   const { readiness } = registry
@@ -109,7 +109,7 @@ async function send(deps: FileApiDeps, ctx: AppContext, record: FileRecord): Pro
 function takeRange(ctx: AppContext, record: FileRecord, version: Validators): ByteRange {
   const whole = { start: 0, end: record.size }
   if (!isSameForRange(ctx.req.headers, version)) return whole
-  ctx.set('Content-Range', `bytes */${record.size}`) // what a refusal of the range says
+  ctx.set('Content-Range', `bytes */${record.size}`) // a refusal of the range says this
   const range = byteRangeOf(ctx.req.headers.range, record.size)
   ctx.remove('Content-Range')
   if (range === null) return whole
@@ -124,7 +124,7 @@ async function sendBody(deps: FileApiDeps, ctx: AppContext, record: FileRecord, 
   using share = deps.memory.take(readBytes)
   const pace = { isAhead: share.isAhead, isTaken: () => ctx.res.writableLength === 0 }
   const bytes = readFile(deps, record, range, ctx.state, pace)
-  // The first part is there, and right, before the headers go: until then an error is an answer.
+  // The first part is there, and right, before the headers go: until then an error can still be an answer.
   const first = await bytes.next()
   if (ctx.state.isGone) throw new StoreError('CANCELLED')
   if (first.done === true) {
@@ -133,7 +133,7 @@ async function sendBody(deps: FileApiDeps, ctx: AppContext, record: FileRecord, 
   }
   if (first.value.length === length && length <= PIECE_BYTES) {
     watchStall(ctx.res)
-    // A few bytes of a part must not keep all of it.
+    // A few bytes of a part must not keep all of it in memory.
     ctx.body = readBytes > length ? Buffer.from(first.value) : first.value
     return
   }
@@ -150,7 +150,7 @@ async function sendBody(deps: FileApiDeps, ctx: AppContext, record: FileRecord, 
 }
 
 function nameOf(ctx: AppContext): FileName {
-  // As it came: URL parsers rewrite some of what a name may hold.
+  // The target is taken as it came, because URL parsers rewrite some of what a name may hold.
   const target = ctx.req.url ?? ''
   return decodeFileNamePath(target.slice('/file/'.length).replace(/\?.*$/s, ''))
 }

@@ -3,19 +3,22 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ClusterId } from '@holdfast/shared/ids'
 import { isProof, makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { ManagerCommands } from '@holdfast/shared/wire/commands'
-import { type Heartbeat, type Hello, hello as helloShape } from '@holdfast/shared/wire/events'
 import { parse } from '@holdfast/shared/wire/message'
 import type { Peer } from '@holdfast/shared/wire/peer'
 import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
+import { type Heartbeat, type Hello, hello as helloShape } from '@holdfast/shared/wire/shapes'
 
 export interface ManagerIdentity {
-  /** 16 hex digits, new with every start. */
+  /** Every start makes a new one, of 16 hex digits. */
   readonly managerId: string
   readonly clusterId: ClusterId
   readonly secret: string
 }
 
-/** What a dialling file-server says of itself, checked for form and version only. */
+/**
+ * Reads what a dialling file-server says of itself. It is checked for its form, its protocol and its cluster, and proves
+ * nothing. @throws WRONG_PROTOCOL, WRONG_CLUSTER, INVALID_REQUEST
+ */
 export function parseHello(auth: unknown, clusterId: ClusterId): Hello {
   const protocol = typeof auth === 'object' && auth !== null && 'protocol' in auth ? auth.protocol : undefined
   if (typeof protocol === 'number' && protocol !== PROTOCOL_VERSION) {
@@ -35,8 +38,8 @@ export function parseHello(auth: unknown, clusterId: ClusterId): Hello {
 }
 
 /**
- * Proves this manager to the file-server and has it prove itself. The manager speaks first: a file-server must not tell
- * anything, nor join a cluster, before it knows whom it talks to. @throws NOT_AUTHENTICATED
+ * Proves this manager to the file-server and has it prove itself. The manager speaks first, because a file-server must not
+ * tell anything, nor join a cluster, before it knows whom it talks to. @throws NOT_AUTHENTICATED
  */
 export async function authenticate(
   peer: Peer<ManagerCommands>,

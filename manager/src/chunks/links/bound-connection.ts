@@ -1,22 +1,24 @@
 import type { Socket } from 'node:net'
 import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
-/** What may wait to be sent to somebody who has not proved anything: a challenge and a few pongs. Bytes. */
+/** So many bytes may wait to be sent to somebody who has proved nothing: a challenge and a few pongs. */
 export const MAX_STRANGER_BACKLOG_BYTES = 64 * 1024
-/** To a file-server: all that may be unacknowledged, a few times over, since commands and acks come on top of it. Bytes. */
+/**
+ * So many bytes may wait for a file-server: all that may be unacknowledged, a few times over, for commands and acks come on
+ * top.
+ */
 export const MAX_BACKLOG_BYTES = 4 * MAX_UNACKED_BYTES
-/** How long the other side may take to answer a WebSocket's close. */
+/** The other side may take this long to answer a WebSocket's close. */
 const CLOSE_MS = 1_000
 
-/** The part of Engine.IO's connection that this needs. */
 export interface EngineConnection {
   readonly request: { readonly socket: Socket }
   once(event: 'close', listener: () => void): unknown
 }
 
 /**
- * Ends a connection whose other side sends but does not read, before the answers to its pings fill the memory; and one
- * that is closed, without waiting for the other side to agree.
+ * Ends a connection whose other side sends but does not read, before the answers to its pings fill the memory. Also ends one
+ * that is closed without waiting for the other side to agree.
  */
 export function boundConnection(connection: EngineConnection, isTrusted: () => boolean): void {
   const { socket } = connection.request

@@ -1,9 +1,9 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { AckOf, ArgumentOf, ManagerCommands, NameIn } from '@holdfast/shared/wire/commands'
-import type { Heartbeat, Hello } from '@holdfast/shared/wire/events'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
+import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
 import { LocalDisk, type LocalReads } from '../reading/local-disk.ts'
 import { IncomingStreams } from './incoming-streams.ts'
@@ -13,26 +13,25 @@ const SILENT_FOR_MS = 30_000
 
 export interface LinkDeps {
   readonly socket: Socket
-  /** Sends the commands of that socket. */
   readonly peer: Peer<ManagerCommands>
-  /** Monotonic milliseconds. */
+  /** Tells monotonic milliseconds. */
   readonly now: () => number
-  /** The reads of all links of a manager are counted together. */
+  /** All links of a manager count their reads together, for they share its thread pool. */
   readonly reads: LocalReads
   readonly log: Logger
 }
 
-/** A file-server that has proved itself, as this manager is connected to it. */
+/** Connects this manager to a file-server that has proved itself. */
 export class FileServerLink {
   readonly id: ServerId
   readonly name: string
   readonly bootId: string
-  /** What this manager sends and has not seen acknowledged. */
+  /** Counts what this manager sends and has not seen acknowledged. */
   readonly outbound = new FrameBudget()
-  /** What this manager has asked for in acks and not yet got. */
+  /** Counts what this manager has asked for in acks and not yet got. */
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
-  /** Its disk, which is read where it runs on this machine. */
+  /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
   readonly peer: Peer<ManagerCommands>
   readonly #socket: Socket
@@ -74,7 +73,7 @@ export class FileServerLink {
     return this.#now() - this.#heardAt
   }
 
-  /** Whether it lately left bytes unanswered for so long that they went elsewhere. It still sends heartbeats, perhaps. */
+  /** Whether it lately left bytes unanswered for so long that they went elsewhere. Its heartbeats may come all the same. */
   get isSilent(): boolean {
     return this.#now() - this.#silentAt < SILENT_FOR_MS
   }

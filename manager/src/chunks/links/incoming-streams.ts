@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
-/** What becomes of a stream's frames: a rejection ends it, and its sender with it. */
+/** Takes a stream's frames. A rejection ends the stream, and its sender with it. */
 export interface FrameSink {
   frame(bytes: Uint8Array, isLast: boolean): Promise<void>
   fail(error: StoreError): void
@@ -15,7 +15,7 @@ interface OpenStream {
   tail: Promise<void>
 }
 
-/** The streams that come from one file-server. */
+/** Hands the streams that come from one file-server to their sinks. */
 export class IncomingStreams {
   readonly #open = new Map<string, OpenStream>()
 
@@ -34,7 +34,7 @@ export class IncomingStreams {
     this.#open.delete(streamId)
   }
 
-  /** Resolves when the sink has taken the frame. One that came before is acknowledged and ignored. */
+  /** Resolves when the sink has taken the frame. A frame that came before is acknowledged and ignored. */
   async frame(streamId: string, seq: number, isLast: boolean, bytes: Uint8Array): Promise<void> {
     const stream = this.#open.get(streamId)
     if (stream === undefined) throw new StoreError('CANCELLED')

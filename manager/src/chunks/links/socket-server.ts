@@ -6,7 +6,6 @@ import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { answerCommands } from '@holdfast/shared/wire/answer-commands'
 import { fileServerCommands, type ManagerCommands, managerCommands } from '@holdfast/shared/wire/commands'
-import type { Hello } from '@holdfast/shared/wire/events'
 import { Peer } from '@holdfast/shared/wire/peer'
 import {
   FILE_SERVER_NAMESPACE,
@@ -14,6 +13,7 @@ import {
   PING_INTERVAL_MS,
   PING_TIMEOUT_MS,
 } from '@holdfast/shared/wire/protocol'
+import type { Hello } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
 import { LocalReads } from '../reading/local-disk.ts'
 import type { FileServerRegistry } from '../registry.ts'
@@ -21,43 +21,43 @@ import { authenticate, type ManagerIdentity, parseHello } from './authenticate.t
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import { FileServerLink } from './file-server-link.ts'
 
-/** Sockets that have not proved themselves yet. Further ones are turned away until some have. */
+/** So many sockets may be without a proof. Further ones are turned away until some have proved themselves. */
 const MAX_STRANGERS = 100
 
 const WIRE_PATH = '/socket.io/'
 
-/** Whether the wire answers this upgrade: it does, with a refusal where need be, for every one to its path. */
+/** @returns whether the wire answers this upgrade, which it does for every one to its path, if only with a refusal */
 export function isWireUpgrade({ url }: IncomingMessage): boolean {
   return url?.startsWith(WIRE_PATH) === true
 }
 
-export interface SocketServerParts {
+export interface SocketServerDeps {
   readonly httpServer: HttpServer
   readonly registry: FileServerRegistry
   readonly identity: ManagerIdentity
   readonly log: Logger
-  /** Addresses of all managers, this one included. */
+  /** Gives the addresses of all managers, this one included. */
   readonly managers: () => readonly string[]
-  /** Files that a file-server holds by the records. */
+  /** Counts the files that a file-server holds by the records. */
   readonly countFiles: (id: ServerId) => Promise<number>
   readonly onConnected: (link: FileServerLink) => void
-  /** Whether a connection came by an address that several managers share: it is told where each of them is. */
+  /** Whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
   readonly isShared?: (connection: NetSocket) => boolean
 }
 
-/** The end of the wire that file-servers dial. */
+/** File-servers dial this end of the wire. */
 export class SocketServer {
-  readonly #parts: SocketServerParts
+  readonly #deps: SocketServerDeps
   readonly #io: Server
-  /** Connections of file-servers that have proved themselves. */
+  /** Holds the connections of file-servers that have proved themselves. */
   readonly #trusted = new WeakSet<object>()
   readonly #reads = new LocalReads()
   #strangerCount = 0
   #isClosing = false
 
-  constructor(parts: SocketServerParts) {
-    this.#parts = parts
-    this.#io = new Server(parts.httpServer, {
+  constructor(deps: SocketServerDeps) {
+    this.#deps = deps
+    this.#io = new Server(deps.httpServer, {
       path: WIRE_PATH,
       destroyUpgrade: false, // what is not for the wire is answered as if it asked for no upgrade
       transports: ['websocket'],
@@ -69,7 +69,7 @@ export class SocketServer {
       connectTimeout: HANDSHAKE_TIMEOUT_MS,
       serveClient: false,
       cleanupEmptyChildNamespaces: true,
-      // A browser says where its page is from; a file-server never does.
+      // A browser says which site its page is from, and a file-server never does.
       allowRequest: (request, give) =>
         give(null, request.headers.origin === undefined && this.#strangerCount < MAX_STRANGERS),
     })
@@ -80,11 +80,11 @@ export class SocketServer {
     const namespace = this.#io.of(FILE_SERVER_NAMESPACE)
     namespace.use((socket, next) => {
       try {
-        socket.data.hello = parseHello(socket.handshake.auth, parts.identity.clusterId)
+        socket.data.hello = parseHello(socket.handshake.auth, deps.identity.clusterId)
         next()
       } catch (error) {
         const refusal = toStoreError(error)
-        parts.log.warn(
+        deps.log.warn(
           { address: socket.handshake.address, error: refusal.name, detail: refusal.detail },
           'file-server refused',
         )
@@ -96,13 +96,13 @@ export class SocketServer {
 
   /** Tells every file-server the managers it may dial. */
   announceManagers(): void {
-    for (const link of this.#parts.registry.links)
+    for (const link of this.#deps.registry.links)
       void this.#tellManagers(link.peer, false).catch((error) =>
-        this.#parts.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
+        this.#deps.log.debug({ serverId: link.id, err: error }, 'managers not announced'),
       )
   }
 
-  /** Ends all connections. The HTTP server is closed by its owner. */
+  /** Ends all connections. Its owner closes the HTTP server. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#io.disconnectSockets(true)
@@ -110,12 +110,12 @@ export class SocketServer {
   }
 
   async #admit(socket: Socket): Promise<void> {
-    const { registry, identity, log, countFiles, onConnected } = this.#parts
+    const { registry, identity, log, countFiles, onConnected } = this.#deps
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
-    const isShared = this.#parts.isShared?.(socket.request.socket) === true
+    const isShared = this.#deps.isShared?.(socket.request.socket) === true
     socket.on('error', (error) => log.warn({ ...place, err: error }, 'socket error'))
-    // Looked at again: many may have been let in at one moment.
+    // The bound is looked at again, because many may have been let in at one moment.
     if (this.#strangerCount >= MAX_STRANGERS) {
       socket.disconnect(true)
       return
@@ -142,11 +142,11 @@ export class SocketServer {
       this.#listen(socket, link)
       const told = await this.#tellManagers(link.peer, false)
       if (!link.isConnected) return
-      // Looked at again: the same file-server may have come on another connection meanwhile.
+      // The same file-server may have come on another connection meanwhile.
       this.#takeOver(link)
       registry.add(link, recordCount)
       // Managers that came while it was told were announced without it.
-      if (told.join() !== this.#parts.managers().join()) this.announceManagers()
+      if (told.join() !== this.#deps.managers().join()) this.announceManagers()
       log.info({ ...place, files: recordCount }, 'file-server connected')
       socket.once('disconnect', (reason) => {
         registry.remove(link)
@@ -155,7 +155,7 @@ export class SocketServer {
       onConnected(link)
     } catch (error) {
       const refusal = toStoreError(error)
-      // One that is connected by this manager's own address refuses the shared one.
+      // A file-server that is connected to this manager's own address refuses the shared one, which is nothing to warn of.
       log[isShared ? 'debug' : 'warn']({ ...place, error: refusal.name, detail: refusal.detail }, 'file-server refused')
       socket.disconnect(true)
     } finally {
@@ -163,9 +163,12 @@ export class SocketServer {
     }
   }
 
-  /** One identity, one process: the same one again replaces its stale connection, another one has to wait until that is gone. */
+  /**
+   * One identity belongs to one process. The same process again replaces its stale connection; another one has to wait until
+   * that is gone.
+   */
   #takeOver(link: FileServerLink): void {
-    const known = this.#parts.registry.find(link.id)
+    const known = this.#deps.registry.find(link.id)
     if (known === undefined || !known.isConnected) return
     if (known.bootId !== link.bootId)
       throw new StoreError('FORBIDDEN', 'a file-server with this id is connected already')
@@ -173,7 +176,7 @@ export class SocketServer {
   }
 
   #listen(socket: Socket, link: FileServerLink): void {
-    const { registry, log } = this.#parts
+    const { registry, log } = this.#deps
     answerCommands(socket, fileServerCommands, {
       handlers: {
         heartbeat: async (heartbeat) => {
@@ -195,7 +198,7 @@ export class SocketServer {
   }
 
   async #tellManagers(peer: Peer<ManagerCommands>, isReferral: boolean): Promise<readonly string[]> {
-    const managers = this.#parts.managers()
+    const managers = this.#deps.managers()
     await peer.call('welcome', { managers, isReferral })
     return managers
   }

@@ -1,16 +1,16 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 
-/** Of the limit: kept for small files, so that clients which take nothing of large ones never block those. */
+/** This share of the limit is kept for small files, so that clients which take nothing of large ones never block those. */
 const SMALL_FILES_SHARE = 1 / 8
 
-/** What a download may hold while it lasts. */
+/** A download may hold this while it lasts. */
 export interface MemoryShare extends Disposable {
-  /** Room for two parts: the next one may be fetched while this one is on its way to the client. */
+  /** Whether two parts fit, so that the next one may be fetched while this one is on its way to the client. */
   readonly isAhead: boolean
 }
 
-/** The memory of all downloads together: a part is held whole until it is verified and its client has taken it. */
+/** Bounds the memory of all downloads together, since a part is held whole until it is verified and its client has taken it. */
 export class DownloadMemory {
   readonly #limitBytes: number
   #usedBytes = 0
@@ -23,14 +23,14 @@ export class DownloadMemory {
     return this.#usedBytes
   }
 
-  /** @param sizeBytes of the download. @throws OVERLOADED where not even one part of it fits */
+  /** @param sizeBytes how many bytes the download reads. @throws OVERLOADED where not even one part of it fits */
   take(sizeBytes: number): MemoryShare {
     const isSmall = sizeBytes <= INLINE_MAX_BYTES
-    const roomBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
+    const freeBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
     const wished = Math.min(sizeBytes, 2 * PART_BYTES)
     const least = Math.min(sizeBytes, PART_BYTES)
-    if (least > roomBytes) throw new StoreError('OVERLOADED')
-    const takenBytes = wished <= roomBytes ? wished : least
+    if (least > freeBytes) throw new StoreError('OVERLOADED')
+    const takenBytes = wished <= freeBytes ? wished : least
     this.#usedBytes += takenBytes
     return {
       isAhead: takenBytes > PART_BYTES,

@@ -2,13 +2,13 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type ByteSpan, type PartSpan, type PlacedChunk, partsOf, proofOfPart } from '../chunk.ts'
 import type { FileServerRegistry } from '../registry.ts'
-import type { PartRooms } from './part-rooms.ts'
+import type { PartBuffers } from './part-buffers.ts'
 import { type PartRead, readPart } from './read-part.ts'
 
 export interface ReadDeps {
   readonly registry: FileServerRegistry
-  /** Memory of parts that the client has is used for later ones. */
-  readonly rooms: PartRooms
+  /** Parts are read into these, and a part that the client has gives its memory to a later one. */
+  readonly buffers: PartBuffers
 }
 
 export interface ReadContext {
@@ -17,11 +17,13 @@ export interface ReadContext {
   readonly log: Logger
 }
 
-/** What is read. */
 export interface ReadPlan {
   readonly chunks: readonly PlacedChunk[]
   readonly range: ByteSpan
-  /** Looks up the chunks again where no replica could be read: one may have been moved. null: there is nothing newer. */
+  /**
+   * Looks up the chunks again where no replica could be read, for one may have been moved. It gives null where nothing is
+   * newer.
+   */
   readonly lookAgain: () => Promise<readonly PlacedChunk[] | null>
 }
 
@@ -32,12 +34,15 @@ export interface ReadPace {
   readonly isTaken: () => boolean
 }
 
-/** Two parts at once on one link take twice as long each, so the second one waits where a part comes near to its deadline. */
+/**
+ * Two parts at once on one link take twice as long each, so a second one is not asked for where a part comes near to its
+ * deadline.
+ */
 const QUICK_PART_MS = 10_000
 
 /**
- * The bytes of a range, part by part, over as many chunks as it covers. Each part is verified before any of its bytes is
- * handed out; the next one is fetched meanwhile. At most two are in memory. @throws FILE_UNAVAILABLE where no replica
+ * Gives the bytes of a range, part by part, over as many chunks as it covers. Each part is verified before any of its bytes
+ * is handed out, and the next one is fetched meanwhile. At most two are in memory. @throws FILE_UNAVAILABLE where no replica
  * gives a part that is right
  */
 export async function* readChunks(
@@ -71,12 +76,12 @@ export async function* readChunks(
     yield part.bytes.subarray(span.from, span.to)
     const isGone = isTaken()
     if (isGone) part.giveBack()
-    // What the client has yet to take is one of the two.
+    // A part that the client has yet to take is one of the two in memory.
     if ((isQuick && isGone) || coming.length === 0) ask()
   }
 }
 
-/** Reads and verifies parts, from whichever replica of their chunk gives them. */
+/** Reads and verifies parts from whichever replica of their chunk gives them. */
 class ReplicaReader {
   readonly #deps: ReadDeps
   readonly #lookAgain: ReadPlan['lookAgain']
@@ -90,7 +95,7 @@ class ReplicaReader {
     this.#chunks = chunks
   }
 
-  /** Tries every replica, then looks the chunks up once more: a move may have replaced one. */
+  /** Tries every replica, then looks the chunks up once more, because a move may have replaced one. */
   async read(span: PartSpan): Promise<PartRead> {
     const known = this.#chunks[span.place.number]
     const part = known === undefined ? null : await this.#readFromReplicas(known, span)
@@ -106,7 +111,7 @@ class ReplicaReader {
   }
 
   async #readFromReplicas(place: PlacedChunk, { index, offset, length }: PartSpan): Promise<PartRead | null> {
-    const { registry, rooms } = this.#deps
+    const { registry, buffers } = this.#deps
     const { requestId, log, signal } = this.#context
     const { chunk, number } = place
     const proof = proofOfPart(place, index)
@@ -114,7 +119,7 @@ class ReplicaReader {
       const link = registry.find(server)
       if (link === undefined) continue
       const named = { copyId, slot, sha256: chunk.sha256 }
-      const span = { sizeBytes: chunk.size, offset, length, requestId, method: proof.method, rooms }
+      const span = { sizeBytes: chunk.size, offset, length, requestId, method: proof.method, buffers }
       const where = { serverId: server, copyId, chunk: number, part: index }
       try {
         const part = await readPart(link, named, span, this.#context)

@@ -2,54 +2,54 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
 import type { ArgumentOf, ManagerCommands } from '@holdfast/shared/wire/commands'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FrameSink } from '../links/incoming-streams.ts'
 import type { Caller } from '../writing/store-copy.ts'
-import { type PartRoom, PartRooms } from './part-rooms.ts'
+import { type PartBuffer, PartBuffers } from './part-buffers.ts'
 
 /** A small read that has no turn on the link by then is better off with another copy. */
 const TURN_DEADLINE_MS = 10_000
-/** A part has to be there in this time: 4 MiB at a little over 50 KB/s. */
+/** A part has to be there in this time, which is 4 MiB at a little over 50 KB/s. */
 const PART_DEADLINE_MS = 80_000
 
-/** What came is the file-server's claim: compare before use. */
+/** These bytes are what the file-server claims them to be: compare the digest before use. */
 export interface PartRead {
   readonly bytes: Buffer
-  /** What this process makes of the bytes by the method that was asked for. */
+  /** This process computed it from the bytes, by the method that was asked for. */
   readonly digest: Buffer
-  /** Lets other parts use the memory. Nobody reads the bytes any more. */
+  /** Lets other parts use the memory. Nobody may read the bytes from then on. */
   readonly giveBack: () => void
 }
 
 /**
- * Reads `length` bytes, at most one part, of a copy. More than a message's worth is read into a room of `rooms`; the room of
+ * Reads `length` bytes, at most one part, of a copy. More than a message's worth is read into one of `buffers`; the buffer of
  * an attempt that failed is never used again, for it may still be written to.
  */
 export async function readPart(
   link: FileServerLink,
   copy: NamedCopy,
   span: {
-    /** Of the whole copy, where it is known. */
+    /** The whole copy has so many bytes; null where the asker does not know it. */
     readonly sizeBytes: number | null
     readonly offset: number
     readonly length: number
     readonly requestId: string
     readonly method?: PartMethod
-    readonly rooms?: PartRooms
+    readonly buffers?: PartBuffers
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, method = 'sha256', rooms = new PartRooms() } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new PartBuffers() } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, command, method, caller)
-    : readLarge(link, { ...command, requestId }, { method, rooms, signal: caller?.signal })
+    : readLarge(link, { ...command, requestId }, { method, buffers, signal: caller?.signal })
 }
 
-/** Once sent, it does not end with its client's connection: it is over soon. */
+/** A read that was sent does not end with its client's connection, for it is over soon. */
 async function readSmall(
   link: FileServerLink,
   command: ArgumentOf<ManagerCommands, 'download-file'>,
@@ -72,30 +72,28 @@ async function readSmall(
   }
 }
 
-type StreamRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
-type LargeRead = StreamRead
+type LargeRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
 
-/** How a part is read, and for whom. */
 interface Reading {
   readonly method: PartMethod
-  readonly rooms: PartRooms
+  readonly buffers: PartBuffers
   readonly signal: AbortSignal | undefined
 }
 
-/** Reads from the file-server's disk where that is this machine's, else the file-server sends it. */
+/** Reads from the file-server's disk where that is this machine's; else the file-server sends the bytes. */
 async function readLarge(link: FileServerLink, command: LargeRead, reading: Reading): Promise<PartRead> {
   const read = link.disk.isUsable ? await readLocally(link, command, reading) : null
   return read ?? readStream(link, command, reading)
 }
 
-/** A read that has begun does not end with its client's connection: it is over soon. */
+/** A read that has begun does not end with its client's connection, for it is over soon. */
 async function readLocally(
   link: FileServerLink,
   { copyId, slot, sha256, sizeBytes, offset, length }: LargeRead,
-  { method, rooms, signal }: Reading,
+  { method, buffers, signal }: Reading,
 ): Promise<PartRead | null> {
   requireClient(signal)
-  const { bytes, giveBack } = rooms.take(length)
+  const { bytes, giveBack } = buffers.take(length)
   const isRead = await link.disk.read({ copyId, slot, sha256 }, { sizeBytes, offset }, bytes)
   requireClient(signal)
   return isRead ? { bytes, digest: digestPart(method, bytes), giveBack } : null
@@ -108,9 +106,9 @@ function requireClient(signal: AbortSignal | undefined): void {
 async function readStream(
   link: FileServerLink,
   command: LargeRead,
-  { method, rooms, signal }: Reading,
+  { method, buffers, signal }: Reading,
 ): Promise<PartRead> {
-  const part = new PartBuffer(rooms.take(command.length), startPart(method))
+  const part = new PartCollector(buffers.take(command.length), startPart(method))
   const streamId = link.streams.open(part)
   try {
     await link.call('open-download', { ...command, streamId }, { signal })
@@ -121,10 +119,10 @@ async function readStream(
 }
 
 /**
- * Collects the frames of one part. Frames are taken at once: there is room for exactly what was asked for. Each piece is
- * digested as it comes, while the file-server sends the next one.
+ * Collects the frames of one part. It takes them at once, for its buffer holds exactly what was asked for, and digests each
+ * piece while the file-server sends the next one.
  */
-class PartBuffer implements FrameSink {
+class PartCollector implements FrameSink {
   readonly #bytes: Buffer
   readonly #giveBack: () => void
   readonly #digester: PartDigester
@@ -132,14 +130,14 @@ class PartBuffer implements FrameSink {
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor({ bytes, giveBack }: PartRoom, digester: PartDigester) {
+  constructor({ bytes, giveBack }: PartBuffer, digester: PartDigester) {
     this.#bytes = bytes
     this.#giveBack = giveBack
     this.#digester = digester
   }
 
   async frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
-    // The memory may hold another part by then.
+    // The memory may hold another part by the time a late frame comes.
     if (this.#outcome !== undefined) throw new StoreError('CANCELLED')
     if (this.#filled + bytes.length > this.#bytes.length)
       throw this.fail(new StoreError('COPY_MISMATCH', 'more bytes came than were asked for'))

@@ -1,9 +1,9 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 
-/** A faster way that did not work is left alone for this long: there is a slower one. */
+/** A faster way that did not work is left alone for this long, because there is a slower one. */
 const RETRY_AFTER_MS = 30_000
 
-/** When something that failed may be tried again, and whether its reason has been said: once for as long as it is the same. */
+/** Tells when something that failed may be tried again, and logs its reason once for as long as it is the same. */
 export class Setback {
   readonly #log: Pick<Logger, 'info'>
   readonly #message: string
@@ -26,7 +26,7 @@ export class Setback {
     this.#log.info({ reason }, this.#message)
   }
 
-  /** It has worked. */
+  /** Notes that it worked, so that the next failure is logged whatever its reason. */
   forget(): void {
     this.#said = ''
   }

@@ -1,6 +1,6 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import type { FileId, PartKey, ServerId } from '@holdfast/shared/ids'
-import type { Encoding, StoredCopy } from '@holdfast/shared/wire/events'
+import type { Encoding, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FileServerRegistry } from '../registry.ts'
@@ -8,12 +8,12 @@ import { CopyIds } from './copy-ids.ts'
 import { discardCopies } from './delete-copy.ts'
 import { type Caller, type CopyOrder, storeCopy } from './store-copy.ts'
 
-/** File-servers that are tried for the same bytes. */
+/** So many file-servers are tried for the same bytes. */
 const MAX_ATTEMPTS = 3
 /** Bytes that can be sent again go to another file-server when one has not answered by then. */
 const SILENCE_MS = 2_000
 
-/** Where a chunk belongs, and how its bytes travel. */
+/** Says where a chunk belongs and how its bytes travel. */
 export interface ChunkOrder {
   readonly fileId: FileId
   /** The chunk's place in its file, from 0. */
@@ -22,23 +22,29 @@ export interface ChunkOrder {
   readonly requestId: string
 }
 
-/** Bytes that are all in memory. */
+/** These bytes are all in memory, so they can be sent more than once. */
 export interface HeldBytes {
   readonly bytes: Buffer
-  /** After decoding. */
+  /** Counts the bytes after decoding. */
   readonly sizeBytes: number
 }
 
-/** Bytes that are still coming in. */
+/** These bytes are still coming in and are not kept, so they can be sent only once. */
 export interface PassingBytes {
-  /** How many are there already, as they travel. */
+  /** So many are there already, as they travel. */
   readonly readBytes: number
-  /** Gives all bytes from the first; called once, when a file-server has agreed to take them. It may throw to call the copy off. */
+  /**
+   * Gives all bytes from the first. It is called once, when a file-server has agreed to take them, and may throw to call the
+   * copy off.
+   */
   readonly all: () => AsyncIterable<Uint8Array>
   readonly partKey: PartKey
 }
 
-/** Stores chunks: chooses a file-server, and another one where that fails or stays silent while the bytes can be sent again. */
+/**
+ * Stores chunks. It chooses a file-server, and another one where that fails or stays silent while the bytes can be sent
+ * again.
+ */
 export class ChunkWriter {
   readonly #registry: FileServerRegistry
   readonly #silenceMs: number
@@ -50,7 +56,7 @@ export class ChunkWriter {
   }
 
   /**
-   * Stores bytes that are in memory. While a file-server is silent another one is asked beside it; the first that has the
+   * Stores bytes that are in memory. While a file-server is silent another one is asked beside it. The first that has the
    * bytes durable wins, and what a later one stored is deleted. @throws the error of the last file-server that was asked
    */
   store(order: ChunkOrder, { bytes, sizeBytes }: HeldBytes, caller: Caller): Promise<Chunk> {
@@ -126,7 +132,7 @@ export class ChunkWriter {
     }
   }
 
-  /** Deletes chunks that no record will name. Nobody waits for it: where it fails, upkeep finds the orphans. */
+  /** Deletes chunks that no record will name. Nobody waits for it, because upkeep finds the orphans where it fails. */
   discard(chunks: readonly Chunk[], requestId: string): void {
     for (const { replicas } of chunks) discardCopies(this.#registry, replicas, requestId)
   }

@@ -1,6 +1,6 @@
 import type { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 
-/** Cuts a stream of chunks of any size into whole frames, the last one shorter. Holds one frame at most. */
+/** Cuts a stream of pieces of any size into whole frames, the last one shorter. It holds one frame at most. */
 export async function* cutFrames(chunks: AsyncIterable<Uint8Array>, buffers: FrameBuffers): AsyncGenerator<Buffer> {
   const { frameBytes } = buffers
   let frame = buffers.take()

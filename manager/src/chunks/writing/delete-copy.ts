@@ -21,7 +21,7 @@ export async function deleteReplica(registry: FileServerRegistry, replica: Repli
   if (await deleteCopy(link, { copyId, slot, requestId })) registry.count(server, -1)
 }
 
-/** Deletes copies that no record names. Nobody waits for it: where it fails, upkeep finds the orphans. */
+/** Deletes copies that no record names. Nobody waits for it, because upkeep finds the orphans where it fails. */
 export function discardCopies(registry: FileServerRegistry, replicas: readonly Replica[], requestId: string): void {
   for (const replica of replicas) deleteReplica(registry, replica, requestId).catch(() => undefined)
 }

@@ -2,9 +2,9 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
-import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/events'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
+import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import { cutFrames } from './cut-frames.ts'
 import { deleteCopy } from './delete-copy.ts'
@@ -15,32 +15,32 @@ const TURN_DEADLINE_MS = 10_000
 export interface CopyOrder {
   readonly copyId: CopyId
   readonly encoding: Encoding
-  /** Bytes after decoding, where known. */
+  /** Counts the bytes after decoding, where that is known. */
   readonly sizeBytes: number | null
   readonly sha256: Digest | null
   readonly requestId: string
 }
 
-/** Whoever waits for the copy. The signal is asked for only where there is something to wait for: making one costs. */
+/** Somebody waits for the copy. The signal is asked for only where there is something to wait for, since making one costs. */
 export interface Caller {
   readonly signal: AbortSignal
 }
 
-/** What is sent: all of it at once, or a stream. A stream may throw to call the copy off before it is durable. */
+/** The bytes are sent all at once, or as a stream, which may throw to call the copy off before it is durable. */
 export type CopySource =
   | { readonly kind: 'inline'; readonly bytes: Uint8Array }
   | {
       readonly kind: 'stream'
       readonly chunks: AsyncIterable<Uint8Array>
-      /** For tags of its parts, where its record is yet to come. */
+      /** The tags of the copy's parts are made with this key. It is null where a record has the tags already. */
       readonly partKey: PartKey | null
-      /** How long the file-server may take to agree. Until it has, nothing is asked of `chunks`. */
+      /** The file-server may take this long to agree. Until it has, nothing is asked of `chunks`. */
       readonly openDeadlineMs?: number
     }
 
 /**
- * Stores one copy on one file-server and waits until it is durable. After a failure nothing of it stays: the file-server
- * is told at once where it can be reached, else upkeep finds the orphan.
+ * Stores one copy on one file-server and waits until it is durable. After a failure nothing of it stays: the file-server is
+ * told at once where it can be reached, and upkeep finds the orphan where not.
  */
 export async function storeCopy(
   link: FileServerLink,
@@ -63,13 +63,13 @@ export async function storeCopy(
       throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
     return copy
   } catch (error) {
-    // Not waited for: the outcome is decided, and deleting what is not there is harmless.
+    // Nobody waits for this: the outcome is decided, and deleting what is not there is harmless.
     void deleteCopy(link, { copyId, slot: null, requestId }).catch(() => undefined)
     throw toStoreError(error)
   }
 }
 
-/** Once sent, it does not end with its client's connection: the whole body is here, and soon durable. */
+/** A body that was sent does not end with its client's connection, for all of it is here and soon durable. */
 async function storeInline(
   link: FileServerLink,
   command: UploadFile,

@@ -1,12 +1,12 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
-import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/events'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
+import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import { storeCopy } from './store-copy.ts'
 
 /**
- * Copies a copy from one file-server to another under a new copyId: the manager relays, one frame at a time. The target
+ * Copies a copy from one file-server to another under a new copyId. The manager relays one frame at a time, and the target
  * verifies the digest before the copy becomes durable. The source is left as it is.
  */
 export async function transferCopy(
@@ -30,7 +30,7 @@ export async function transferCopy(
   }
 }
 
-/** Hands frames on one by one: a frame is acknowledged to its source when the next one is asked for. */
+/** Hands frames on one by one: a frame is acknowledged to its source only when the next one is asked for. */
 class FrameRelay implements AsyncIterable<Uint8Array> {
   #waiting: { bytes: Uint8Array; isLast: boolean; taken: () => void; dropped: (error: StoreError) => void } | null =
     null

@@ -12,13 +12,13 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** A server that answers what it gets with ten times as much, to a client that reads nothing. */
+/** Starts a server that answers what it gets with ten times as much, to a client that reads nothing. */
 async function echo(isTrusted: boolean): Promise<{ client: Socket; accepted: Socket; close: () => void }> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
   const client = connect(port, '127.0.0.1').pause()
-  // The reset of the connection is what is tested.
+  // The test is about this reset of the connection.
   client.on('error', () => client.destroy())
   closing.push(
     () => client.destroy(),
@@ -51,7 +51,7 @@ test.each([
   })
   const pump = (): void => {
     while (client.writable && client.write(Buffer.alloc(64 * 1024))) {
-      // Until the connection takes no more for the moment.
+      // This writes until the connection takes no more for the moment.
     }
   }
   client.on('drain', pump)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { type FrameSink, IncomingStreams } from '../../../src/chunks/links/incoming-streams.ts'
 
-/** A sink that keeps what it takes. */
+/** Makes a sink that keeps what it takes. */
 class Kept implements FrameSink {
   readonly taken: number[] = []
   failure: StoreError | null = null
@@ -35,7 +35,7 @@ test('frames reach their sink one after the other, in order, each once', async (
   expect(sink.taken).toEqual([0, 1, 2, 3])
 })
 
-test('frames of a stream that is not open, or no longer, are told so', async () => {
+test('frames of a stream that is not open, or was closed, are told so', async () => {
   const streams = new IncomingStreams()
   await expect(streams.frame('ab'.repeat(8), 0, true, Buffer.alloc(1))).rejects.toMatchObject({ name: 'CANCELLED' })
   const id = streams.open(new Kept())

@@ -1,6 +1,6 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
-import type { Challenge } from '@holdfast/shared/wire/events'
+import type { Challenge } from '@holdfast/shared/wire/shapes'
 import { io } from 'socket.io-client'
 import { expect, test, vi } from 'vitest'
 import {

@@ -5,7 +5,7 @@ import { DownloadMemory } from '../../../src/chunks/reading/download-memory.ts'
 
 const LARGE = 100 * PART_BYTES
 
-test('takes two parts of a large file while there is room, then one, then none', () => {
+test('takes two parts of a large file while both fit, then one, then none', () => {
   const memory = new DownloadMemory(8 * PART_BYTES)
   const shares = [memory.take(LARGE), memory.take(LARGE), memory.take(LARGE), memory.take(LARGE)]
   expect(shares.map((share) => share.isAhead)).toEqual([true, true, true, false])
@@ -14,7 +14,7 @@ test('takes two parts of a large file while there is room, then one, then none',
   expect(memory.usedBytes).toBe(0)
 })
 
-test('keeps room for small files that large ones never take', () => {
+test('keeps memory for small files that large ones never take', () => {
   const memory = new DownloadMemory(8 * PART_BYTES)
   const large = []
   for (;;) {

@@ -3,26 +3,29 @@ import { lstat, mkdtemp, readdir, readlink, realpath, rm, writeFile } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { managerCommands } from '@holdfast/shared/wire/commands'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
 import { parse } from '@holdfast/shared/wire/message'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach, beforeEach, expect, vi } from 'vitest'
-import { LocalDisk, type LocalDiskParts, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
+import { LocalDisk, type LocalDiskDeps, LocalReads } from '../../../src/chunks/reading/local-disk.ts'
 import { aCopy } from '../scripted-file-server.ts'
 
-/** A copy on disk, under a name as a file-server gives it. */
+/** Stands for a copy on disk, under a name as a file-server gives it. */
 export interface Stored {
   readonly copy: NamedCopy
   readonly path: string
   readonly bytes: Buffer
 }
 
-/** What a file-server says of the file that has this name. */
+/** Answers as a file-server does for the copy at this path. */
 export async function located(path: string) {
   const { dev, ino } = await lstat(path, { bigint: true })
   return { ok: true, path, device: String(dev), inode: String(ino) }
 }
 
-/** Copies in a directory for each test, and disks that read them. After each nothing of it is open, and it is removed. */
+/**
+ * Keeps copies in a directory for each test, and disks that read them. After the test it checks that nothing is open, and
+ * removes them.
+ */
 export function useLocalDisks() {
   let root = ''
   const disks: LocalDisk[] = []
@@ -42,14 +45,14 @@ export function useLocalDisks() {
     await writeFile(pathOf(copy), bytes)
     return { copy, path: pathOf(copy), bytes }
   }
-  /** Files of this test that this process has open: empty also where the system does not tell. */
+  /** Lists the copies of this test that this process has open. The list is empty also where the system does not tell. */
   const filesOpen = async (): Promise<string[]> => {
     const names = await readdir('/proc/self/fd').catch(() => [])
     const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
     return paths.filter((path) => path.startsWith(root))
   }
-  /** A disk, how often it asked where a copy lies, and the reasons it gave for not reading one. */
-  const diskThat = (locate: (copy: NamedCopy) => Promise<object>, parts: Partial<LocalDiskParts> = {}) => {
+  /** Makes a disk, and tells how often it asked where a copy lies and the reasons it gave for not reading one. */
+  const diskThat = (locate: (copy: NamedCopy) => Promise<object>, deps: Partial<LocalDiskDeps> = {}) => {
     const reasons: unknown[] = []
     const asked = vi.fn(locate)
     const disk = new LocalDisk({
@@ -58,25 +61,25 @@ export function useLocalDisks() {
       reads: new LocalReads(4),
       locate: async (copy) => parse(managerCommands['locate-file'].ack, await asked(copy), 'BAD_ANSWER'),
       log: { info: (fields: unknown) => void reasons.push((fields as { reason: unknown }).reason) },
-      ...parts,
+      ...deps,
     })
     disks.push(disk)
     return { disk, asked, reasons }
   }
-  /** A disk whose file-server says where every copy lies. */
-  const honestDisk = (parts?: Partial<LocalDiskParts>) => diskThat((copy) => located(pathOf(copy)), parts)
+  /** Makes a disk whose file-server says where every copy lies. */
+  const honestDisk = (deps?: Partial<LocalDiskDeps>) => diskThat((copy) => located(pathOf(copy)), deps)
   return { pathOf, store, filesOpen, diskThat, honestDisk }
 }
 
-/** @returns whether the disk gave just these bytes of the copy, or false where it gave none. */
+/** @returns whether the disk gave just these bytes of the copy; false where it gave none */
 export async function isRead(disk: LocalDisk, { copy, bytes }: Stored, start = 0, end = bytes.length) {
-  const room = Buffer.alloc(end - start)
-  if (!(await disk.read(copy, { sizeBytes: bytes.length, offset: start }, room))) return false
-  expect(room.equals(bytes.subarray(start, end))).toBe(true)
+  const read = Buffer.alloc(end - start)
+  if (!(await disk.read(copy, { sizeBytes: bytes.length, offset: start }, read))) return false
+  expect(read.equals(bytes.subarray(start, end))).toBe(true)
   return true
 }
 
-/** Something that waits until it is let go. */
+/** Makes a gate that holds whoever waits at it until it is opened. */
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => undefined
   const opened = new Promise<void>((resolve) => {

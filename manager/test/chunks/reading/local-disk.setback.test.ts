@@ -24,7 +24,7 @@ test.each<[string, string, (stored: Stored) => unknown]>([
   const stored = await store()
   const ack = await located(stored.path)
   await harm(stored)
-  // What is there by now is what the file-server speaks of: only what it is, is wrong.
+  // The file-server speaks of what is there by then, so only the kind of it is wrong.
   const { disk, reasons } = diskThat(() => located(stored.path).catch(() => ack))
   const read = () => disk.read(stored.copy, { sizeBytes: null, offset: 0 }, Buffer.alloc(10_000))
   expect([disk.isUsable, await read(), disk.isUsable]).toEqual([true, false, false])
@@ -162,7 +162,7 @@ test('reads that get no answer end at their deadline, and keep their places unti
   expect(disk.isUsable).toBe(false)
   open()
   await vi.waitFor(() => expect(disk.isUsable).toBe(true))
-  // They had their bytes after all: that is why this memory must not be used for anything else.
+  // The reads had their bytes after all, which is why their memory must not be used for anything else.
   expect(memory.equals(stored.bytes)).toBe(true)
   await vi.waitFor(async () => expect([disk.openCount, await filesOpen()]).toEqual([0, []]), 5_000)
   expect(vi.getTimerCount()).toBe(0)

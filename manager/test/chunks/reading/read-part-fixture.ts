@@ -1,16 +1,16 @@
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { expect } from 'vitest'
-import { type PartRoom, PartRooms } from '../../../src/chunks/reading/part-rooms.ts'
+import { type PartBuffer, PartBuffers } from '../../../src/chunks/reading/part-buffers.ts'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
 
 /** Remembers the memory that it lends. */
-export class LentRooms extends PartRooms {
+export class LentBuffers extends PartBuffers {
   readonly lent: Buffer[] = []
 
-  override take(length: number): PartRoom {
-    const room = super.take(length)
-    this.lent.push(room.bytes)
-    return room
+  override take(length: number): PartBuffer {
+    const buffer = super.take(length)
+    this.lent.push(buffer.bytes)
+    return buffer
   }
 }
 

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { expect, test, vi } from 'vitest'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
 import { type Ack, leftOf, nothing, type Script, useSocketServer } from '../scripted-file-server.ts'
 import { gate, located, useLocalDisks } from './local-disk-fixture.ts'
-import { LentRooms, readBytes } from './read-part-fixture.ts'
+import { LentBuffers, readBytes } from './read-part-fixture.ts'
 
-// Files are closed when the connections are: those are ended first.
+// Copies are closed when the connections are, so those are ended first.
 const { store, filesOpen, pathOf } = useLocalDisks()
 const { connect } = useSocketServer()
 
@@ -16,7 +16,7 @@ type Command = { offset: number; length: number; streamId: string }
 const LARGE = 3 * FRAME_BYTES
 const spanOf = (length: number, offset = 0) => ({ sizeBytes: null, offset, length, requestId: 'test' })
 
-/** A file-server on this machine that has these bytes, on its disk and to send. It says what it was asked for. */
+/** Connects a file-server on this machine that has these bytes, on its disk and to send, and says what it was asked for. */
 async function connectLocal(bytes: Buffer, script: Script = {}) {
   const stored = await store(bytes)
   const { peer, link } = await connect({ hello: { allowsLocalReads: true }, ...script })
@@ -60,9 +60,9 @@ test('large reads of a file-server on this machine come from its disk, each righ
 test('the bytes come in the memory that was given for them', async () => {
   const bytes = randomBytes(LARGE)
   const { copy, link } = await connectLocal(bytes)
-  const rooms = new LentRooms()
-  const read = await readBytes(link, copy, { ...spanOf(LARGE), rooms })
-  expect([read.equals(bytes), rooms.lent.map((room) => room === read)]).toEqual([true, [true]])
+  const buffers = new LentBuffers()
+  const read = await readBytes(link, copy, { ...spanOf(LARGE), buffers })
+  expect([read.equals(bytes), buffers.lent.map((buffer) => buffer === read)]).toEqual([true, [true]])
 })
 
 test('small reads, and those of a file-server that does not allow it, are not from its disk', async () => {
@@ -79,9 +79,9 @@ test('a copy that this machine does not have comes by messages, into other memor
   const bytes = randomBytes(LARGE)
   const { copy, path, link, asked } = await connectLocal(bytes)
   await rm(path)
-  const rooms = new LentRooms()
-  const read = await readBytes(link, copy, { ...spanOf(LARGE), rooms })
-  expect([read.equals(bytes), rooms.lent.map((room) => room === read)]).toEqual([true, [false, true]])
+  const buffers = new LentBuffers()
+  const read = await readBytes(link, copy, { ...spanOf(LARGE), buffers })
+  expect([read.equals(bytes), buffers.lent.map((buffer) => buffer === read)]).toEqual([true, [false, true]])
   expect(asked).toEqual(['locate-file', 'open-download'])
   expect((await readBytes(link, copy, spanOf(LARGE))).equals(bytes)).toBe(true)
   expect([asked.slice(2), leftOf(link)]).toEqual([['open-download'], nothing])

@@ -183,7 +183,7 @@ test.each<[string, number, (peer: ScriptedFileServer) => void, number]>([
   const outcome = readPart(link, aCopy(), spanOf(length)).catch((error: { name: string }) => error.name)
   for (let passed = 0; passed <= deadlineMs; passed += 1_000) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', { managers: [] }, { deadlineMs: 200_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 200_000 }) // this leaves time for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   expect(leftOf(link)).toEqual(nothing)

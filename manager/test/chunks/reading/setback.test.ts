@@ -10,7 +10,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A setback, and what it has said. */
+/** Makes a setback, and keeps what it has said. */
 function newSetback() {
   const said: unknown[] = []
   const setback = new Setback({ info: (...line: unknown[]) => void said.push(line) }, 'the slower way is taken')

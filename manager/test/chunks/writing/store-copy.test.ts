@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/events'
+import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type CopyOrder, type CopySource, storeCopy } from '../../../src/chunks/writing/store-copy.ts'
 import {
@@ -172,7 +172,7 @@ test('a file-server that never acknowledges is given up at the deadline, and tol
   const outcome = storeCopy(link, order, inline(Buffer.from('bytes'))).catch((error: StoreError) => error.name)
   for (let passed = 0; passed < 31; passed++) {
     vi.advanceTimersByTime(1_000)
-    await link.call('welcome', { managers: [] }, { deadlineMs: 60_000 }) // time enough for pings
+    await link.call('welcome', { managers: [] }, { deadlineMs: 60_000 }) // this leaves time for pings
   }
   expect(await outcome).toBe('DEADLINE_EXCEEDED')
   await vi.waitFor(() => expect(deletes).toEqual([order.copyId]))

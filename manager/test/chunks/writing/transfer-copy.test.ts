@@ -17,7 +17,7 @@ const { start } = useSocketServer()
 const SIZE = 5 * FRAME_BYTES + 7
 const digestOf = (bytes: Uint8Array): Digest => createHash('sha256').update(bytes).digest('hex') as Digest
 
-/** Two file-servers: one has a copy and sends it, the other stores what comes if its digest is right. */
+/** Connects two file-servers: one has a copy and sends it, the other stores what comes if its digest is right. */
 async function pair(bytes = randomBytes(SIZE)) {
   const { registry, dial } = await start()
   const peers = { source: dial({ name: 'source' }), target: dial({ name: 'target' }) }

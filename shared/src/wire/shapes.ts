@@ -16,8 +16,8 @@ import {
 import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
 
 /**
- * The shapes that commands and their acks are made of, each a parser from which its type is derived. Arguments refuse a
- * field that they do not know, so that a peer's mistake is an error and never a surprise.
+ * Commands and their acks are made of these shapes, each a parser from which its type is derived. Arguments refuse a field
+ * that they do not know, so that a peer's mistake is an error and never a surprise.
  */
 export const copyId = z.custom<CopyId>(isCopyId, 'not a copyId')
 const digest = z.custom<Digest>(isDigest, 'not a sha-256')
@@ -34,18 +34,18 @@ export const bytes = z.custom<Uint8Array>(
   'not bytes',
 )
 
-/** What a file-server says of itself when it dials, in Socket.IO's `auth`. Nothing in it is trusted until the proof. */
+/** A file-server says this of itself when it dials, in Socket.IO's `auth`. Nothing in it is trusted until the proof. */
 export const hello = z.strictObject({
   protocol: z.number(),
   serverId: z.custom<ServerId>(isServerId, 'not a file-server id'),
-  /** New with every start of the process. */
+  /** Every start of the process makes a new one. */
   bootId: hex(16),
   nonce: hex(32),
-  /** The cluster that its data directory belongs to, or null for a new directory. */
+  /** Its data directory belongs to this cluster, or to none yet. */
   clusterId: clusterId.nullable(),
-  /** For people: `2`, or a host's name. */
+  /** People know it by this: `2`, or a host's name. */
   name: z.string().max(100),
-  /** A manager on the same machine may read large copies from its disk. */
+  /** Whether a manager on the same machine may read large copies from its disk. */
   allowsLocalReads: z.boolean(),
 })
 export type Hello = Readonly<z.infer<typeof hello>>
@@ -60,45 +60,51 @@ export const challenge = z.strictObject({
 export type Challenge = Readonly<z.infer<typeof challenge>>
 
 export const welcome = z.strictObject({
-  /** The addresses of all managers, to dial them too. */
+  /** All managers can be reached here, and the file-server dials each of them. */
   managers: z
     .array(z.url({ protocol: /^https?$/ }))
     .max(300)
     .readonly(),
-  /** Several managers share this address: it only tells theirs, and the connection ends. */
+  /**
+   * Whether several managers share the address that was dialled: it only tells where each of them is, and the connection
+   * ends.
+   */
   isReferral: z.boolean().default(false),
 })
 export type Welcome = Readonly<z.infer<typeof welcome>>
 
 export const heartbeat = z.strictObject({
-  /** Copies and bytes in the tree are a lower bound until the inventory is done. */
+  /** Counts copies in the tree; it and `sizeBytes` are lower bounds until the inventory is done. */
   fileCount: count,
   sizeBytes: count,
   freeBytes: count,
   totalBytes: count,
   isInventoryDone: z.boolean(),
-  /** False where the disk is nearly full or failed: it takes no more copies, and still serves and deletes. */
+  /**
+   * It is false where the disk is nearly full or failed: the file-server then takes no more copies, and still serves and
+   * deletes.
+   */
   isWritable: z.boolean(),
 })
 export type Heartbeat = Readonly<z.infer<typeof heartbeat>>
 
-/** How the bytes of an upload travel: as they are, or as base64 text cut at multiples of 4. */
+/** The bytes of an upload travel as they are, or as base64 text cut at multiples of 4. */
 const encoding = z.enum(['binary', 'base64'])
 export type Encoding = z.infer<typeof encoding>
 
 export const uploadFile = z.strictObject({
   copyId,
   encoding,
-  /** Expected bytes after decoding where they are known: the room for them is checked before anything is written. */
+  /** Counts the bytes after decoding, where that is known: the free space for them is checked before anything is written. */
   sizeBytes: sizeBytes.nullable(),
-  /** What the copy must hash to where it is known (a transfer). */
+  /** A transfer knows what the copy must hash to. */
   sha256: digest.nullable(),
   requestId,
 })
 export type UploadFile = Readonly<z.infer<typeof uploadFile>>
 
 export const openUpload = uploadFile.extend({
-  /** The key of its parts' tags; null where its record has them (a transfer). */
+  /** The tags of the copy's parts are made with this key. A transfer has none, for the record has the tags already. */
   partKey: partKey.nullable(),
 })
 export type OpenUpload = Readonly<z.infer<typeof openUpload>>
@@ -109,12 +115,15 @@ export type NamedCopy = Readonly<z.infer<typeof namedCopy>>
 export const placedCopy = namedCopy.extend({ sizeBytes })
 
 export interface StoredCopy extends Readonly<z.infer<typeof placedCopy>> {
-  /** The tag of each 4 MiB part, 16 bytes each, in order (`part-digest.ts`); none without a `partKey`. */
+  /** Holds the tag of each part, 16 bytes each, in order (`part-digest.ts`). It is empty without a `partKey`. */
   readonly partTags: Uint8Array
 }
 
 export const spanOfCopy = namedCopy.extend({
-  /** The copy's size by its record: one of another size is refused. It is null where it is not known. */
+  /**
+   * The record says that the copy has this size, and one of another size is refused. It is null where the asker does not know
+   * it.
+   */
   sizeBytes: sizeBytes.nullable(),
   offset: sizeBytes,
 })
@@ -128,11 +137,11 @@ export const copyPage = z.object({ copies: copyList, where: place, next: invento
 export type CopyPage = Readonly<z.infer<typeof copyPage>>
 
 export const locatedFile = z.object({
-  /** Absolute, as the file-server sees it. */
+  /** The path is absolute, and is the file-server's own view of it. */
   path: z.string().startsWith('/').max(4_096),
   /**
-   * What the file there is, whatever else may have that path for somebody in another container. Decimal; Node reads 64
-   * bits as signed.
+   * Device and inode identify the file, for in another container something else may have that path. They are decimal; Node
+   * reads 64 bits as signed.
    */
   device: z.string().regex(/^-?\d{1,20}$/),
   inode: z.string().regex(/^-?\d{1,20}$/),
