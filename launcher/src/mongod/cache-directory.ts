@@ -19,7 +19,7 @@ function ownCacheDirectory(environment: Environment): string {
   return join(environment.HOME ?? homedir(), '.cache', 'holdfast')
 }
 
-/** Whether it can, or could after it was made. */
+/** @returns whether this user can write there, once the directory is made if it is missing */
 async function canBeWritten(directory: string): Promise<boolean> {
   try {
     await access(directory, constants.W_OK | constants.X_OK)
