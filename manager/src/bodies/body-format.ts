@@ -17,7 +17,7 @@ const SLACK_BYTES = 128 * 1024
 export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number): BodyScanner {
   const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
   const transferEncoding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked'
-  // Of `gzip, chunked` Node undoes the last alone.
+  // Of `gzip, chunked` Node would undo only the last.
   if ((contentEncoding !== '' && contentEncoding !== 'identity') || transferEncoding !== 'chunked') {
     throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
   }

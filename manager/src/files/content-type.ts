@@ -27,7 +27,7 @@ export async function contentTypeOf(name: string, headOf: (length: number) => Bu
   if (byName !== false) return withCharset(byName, headOf)
   const quick = headOf(QUICK_BYTES)
   if (quick.length === 0) return FALLBACK_TYPE
-  // Before the signatures, one of which, that of MPEG audio, begins like this.
+  // This comes before the signatures, because that of MPEG audio begins like this too.
   if (beginsAsUtf16(quick)) return 'text/plain'
   // The quick look says whether there is anything to know; the thorough one, ten times as long, tells containers apart.
   const mayBeKnown = filetypeinfo(quick).length > 0
@@ -42,16 +42,19 @@ function withCharset(type: string, headOf: (length: number) => Buffer): string {
   return type.startsWith('text/') && isText(headOf, CHARSET_BYTES) ? `${type}; charset=utf-8` : type
 }
 
-/** With the byte order mark of UTF-16, by which browsers read it. */
+/** @returns whether the bytes begin with the byte order mark of UTF-16, by which browsers read it */
 function beginsAsUtf16(head: Buffer): boolean {
   const mark = head.toString('hex', 0, 2)
   return mark === 'fffe' || mark === 'feff'
 }
 
-/** Text in UTF-8, as far as so many bytes of it tell. A zero is that of UTF-16. */
+/**
+ * Judges by so many of the first bytes whether a file is text in UTF-8. A zero byte is in no such text, but in most of
+ * UTF-16.
+ */
 function isText(headOf: (length: number) => Buffer, length: number): boolean {
   const head = headOf(length)
-  // Of a file that is shorter nothing is cut: what looks so is a letter of another encoding.
+  // Nothing is cut of a file that is shorter, so what looks like a cut character is a letter of another encoding.
   return !head.includes(0) && isUtf8(head.length < length ? head : withoutCutCharacter(head))
 }
 

@@ -105,7 +105,7 @@ export class FileRecords {
     await askDatabase(() => this.#model.deleteMany(emptied, DURABLE))
   }
 
-  /** How many files, live or deleted, have a replica on the file-server. */
+  /** @returns how many files, live or deleted, have a replica on the file-server */
   countOn(server: ServerId): Promise<number> {
     const filter = { 'chunks.replicas.server': server }
     return askDatabase(() => this.#model.countDocuments(filter).exec(), COUNT_DEADLINE_MS)

@@ -5,10 +5,9 @@ import type { mongo, Types } from 'mongoose'
 import { DURABLE } from '../mongo/database.ts'
 import type { FileRecord } from './file.model.ts'
 
-/** Judges the version that a change is about to end. @returns why it must not, or null */
+/** Judges the version that a change is about to end. @returns why it must not end, or null */
 export type Objection = (record: FileRecord) => StoreError | null
 
-/** One caller's wish to delete a file, unless it objects to the version that is there. */
 export interface Deletion {
   readonly name: FileName
   readonly objection: Objection

@@ -7,16 +7,16 @@ export type DueAnswer = readonly [ServerResponse, IncomingMessage]
 /** Tells the answers that are due on a connection, the oldest first. */
 export type DueAnswers = (connection: Duplex) => readonly DueAnswer[]
 
-/** Methods that change nothing (RFC 9110, section 9.2.1). */
+/** These methods change nothing (RFC 9110, section 9.2.1). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
-/** Follows every request; to be called before anything else listens for them. Each answer gets its `close` in the end. */
+/** Follows every request, and has to listen for them before anybody else does. Each answer gets its `close` in the end. */
 export function watchDueAnswers(server: Server): DueAnswers {
   const due = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
   const follow = (connection: Duplex): Map<ServerResponse, IncomingMessage> => {
     const responses = new Map<ServerResponse, IncomingMessage>()
     due.set(connection, responses)
-    // Of the end of a connection Node tells only the answer whose turn it is.
+    // Node tells the end of a connection only to the answer whose turn it is.
     connection.once('close', () => {
       for (const response of [...responses.keys()]) if (response.socket === null) response.destroy().emit('close')
     })
@@ -33,8 +33,8 @@ export function watchDueAnswers(server: Server): DueAnswers {
 }
 
 /**
- * Node begins with a request while those before it on the connection have no answer yet. Only safe ones may go side by
- * side (RFC 9112, section 9.3.2): a DELETE is not to overtake the upload that it was sent after.
+ * Node begins with a request while those before it on the connection have no answer yet. Only safe ones may go side by side
+ * (RFC 9112, section 9.3.2), because a DELETE must not overtake the upload that it was sent after.
  */
 export function inTurn(handle: RequestListener, dueOn: DueAnswers): RequestListener {
   return (request, response) => {
@@ -49,7 +49,7 @@ export function inTurn(handle: RequestListener, dueOn: DueAnswers): RequestListe
 
 /** Calls back when every request of the connection that came as a whole has its answer. */
 export function afterAnswers(connection: Duplex, dueOn: DueAnswers, go: () => void): void {
-  // A large answer waits for it, where Node has let go of the connection.
+  // A large answer waits for `drain`, which Node does not pass on for a connection that it has let go of.
   const passOn = (): void => {
     dueOn(connection)[0]?.[0].emit('drain')
   }

@@ -15,10 +15,10 @@ interface Refusal {
   readonly detail?: string
 }
 
-/** What Node says of a connection: `reason` is the parser's own sentence, of a fixed list. */
+/** Node says this of a connection. `reason` is a sentence from the parser's fixed list. */
 type ClientError = NodeJS.ErrnoException & { readonly reason?: string }
 
-/** What a connection is told that does not speak HTTP, or too slowly. */
+/** Chooses what to tell a connection that does not speak HTTP, or too slowly. */
 export function refusalOf({ code, reason }: ClientError): Refusal {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -36,10 +36,10 @@ export function refusalOf({ code, reason }: ClientError): Refusal {
 export function refuseConnections(server: Server, dueOn: DueAnswers, log: Logger): void {
   const refused = new WeakSet<Duplex>()
   const refuse = (socket: Duplex, refusal: Refusal): void => {
-    // All that comes after what was not understood is not understood either.
+    // Whatever comes after something that was not understood is not understood either.
     if (refused.has(socket)) return
     refused.add(socket)
-    // Before the answer to an earlier request it would be taken for that.
+    // Before the answer to an earlier request the client would take a refusal for that answer.
     afterAnswers(socket, dueOn, () => {
       const [broken] = dueOn(socket)
       if (!socket.writable || broken?.[0].headersSent) return void socket.destroy()

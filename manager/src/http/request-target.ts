@@ -1,7 +1,10 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { AppMiddleware } from './request-context.ts'
 
-/** Refuses a request without a host (RFC 9112, section 3.2), and gives every route the same form of target: URL parsers throw on some of what HTTP's own lets through. */
+/**
+ * Refuses a request without a host (RFC 9112, section 3.2), and gives every route the same form of target, because URL
+ * parsers throw on some of what HTTP lets through.
+ */
 export const useOriginForm: AppMiddleware = (ctx, next) => {
   const { httpVersion, headers } = ctx.req
   if (httpVersion === '1.1' && headers.host === undefined)

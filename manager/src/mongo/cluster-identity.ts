@@ -3,7 +3,7 @@ import { type ClusterId, isClusterId } from '@holdfast/shared/ids'
 import { StartError } from '@holdfast/shared/node/run-service'
 import type { Database } from './database.ts'
 
-/** What the records look like. A database with others is refused, for its records would be misread. */
+/** Records of this format can be read. A database with others is refused, because they would be misread. */
 const RECORD_FORMAT = 2
 
 interface ClusterDocument {
@@ -12,7 +12,10 @@ interface ClusterDocument {
   readonly format?: number
 }
 
-/** The cluster's id, made with the database by whichever manager comes first. @throws StartError where the records are of another format */
+/**
+ * Reads the cluster's id, which whichever manager comes first makes with the database. @throws StartError where the records
+ * are of another format
+ */
 export async function readClusterId(database: Database): Promise<ClusterId> {
   const collection = database.connection.collection<ClusterDocument>('cluster')
   const made = { clusterId: randomBytes(8).toString('hex'), format: RECORD_FORMAT, createdAt: new Date() }

@@ -22,8 +22,8 @@ export const ASK_DEADLINE_MS = 2_000
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
 /**
- * Connects, however long that takes: a database that starts later than its manager is not an error.
- * @throws the signal's reason where that ends the wait, StartError for an address that no wait makes any better
+ * Connects, however long that takes, for a database that starts later than its manager is not an error. @throws the signal's
+ * reason where that ends the wait, StartError for an address that no wait makes any better
  */
 export async function connectDatabase(url: string, log: Logger, signal: AbortSignal): Promise<Database> {
   requireReadable(url)
@@ -68,7 +68,10 @@ export async function connectDatabase(url: string, log: Logger, signal: AbortSig
   }
 }
 
-/** What the driver says of hosts is not repeated: after a bare `/` or `@` in a password it takes a part of that for one. */
+/**
+ * What the driver says of hosts is not repeated, for after a bare `/` or `@` in a password it takes a piece of that for a
+ * host.
+ */
 function requireReadable(url: string): void {
   try {
     new mongoose.mongo.MongoClient(url)

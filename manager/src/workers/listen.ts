@@ -11,7 +11,10 @@ export function isEveryAddress(host: string): boolean {
   return host === '0.0.0.0' || host === '::'
 }
 
-/** @returns its URL, by the name that was given: others know it by that. @throws StartError where it cannot listen there */
+/**
+ * @returns the server's URL under the name that was given, because others know it by that. @throws StartError where it cannot
+ * listen there
+ */
 export async function listen(server: Server, { host, port }: ListenOptions): Promise<URL> {
   await new Promise<void>((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException): void => {

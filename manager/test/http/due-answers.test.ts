@@ -6,7 +6,7 @@ import { rawExchange } from './raw-exchange.ts'
 const ask = (method: string, isLast = false): string =>
   `${method} /a HTTP/1.1\r\nHost: 127.0.0.1\r\n${isLast ? 'Connection: close\r\n' : ''}\r\n`
 
-/** Handles every request for a moment. @returns what was begun and ended, in order */
+/** Takes a moment for every request. @returns what was begun and ended, in order */
 async function order(...methods: string[]): Promise<string> {
   const steps: string[] = []
   const { port } = await serve((router) =>

@@ -53,7 +53,7 @@ test('nonsense behind a request does not get into the answer that is on its way,
   expect(answers).toMatch(/^HTTP\/1\.1 200 OK\r\n.*the beginning-endHTTP\/1\.1 400 /s)
 })
 
-// The last is a body whose length was not announced.
+// The last row is a body whose length was not announced.
 test.each(['nonsense\r\n\r\n', 'CONNECT host:443 HTTP/1.1\r\nHost: host\r\n\r\n', '{"filename":"a"}'])(
   'behind a request whose answer is due, %j is refused after that answer',
   async (behind) => {

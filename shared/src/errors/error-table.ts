@@ -1,7 +1,8 @@
 /**
- * All errors stand in this table. Clients see `code` in an error body, so no number and no name is ever reused: 9 and 14 are
- * spent. 1 to 4 and their messages are those of the original Distributed File Server, to the letter. Rows from 100 travel
- * between manager and file-server only; over HTTP they appear as the row that `shownAs` names.
+ * All errors stand in this table. Clients see `code` in an error body, so a number never comes to mean anything else: 9 and 14
+ * are kept for UNAUTHORIZED and TOO_MANY_REQUESTS. 1 to 4 and their messages are those of the original Distributed File
+ * Server, to the letter. Rows from 100 travel between manager and file-server only; over HTTP they appear as the row that
+ * `shownAs` names.
  */
 export const errorTable = {
   SERVERS_UNAVAILABLE: { code: 1, status: 503, isRetryable: true, message: 'Servers unavailable' },

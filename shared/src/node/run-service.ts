@@ -20,6 +20,7 @@ const SHUTDOWN_LIMIT_MS = 20_000
  * Runs a service until SIGTERM, SIGINT, SIGHUP, or the end of its parent (the IPC channel closes). The exit code is 0 after
  * an orderly end, and 1 where it could not start or go on. An unhandled error ends the process at once, for its state is not
  * to be trusted.
+ * @param start is given a signal that fires when the process is to end, and may throw that signal's reason
  */
 export async function runService(
   title: string,
@@ -61,7 +62,7 @@ export async function runService(
   }
 }
 
-/** A start that is ended may finish, so that what it holds is closed, or throw the signal's reason; one that hangs is cut off. */
+/** A start that is ended may finish, so that what it holds is closed, or throw the signal's reason. One that hangs is cut off. */
 async function giveUpStart(): Promise<never> {
   await delay(SHUTDOWN_LIMIT_MS)
   throw new StartError('ended before the start was done')

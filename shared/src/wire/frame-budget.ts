@@ -32,7 +32,7 @@ export class FrameBudget {
 
   /** Takes the bytes if they fit and nobody waits. Give them back with `release`. */
   tryAcquire(bytes: number): boolean {
-    const isThere = this.#waiters.length === 0 && this.#hasRoom(bytes)
+    const isThere = this.#waiters.length === 0 && this.#fits(bytes)
     if (isThere) this.#usedBytes += bytes
     return isThere
   }
@@ -81,12 +81,12 @@ export class FrameBudget {
     this.#wake()
   }
 
-  #hasRoom(bytes: number): boolean {
+  #fits(bytes: number): boolean {
     return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.#capacityBytes
   }
 
   #wake(): void {
-    for (let next = this.#waiters[0]; next !== undefined && this.#hasRoom(next.bytes); next = this.#waiters[0]) {
+    for (let next = this.#waiters[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiters[0]) {
       this.#waiters.shift()
       this.#usedBytes += next.bytes
       next.grant()

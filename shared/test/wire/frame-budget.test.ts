@@ -26,7 +26,7 @@ test('starts at one frame, grows by one with each fast ack, and stops at its mos
   expect(budget.capacityBytes).toBe(MAX_UNACKED_BYTES)
 })
 
-test('halves with each slow ack, but keeps room for one frame', async () => {
+test('halves with each slow ack, but keeps enough for one frame', async () => {
   const budget = await grownBudget(MAX_UNACKED_BYTES)
   const capacities: number[] = []
   for (let count = 0; count < 5; count++) {
