@@ -8,8 +8,9 @@ const POLL_MS = 200
 const UNNAMED_LIMIT_MS = 10_000
 
 /**
- * One install or build at a time in this tree. The lock is a directory; one whose owner is dead is taken over. Who may not
- * write in the tree works without it: where all is built there is nothing to do, else the work says that it may not.
+ * Allows one install or build at a time in this tree. The lock is a directory, and one whose owner is dead is taken
+ * over. A user who may not write in the tree works without it: where all is built there is nothing to do, and else the
+ * work says that it may not.
  * @template T
  * @param {string} directory
  * @param {(line: string) => void} say

@@ -98,7 +98,7 @@ export async function ensureBuilt() {
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
 }
 
-/** What is to be done by a user who may not write in this tree. */
+/** @returns advice for a user who may not write in this tree, or nothing */
 function whoseTree() {
   try {
     accessSync(root, constants.W_OK)

@@ -13,7 +13,7 @@ export interface OpenableSource {
 
 const SLICE_BYTES = 1024 * 1024
 
-/** @throws INVALID_REQUEST, also later, where something gives no bytes: streams of text have the same type in Node. */
+/** In Node streams of text have the same type. @throws INVALID_REQUEST, also later, where the source gives no bytes */
 export function toOpenable(source: FileSource): OpenableSource {
   if (source instanceof Uint8Array) return { open: () => once(source), canSendAgain: true }
   if (source instanceof Blob) return { open: () => slicesOf(source), canSendAgain: true }

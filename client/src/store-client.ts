@@ -64,7 +64,7 @@ export class StoreClient {
   readonly #sourcePatienceMs: number
   readonly #spent = new WeakSet<object>()
 
-  /** @throws INVALID_REQUEST where the address is none, or a time */
+  /** @throws INVALID_REQUEST where `baseUrl` is not an address, or a time is not one */
   constructor({ baseUrl, idleTimeoutMs = 60_000, sourcePatienceMs = 3_600_000, retry = {} }: StoreClientOptions) {
     const limits = { idleTimeoutMs: duration(idleTimeoutMs), retry: { ...defaultRetryLimits, ...retry } }
     this.#http = new HttpClient(parseBaseUrl(baseUrl), limits)
@@ -72,8 +72,8 @@ export class StoreClient {
   }
 
   /**
-   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source keeps it waiting for too long;
-   * INVALID_REQUEST where it gives no bytes, or was read before; what the source or `onProgress` throws, as it is.
+   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source is too slow; INVALID_REQUEST where it
+   * gives no bytes, or was read before; whatever the source or `onProgress` throws, as it is.
    */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
     const { signal, onProgress = () => undefined } = options
@@ -127,7 +127,7 @@ export class StoreClient {
   }
 }
 
-/** The longest that a timer can run: 24 days. It fires at once for what is more, Infinity too. */
+/** A timer runs 24 days at the longest, and fires at once for more, Infinity too. */
 const LONGEST_MS = 2_147_483_647
 
 function duration(ms: number): number {
@@ -135,7 +135,7 @@ function duration(ms: number): number {
   throw new StoreError('INVALID_REQUEST', 'a time must be more than 0 ms; Infinity stands for no limit')
 }
 
-/** The address is not repeated in the message: it may hold a password. */
+/** The message does not repeat the address, because it may hold a password. */
 function parseBaseUrl(baseUrl: string): string {
   try {
     return httpBaseUrl(baseUrl)

@@ -16,7 +16,7 @@ export interface UploadSource {
   readonly openable: OpenableSource
   /** The source may take this long to its next bytes. */
   readonly patienceMs: number
-  /** What was opened before, by any upload: a stream gives its bytes once, and would pass for an empty file. */
+  /** Any upload adds what it has opened, because a stream gives its bytes once, and would pass for an empty file. */
   readonly spent: WeakSet<object>
   /** Is told how many bytes of the source have gone out. */
   readonly onProgress: (sentBytes: number) => void

@@ -1,11 +1,11 @@
-/** npm passes a Ctrl-C on to a process that got it already. Two of them this close together are one. */
+/** npm passes a Ctrl-C on to a process that has already got it, so two signals this close together count as one. */
 const SAME_PRESS_MS = 500
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
- * Fires at the first signal, so that the work under way ends in order; an impatient second one must not end the process in
- * the middle of that, which leaves temporary files. @param force is called for one that comes later
+ * Fires at the first signal, so that the work under way ends in order. A second one must not end the process in the
+ * middle of that by itself, because temporary files would stay. @param force is called for a second one
  */
 export function watchSignals(force: () => void): AbortSignal {
   const controller = new AbortController()

@@ -13,7 +13,7 @@ import { errorCodeOf } from './system-error.ts'
 export async function saveFile(target: string, bytes: AsyncIterable<Uint8Array>, isForced: boolean): Promise<void> {
   const temporary = join(dirname(target), `.holdfast-${randomBytes(6).toString('hex')}.part`)
   const replaced = isForced ? await statOrNull(target) : null
-  // A process that is ended in the middle leaves nothing behind.
+  // A process that exits in the middle leaves no temporary file behind.
   const removeAtOnce = (): void => rmSync(temporary, { force: true })
   process.once('exit', removeAtOnce)
   try {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { NamedCopy } from '@holdfast/shared/wire/events'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect } from 'vitest'
 
 const rootOf = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))

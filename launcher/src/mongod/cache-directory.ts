@@ -6,20 +6,20 @@ import { isErrno } from '@holdfast/shared/node/system-error'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Of this user, shared by all data directories; in the data directory where a user has no home, as those of services. */
+/** All data directories of this user share the cache. A user without a home, as of a service, has it in the data directory. */
 export async function findCacheDirectory(environment: Environment, dataDirectory: string): Promise<string> {
   const own = ownCacheDirectory(environment)
   return isAbsolute(own) && (await canBeWritten(own)) ? own : join(dataDirectory, 'cache')
 }
 
-/** A relative XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification). */
+/** A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification demands. */
 function ownCacheDirectory(environment: Environment): string {
   const xdg = environment.XDG_CACHE_HOME
   if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'holdfast')
   return join(environment.HOME ?? homedir(), '.cache', 'holdfast')
 }
 
-/** Whether it can, or could after it was made. */
+/** @returns whether this user can write there, once the directory is made if it is missing */
 async function canBeWritten(directory: string): Promise<boolean> {
   try {
     await access(directory, constants.W_OK | constants.X_OK)

