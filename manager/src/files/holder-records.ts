@@ -43,9 +43,13 @@ export class HolderRecords {
     return this.#find({ state: 'live', 'chunks.replicas': place }, limit)
   }
 
-  /** Finds some live holders with a replica on `server`, and the tags of their chunks. */
-  sampleOn(server: ServerId, limit: number): Promise<Holder[]> {
-    return this.#find({ state: 'live', 'chunks.replicas.server': server }, limit, PLACES_AND_TAGS)
+  /**
+   * Finds some live holders of chunks that can move: with a replica on `from` and none on `to`. The tags of their chunks come
+   * along.
+   */
+  findMovable({ from, to }: { readonly from: ServerId; readonly to: ServerId }, limit: number): Promise<Holder[]> {
+    const movable = { $elemMatch: { 'replicas.server': { $eq: from, $ne: to } } }
+    return this.#find({ state: 'live', 'chunks.replicas.server': from, chunks: movable }, limit, PLACES_AND_TAGS)
   }
 
   /** Finds live holders with a copy on `server` that is leaving. */

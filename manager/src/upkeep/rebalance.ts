@@ -69,8 +69,8 @@ async function carryOut(
   bytesPerSecond: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const waiting = (await deps.holders.sampleOn(from, count))
-    .flatMap((holder) => movesFrom(holder, from))
+  const waiting = (await deps.holders.findMovable({ from, to }, count))
+    .flatMap((holder) => movesOf(holder, { from, to }))
     .slice(0, count)
   let movedCount = 0
   const work = async (): Promise<void> => {
@@ -90,9 +90,10 @@ interface ChunkMove {
   readonly place: PlacedChunk
 }
 
-function movesFrom(holder: Holder, from: ServerId): ChunkMove[] {
+function movesOf(holder: Holder, { from, to }: Pick<PlannedMoves, 'from' | 'to'>): ChunkMove[] {
+  const isOn = (place: PlacedChunk, id: ServerId): boolean => place.chunk.replicas.some(({ server }) => server === id)
   return chunksOf(holder)
-    .filter(({ chunk }) => chunk.replicas.some(({ server }) => server === from))
+    .filter((place) => isOn(place, from) && !isOn(place, to))
     .map((place) => ({ holder, place }))
 }
 

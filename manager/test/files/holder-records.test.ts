@@ -138,8 +138,8 @@ test('places are found by id and by slot, of live files only', async () => {
   expect(await between(11, 20)).toEqual([])
   await records.markDeleted(all[0]?.name as never)
   expect(await between(0, 100)).toEqual(all.slice(1).map(idOf))
-  expect((await holders.sampleOn(server, 1)).map(idOf)).toHaveLength(1)
-  expect(await holders.sampleOn(elsewhere.replaceAll('b', 'e') as ServerId, 10)).toEqual([])
+  expect((await holders.findMovable({ from: server, to: elsewhere }, 1)).map(idOf)).toHaveLength(1)
+  expect(await holders.findMovable({ from: elsewhere.replaceAll('b', 'e') as ServerId, to: elsewhere }, 10)).toEqual([])
 })
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
@@ -203,4 +203,16 @@ test('what is leaving is found by its file-server until it is forgotten', async 
   await holders.forgetLeaving(record, leaving)
   expect(await holders.findWithLeaving(server, 10)).toEqual([])
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(chunk?.replicas)
+})
+
+test('a chunk that has a replica on the target is not offered for a move there, and others of its file are', async () => {
+  const [from, to] = ['5'.repeat(16) as ServerId, '6'.repeat(16) as ServerId]
+  const both = newRecord(newName())
+  const on = (record: FileRecord, number: number, ...servers: ServerId[]) =>
+    newChunk(servers.map((server) => newReplica(record._id, { server }, number)))
+  await records.insert({ ...both, chunks: [on(both, 0, from, to)] })
+  const one = newRecord(newName())
+  await records.insert({ ...one, chunks: [on(one, 0, from, to), on(one, 1, from)] })
+  expect((await holders.findMovable({ from, to }, 10)).map(({ _id }) => _id)).toEqual([one._id])
+  expect(await holders.findMovable({ from, to: elsewhere }, 10)).toHaveLength(2)
 })
