@@ -38,6 +38,8 @@ test('a file that fetch sends is stored under the name that it has there', async
   const property = fc.asyncProperty(names, async (own) => {
     const form = new FormData()
     const name = parseFileName(`${own}${++number}`.slice(0, 200))
+    // What fetch and browsers write for a quote or a line break looks the same where it stands in the name itself.
+    fc.pre(!/%(22|0a|0d)/i.test(name))
     form.append('file', new Blob([String(number)]), name)
     const stored = await send(form)
     expect([stored.status, JSON.parse(stored.body.toString()).filename]).toEqual([201, name])
