@@ -15,7 +15,7 @@ export interface Plan {
   readonly smallBytes: number
   readonly rounds: number
   readonly sliceMs: number
-  /** So long a load of each kind runs before anything is measured, for code to be compiled. */
+  /** A load of each kind runs this long before anything is measured, so that code is compiled by then. */
   readonly warmMs: number
   /** Each system holds so many files of each size for downloads. */
   readonly storedCount: number

@@ -25,7 +25,7 @@ export class Segment {
   #usedBytes = SEGMENT_START
   /** Its frames name these copies. */
   copies: NamedCopy[] = []
-  /** So many puts have no complete file in the tree. */
+  /** Counts the puts that have no complete file in the tree yet; the segment may not be reset before it is 0. */
   #unwrittenCount = 0
   #onWritten: (() => void) | null = null
 

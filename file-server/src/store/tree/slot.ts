@@ -13,7 +13,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 /** Names a directory that holds copies: a slot without its last digit. */
 export type Leaf = number & { readonly brand: 'Leaf' }
 
-/** So many directories stand above an entry. */
+/** An entry has this many directories above it. */
 export const LEAF_DEPTH = SLOT_DIGITS - 1
 export const LEAF_COUNT = SLOT_RADIX ** LEAF_DEPTH
 export const ALL_DIGITS: readonly number[] = Array.from({ length: SLOT_RADIX }, (_, digit) => digit)
