@@ -15,6 +15,8 @@ export type ClusterId = string & { readonly brand: 'ClusterId' }
 export type Digest = string & { readonly brand: 'Digest' }
 /** A part key has 32 random hex digits. It is made with a file, and the tags of the file's parts are made with it. */
 export type PartKey = string & { readonly brand: 'PartKey' }
+/** A link's id has 32 random hex digits, which alone let their owner read the file. */
+export type LinkId = string & { readonly brand: 'LinkId' }
 /** A slot is a place in a file-server's directory tree, numbered from 0 to 36^6 - 1. */
 export type Slot = number & { readonly brand: 'Slot' }
 
@@ -28,6 +30,8 @@ const patterns = {
   ClusterId: /^[0-9a-f]{16}$/,
   Digest: /^[0-9a-f]{64}$/,
   PartKey: /^[0-9a-f]{32}$/,
+  LinkId: /^[0-9a-f]{32}$/,
+  FileId: /^[0-9a-f]{24}$/,
 }
 
 function isMatching(kind: keyof typeof patterns, value: unknown): boolean {
@@ -39,6 +43,8 @@ export const isServerId = (value: unknown): value is ServerId => isMatching('Ser
 export const isClusterId = (value: unknown): value is ClusterId => isMatching('ClusterId', value)
 export const isDigest = (value: unknown): value is Digest => isMatching('Digest', value)
 export const isPartKey = (value: unknown): value is PartKey => isMatching('PartKey', value)
+export const isLinkId = (value: unknown): value is LinkId => isMatching('LinkId', value)
+export const isFileId = (value: unknown): value is FileId => isMatching('FileId', value)
 export const isSlot = (value: unknown): value is Slot =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < SLOT_COUNT
 

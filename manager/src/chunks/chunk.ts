@@ -7,6 +7,8 @@ export interface Replica {
   readonly server: ServerId
   readonly slot: Slot
   readonly copyId: CopyId
+  /** A bad replica does not count: its file-server had other bytes, or none. Upkeep replaces it. */
+  readonly bad?: 'damaged' | 'missing'
 }
 
 /** A chunk is immutable bytes on file-servers, and the unit of placement, replication and repair. */

@@ -6,7 +6,7 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type FileModel, type FileRecord, LIVE_NAME } from './file.model.ts'
+import { type FileModel, type FileRecord, LIVE_PATH } from './file.model.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
@@ -14,9 +14,9 @@ const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
 
-/** The index of deleted records holds only those that have `deletedAt`, so filters name it. Every deleted record has it. */
-const deleted = { state: 'deleted' as const, deletedAt: { $exists: true } }
-const emptied = { ...deleted, 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
+/** Matches deleted files whose bytes may go. */
+const due = () => ({ state: 'deleted' as const, bytesDueAt: { $lte: new Date() } })
+const noCopies = { 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
 
 /** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
@@ -46,7 +46,7 @@ export class FileRecords {
         return
       case 'duplicate':
         // Whatever else refused it may be the record itself, whose bytes must stay.
-        if (outcome.index === LIVE_NAME) throw new StoreError('FILE_EXISTS')
+        if (outcome.index === LIVE_PATH) throw new StoreError('FILE_EXISTS')
         return this.#resolveById(record, undefined)
       case 'unsent':
         throw new StoreError('RECORD_NOT_SENT')
@@ -78,8 +78,8 @@ export class FileRecords {
 
   /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
   findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
-    const filter = { ...deleted, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
-    return askDatabase(() => this.#model.find(filter).sort({ deletedAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
+    const filter = { ...due(), $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
+    return askDatabase(() => this.#model.find(filter).sort({ bytesDueAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 
   /** Notes that a copy of a deleted file is gone. With the last one the record goes. */
@@ -91,7 +91,7 @@ export class FileRecords {
         { $pull: { 'chunks.$[].replicas': { copyId }, 'chunks.$[].leaving': { copyId } } },
         DURABLE,
       )
-      await this.#model.deleteOne({ _id: id, ...emptied }, DURABLE)
+      await this.#model.deleteOne({ _id: id, ...due(), ...noCopies }, DURABLE)
     })
   }
 
@@ -102,7 +102,7 @@ export class FileRecords {
 
   /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplica`. */
   async forgetEmptied(): Promise<void> {
-    await askDatabase(() => this.#model.deleteMany(emptied, DURABLE))
+    await askDatabase(() => this.#model.deleteMany({ ...due(), ...noCopies }, DURABLE))
   }
 
   /** @returns how many files, live or deleted, have a replica on the file-server */

@@ -1,33 +1,60 @@
 import type { FileName } from '@holdfast/shared/file-name'
-import type { Digest, PartKey } from '@holdfast/shared/ids'
+import type { CopyId, Digest, LinkId, PartKey } from '@holdfast/shared/ids'
 import { type Connection, type Model, Schema, type Types } from 'mongoose'
 import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
 
-/** A holder is a document that has chunks. */
+/** A file of class `single` is one chunk with one replica. One of class `replicated` is cut into chunks of `PART_BYTES`. */
+export type StorageClass = 'single' | 'replicated'
+
+/** A holder is a document that has chunks: a file, or an extent of one. */
 export interface Holder {
   readonly _id: Types.ObjectId
   /**
-   * A `live` holder is visible under its name. A `deleted` one is invisible, its name is free, and its copies are on their
-   * way out. A `tombstone` stands for an upload whose bytes were collected before its record came, so that it can no longer
-   * come.
+   * An `open` holder is an upload under way, which nobody can read yet. A `live` one can be read. A `deleted` one is
+   * invisible, its name is free, and its copies are on their way out. A `tombstone` stands for an upload whose bytes were
+   * collected before its record came, so that it can no longer come.
    */
-  readonly state: 'live' | 'deleted' | 'tombstone'
+  readonly state: 'open' | 'live' | 'deleted' | 'tombstone'
+  readonly storageClass: StorageClass
   /** Chunks stand in the order of the bytes. A tombstone has none. */
   readonly chunks: readonly Chunk[]
   /** The tags of all chunks are made with this key, where they have some. */
   readonly partKey?: PartKey
+  /**
+   * Tells `replicate` to look at the holder, for one of its chunks may lack a replica or name a bad one: the smallest number
+   * of good replicas that any of them was seen with.
+   */
+  readonly short?: number
+}
+
+/** An extent holds the chunks of a large file that its own document has no place for. */
+export interface Extent extends Holder {
+  readonly fileId: Types.ObjectId
+  /** The extent's place in its file, from 1, for the file's own document holds the first chunks. */
+  readonly extent: number
 }
 
 export interface FileRecord extends Holder {
+  /** A file addressed by its path has a name that no other live one has. The name of one addressed by a link is a label. */
+  readonly addressedBy: 'path' | 'link'
   readonly name: FileName
+  /** Whoever knows these 128 random bits may read the file, so they are never logged. */
+  readonly link?: LinkId
   readonly size: number
   readonly sha256: Digest
   readonly contentType: string
   readonly owner: string | null
-  readonly storageClass: 'single' | 'replicated'
   readonly createdAt: Date
   readonly expiresAt: Date | null
+  /** The file has so many extents beside its own document. */
+  readonly extents?: number
+  /** An open file that nobody has added to since then is given up. By mongod's clock. */
+  readonly touchedAt?: Date
+  /** These copies may not come to an open file any more, for upkeep has discarded them. */
+  readonly renounced?: readonly CopyId[]
   readonly deletedAt?: Date
+  /** The copies of a deleted file stay until then, for the sake of those who read it. */
+  readonly bytesDueAt?: Date
   /** Names the group of deletes that made the file invisible, which tells whose update it was. */
   readonly deletedBy?: string
 }
@@ -42,10 +69,13 @@ export function copiesOf({ chunks }: Pick<Holder, 'chunks'>): Replica[] {
   return chunks.flatMap(({ replicas, leaving = [] }) => [...replicas, ...leaving])
 }
 
-/** This index lets at most one live file have a name. */
-export const LIVE_NAME = 'live_name'
+/** A document holds at most so many chunks, which keeps it far below the 16 MiB that one may have. */
+export const CHUNKS_PER_HOLDER = 256
 
-const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String }, { _id: false })
+/** This index lets at most one live file have a path. */
+export const LIVE_PATH = 'live_path'
+
+const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String, bad: String }, { _id: false })
 const chunk = new Schema<Chunk>(
   {
     size: Number,
@@ -58,10 +88,12 @@ const chunk = new Schema<Chunk>(
   { _id: false },
 )
 
-const file = new Schema<FileRecord>(
+const file = new Schema<HolderDocument>(
   {
-    state: { type: String, enum: ['live', 'deleted', 'tombstone'], required: true },
+    state: { type: String, enum: ['open', 'live', 'deleted', 'tombstone'], required: true },
+    addressedBy: String,
     name: String,
+    link: String,
     size: Number,
     sha256: String,
     contentType: String,
@@ -69,27 +101,45 @@ const file = new Schema<FileRecord>(
     storageClass: String,
     createdAt: Date,
     expiresAt: Date,
+    touchedAt: Date,
+    renounced: { type: [String], default: undefined },
     deletedAt: Date,
     deletedBy: String,
+    bytesDueAt: Date,
     chunks: [chunk],
     partKey: String,
+    short: Number,
+    extents: Number,
+    fileId: Schema.Types.ObjectId,
+    extent: Number,
   },
   { collection: 'files', versionKey: false, strictQuery: 'throw' },
 )
 
-file.index({ name: 1 }, { unique: true, partialFilterExpression: { state: 'live' }, name: LIVE_NAME })
-file.index({ 'chunks.replicas.server': 1, 'chunks.replicas.slot': 1 }, { name: 'replica_place' })
-file.index({ state: 1, deletedAt: 1 }, { partialFilterExpression: { deletedAt: { $exists: true } }, name: 'deleted' })
-file.index(
-  { 'chunks.leaving.server': 1 },
-  { partialFilterExpression: { 'chunks.leaving.server': { $exists: true } }, name: 'leaving' },
-)
+/** A partial index has only the documents that have the field, and a query has to say so for the index to be used. */
+const having = (field: string) => ({ partialFilterExpression: { [field]: { $exists: true } } })
 
-export type FileModel = Model<FileRecord>
+file.index(
+  { name: 1 },
+  { unique: true, partialFilterExpression: { state: 'live', addressedBy: 'path' }, name: LIVE_PATH },
+)
+file.index({ link: 1 }, { unique: true, ...having('link'), name: 'link' })
+file.index({ fileId: 1, extent: 1 }, { unique: true, ...having('fileId'), name: 'extent' })
+file.index({ 'chunks.replicas.server': 1, 'chunks.replicas.slot': 1 }, { name: 'replica_place' })
+file.index({ 'chunks.leaving.server': 1 }, { ...having('chunks.leaving.server'), name: 'leaving' })
+file.index({ short: 1 }, { ...having('short'), name: 'short' })
+file.index({ state: 1, deletedAt: 1 }, { ...having('deletedAt'), name: 'deleted' })
+file.index({ bytesDueAt: 1 }, { ...having('bytesDueAt'), name: 'bytes_due' })
+file.index({ touchedAt: 1 }, { partialFilterExpression: { state: 'open' }, name: 'open' })
+file.index({ expiresAt: 1 }, { partialFilterExpression: { expiresAt: { $type: 'date' } }, name: 'expires' })
+
+/** The collection holds files and extents of them. */
+type HolderDocument = FileRecord & Partial<Pick<Extent, 'fileId' | 'extent'>>
+export type FileModel = Model<HolderDocument>
 
 /** A name is unique only by an index, so the indexes exist before the first request. */
 export async function prepareFileModel(connection: Connection): Promise<FileModel> {
-  const model = connection.model<FileRecord>('File', file)
+  const model = connection.model<HolderDocument>('File', file)
   await model.createCollection()
   await model.createIndexes()
   return model

@@ -10,6 +10,8 @@ const DUPLICATE_KEY = 11_000
 /** Upkeep reads only these fields of a holder. */
 const PLACES = {
   state: 1,
+  storageClass: 1,
+  short: 1,
   'chunks.size': 1,
   'chunks.sha256': 1,
   'chunks.replicas': 1,

@@ -131,6 +131,7 @@ function recordOf(_id: Types.ObjectId, { name, chunks, partKey }: Stored, conten
   return {
     _id,
     state: 'live',
+    addressedBy: 'path',
     name,
     size: chunk.size,
     sha256: chunk.sha256,

@@ -23,7 +23,7 @@ export async function lookUpAll(
   collection: mongo.Collection<FileRecord>,
   names: readonly FileName[],
 ): Promise<(FileRecord | null)[]> {
-  const found = await collection.find({ name: { $in: namesIn(names) }, state: 'live' }).toArray()
+  const found = await collection.find({ name: { $in: namesIn(names) }, state: 'live', addressedBy: 'path' }).toArray()
   const byName = new Map(found.map((record) => [record.name, record as FileRecord]))
   return names.map((name) => byName.get(name) ?? null)
 }
@@ -61,9 +61,11 @@ async function deleteFound(
   found: readonly FileRecord[],
 ): Promise<Map<FileName, FileRecord>> {
   const _id = { $in: found.map((record) => record._id) }
-  const deletion = { state: 'deleted' as const, deletedAt: new Date(), deletedBy: randomBytes(12).toString('hex') }
+  const now = new Date()
+  const deletedBy = randomBytes(12).toString('hex')
+  const deletion = { state: 'deleted' as const, deletedAt: now, bytesDueAt: now, deletedBy }
   const { modifiedCount } = await collection.updateMany({ _id, state: 'live' }, { $set: deletion }, DURABLE)
-  const stamped = await collection.find({ _id, deletedBy: deletion.deletedBy }).toArray()
+  const stamped = await collection.find({ _id, deletedBy }).toArray()
   // Upkeep may have collected one of them already. Where the update changed all of them, that one was this group's too.
   const gone = modifiedCount === found.length ? found.map((record) => ({ ...record, ...deletion })) : []
   return new Map([...gone, ...stamped].map((record) => [record.name, record]))

@@ -4,7 +4,7 @@ import { StartError } from '@holdfast/shared/node/run-service'
 import type { Database } from './database.ts'
 
 /** Records of this format can be read. A database with others is refused, because they would be misread. */
-const RECORD_FORMAT = 2
+const RECORD_FORMAT = 3
 
 interface ClusterDocument {
   readonly _id: string

@@ -71,7 +71,7 @@ export function outcomesOf(reply: InsertReply, count: number): InsertOutcome[] {
   return outcomes
 }
 
-/** The server writes `E11000 duplicate key error collection: db.files index: live_name dup key: …`. */
+/** The server writes `E11000 duplicate key error collection: db.files index: live_path dup key: …`. */
 function indexNameIn(message: string): string {
   return / index: (\S+) dup key/.exec(message)?.[1] ?? ''
 }

@@ -20,7 +20,7 @@ test('a database with records of another format is refused in one sentence, and 
   const older = { _id: 'cluster', clusterId: 'c1'.repeat(8), createdAt: new Date(0) }
   await clusters().insertOne(older)
   await expect(readClusterId(used.database)).rejects.toThrow(
-    /^The database test-\w+ has records of format 1, and this version of Holdfast reads format 2: start the version that made it, or use an empty database\.$/,
+    /^The database test-\w+ has records of format 1, and this version of Holdfast reads format 3: start the version that made it, or use an empty database\.$/,
   )
   expect(await clusters().find().toArray()).toEqual([older])
 })

@@ -18,7 +18,7 @@ client.on('commandStarted', ({ commandName, command }) => {
 })
 
 beforeAll(async () => {
-  await collection.createIndex({ name: 1 }, { unique: true, name: 'live_name', sparse: true })
+  await collection.createIndex({ name: 1 }, { unique: true, name: 'live_path', sparse: true })
 })
 afterEach(() => {
   vi.useRealTimers()
@@ -58,10 +58,10 @@ test('each caller of a group gets its own outcome', async () => {
   const outcomes = await Promise.all(docs.map((doc) => grouped.insert(doc)))
   expect(outcomes).toEqual<InsertOutcome[]>([
     { kind: 'inserted' },
-    { kind: 'duplicate', index: 'live_name' },
+    { kind: 'duplicate', index: 'live_path' },
     { kind: 'duplicate', index: '_id_' },
     { kind: 'inserted' },
-    { kind: 'duplicate', index: 'live_name' },
+    { kind: 'duplicate', index: 'live_path' },
     { kind: 'inserted' },
   ])
   expect(inserts.at(-1)).toBe(6)
@@ -76,7 +76,7 @@ test('a document that is there already, name and all, is refused by its own _id,
 test('a name that looks like the message of another index changes no outcome', async () => {
   const name = 'x index: _id_ dup key: { _id: 1 }'
   await reply([newDoc(name)])
-  expect(outcomesOf(await reply([newDoc(name)]), 1)).toEqual([{ kind: 'duplicate', index: 'live_name' }])
+  expect(outcomesOf(await reply([newDoc(name)]), 1)).toEqual([{ kind: 'duplicate', index: 'live_path' }])
 })
 
 test('an error that is no reply says nothing of any document', async () => {

@@ -45,6 +45,7 @@ export function newRecord(name: string, fields: Partial<FileRecord> = {}): FileR
   return {
     _id,
     state: 'live',
+    addressedBy: 'path',
     name: name as FileName,
     size: 5,
     sha256,
