@@ -1,3 +1,5 @@
+import { MAX_ZONE_LENGTH } from '../limits.ts'
+
 /** A parser takes a setting's text and returns its value, or throws an Error whose message completes "NAME=value: …". */
 
 export function integer(limits: { min: number; max: number }): (text: string) => number {
@@ -47,6 +49,11 @@ export function flag(text: string): boolean {
 }
 
 export function text(value: string): string {
+  return value
+}
+
+export function zone(value: string): string {
+  if (value.length > MAX_ZONE_LENGTH) throw new Error(`must have at most ${MAX_ZONE_LENGTH} characters`)
   return value
 }
 

@@ -20,6 +20,7 @@ test.each<[(text: string) => unknown, string, unknown]>([
   [parsers.flag, 'true', true],
   [parsers.flag, 'false', false],
   [parsers.text, 'anything', 'anything'],
+  [parsers.zone, 'rack 1', 'rack 1'],
   [parsers.secret, '0123456789abcdef', '0123456789abcdef'],
   [parsers.oneOf('a', 'b'), 'b', 'b'],
   [parsers.logLevel, 'warn', 'warn'],
@@ -37,6 +38,7 @@ test.each<[(text: string) => unknown, string, unknown]>([
 
 test.each<[(text: string) => unknown, string, string]>([
   [small, '6', 'between'],
+  [parsers.zone, 'z'.repeat(101), 'at most 100'],
   [small, '-6', 'between'],
   [small, '1.5', 'whole number'],
   [small, '1e0', 'whole number'],

@@ -25,6 +25,7 @@ export interface LinkDeps {
 export class FileServerLink {
   readonly id: ServerId
   readonly name: string
+  readonly zone: string
   readonly bootId: string
   /** Counts what this manager sends and has not seen acknowledged. */
   readonly outbound = new FrameBudget()
@@ -43,6 +44,7 @@ export class FileServerLink {
   constructor(hello: Hello, heartbeat: Heartbeat, { socket, peer, now, reads, log }: LinkDeps) {
     this.id = hello.serverId
     this.name = hello.name
+    this.zone = hello.zone
     this.bootId = hello.bootId
     this.#socket = socket
     this.peer = peer
