@@ -1,7 +1,9 @@
 import type { ServerId } from '@holdfast/shared/ids'
+import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { AckOf, ArgumentOf, ManagerCommands, NameIn } from '@holdfast/shared/wire/commands'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
@@ -32,6 +34,8 @@ export class FileServerLink {
   /** Counts what this manager has asked for in acks and not yet got. */
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
+  /** All uploads to the file-server share the memory for their frames. */
+  readonly frames = new FrameBuffers(FRAME_BYTES)
   /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
   readonly peer: Peer<ManagerCommands>
