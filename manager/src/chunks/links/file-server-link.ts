@@ -6,6 +6,7 @@ import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
 import { LocalDisk, type LocalReads } from '../reading/local-disk.ts'
+import { ReadHistory } from '../reading/read-history.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 
 /** A file-server that was silent is chosen last until it answers, or for this long. */
@@ -33,6 +34,7 @@ export class FileServerLink {
   readonly streams = new IncomingStreams()
   /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
+  readonly readHistory: ReadHistory
   readonly peer: Peer<ManagerCommands>
   readonly #socket: Socket
   #heartbeat: Heartbeat
@@ -49,6 +51,7 @@ export class FileServerLink {
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
+    this.readHistory = new ReadHistory(now)
     const { address } = socket.handshake
     this.disk = new LocalDisk({
       address,
