@@ -7,6 +7,7 @@ import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
+import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
 import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
@@ -60,7 +61,15 @@ export async function startManager(
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
     const fileDeps = {
-      ...{ registry, records, writer, buffers: new PartBuffers(), maxFileBytes, senderPatienceMs },
+      ...{
+        registry,
+        records,
+        writer,
+        buffers: new PartBuffers(),
+        hedges: new HedgeBudget(),
+        maxFileBytes,
+        senderPatienceMs,
+      },
       isDatabaseAvailable: () => database.isAvailable,
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       maxUploads: share(settings.maxUploads),

@@ -8,6 +8,7 @@ import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
 import { LocalDisk, type LocalReads } from '../reading/local-disk.ts'
+import { ReadHistory } from '../reading/read-history.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 
 /** A file-server that was silent is chosen last until it answers, or for this long. */
@@ -38,6 +39,7 @@ export class FileServerLink {
   readonly frames = new FrameBuffers(FRAME_BYTES)
   /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
+  readonly readHistory: ReadHistory
   readonly peer: Peer<ManagerCommands>
   readonly #socket: Socket
   #heartbeat: Heartbeat
@@ -55,6 +57,7 @@ export class FileServerLink {
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
+    this.readHistory = new ReadHistory(now)
     const { address } = socket.handshake
     this.disk = new LocalDisk({
       address,
