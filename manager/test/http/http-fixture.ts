@@ -20,7 +20,7 @@ export async function serve(
   addRoutes: (router: Router<RequestState>) => void,
   options: {
     host?: string
-    publicUrl?: string
+    publicUrl?: string | null
     publicHosts?: readonly string[]
     isOwnUpgrade?: (request: IncomingMessage) => boolean
   } = {},

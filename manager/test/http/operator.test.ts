@@ -1,15 +1,15 @@
 import { bodyDigest, issueTicket, MANAGER_TICKET } from '@holdfast/shared/node/ticket'
 import { describe, expect, test } from 'vitest'
-import { operatorGuard } from '../../src/http/operator.ts'
+import { type OperatorDeps, operatorGuard } from '../../src/http/operator.ts'
 import { serve } from './http-fixture.ts'
 import { rawExchange } from './raw-exchange.ts'
 
 const clusterSecret = 'the secret of the cluster'
-const settings = { host: '127.0.0.1', publicUrl: null, publicHosts: [] as readonly string[], clusterSecret }
+const settings: OperatorDeps = { host: '127.0.0.1', publicUrl: null, publicHosts: [], clusterSecret }
 const HOST = 'Host: 127.0.0.1\r\n'
 
 /** @returns how the guard answers a request with these headers to a manager of these settings */
-async function ask(options: Partial<typeof settings>, headers: string, target = 'POST /job/7?all=1'): Promise<string> {
+async function ask(options: Partial<OperatorDeps>, headers: string, target = 'POST /job/7?all=1'): Promise<string> {
   const requireOperator = operatorGuard({ ...settings, ...options })
   const { port } = await serve((router) => {
     router.all('/job/:id', (ctx) => {
@@ -43,10 +43,10 @@ describe('without a ticket', () => {
     },
   )
 
-  test.each<[string, Partial<typeof settings>]>([
+  test.each<[string, Partial<OperatorDeps>]>([
     ['HOST is not loopback', { host: '0.0.0.0' }],
     ['HOST is an address of the network', { host: '192.0.2.1' }],
-    ['MANAGER_URL is set', { publicUrl: 'http://127.0.0.1:8000' as never }],
+    ['MANAGER_URL is set', { publicUrl: 'http://127.0.0.1:8000' }],
     ['PUBLIC_HOSTS is set', { publicHosts: ['files.example'] }],
   ])('nobody passes where %s', async (_, options) => {
     const answer = await ask(options, HOST)
