@@ -4,6 +4,7 @@ import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -17,6 +18,7 @@ import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { openApiDocument } from './http/openapi.ts'
+import { operatorGuard } from './http/operator.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
@@ -39,7 +41,7 @@ export async function startManager(
   isWorker: boolean,
   signal: AbortSignal,
 ): Promise<ManagerService> {
-  const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
+  const { host, mongoUrl, maxFileBytes, senderPatienceMs } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
@@ -75,8 +77,13 @@ export async function startManager(
       maxUploads: share(settings.maxUploads),
     }
     const httpServer = createHttpServer({
-      routers: [fileRoutes(fileDeps), activeNodesRoutes(registry), healthRoutes(findObstacles, openApiDocument)],
-      ...{ host, publicUrl, log },
+      routers: [
+        fileRoutes(fileDeps),
+        activeNodesRoutes(registry),
+        pingRoutes({ registry, requireOperator: operatorGuard(settings), managers: () => directory.urls }),
+        healthRoutes(findObstacles, openApiDocument),
+      ],
+      ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
       keepAliveMs: settings.keepAliveMs,
       isOwnUpgrade: isWireUpgrade,
     })

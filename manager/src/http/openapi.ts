@@ -86,6 +86,12 @@ const schemas = {
     },
   },
   DeletedFile: { type: 'object', required: ['filename', 'id'], properties: { filename: text, id: text } },
+  Ping: { type: 'object', required: ['id'], properties: { id: text } },
+  Pinged: {
+    type: 'object',
+    required: ['id', 'lastPingAt'],
+    properties: { id: text, lastPingAt: { type: 'string', format: 'date-time' } },
+  },
   ActiveNode: {
     type: 'object',
     required: ['id', 'name', 'state', 'lastPingAt', 'files', 'bytes', 'freeBytes', 'totalBytes'],
@@ -217,6 +223,25 @@ export const openApiDocument = {
         },
       },
     },
+    '/ping': {
+      post: {
+        operationId: 'ping',
+        summary: 'Renew the last ping that lists show of a connected file-server; an operator route',
+        security: [{}, { ticket: [] }],
+        requestBody: { required: true, content: json(ref('Ping')) },
+        responses: {
+          200: { description: 'It is connected', content: json(ref('Pinged')) },
+          ...errors(
+            'INVALID_REQUEST',
+            'UNAUTHORIZED',
+            'FORBIDDEN',
+            'FILE_SERVER_NOT_FOUND',
+            'REQUEST_TIMEOUT',
+            'INTERNAL',
+          ),
+        },
+      },
+    },
     '/health': {
       get: {
         operationId: 'getHealth',
@@ -242,5 +267,15 @@ export const openApiDocument = {
       },
     },
   },
-  components: { schemas },
+  components: {
+    schemas,
+    securitySchemes: {
+      ticket: {
+        type: 'http',
+        scheme: 'bearer',
+        description:
+          'What `holdfast ticket METHOD PATH` prints; not needed on a manager that only its own machine reaches',
+      },
+    },
+  },
 } as const

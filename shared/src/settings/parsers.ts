@@ -95,6 +95,22 @@ export function httpUrls(value: string): readonly string[] {
   return [...new Set(value.split(',').map((item) => httpUrl(item.trim())))]
 }
 
+/** Parses names of hosts, each for whatever port, into the form in which a URL has them. */
+export function hostNames(value: string): readonly string[] {
+  const names = value.split(',').map((item) => {
+    const name = item.trim()
+    if (name.includes('*')) throw new Error('has no wildcards: give every host by its whole name')
+    const url =
+      /^([^\s/\\?#@:]+|\[[\d.:a-f]+\])$/i.test(name) && URL.canParse(`http://${name}`)
+        ? new URL(`http://${name}`)
+        : null
+    if (url === null)
+      throw new Error('must be host names such as files.example.org, without scheme and port, separated by commas')
+    return url.hostname
+  })
+  return [...new Set(names)]
+}
+
 export function mongoUrl(value: string): string {
   if (!/^mongodb(\+srv)?:\/\/[^/]+/.test(value))
     throw new Error('must be a URL such as mongodb://host:27017/holdfast?replicaSet=rs0')

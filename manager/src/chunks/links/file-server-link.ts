@@ -44,6 +44,7 @@ export class FileServerLink {
   readonly #socket: Socket
   #heartbeat: Heartbeat
   #heardAt: number
+  #pingedAt = Number.NEGATIVE_INFINITY
   #silentAt = Number.NEGATIVE_INFINITY
   readonly #now: () => number
 
@@ -80,6 +81,16 @@ export class FileServerLink {
   /** Milliseconds since its last heartbeat. */
   get silentMs(): number {
     return this.#now() - this.#heardAt
+  }
+
+  /** Milliseconds since its last heartbeat or, where that came later, the last ping that someone sent for it. */
+  get sincePingMs(): number {
+    return this.#now() - Math.max(this.#heardAt, this.#pingedAt)
+  }
+
+  /** Whoever pings for it does not prove that it lives, so this changes what lists show and not where files go. */
+  notePing(): void {
+    this.#pingedAt = this.#now()
   }
 
   /** Whether it lately left bytes unanswered for so long that they went elsewhere. Its heartbeats may come all the same. */
