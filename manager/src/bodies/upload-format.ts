@@ -23,11 +23,7 @@ const LONGEST_TYPE = 100
  * @param givenName is the query's
  * @throws INVALID_REQUEST where the Content-Disposition cannot be read
  */
-export function chooseUploadFormat(
-  headers: IncomingHttpHeaders,
-  givenName: FileName | null,
-  now: Date,
-): UploadFormat {
+export function chooseUploadFormat(headers: IncomingHttpHeaders, givenName: FileName | null, now: Date): UploadFormat {
   const type = mediaTypeOf(headers)
   if (type === 'multipart/form-data') return { kind: 'multipart' }
   const name = givenName ?? dispositionName(headers)
