@@ -15,14 +15,9 @@ const SLACK_BYTES = 128 * 1024
  * leaves no doubt
  */
 export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number): BodyScanner {
-  const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
-  const transferEncoding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked'
-  // Of `gzip, chunked` Node would undo only the last.
-  if ((contentEncoding !== '' && contentEncoding !== 'identity') || transferEncoding !== 'chunked') {
-    throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
-  }
+  refuseEncoded(headers)
   const contentType = headers['content-type'] ?? ''
-  const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  const type = mediaTypeOf(headers)
   const scanner = makeScanner(type, contentType, maxFileBytes)
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(contentType)?.[1]?.toLowerCase()
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8') {
@@ -31,6 +26,21 @@ export function chooseScanner(headers: IncomingHttpHeaders, maxFileBytes: number
   const most = base64Length(maxFileBytes) * escapeFactor(type) + SLACK_BYTES
   if (Number(headers['content-length'] ?? 0) > most) throw new StoreError('TOO_LARGE')
   return scanner
+}
+
+/** @throws UNSUPPORTED_MEDIA where the bytes that come are not those that are meant */
+export function refuseEncoded(headers: IncomingHttpHeaders): void {
+  const contentEncoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  const transferEncoding = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked'
+  // Of `gzip, chunked` Node would undo only the last.
+  if ((contentEncoding !== '' && contentEncoding !== 'identity') || transferEncoding !== 'chunked') {
+    throw new StoreError('UNSUPPORTED_MEDIA', 'the body must not be compressed')
+  }
+}
+
+/** @returns the content type without its parameters, in small letters */
+export function mediaTypeOf(headers: IncomingHttpHeaders): string {
+  return headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
 }
 
 function makeScanner(type: string, contentType: string, maxFileBytes: number): BodyScanner {

@@ -1,7 +1,9 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-const MAX_FIELDS = 100
-const MAX_HEADER_BYTES = 8 * 1024
+/** A form may have so many fields beside its files. */
+export const MAX_FIELDS = 100
+/** The headers of one field have at most so many bytes. */
+export const MAX_HEADER_BYTES = 8 * 1024
 const MAX_HEADERS = 20
 
 const CRLF = '\r\n'
@@ -24,6 +26,7 @@ export type FieldHeaders = ReadonlyMap<string, string>
 export class MultipartParser {
   readonly #delimiter: Buffer
   readonly #startField: (headers: FieldHeaders) => FieldSink
+  readonly #maxFields: number
   #state: 'preamble' | 'delimiter' | 'headers' | 'content' | 'epilogue' = 'preamble'
   #sink: FieldSink | null = null
   #fieldCount = 0
@@ -33,9 +36,10 @@ export class MultipartParser {
    */
   #rest: Buffer = Buffer.from(CRLF)
 
-  constructor(boundary: string, startField: (headers: FieldHeaders) => FieldSink) {
+  constructor(boundary: string, startField: (headers: FieldHeaders) => FieldSink, maxFields = MAX_FIELDS) {
     this.#delimiter = Buffer.from(`${CRLF}--${boundary}`, 'latin1')
     this.#startField = startField
+    this.#maxFields = maxFields
   }
 
   /** Whether the last delimiter has come. */
@@ -99,7 +103,7 @@ export class MultipartParser {
       return null
     }
     if (next !== CRLF) throw brokenMultipart()
-    if (++this.#fieldCount > MAX_FIELDS)
+    if (++this.#fieldCount > this.#maxFields)
       throw new StoreError('INVALID_REQUEST', 'the multipart body has too many parts')
     this.#state = 'headers'
     // The end of this line is kept: where there are no headers, it is half of the empty line that ends them.

@@ -8,10 +8,38 @@ import type { IncomingFile } from './incoming-file.ts'
 /** Reads up to where the file begins. @throws StoreError, as `IncomingFile` does */
 export async function openScannedFile(source: AsyncGenerator<Buffer>, scanner: BodyScanner): Promise<IncomingFile> {
   const body = new ScannedBody(source, scanner)
-  for (let event = await body.next(); event !== null; event = await body.next()) {
-    if (event.kind === 'file') return new ScannedFile(body, event.encoding)
+  return new ScannedFile(body, await body.pass())
+}
+
+/**
+ * Reads up to where the first file begins.
+ * @returns all files, in order. Each has to be read and finished before the next is asked for, and whoever stops early lets
+ * the request go. @throws StoreError, as `IncomingFile` does
+ */
+export async function openScannedFiles(
+  source: AsyncGenerator<Buffer>,
+  scanner: BodyScanner,
+): Promise<AsyncGenerator<IncomingFile, void, undefined>> {
+  const body = new ScannedBody(source, scanner)
+  return eachFile(body, await body.pass())
+}
+
+async function* eachFile(body: ScannedBody, first: Passed): AsyncGenerator<IncomingFile, void, undefined> {
+  try {
+    for (let start = first; start.encoding !== null; ) {
+      const file = new ScannedFile(body, start)
+      yield file
+      start = file.passed()
+    }
+  } finally {
+    await body.close()
   }
-  throw new StoreError('INTERNAL', 'a scanner found no file and did not say so')
+}
+
+/** The name that was read on the way to the next file, or, without an encoding, to the end of the body. */
+interface Passed {
+  readonly name: FileName | null
+  readonly encoding: Encoding | null
 }
 
 class ScannedFile implements IncomingFile {
@@ -19,10 +47,12 @@ class ScannedFile implements IncomingFile {
   readonly bytes: IncomingBytes
   readonly #body: ScannedBody
   #isRead = false
+  #passed: Passed | null = null
 
-  constructor(body: ScannedBody, encoding: Encoding) {
+  constructor(body: ScannedBody, { name, encoding }: Passed) {
+    if (encoding === null) throw new StoreError('INTERNAL', 'a scanner found no file and did not say so')
     this.#body = body
-    this.earlyName = body.name
+    this.earlyName = name
     this.bytes = new IncomingBytes(encoding, this.#readBytes())
   }
 
@@ -41,19 +71,25 @@ class ScannedFile implements IncomingFile {
     }
   }
 
+  /** Reads up to the next file or to the end of the body. The scanner judges what stands there; a name at the end is this file's. */
   async finish(): Promise<FileName> {
     if (!this.#isRead) throw new StoreError('INTERNAL', 'finish() before the bytes were read')
-    while ((await this.#body.next()) !== null) {
-      // The scanner judges what follows the file, and only the name in it matters here.
-    }
-    if (this.#body.name === null) throw new StoreError('INTERNAL', 'a scanner found no name and did not say so')
-    return this.#body.name
+    this.#passed ??= await this.#body.pass()
+    const { name, encoding } = this.#passed
+    const ownName = encoding === null ? (name ?? this.earlyName) : this.earlyName
+    if (ownName === null) throw new StoreError('INTERNAL', 'a scanner found no name and did not say so')
+    return ownName
+  }
+
+  /** @returns what stands after this file, which `finish` has read */
+  passed(): Passed {
+    if (this.#passed === null) throw new StoreError('INTERNAL', 'the next file was asked for before this was finished')
+    return this.#passed
   }
 }
 
 /** Feeds a scanner from a source, event by event. */
 class ScannedBody {
-  name: FileName | null = null
   readonly #source: AsyncGenerator<Buffer>
   readonly #scanner: BodyScanner
   #events: BodyEvent[] = []
@@ -70,9 +106,16 @@ class ScannedBody {
       if (this.#isOver) return null
       await this.#scanMore()
     }
-    const event = this.#events.shift() ?? null
-    if (event?.kind === 'name') this.name = event.name
-    return event
+    return this.#events.shift() ?? null
+  }
+
+  async pass(): Promise<Passed> {
+    let name: FileName | null = null
+    for (let event = await this.next(); event !== null; event = await this.next()) {
+      if (event.kind === 'name') name = event.name
+      if (event.kind === 'file') return { name, encoding: event.encoding }
+    }
+    return { name, encoding: null }
   }
 
   async close(): Promise<void> {

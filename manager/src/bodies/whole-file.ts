@@ -7,18 +7,17 @@ import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import { type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 
-/** Reads a body that announced `length` bytes, and scans it in one go. @throws StoreError, as `IncomingFile` does */
-export async function openWholeFile(
-  request: IncomingMessage,
-  length: number,
-  scanner: BodyScanner,
-  options: RequestBytesOptions,
-): Promise<IncomingFile> {
-  const body = await readBody(request, length, options)
+/** Scans a body that is all there. @throws StoreError, as `IncomingFile` does */
+export function wholeFileOf(body: Buffer, scanner: BodyScanner): IncomingFile {
   return new WholeScan([...scanner.push(body), ...scanner.end()]).file()
 }
 
-async function readBody(request: IncomingMessage, length: number, options: RequestBytesOptions): Promise<Buffer> {
+/** Reads a body that announced `length` bytes in one go. @throws REQUEST_TIMEOUT, CANCELLED */
+export async function readWhole(
+  request: IncomingMessage,
+  length: number,
+  options: RequestBytesOptions,
+): Promise<Buffer> {
   const whole = await takeArrived(request, length, options)
   if (whole !== null) return whole
   const chunks: Buffer[] = []

@@ -1,7 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
-import { type IncomingFileOptions, openIncomingFile } from '../../src/bodies/open-incoming-file.ts'
+import { parseFileName } from '@holdfast/shared/file-name'
+import type { IncomingFile } from '../../src/bodies/incoming-file.ts'
+import {
+  type IncomingFileOptions,
+  openIncomingFile,
+  openIncomingFiles,
+  openRawFile,
+} from '../../src/bodies/open-incoming-file.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => Promise<unknown>
 
@@ -42,15 +49,37 @@ export async function startUploadServer(handler: Handler): Promise<UploadServer>
   }
 }
 
+type Options = Partial<IncomingFileOptions> & Pick<IncomingFileOptions, 'maxFileBytes'>
+
 /** Reads a whole upload, as a manager would. */
-export function receive(options: Partial<IncomingFileOptions> & Pick<IncomingFileOptions, 'maxFileBytes'>): Handler {
+export function receive(options: Options): Handler {
+  return async (request, response, expectsContinue) =>
+    readFile(await openIncomingFile(request, response, { patienceMs: 30_000, ...options, expectsContinue }))
+}
+
+/** Reads a body that is the file itself. */
+export function receiveRaw(options: Options): Handler {
+  const name = parseFileName('raw')
+  return async (request, response, expectsContinue) =>
+    readFile(await openRawFile(request, response, { patienceMs: 30_000, ...options, expectsContinue, name }))
+}
+
+/** Reads a form with several files. */
+export function receiveAll(options: Options): Handler {
   return async (request, response, expectsContinue) => {
-    const file = await openIncomingFile(request, response, { patienceMs: 30_000, ...options, expectsContinue })
-    const pieces: Buffer[] = []
-    for await (const piece of file.bytes.all(async () => undefined)) pieces.push(piece)
-    const name = await file.finish()
-    const bytes = Buffer.concat(pieces)
-    const content = file.bytes.encoding === 'base64' ? Buffer.from(bytes.toString(), 'base64') : bytes
-    return { name, earlyName: file.earlyName, encoding: file.bytes.encoding, content: content.toString('hex') }
+    const all = { patienceMs: 30_000, ...options, expectsContinue }
+    const { fields, files } = await openIncomingFiles(request, response, all)
+    const read: unknown[] = []
+    for await (const file of files) read.push(await readFile(file))
+    return { fields: Object.fromEntries(fields), files: read }
   }
+}
+
+async function readFile(file: IncomingFile) {
+  const pieces: Buffer[] = []
+  for await (const piece of file.bytes.all(async () => undefined)) pieces.push(piece)
+  const name = await file.finish()
+  const bytes = Buffer.concat(pieces)
+  const content = file.bytes.encoding === 'base64' ? Buffer.from(bytes.toString(), 'base64') : bytes
+  return { name, earlyName: file.earlyName, encoding: file.bytes.encoding, content: content.toString('hex') }
 }
