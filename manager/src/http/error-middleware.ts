@@ -1,21 +1,13 @@
 import { type ErrorName, errorRow, isErrorName } from '@holdfast/shared/errors/error-table'
 import { type StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import { dropBody } from './drop-body.ts'
+import type { ErrorBody } from './error-body.ts'
 import type { AppContext, AppMiddleware } from './request-context.ts'
 
 const RETRY_AFTER_SECONDS = 2
 
 /** Of the headers set before the error only these belong to its answer. */
 const keptHeaders = ['x-request-id', 'allow', 'content-range']
-
-/** Every error answer has this body. */
-export interface ErrorBody {
-  readonly code: number
-  readonly error: ErrorName
-  readonly message: string
-  readonly requestId: string
-  readonly detail?: string
-}
 
 /**
  * Turns a StoreError into a response, and is the only place that does. Answers of 500 and above carry the code, not the

@@ -1,4 +1,5 @@
 import Router from '@koa/router'
+import type { Readiness } from './health.operations.ts'
 import type { RequestState } from './request-context.ts'
 
 /** Names what the manager still waits for before it can serve. */
@@ -14,7 +15,8 @@ export function healthRoutes(findObstacles: ReadinessCheck, openApiDocument: obj
     const waitingFor = findObstacles()
     ctx.status = waitingFor.length === 0 ? 200 : 503
     if (waitingFor.length > 0) ctx.set('Retry-After', '1')
-    ctx.body = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor }
+    const answer: Readiness = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor: [...waitingFor] }
+    ctx.body = answer
   })
   router.get('/openapi.json', (ctx) => {
     ctx.body = openApiDocument

@@ -1,281 +1,162 @@
-import { type ErrorName, errorRow, errorTable } from '@holdfast/shared/errors/error-table'
+import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
+import { z } from 'zod'
+import { errorBody } from './error-body.ts'
 
-const json = (schema: object) => ({ 'application/json': { schema } })
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-const text = { type: 'string' } as const
-const count = { type: 'integer', minimum: 0 } as const
-const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
+/** A schema by each content type. */
+type Content = Readonly<Record<string, z.ZodType>>
 
-/** Only these errors are shown over HTTP. The others travel between manager and file-server. */
-const shownRows = (Object.keys(errorTable) as ErrorName[])
-  .map((name) => ({ name, ...errorRow(name) }))
-  .filter(({ shownAs }) => shownAs === undefined)
+/** An answer of one status. */
+interface Answer {
+  readonly description: string
+  readonly headers?: z.ZodObject
+  readonly content?: Content
+}
+
+/** One method of one path. Its schemas are those that parse its requests and type its answers. */
+export interface Operation {
+  readonly method: 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete'
+  /** Parameters stand in braces. */
+  readonly path: string
+  readonly operationId: string
+  readonly summary: string
+  readonly parameters?: { readonly path?: z.ZodObject; readonly query?: z.ZodObject; readonly header?: z.ZodObject }
+  readonly body?: { readonly description?: string; readonly content: Content }
+  readonly answers: Readonly<Record<number, Answer>>
+  readonly errors: readonly ErrorName[]
+}
+
+/** Every route may end with these. */
+export const errorsAnywhere = ['FORBIDDEN', 'INTERNAL', 'DATABASE_UNAVAILABLE'] as const satisfies ErrorName[]
+
+export const count = z.int().min(0)
+export const digest = z.string().regex(/^[0-9a-f]{64}$/)
+export const dateTime = z.string().meta({ format: 'date-time' })
+export const binary = z.string().meta({ format: 'binary' })
+export const json = (schema: z.ZodType): Content => ({ 'application/json': schema })
+
+/** Makes the OpenAPI document (3.1) of these operations. A schema with an id becomes a component of that name. */
+export function openApiDocumentOf(operations: readonly Operation[]): object {
+  const schemas: Record<string, object> = {}
+  const paths: Record<string, Record<string, object>> = {}
+  for (const operation of operations) {
+    paths[operation.path] = { ...paths[operation.path], [operation.method]: describe(operation, schemas) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Holdfast', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: 'http://127.0.0.1:8000' }],
+    paths,
+    components: { schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))) },
+  }
+}
+
+type Schemas = Record<string, object>
+
+function describe(operation: Operation, schemas: Schemas): object {
+  const { operationId, summary, parameters = {}, body, answers, errors } = operation
+  const described = Object.entries(parameters).flatMap(([place, fields]) => parametersOf(place, fields, schemas))
+  return {
+    operationId,
+    summary,
+    ...(described.length > 0 && { parameters: described }),
+    ...(body !== undefined && {
+      requestBody: {
+        required: true,
+        ...(body.description !== undefined && { description: body.description }),
+        content: contentOf(body.content, schemas),
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer, schemas)])),
+      ...errorAnswers(errors, schemas),
+    },
+  }
+}
+
+function parametersOf(place: string, fields: z.ZodObject, schemas: Schemas): object[] {
+  return fieldsOf(fields, schemas).map(({ name, isRequired, description, schema }) => ({
+    name,
+    in: place,
+    ...(isRequired && { required: true }),
+    ...(description !== undefined && { description }),
+    schema,
+  }))
+}
+
+function answerOf({ description, headers, content }: Answer, schemas: Schemas): object {
+  const described = headers === undefined ? [] : fieldsOf(headers, schemas)
+  return {
+    description,
+    ...(described.length > 0 && {
+      headers: Object.fromEntries(
+        described.map(({ name, description, schema }) => [
+          name,
+          { ...(description !== undefined && { description }), schema },
+        ]),
+      ),
+    }),
+    ...(content !== undefined && { content: contentOf(content, schemas) }),
+  }
+}
 
 /** Groups the error answers of a route by status, for several share one and are told apart by their code. */
-function errors(...names: ErrorName[]): Record<string, object> {
+function errorAnswers(names: readonly ErrorName[], schemas: Schemas): Record<string, object> {
   const rows = names.map(errorRow)
   return Object.fromEntries(
     [...new Set(rows.map(({ status }) => status))].map((status) => {
       const sharing = rows.filter((row) => row.status === status)
-      const retryAfter = { 'Retry-After': { description: 'Seconds', schema: { type: 'integer' } } }
-      return [
-        String(status),
-        {
-          description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
-          ...(status === 503 && sharing.some(({ isRetryable }) => isRetryable) ? { headers: retryAfter } : {}),
-          content: json(ref('Error')),
-        },
-      ]
+      const isRetryable = status === 503 && sharing.some((row) => row.isRetryable)
+      const answer: Answer = {
+        description: sharing.map(({ code, message }) => `${code}: ${message}`).join('; '),
+        ...(isRetryable && { headers: z.object({ 'Retry-After': z.int().describe('Seconds') }) }),
+        content: json(errorBody),
+      }
+      return [String(status), answerOf(answer, schemas)]
     }),
   )
 }
 
-const everywhere = ['FORBIDDEN', 'INTERNAL', 'DATABASE_UNAVAILABLE'] as const satisfies ErrorName[]
-const upload = { type: 'object', required: ['filename', 'file'], properties: { filename: text, file: text } } as const
-
-const rawUpload = {
-  type: 'object',
-  required: ['file'],
-  description: 'A `file` part with a file name is taken as it is; without one it is base64 and `filename` is required',
-  properties: { filename: text, file: { type: 'string', format: 'binary' } },
-} as const
-
-const fileHeaders = {
-  'Content-Length': { description: 'Size in bytes', schema: count },
-  'Content-Type': { description: 'From the name, or else from the bytes', schema: text },
-  'Content-Disposition': { description: 'attachment, but for types that are safe to show', schema: text },
-  ETag: { description: 'The sha-256 of the file, 64 hex digits in quotes', schema: text },
-  'Last-Modified': { description: 'When the file was stored', schema: text },
-  'X-Content-Type-Options': { description: 'nosniff', schema: text },
+function contentOf(content: Content, schemas: Schemas): object {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, schema]) => [type, { schema: jsonSchemaOf(schema, schemas) }]),
+  )
 }
 
-const header = (name: string) => ({ name, in: 'header', schema: text }) as const
-const preconditions = ['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'If-Modified-Since'].map(header)
-const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
+interface Field {
+  readonly name: string
+  readonly isRequired: boolean
+  readonly description: string | undefined
+  readonly schema: object
+}
 
-const schemas = {
-  Error: {
-    type: 'object',
-    required: ['code', 'error', 'message', 'requestId'],
-    properties: {
-      code: { type: 'integer', enum: shownRows.map(({ code }) => code) },
-      error: { type: 'string', enum: shownRows.map(({ name }) => name) },
-      message: text,
-      requestId: text,
-      detail: { type: 'string', description: 'What exactly is wrong with the request' },
-    },
-  },
-  StoredFile: {
-    type: 'object',
-    required: ['filename', 'id', 'sizeBytes', 'sha256', 'contentType', 'createdAt'],
-    properties: {
-      filename: text,
-      id: { type: 'string', pattern: '^[0-9a-f]{24}$' },
-      sizeBytes: count,
-      sha256: digest,
-      contentType: text,
-      createdAt: { type: 'string', format: 'date-time' },
-    },
-  },
-  Readiness: {
-    type: 'object',
-    required: ['status', 'waitingFor'],
-    properties: {
-      status: { type: 'string', enum: ['ready', 'waiting'] },
-      waitingFor: { type: 'array', items: text },
-    },
-  },
-  DeletedFile: { type: 'object', required: ['filename', 'id'], properties: { filename: text, id: text } },
-  Ping: { type: 'object', required: ['id'], properties: { id: text } },
-  Pinged: {
-    type: 'object',
-    required: ['id', 'lastPingAt'],
-    properties: { id: text, lastPingAt: { type: 'string', format: 'date-time' } },
-  },
-  ActiveNode: {
-    type: 'object',
-    required: ['id', 'name', 'state', 'lastPingAt', 'files', 'bytes', 'freeBytes', 'totalBytes'],
-    properties: {
-      id: { type: 'string', pattern: '^[0-9a-f]{16}$' },
-      name: text,
-      state: {
-        type: 'string',
-        enum: ['active', 'counting', 'full'],
-        description: 'full: serves and deletes, takes nothing more. counting: its inventory is not done',
-      },
-      lastPingAt: { type: 'string', format: 'date-time' },
-      files: count,
-      bytes: count,
-      freeBytes: count,
-      totalBytes: count,
-    },
-  },
-} as const
+function fieldsOf(fields: z.ZodObject, schemas: Schemas): Field[] {
+  const { properties, required = [] } = convert(fields, schemas)
+  return Object.entries(properties).map(([name, { description, ...schema }]) => {
+    return { name, isRequired: required.includes(name), description, schema }
+  })
+}
 
-const filePath = {
-  parameters: [
-    {
-      name: 'filename',
-      in: 'path',
-      required: true,
-      description: 'Percent-encoded UTF-8; a slash may stand as it is or as %2F',
-      schema: text,
-    },
-  ],
-} as const
+/** A schema with an id is referred to only from within another, so each is converted as a property. */
+function jsonSchemaOf(schema: z.ZodType, schemas: Schemas): object {
+  return convert(z.object({ it: schema }), schemas).properties.it ?? {}
+}
 
-export const openApiDocument = {
-  openapi: '3.1.0',
-  info: { title: 'Holdfast', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
-  servers: [{ url: 'http://127.0.0.1:8000' }],
-  paths: {
-    '/file': {
-      post: {
-        operationId: 'uploadFile',
-        summary: 'Store a file under a name that is free',
-        requestBody: {
-          required: true,
-          description:
-            '`file` is base64, in either order with `filename`. JSON is also taken as x-www-form-urlencoded.',
-          content: {
-            ...json(upload),
-            'application/x-www-form-urlencoded': { schema: upload },
-            'multipart/form-data': { schema: rawUpload },
-          },
-        },
-        responses: {
-          201: {
-            description: 'Stored durably',
-            headers: { Location: { description: 'Where the file is, whatever its name holds', schema: text } },
-            content: json(ref('StoredFile')),
-          },
-          ...errors(
-            'SERVERS_UNAVAILABLE',
-            'FILE_EXISTS',
-            'INVALID_REQUEST',
-            'TOO_LARGE',
-            'DIGEST_MISMATCH',
-            'UNSUPPORTED_MEDIA',
-            'REQUEST_TIMEOUT',
-            'INSUFFICIENT_STORAGE',
-            'OVERLOADED',
-            ...everywhere,
-          ),
-        },
-      },
-    },
-    '/file/{filename}': {
-      ...filePath,
-      get: {
-        operationId: 'downloadFile',
-        summary: 'The bytes of a file',
-        parameters: [header('Range'), header('If-Range'), ...preconditions],
-        responses: {
-          200: {
-            description: 'The bytes; a response that ends early or breaks off is not the file',
-            headers: fileHeaders,
-            content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
-          },
-          206: {
-            description: 'The one range that was asked for',
-            headers: { ...fileHeaders, 'Content-Range': { description: 'bytes START-END/SIZE', schema: text } },
-            content: { '*/*': { schema: { type: 'string', format: 'binary' } } },
-          },
-          304: notModified,
-          ...errors(
-            'FILE_NOT_FOUND',
-            'FILE_UNAVAILABLE',
-            'INVALID_REQUEST',
-            'PRECONDITION_FAILED',
-            'RANGE_NOT_SATISFIABLE',
-            'OVERLOADED',
-            ...everywhere,
-          ),
-        },
-      },
-      head: {
-        operationId: 'describeFile',
-        summary: 'The headers of a download',
-        parameters: preconditions,
-        responses: {
-          200: { description: 'As for GET, without the bytes', headers: fileHeaders },
-          304: notModified,
-          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...everywhere),
-        },
-      },
-      delete: {
-        operationId: 'deleteFile',
-        summary: 'Delete a file, also while its file-server is away',
-        parameters: preconditions,
-        responses: {
-          200: { description: 'Deleted; the name is free', content: json(ref('DeletedFile')) },
-          ...errors('FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...everywhere),
-        },
-      },
-    },
-    '/active-nodes': {
-      get: {
-        operationId: 'listActiveNodes',
-        summary: 'The file-servers heard from within ACTIVE_WITHIN_MS',
-        responses: {
-          200: { description: 'By name', content: json({ type: 'array', items: ref('ActiveNode') }) },
-          ...errors('INTERNAL'),
-        },
-      },
-    },
-    '/ping': {
-      post: {
-        operationId: 'ping',
-        summary: 'Renew the last ping that lists show of a connected file-server; an operator route',
-        security: [{}, { ticket: [] }],
-        requestBody: { required: true, content: json(ref('Ping')) },
-        responses: {
-          200: { description: 'It is connected', content: json(ref('Pinged')) },
-          ...errors(
-            'INVALID_REQUEST',
-            'UNAUTHORIZED',
-            'FORBIDDEN',
-            'FILE_SERVER_NOT_FOUND',
-            'REQUEST_TIMEOUT',
-            'INTERNAL',
-          ),
-        },
-      },
-    },
-    '/health': {
-      get: {
-        operationId: 'getHealth',
-        summary: 'Whether the process is alive',
-        responses: { 200: { description: 'It is', content: json({ type: 'object' }) } },
-      },
-    },
-    '/ready': {
-      get: {
-        operationId: 'getReadiness',
-        summary: 'Whether files can be stored: the database answers and a file-server is active',
-        responses: {
-          200: { description: 'They can', content: json(ref('Readiness')) },
-          503: { description: 'Not yet', content: json(ref('Readiness')) },
-        },
-      },
-    },
-    '/openapi.json': {
-      get: {
-        operationId: 'getOpenApi',
-        summary: 'This document',
-        responses: { 200: { description: 'OpenAPI 3.1', content: json({ type: 'object' }) } },
-      },
-    },
-  },
-  components: {
-    schemas,
-    securitySchemes: {
-      ticket: {
-        type: 'http',
-        scheme: 'bearer',
-        description:
-          'What `holdfast ticket METHOD PATH` prints; not needed on a manager that only its own machine reaches',
-      },
-    },
-  },
-} as const
+interface ConvertedObject {
+  readonly properties: Readonly<Record<string, { readonly description?: string }>>
+  readonly required?: readonly string[]
+}
+
+/** Describes what may be sent (`io`), and moves the schemas with an id to where the document has them. */
+function convert(schema: z.ZodObject, schemas: Schemas): ConvertedObject {
+  const converted = z.toJSONSchema(schema, { io: 'input', override: ({ jsonSchema }) => dropUnsaid(jsonSchema) })
+  const moved = JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/')
+  const { $defs = {}, ...object } = JSON.parse(moved) as ConvertedObject & { $defs?: Record<string, { id?: string }> }
+  for (const [name, { id: _, ...definition }] of Object.entries($defs)) schemas[name] = definition
+  return object
+}
+
+/** zod bounds every integer by what a number can count, which says nothing of the interface. */
+function dropUnsaid(jsonSchema: z.core.JSONSchema.BaseSchema): void {
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+}

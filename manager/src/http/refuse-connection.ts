@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { afterAnswers, type DueAnswers } from './due-answers.ts'
-import type { ErrorBody } from './error-middleware.ts'
+import type { ErrorBody } from './error-body.ts'
 
 /** A refused client may take this long to read its answer. After that it is let go, whether it hangs up or not. */
 const LINGER_MS = 1_000

@@ -1,24 +1,8 @@
-import type { ServerId } from '@holdfast/shared/ids'
 import Router from '@koa/router'
 import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
 import type { RequestState } from '../../http/request-context.ts'
-
-/** `GET /active-nodes` answers with such rows. */
-export interface ActiveNode {
-  readonly id: ServerId
-  readonly name: string
-  readonly lastPingAt: string
-  readonly files: number
-  readonly bytes: number
-  readonly freeBytes: number
-  readonly totalBytes: number
-  /**
-   * A `full` file-server serves and deletes, and takes nothing more. One that is `counting` has not done its inventory, so
-   * `files` comes from the records.
-   */
-  readonly state: 'active' | 'counting' | 'full'
-}
+import type { ActiveNode } from './active-nodes.operations.ts'
 
 /** Serves `GET /active-nodes`, which lists the file-servers heard from within the set time in the order of their names. */
 export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestState> {

@@ -2,15 +2,16 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isServerId } from '@holdfast/shared/ids'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import Router from '@koa/router'
-import { readJsonObject, readSmallBody } from '../../bodies/small-body.ts'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
-import { expectsContinue } from '../../http/http-server.ts'
+import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import type { RequestState } from '../../http/request-context.ts'
+import { ping } from './ping.operations.ts'
 
-const BODY_PATIENCE_MS = 10_000
 /** One address is enough to join by. */
 const SHOWN_MANAGERS = 3
+
+const readPing = jsonBody(ping)
 
 export interface PingDeps {
   readonly registry: FileServerRegistry
@@ -26,14 +27,8 @@ export interface PingDeps {
 export function pingRoutes({ registry, requireOperator, managers }: PingDeps): Router<RequestState> {
   const router = new Router<RequestState>()
   router.post('/ping', async (ctx) => {
-    const body = await readSmallBody(ctx.req, {
-      patienceMs: BODY_PATIENCE_MS,
-      beforeFirstRead: expectsContinue(ctx.req) ? () => ctx.res.writeContinue() : undefined,
-      caller: ctx.state,
-    })
-    requireOperator(ctx, bodyDigest(body))
-    const { id } = readJsonObject(body)
-    if (typeof id !== 'string' || id === '') throw new StoreError('INVALID_REQUEST', 'id: a file-server is named by it')
+    const { id } = await readPing(ctx)
+    requireOperator(ctx, bodyDigest(ctx.request.rawBody ?? ''))
     const link = isServerId(id) ? registry.find(id) : undefined
     if (link === undefined || !link.isConnected) throw new StoreError('FILE_SERVER_NOT_FOUND', howToJoin(managers()))
     link.notePing()

@@ -20,6 +20,7 @@ import {
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
 import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
+import type { DeletedFile, StoredFile } from './file.operations.ts'
 
 export interface FileApiDeps extends PutDeps, GetDeps {
   /** It is false while the database is away: an upload is refused before its body is read. */
@@ -60,7 +61,8 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   router.delete(onePath, async (ctx) => {
     const { requestId, log } = ctx.state
     const record = await deleteFile(deps, nameOf(ctx), { requestId, log, objection: objectionOf(ctx.req.headers) })
-    ctx.body = { filename: record.name, id: record._id.toHexString() }
+    const answer: DeletedFile = { filename: record.name, id: record._id.toHexString() }
+    ctx.body = answer
   })
   return router
 }
@@ -155,7 +157,7 @@ function nameOf(ctx: AppContext): FileName {
   return decodeFileNamePath(target.slice('/file/'.length).replace(/\?.*$/s, ''))
 }
 
-function summaryOf(record: FileRecord) {
+function summaryOf(record: FileRecord): StoredFile {
   const { name, _id, size, sha256, contentType, createdAt } = record
   return {
     filename: name,
