@@ -159,6 +159,9 @@ test.each(sizes)(
     expect([linkA.isSilent, b.asked.length, marks]).toEqual([false, 8, []])
     expect(a.asked.length).toBeGreaterThan(0)
     expect(a.asked.length).toBeLessThan(5)
+    // What was given up counts as slow, though it may be under way still.
+    const [slow, quick] = [linkA, linkB].map((link) => link.readHistory.pace.msPerByte)
+    expect(slow).toBeGreaterThan(quick ?? Number.POSITIVE_INFINITY)
     a.thaw()
     await vi.waitFor(() => expect([leftOf(linkA), leftOf(linkB)]).toEqual([nothing, nothing]))
     expect([linkA, linkB].map((link) => link.readHistory.pace.loadBytes)).toEqual([0, 0])
