@@ -40,6 +40,7 @@ export interface ManagerDeps {
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
   readonly buffers: PartBuffers
+  readonly hedges: HedgeBudget
 }
 
 /**
