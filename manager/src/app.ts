@@ -5,13 +5,17 @@ import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { pingRoutes } from './api/cluster/ping.routes.ts'
+import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
+import { filesRoutes } from './api/files/files.routes.ts'
+import { shareRoutes } from './api/share/share.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
 import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
+import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import type { ManagerSettings } from './config.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
@@ -49,7 +53,7 @@ export async function startManager(
   return startStopping(async (stops) => {
     const managerId = randomBytes(8).toString('hex')
     const files = await startFiles(mongoUrl, { log, stops, signal })
-    const { database, records, clusterId } = files
+    const { database, records, openFiles, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
     const registry = new FileServerRegistry(settings.activeWithinMs, {
@@ -62,25 +66,28 @@ export async function startManager(
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
-    const fileDeps = {
-      ...{
+    const deps = {
+      ...{ registry, records, openFiles, writer, maxFileBytes, senderPatienceMs },
+      gate: new UploadGate({
         registry,
-        records,
-        writer,
-        buffers: new PartBuffers(),
-        hedges: new HedgeBudget(),
-        maxFileBytes,
-        senderPatienceMs,
-      },
-      isDatabaseAvailable: () => database.isAvailable,
+        isDatabaseAvailable: () => database.isAvailable,
+        maxUploads: share(settings.maxUploads),
+      }),
+      uploadMemory: new UploadMemory(share(settings.uploadMemoryBytes)),
+      replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
-      maxUploads: share(settings.maxUploads),
+      buffers: new PartBuffers(),
+      hedges: new HedgeBudget(),
+      requireOperator: operatorGuard(settings),
+      managers: () => directory.urls,
     }
     const httpServer = createHttpServer({
       routers: [
-        fileRoutes(fileDeps),
+        fileRoutes(deps),
+        shareRoutes(deps),
+        filesRoutes(deps),
         activeNodesRoutes(registry),
-        pingRoutes({ registry, requireOperator: operatorGuard(settings), managers: () => directory.urls }),
+        pingRoutes(deps),
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },

@@ -1,12 +1,16 @@
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
 import { pingOperations } from './api/cluster/ping.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
+import { filesOperations } from './api/files/files.operations.ts'
+import { shareOperations } from './api/share/share.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
 /** Describes every route of the manager. `docs/openapi.json` is generated from it. */
 export const openApiDocument = openApiDocumentOf([
   ...fileOperations,
+  ...shareOperations,
+  ...filesOperations,
   ...activeNodesOperations,
   ...pingOperations,
   ...healthOperations,

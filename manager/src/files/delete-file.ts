@@ -3,6 +3,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { Types } from 'mongoose'
 import type { Replica } from '../chunks/chunk.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import { deleteReplica } from '../chunks/writing/delete-copy.ts'
@@ -36,6 +37,23 @@ export async function deleteFile(
 ): Promise<FileRecord> {
   await failpoint?.('manager.before-delete')
   const record = await deps.records.markDeleted(name, objection)
+  return ended(deps, record, { requestId, log })
+}
+
+/** Does the same for a file that is known by its id. @throws FILE_NOT_FOUND */
+export async function deleteFileById(
+  deps: DeleteDeps,
+  id: Types.ObjectId,
+  context: Omit<DeleteContext, 'objection'>,
+): Promise<FileRecord> {
+  return ended(deps, await deps.records.markDeletedById(id), context)
+}
+
+async function ended(
+  deps: DeleteDeps,
+  record: FileRecord | null,
+  { requestId, log }: Omit<DeleteContext, 'objection'>,
+): Promise<FileRecord> {
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
   await failpoint?.('manager.after-delete')
   removeCopies(deps, record, requestId).catch((error: unknown) =>
@@ -55,6 +73,8 @@ export async function removeCopies(
   on?: ServerId,
 ): Promise<number> {
   const { registry, records } = deps
+  // Those of its extents follow by garbage collection.
+  if (record.extents !== undefined) await records.endExtents(record)
   const all = copiesOf(record)
   const waiting = all.filter(({ server }) => (on === undefined || server === on) && registry.find(server) !== undefined)
   const gone: Replica[] = []

@@ -1,26 +1,59 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { ServerId } from '@holdfast/shared/ids'
-import type { mongo, Types } from 'mongoose'
+import type { FileId, LinkId, ServerId } from '@holdfast/shared/ids'
+import { type ClientSession, type mongo, Types } from 'mongoose'
 import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type FileModel, type FileRecord, LIVE_PATH } from './file.model.ts'
+import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_PATH } from './file.model.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
+const DUPLICATE_KEY = 11_000
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
+/** A transaction is three round trips and a wait for the majority. */
+const REPLACE_DEADLINE_MS = 4_000
+/** A replacement that keeps meeting others of the same path is given up after so many. */
+const REPLACE_ATTEMPTS = 20
+const EXPIRED_KEPT_MS = 3_600_000
+/** What was replaced can be read to its end for this long. */
+const REPLACED_KEPT_MS = 10 * 60_000
 
 /** Matches deleted files whose bytes may go. */
 const due = () => ({ state: 'deleted' as const, bytesDueAt: { $lte: new Date() } })
-const noCopies = { 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
+/** Matches a holder that may be forgotten: no copy of it is left, and no extent that has yet to be ended. */
+const emptied = {
+  'chunks.replicas.0': { $exists: false },
+  'chunks.leaving.0': { $exists: false },
+  extents: { $exists: false },
+}
+
+const isPast = { $lt: ['$expiresAt', '$$NOW'] }
+const endOfExpired = [
+  { $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt: { $add: ['$$NOW', EXPIRED_KEPT_MS] } } },
+]
+
+/** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
+export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
+
+export interface ListWish {
+  readonly addressedBy: 'path' | 'link'
+  readonly prefix: string
+  /** The list goes on after this file. */
+  readonly after: { readonly name: FileName; readonly id: FileId } | null
+  readonly limit: number
+}
+
+/** These fields of a live file can be changed. */
+export type FileChange = Partial<Pick<FileRecord, 'name' | 'contentType' | 'expiresAt'>>
 
 /** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
   readonly #model: FileModel
+  readonly #collection: mongo.Collection<FileRecord>
   readonly #inserts: GroupedInserts<FileRecord>
   readonly #lookUps: GroupedWork<FileName, FileRecord | null>
   readonly #deletes: GroupedWork<Deletion, FileRecord | StoreError | null>
@@ -29,6 +62,7 @@ export class FileRecords {
   constructor(model: FileModel) {
     this.#model = model
     const collection = model.collection as unknown as mongo.Collection<FileRecord>
+    this.#collection = collection
     this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name)
     this.#lookUps = new GroupedWork((names) => lookUpAll(collection, names))
     this.#deletes = new GroupedWork((deletions) => deleteAll(collection, deletions))
@@ -46,8 +80,9 @@ export class FileRecords {
         return
       case 'duplicate':
         // Whatever else refused it may be the record itself, whose bytes must stay.
-        if (outcome.index === LIVE_PATH) throw new StoreError('FILE_EXISTS')
-        return this.#resolveById(record, undefined)
+        if (outcome.index !== LIVE_PATH) return this.#resolveById(record, undefined)
+        if (await this.endExpired(record.name)) return this.insert(record)
+        throw new StoreError('FILE_EXISTS')
       case 'unsent':
         throw new StoreError('RECORD_NOT_SENT')
       case 'unknown':
@@ -57,8 +92,97 @@ export class FileRecords {
     }
   }
 
+  /**
+   * Makes an open file visible. @throws FILE_EXISTS where another live file has its path, COPY_DISCARDED where it was given
+   * up meanwhile, DATABASE_UNAVAILABLE where the outcome is not known: then nothing may be cleaned up
+   */
+  async complete(record: FileRecord): Promise<void> {
+    for (;;) {
+      try {
+        return await askDatabase(() => this.#complete(record))
+      } catch (error) {
+        if (!isTakenPath(error)) return this.#resolveById(record, error)
+      }
+      if (!(await this.endExpired(record.name))) throw new StoreError('FILE_EXISTS')
+    }
+  }
+
+  /**
+   * Makes a file, open or not, visible in the place of the one that has its path, if there is one. Whoever looks the path up
+   * finds the one or the other, and never none. @throws the objection, and what `insert` and `complete` throw
+   */
+  async replace(record: FileRecord, isOpen: boolean, objection: ReplaceObjection): Promise<void> {
+    for (let attempt = 0; attempt < REPLACE_ATTEMPTS; attempt++) {
+      const current = await this.findLive(record.name)
+      const refusal = objection(current)
+      if (refusal !== null) throw refusal
+      if (current === null) {
+        try {
+          return await (isOpen ? this.complete(record) : this.insert(record))
+        } catch (error) {
+          if (!hasErrorName(error, 'FILE_EXISTS')) throw error
+        }
+      } else if (await this.#takePlaceOf(current, record, isOpen)) return
+    }
+    throw new StoreError('OVERLOADED', 'too many others replace this file at the same time')
+  }
+
   async findLive(name: FileName): Promise<FileRecord | null> {
-    return resultOf(await this.#lookUps.add(name))
+    return unlessExpired(resultOf(await this.#lookUps.add(name)))
+  }
+
+  /** @returns the live file that the link leads to */
+  async findByLink(link: LinkId): Promise<FileRecord | null> {
+    const find = () => this.#model.findOne({ link, state: 'live' }).lean<FileRecord>().exec()
+    return unlessExpired(await askDatabase(find))
+  }
+
+  /** @returns the live file of this id that has a path, for one with a link is found by nothing else */
+  async findWithPath(id: FileId): Promise<FileRecord | null> {
+    const record = await this.findLiveById(new Types.ObjectId(id))
+    return record?.addressedBy === 'path' ? unlessExpired(record) : null
+  }
+
+  /** @returns an extent of a file, or null where the file is gone */
+  findExtent(fileId: Types.ObjectId, extent: number): Promise<Extent | null> {
+    return askDatabase(() => this.#model.findOne({ fileId, extent }).lean<Extent>().exec())
+  }
+
+  /** Lists live files in the order of their names, without their chunks. */
+  async list({ addressedBy, prefix, after, limit }: ListWish): Promise<FileRecord[]> {
+    const isLater =
+      after === null
+        ? {}
+        : { $or: [{ name: { $gt: after.name } }, { name: after.name, _id: { $gt: new Types.ObjectId(after.id) } }] }
+    const from = after !== null && after.name > prefix ? after.name : prefix
+    const name = { $gte: from, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
+    const filter = { state: 'live', addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
+    const find = () =>
+      this.#collection
+        .find<FileRecord>(filter, { projection: { chunks: 0 } })
+        // A path is unique, so its index says all of the order.
+        .sort(addressedBy === 'path' ? { name: 1 } : { name: 1, _id: 1 })
+        .limit(limit)
+        .toArray()
+    return askDatabase(find)
+  }
+
+  /**
+   * Changes what a live file says of itself, not its bytes. @returns the changed record, or null where it is gone. @throws
+   * FILE_EXISTS where another file has the new name as its path
+   */
+  async change(id: Types.ObjectId, change: FileChange): Promise<FileRecord | null> {
+    const options = { returnDocument: 'after' as const, ...DURABLE }
+    for (;;) {
+      try {
+        return await askDatabase(() =>
+          this.#model.findOneAndUpdate({ _id: id, state: 'live' }, { $set: change }, options).lean<FileRecord>().exec(),
+        )
+      } catch (error) {
+        if (!isTakenPath(error)) throw error
+      }
+      if (change.name === undefined || !(await this.endExpired(change.name))) throw new StoreError('FILE_EXISTS')
+    }
   }
 
   /** @returns the live file if it still is the same one */
@@ -76,6 +200,25 @@ export class FileRecords {
     return outcome
   }
 
+  /** Ends the live file of this id. @returns the record as it is, deleted, or null where it is gone already */
+  markDeletedById(id: Types.ObjectId): Promise<FileRecord | null> {
+    const now = new Date()
+    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
+    const options = { returnDocument: 'after' as const, ...DURABLE }
+    return askDatabase(() =>
+      this.#model.findOneAndUpdate({ _id: id, state: 'live' }, deletion, options).lean<FileRecord>().exec(),
+    )
+  }
+
+  /** Ends the extents of a deleted file, whose own record stays until they are ended. */
+  async endExtents({ _id, deletedAt, bytesDueAt }: FileRecord): Promise<void> {
+    const end = { state: 'deleted' as const, deletedAt: deletedAt ?? new Date(), bytesDueAt: bytesDueAt ?? new Date() }
+    await askDatabase(async () => {
+      await this.#model.updateMany({ fileId: _id, state: 'live' }, { $set: end }, DURABLE)
+      await this.#model.updateOne({ _id, state: 'deleted' }, { $unset: { extents: 1 } }, DURABLE)
+    })
+  }
+
   /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
   findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
     const filter = { ...due(), $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
@@ -91,7 +234,7 @@ export class FileRecords {
         { $pull: { 'chunks.$[].replicas': { copyId }, 'chunks.$[].leaving': { copyId } } },
         DURABLE,
       )
-      await this.#model.deleteOne({ _id: id, ...due(), ...noCopies }, DURABLE)
+      await this.#model.deleteOne({ _id: id, ...due(), ...emptied }, DURABLE)
     })
   }
 
@@ -102,22 +245,98 @@ export class FileRecords {
 
   /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplica`. */
   async forgetEmptied(): Promise<void> {
-    await askDatabase(() => this.#model.deleteMany({ ...due(), ...noCopies }, DURABLE))
+    await askDatabase(() => this.#model.deleteMany({ ...due(), ...emptied }, DURABLE))
   }
 
-  /** @returns how many files, live or deleted, have a replica on the file-server */
-  countOn(server: ServerId): Promise<number> {
-    const filter = { 'chunks.replicas.server': server }
-    return askDatabase(() => this.#model.countDocuments(filter).exec(), COUNT_DEADLINE_MS)
+  /** @returns how many replicas on the file-server are named by files, live or deleted */
+  async countOn(server: ServerId): Promise<number> {
+    const countReplicas = () =>
+      this.#model
+        .aggregate<{ count: number }>([
+          { $match: { 'chunks.replicas.server': server } },
+          { $unwind: '$chunks' },
+          { $match: { 'chunks.replicas.server': server } },
+          { $count: 'count' },
+        ])
+        .exec()
+    const [counted] = await askDatabase(countReplicas, COUNT_DEADLINE_MS)
+    return counted?.count ?? 0
+  }
+
+  /**
+   * Ends live files that have expired, by mongod's clock, which the update itself reads. Their bytes stay for an hour, for
+   * that clock may have jumped. @param name the path that the file has, unless it is every file. @returns how many it were
+   */
+  async endExpired(name?: FileName): Promise<number> {
+    const isOfName = name !== undefined && { name, addressedBy: 'path' as const }
+    const filter = {
+      ...isOfName,
+      state: 'live',
+      expiresAt: { $type: 'date' },
+      $expr: isPast,
+    } as mongo.Filter<FileRecord>
+    const result = await askDatabase(() => this.#collection.updateMany(filter, endOfExpired, DURABLE))
+    return result.modifiedCount
+  }
+
+  /** @returns whether the record took the place; not where another change was first */
+  async #takePlaceOf(current: FileRecord, record: FileRecord, isOpen: boolean): Promise<boolean> {
+    const now = Date.now()
+    const end = {
+      state: 'deleted' as const,
+      deletedAt: new Date(now),
+      bytesDueAt: new Date(now + REPLACED_KEPT_MS),
+    }
+    const ofCurrent = { _id: current._id, state: 'live' as const, name: record.name }
+    let isReplaced = false
+    const exchange = async (session: ClientSession): Promise<void> => {
+      isReplaced = false
+      const { modifiedCount } = await this.#model.updateOne(ofCurrent, { $set: end }, { session })
+      if (modifiedCount === 0) return
+      if (isOpen) await this.#complete(record, session)
+      else await this.#model.collection.insertOne(record as never, { session })
+      isReplaced = true
+    }
+    const session = await askDatabase(() => this.#model.db.startSession())
+    try {
+      await askDatabase(() => session.withTransaction(() => exchange(session), DURABLE), REPLACE_DEADLINE_MS)
+      return isReplaced
+    } catch (error) {
+      await this.#resolveById(record, error)
+      return true
+    } finally {
+      // What is still under way in the session ends with it.
+      session.endSession().catch(() => undefined)
+    }
+  }
+
+  async #complete({ _id, chunks: _, ...fields }: FileRecord, session?: ClientSession): Promise<void> {
+    const update = { $set: fields, $unset: { touchedAt: 1, renounced: 1 } }
+    const options = session === undefined ? DURABLE : { session }
+    const { matchedCount } = await this.#model.collection.updateOne({ _id, state: 'open' }, update, options)
+    if (matchedCount === 0) throw new StoreError('COPY_DISCARDED', 'the open file was given up')
   }
 
   /** Reads the record back. While the outcome is unknown the caller is told that, and nothing else. */
   async #resolveById(record: FileRecord, cause: unknown): Promise<void> {
     const found = await askDatabase(
-      () => this.#model.findById(record._id, { state: 1 }).lean<FileRecord>().exec(),
+      () => this.#model.findById(record._id, { state: 1, name: 1 }).lean<FileRecord>().exec(),
       READ_BACK_DEADLINE_MS,
     )
-    if (found?.state === 'tombstone') throw new StoreError('COPY_DISCARDED')
-    if (found === null) throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
+    // An open file gets its name when it becomes visible, so one with a name was visible, whatever became of it.
+    if (found?.name !== undefined) return
+    if (found?.state === 'tombstone' || found?.state === 'deleted') throw new StoreError('COPY_DISCARDED')
+    throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
   }
+}
+
+function unlessExpired(record: FileRecord | null): FileRecord | null {
+  return record === null || isExpired(record) ? null : record
+}
+
+/** @param error what the database said, or `askDatabase` of it */
+function isTakenPath(error: unknown): boolean {
+  const said = error instanceof StoreError ? error.cause : error
+  const { code, keyPattern } = (said ?? {}) as { readonly code?: unknown; readonly keyPattern?: object }
+  return code === DUPLICATE_KEY && keyPattern !== undefined && 'name' in keyPattern
 }

@@ -25,6 +25,8 @@ export interface Holder {
    * of good replicas that any of them was seen with.
    */
   readonly short?: number
+  /** These copies may not come to a holder that is still added to, for upkeep has discarded them. */
+  readonly renounced?: readonly CopyId[]
 }
 
 /** An extent holds the chunks of a large file that its own document has no place for. */
@@ -50,8 +52,6 @@ export interface FileRecord extends Holder {
   readonly extents?: number
   /** An open file that nobody has added to since then is given up. By mongod's clock. */
   readonly touchedAt?: Date
-  /** These copies may not come to an open file any more, for upkeep has discarded them. */
-  readonly renounced?: readonly CopyId[]
   readonly deletedAt?: Date
   /** The copies of a deleted file stay until then, for the sake of those who read it. */
   readonly bytesDueAt?: Date
@@ -67,6 +67,11 @@ export function chunksOf({ chunks, partKey }: Pick<Holder, 'chunks' | 'partKey'>
 /** @returns every copy that a holder names: those that count and those that are leaving */
 export function copiesOf({ chunks }: Pick<Holder, 'chunks'>): Replica[] {
   return chunks.flatMap(({ replicas, leaving = [] }) => [...replicas, ...leaving])
+}
+
+/** Readers treat an expired file as absent, though its record is still to be ended. */
+export function isExpired({ expiresAt }: Pick<FileRecord, 'expiresAt'>, now = Date.now()): boolean {
+  return expiresAt !== null && expiresAt.getTime() <= now
 }
 
 /** A document holds at most so many chunks, which keeps it far below the 16 MiB that one may have. */
@@ -122,6 +127,10 @@ const having = (field: string) => ({ partialFilterExpression: { [field]: { $exis
 file.index(
   { name: 1 },
   { unique: true, partialFilterExpression: { state: 'live', addressedBy: 'path' }, name: LIVE_PATH },
+)
+file.index(
+  { name: 1, _id: 1 },
+  { partialFilterExpression: { state: 'live', addressedBy: 'link' }, name: 'live_link_name' },
 )
 file.index({ link: 1 }, { unique: true, ...having('link'), name: 'link' })
 file.index({ fileId: 1, extent: 1 }, { unique: true, ...having('fileId'), name: 'extent' })

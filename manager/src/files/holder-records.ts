@@ -3,7 +3,7 @@ import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
-import { copiesOf, type FileModel, type FileRecord, type Holder } from './file.model.ts'
+import type { FileModel, FileRecord, Holder } from './file.model.ts'
 
 const DUPLICATE_KEY = 11_000
 
@@ -126,19 +126,22 @@ export class HolderRecords {
   ): Promise<boolean> {
     const path = `chunks.${chunkNumberOf(copyId)}`
     const named = { $elemMatch: { copyId, server, slot } }
-    const unnamed = {
-      _id,
-      [path]: { $exists: true },
-      'chunks.replicas': { $not: named },
-      'chunks.leaving': { $not: named },
-    } as unknown as mongo.Filter<FileRecord>
-    const raise = { $inc: { [`${path}.version`]: 1 } } as mongo.UpdateFilter<FileRecord>
-    const result = await askDatabase(() => this.#collection.updateOne(unnamed, raise, DURABLE))
-    if (result.matchedCount === 1) return true
-    // The record names the copy, or has no such chunk and will not come to have it. A record that is gone is judged anew
-    // later.
-    const [holder] = await this.#find({ _id })
-    return holder !== undefined && !copiesOf(holder).some((known) => isSame(known, { copyId, server, slot }))
+    const unnamed = { _id, 'chunks.replicas': { $not: named }, 'chunks.leaving': { $not: named } }
+    const update = async (filter: object, change: object): Promise<boolean> => {
+      const result = await askDatabase(() =>
+        this.#collection.updateOne(
+          filter as mongo.Filter<FileRecord>,
+          change as mongo.UpdateFilter<FileRecord>,
+          DURABLE,
+        ),
+      )
+      return result.matchedCount === 1
+    }
+    if (await update({ ...unnamed, [path]: { $exists: true } }, { $inc: { [`${path}.version`]: 1 } })) return true
+    // A file that is still coming in may have no such chunk yet, and from then on does not take this copy for it.
+    if (await update({ ...unnamed, [path]: { $exists: false } }, { $addToSet: { renounced: copyId } })) return true
+    // The record names the copy, or is gone: then it is judged anew later.
+    return false
   }
 
   /** Removes tombstones older than `ageMs`, for no manager has slept that long. */
@@ -150,8 +153,4 @@ export class HolderRecords {
   #find(filter: object, limit = 0, fields: object = PLACES): Promise<Holder[]> {
     return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec())
   }
-}
-
-function isSame(a: Replica, b: Replica): boolean {
-  return a.copyId === b.copyId && a.server === b.server && a.slot === b.slot
 }

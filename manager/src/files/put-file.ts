@@ -1,25 +1,39 @@
 import { randomBytes } from 'node:crypto'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { FileId, PartKey } from '@holdfast/shared/ids'
+import type { FileId, LinkId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
-import type { Chunk } from '../chunks/chunk.ts'
-import type { ChunkOrder, ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { contentTypeOf } from './content-type.ts'
-import type { FileRecord } from './file.model.ts'
-import type { FileRecords } from './file-records.ts'
+import type { Expiry } from './expiry.ts'
+import type { FileRecord, StorageClass } from './file.model.ts'
+import type { FileRecords, ReplaceObjection } from './file-records.ts'
+import type { OpenFile } from './open-files.ts'
+import { type ReplicatedDeps, storeReplicated } from './store-replicated.ts'
+import { storeSingle } from './store-single.ts'
 
-export interface PutDeps {
-  readonly writer: ChunkWriter
+export interface PutDeps extends ReplicatedDeps {
   readonly records: FileRecords
+}
+
+/** Says how a file is to be kept and found. */
+export interface PutWish {
+  readonly storageClass: StorageClass
+  readonly addressedBy: 'path' | 'link'
+  /** The file never expires without one. */
+  readonly expiry?: Expiry | null
+  /** Where this is given the file may replace one that has its path, unless it objects. */
+  readonly replacing?: ReplaceObjection
 }
 
 export interface PutContext {
   readonly requestId: string
+  /** It fires when the client hangs up. */
   readonly signal: AbortSignal
+  /** Ends the reading of a body that is still to come. What waits for it meets CANCELLED. */
+  stopReading(): void
 }
 
 /** A file comes in from such a source. */
@@ -48,99 +62,106 @@ export interface SourceBytes {
   close(): Promise<void>
 }
 
-interface Stored {
-  readonly name: FileName
-  readonly chunks: readonly Chunk[]
-  /** The chunks' tags are made with this key. A file whose chunks came in one message has none. */
-  readonly partKey?: PartKey
+type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short' | 'extents'> & {
+  readonly open: OpenFile | null
 }
 
 /**
  * Stores the bytes first and the record second, so that a file is visible only when it is durable. Bytes whose record could
  * not be written are removed, unless it is not known whether it was.
  */
-export async function putFile(deps: PutDeps, source: FileSource, context: PutContext): Promise<FileRecord> {
+export async function putFile(
+  deps: PutDeps,
+  source: FileSource,
+  wish: PutWish,
+  context: PutContext,
+): Promise<FileRecord> {
   const { bytes } = source
   const _id = new Types.ObjectId()
-  const fileId = _id.toHexString() as FileId
   try {
     await bytes.readHead(INLINE_MAX_BYTES)
-    const stored = await (bytes.isComplete ? putHeld : putPassing)(deps, fileId, source, context)
-    const record = recordOf(_id, stored, await contentTypeOf(stored.name, (length) => bytes.firstBytes(length)))
-    await insertRecord(deps, record, context)
+    if (!bytes.isComplete) await requireFree(deps, source, wish)
+    let name: FileName | undefined
+    const beforeEnd = async (): Promise<void> => {
+      name = await source.finish()
+    }
+    const stored = await store(deps, _id, { bytes, beforeEnd }, wish, context)
+    if (name === undefined) throw new StoreError('INTERNAL', 'a source ended without its end')
+    const contentType = await contentTypeOf(name, (length) => bytes.firstBytes(length))
+    const { open, ...fields } = stored
+    const record = { ...recordOf(_id, name, contentType, wish), ...fields }
+    await makeVisible(deps, record, open, wish, context)
     return record
   } finally {
     await bytes.close()
   }
 }
 
-async function insertRecord({ records, writer }: PutDeps, record: FileRecord, context: PutContext): Promise<void> {
+/** Refuses a large body before it is stored where its name came first and is taken. */
+async function requireFree({ records }: PutDeps, { earlyName }: FileSource, wish: PutWish): Promise<void> {
+  if (earlyName === null || wish.addressedBy === 'link') return
+  const current = await records.findLive(earlyName)
+  const refusal = wish.replacing?.(current) ?? null
+  if (refusal !== null) throw refusal
+  if (current !== null && wish.replacing === undefined)
+    throw new StoreError('FILE_EXISTS', `the name that came before the bytes, ${JSON.stringify(earlyName)}, is taken`)
+}
+
+async function store(
+  deps: PutDeps,
+  _id: Types.ObjectId,
+  source: { readonly bytes: SourceBytes; readonly beforeEnd: () => Promise<void> },
+  { storageClass }: PutWish,
+  context: PutContext,
+): Promise<Stored> {
+  if (storageClass === 'single') {
+    const { chunk, partKey } = await storeSingle(deps.writer, _id.toHexString() as FileId, source, context)
+    const { size, sha256 } = chunk
+    return { size, sha256, chunks: [chunk], open: null, ...(partKey !== undefined && { partKey }) }
+  }
+  const { size, sha256, chunks, short, open } = await storeReplicated(deps, _id, source, context)
+  return { size, sha256, chunks, open, ...(short !== null && { short }) }
+}
+
+/** After these errors the record is not there and will not come. */
+const refusals = ['FILE_EXISTS', 'PRECONDITION_FAILED', 'COPY_DISCARDED', 'RECORD_NOT_SENT', 'OVERLOADED'] as const
+
+async function makeVisible(
+  { records, writer }: PutDeps,
+  record: FileRecord,
+  open: OpenFile | null,
+  { replacing }: PutWish,
+  context: PutContext,
+): Promise<void> {
   await failpoint?.('manager.before-insert')
   try {
-    await records.insert(record)
+    if (replacing !== undefined) await records.replace(record, open !== null, replacing)
+    else if (open !== null) await records.complete(record)
+    else await records.insert(record)
   } catch (error) {
-    if (hasErrorName(error, 'FILE_EXISTS', 'COPY_DISCARDED', 'RECORD_NOT_SENT', 'OVERLOADED'))
+    if (hasErrorName(error, ...refusals)) {
       writer.discard(record.chunks, context.requestId)
+      // Where the database is away, upkeep gives the file up.
+      await open?.abandon().catch(() => undefined)
+    }
     throw error
   }
   await failpoint?.('manager.after-insert')
 }
 
-/** Stores a small file, whose whole body is known to be right before a byte of it is stored. */
-async function putHeld({ writer }: PutDeps, fileId: FileId, source: FileSource, context: PutContext): Promise<Stored> {
-  const { bytes } = source
-  const name = await source.finish()
-  const held = { bytes: bytes.head, sizeBytes: bytes.measure() }
-  return { name, chunks: [await writer.store(firstChunk(fileId, bytes, context), held, context)] }
-}
-
-/** Sends a large file on as it comes, and calls it off before it is durable if the rest of the body is not right. */
-async function putPassing(
-  { writer, records }: PutDeps,
-  fileId: FileId,
-  source: FileSource,
-  context: PutContext,
-): Promise<Stored> {
-  const { bytes, earlyName } = source
-  if (earlyName !== null && (await records.findLive(earlyName)) !== null)
-    throw new StoreError('FILE_EXISTS', `the name that came before the bytes, ${JSON.stringify(earlyName)}, is taken`)
-  let name: FileName | undefined
-  const all = () =>
-    bytes.all(async () => {
-      name = await source.finish()
-      bytes.measure()
-    })
-  const partKey = randomBytes(16).toString('hex') as PartKey
-  const passing = { readBytes: bytes.readBytes, all, partKey }
-  const chunk = await writer.stream(firstChunk(fileId, bytes, context), passing, context)
-  if (name === undefined || chunk.size !== bytes.measure()) {
-    writer.discard([chunk], context.requestId)
-    throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
-  }
-  return { name, chunks: [chunk], partKey }
-}
-
-/** A file of class `single` is one chunk. */
-function firstChunk(fileId: FileId, { encoding }: SourceBytes, { requestId }: PutContext): ChunkOrder {
-  return { fileId, number: 0, encoding, requestId }
-}
-
-function recordOf(_id: Types.ObjectId, { name, chunks, partKey }: Stored, contentType: string): FileRecord {
-  const [chunk] = chunks
-  if (chunk === undefined || chunks.length > 1) throw new StoreError('INTERNAL', 'a file of class single is one chunk')
+function recordOf(_id: Types.ObjectId, name: FileName, contentType: string, wish: PutWish) {
+  const { storageClass, addressedBy, expiry } = wish
+  const createdAt = new Date()
   return {
     _id,
-    state: 'live',
-    addressedBy: 'path',
+    state: 'live' as const,
+    addressedBy,
     name,
-    size: chunk.size,
-    sha256: chunk.sha256,
+    ...(addressedBy === 'link' && { link: randomBytes(16).toString('hex') as LinkId }),
     contentType,
     owner: null,
-    storageClass: 'single',
-    createdAt: new Date(),
-    expiresAt: null,
-    chunks,
-    ...(partKey !== undefined && { partKey }),
+    storageClass,
+    createdAt,
+    expiresAt: expiry?.(createdAt) ?? null,
   }
 }

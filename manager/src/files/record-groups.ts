@@ -64,7 +64,9 @@ async function deleteFound(
   const now = new Date()
   const deletedBy = randomBytes(12).toString('hex')
   const deletion = { state: 'deleted' as const, deletedAt: now, bytesDueAt: now, deletedBy }
-  const { modifiedCount } = await collection.updateMany({ _id, state: 'live' }, { $set: deletion }, DURABLE)
+  // A file that was renamed since is not the one that was asked for.
+  const name = { $in: found.map((record) => record.name) }
+  const { modifiedCount } = await collection.updateMany({ _id, name, state: 'live' }, { $set: deletion }, DURABLE)
   const stamped = await collection.find({ _id, deletedBy }).toArray()
   // Upkeep may have collected one of them already. Where the update changed all of them, that one was this group's too.
   const gone = modifiedCount === found.length ? found.map((record) => ({ ...record, ...deletion })) : []
@@ -76,6 +78,6 @@ export async function forgetAll(
   collection: mongo.Collection<FileRecord>,
   ids: readonly Types.ObjectId[],
 ): Promise<undefined[]> {
-  await collection.deleteMany({ _id: { $in: [...ids] }, state: 'deleted' }, DURABLE)
+  await collection.deleteMany({ _id: { $in: [...ids] }, state: 'deleted', extents: { $exists: false } }, DURABLE)
   return ids.map(() => undefined)
 }

@@ -6,12 +6,14 @@ import { connectDatabase, type Database } from '../mongo/database.ts'
 import { prepareFileModel } from './file.model.ts'
 import { FileRecords } from './file-records.ts'
 import { HolderRecords } from './holder-records.ts'
+import { OpenFiles } from './open-files.ts'
 
 export interface FilesSlice {
   readonly database: Database
   readonly clusterId: ClusterId
   readonly records: FileRecords
   readonly holders: HolderRecords
+  readonly openFiles: OpenFiles
 }
 
 /** Connects to the database, however long that takes until the signal fires, and prepares the records in it. */
@@ -23,5 +25,11 @@ export async function startFiles(
   stops.add(() => database.close())
   const clusterId = await readClusterId(database)
   const model = await prepareFileModel(database.connection)
-  return { database, clusterId, records: new FileRecords(model), holders: new HolderRecords(model) }
+  return {
+    database,
+    clusterId,
+    records: new FileRecords(model),
+    holders: new HolderRecords(model),
+    openFiles: new OpenFiles(model),
+  }
 }

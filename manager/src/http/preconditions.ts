@@ -28,6 +28,11 @@ export function validatorsOf({ sha256, createdAt }: Versioned): Validators {
   return { etag: `"${sha256}"`, lastModified: Math.floor(createdAt.getTime() / 1000) * 1000 }
 }
 
+/** @returns whether a request that changes something has preconditions */
+export function hasPreconditions(headers: IncomingHttpHeaders): boolean {
+  return ['if-match', 'if-none-match', 'if-unmodified-since'].some((name) => headers[name] !== undefined)
+}
+
 /**
  * Judges a request's preconditions in the order of RFC 9110 section 13.2.2. A malformed date is ignored. A malformed list of
  * tags lets nothing be changed, and keeps nothing from being read.

@@ -140,7 +140,7 @@ test('records that a crash left without copies go, live ones and tombstones stay
   expect(left.map((record) => record.state).sort()).toEqual(['live', 'tombstone'])
 })
 
-test('the longest deleted come first, and no more than were asked for', async () => {
+test('those that are due longest come first, and no more than were asked for', async () => {
   const server = 'cccccccccccccccc' as ServerId
   const all = Array.from({ length: 5 }, () => {
     const record = newRecord(newName())
@@ -149,7 +149,7 @@ test('the longest deleted come first, and no more than were asked for', async ()
   })
   for (const record of all) await records.insert(record)
   for (const [index, record] of all.entries())
-    await used.model.updateOne({ _id: record._id }, { state: 'deleted', deletedAt: new Date(1e12 - index) })
+    await used.model.updateOne({ _id: record._id }, { state: 'deleted', bytesDueAt: new Date(1e12 - index) })
   const found = await records.findDeleted(server, 3)
   expect(found.map((record) => record._id.toHexString())).toEqual(
     all

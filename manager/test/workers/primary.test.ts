@@ -21,6 +21,7 @@ process.on('message', ({ kind, number }, connection) => {
   if (kind === 'ask') clearInterval(filling)
   if (kind === 'ask') for (const file of files.splice(0)) closeSync(file)
   if (kind === 'ask' || kind === 'connection') process.send({ kind: 'taken', number })
+  connection?.on('error', () => undefined)
   connection?.end(String(process.pid))
 })
 process.on('SIGUSR2', () => tell(false))

@@ -1,5 +1,18 @@
 import { z } from 'zod'
 import { binary, count, dateTime, digest, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import {
+  bytes,
+  changePreconditions,
+  describeAnswers,
+  digests,
+  downloadAnswers,
+  downloadErrors,
+  downloadHeaders,
+  etagHeader,
+  preconditions,
+  uploadErrors,
+} from '../common/file-operations.ts'
+import { uploadQuery } from '../common/upload-wish.ts'
 
 const storedFile = z
   .object({
@@ -8,7 +21,10 @@ const storedFile = z
     sizeBytes: count,
     sha256: digest,
     contentType: z.string(),
+    class: z.enum(['single', 'replicated']),
     createdAt: dateTime,
+    expiresAt: dateTime.optional(),
+    degraded: z.literal(true).optional().describe('Fewer file-servers have it yet than should'),
   })
   .meta({ id: 'StoredFile' })
 
@@ -28,38 +44,13 @@ const path = z.object({
   filename: z.string().describe('Percent-encoded UTF-8; a slash may stand as it is or as %2F'),
 })
 
-const digests = z.object({
-  'Content-Digest': z.string().describe('sha-256=:BASE64: of the body (RFC 9530)').optional(),
-  'Repr-Digest': z.string().describe('The same, for a body is the whole representation').optional(),
-})
-
-const header = z.string().optional()
-const preconditions = z.object({
-  'If-Match': header,
-  'If-None-Match': header,
-  'If-Unmodified-Since': header,
-  'If-Modified-Since': header,
-})
-
-const fileHeaders = z.object({
-  'Content-Length': count.describe('Size in bytes'),
-  'Content-Type': z.string().describe('From the name, or else from the bytes'),
-  'Content-Disposition': z.string().describe('attachment, but for types that are safe to show'),
-  ETag: z.string().describe('The sha-256 of the file, 64 hex digits in quotes'),
-  'Last-Modified': z.string().describe('When the file was stored'),
-  'X-Content-Type-Options': z.string().describe('nosniff'),
-})
-
-const bytes = { '*/*': binary }
-const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
-
 export const fileOperations: readonly Operation[] = [
   {
     method: 'post',
     path: '/file',
     operationId: 'uploadFile',
     summary: 'Store a file under a name that is free',
-    parameters: { header: digests },
+    parameters: { query: uploadQuery, header: digests },
     body: {
       description: '`file` is base64, in either order with `filename`. JSON is also taken as x-www-form-urlencoded.',
       content: {
@@ -75,47 +66,16 @@ export const fileOperations: readonly Operation[] = [
         content: json(storedFile),
       },
     },
-    errors: [
-      'SERVERS_UNAVAILABLE',
-      'FILE_EXISTS',
-      'INVALID_REQUEST',
-      'TOO_LARGE',
-      'DIGEST_MISMATCH',
-      'UNSUPPORTED_MEDIA',
-      'REQUEST_TIMEOUT',
-      'INSUFFICIENT_STORAGE',
-      'OVERLOADED',
-      ...errorsAnywhere,
-    ],
+    errors: ['FILE_EXISTS', ...uploadErrors, ...errorsAnywhere],
   },
   {
     method: 'get',
     path: '/file/{filename}',
     operationId: 'downloadFile',
     summary: 'The bytes of a file',
-    parameters: { path, header: z.object({ Range: header, 'If-Range': header, ...preconditions.shape }) },
-    answers: {
-      200: {
-        description: 'The bytes; a response that ends early or breaks off is not the file',
-        headers: fileHeaders,
-        content: bytes,
-      },
-      206: {
-        description: 'The one range that was asked for',
-        headers: fileHeaders.extend({ 'Content-Range': z.string().describe('bytes START-END/SIZE') }),
-        content: bytes,
-      },
-      304: notModified,
-    },
-    errors: [
-      'FILE_NOT_FOUND',
-      'FILE_UNAVAILABLE',
-      'INVALID_REQUEST',
-      'PRECONDITION_FAILED',
-      'RANGE_NOT_SATISFIABLE',
-      'OVERLOADED',
-      ...errorsAnywhere,
-    ],
+    parameters: { path, header: downloadHeaders },
+    answers: downloadAnswers,
+    errors: [...downloadErrors, ...errorsAnywhere],
   },
   {
     method: 'head',
@@ -123,11 +83,25 @@ export const fileOperations: readonly Operation[] = [
     operationId: 'describeFile',
     summary: 'The headers of a download',
     parameters: { path, header: preconditions },
-    answers: {
-      200: { description: 'As for GET, without the bytes', headers: fileHeaders },
-      304: notModified,
-    },
+    answers: describeAnswers,
     errors: ['FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...errorsAnywhere],
+  },
+  {
+    method: 'put',
+    path: '/file/{filename}',
+    operationId: 'replaceFile',
+    summary: 'Store the body under this name, in the place of what has it',
+    parameters: { path, query: uploadQuery, header: z.object({ ...changePreconditions.shape, ...digests.shape }) },
+    body: { description: 'The file itself, whatever its content type', content: bytes },
+    answers: {
+      200: {
+        description: 'Stored durably; what had the name is replaced',
+        headers: etagHeader,
+        content: json(storedFile),
+      },
+      201: { description: 'Stored durably; the name was free', headers: etagHeader, content: json(storedFile) },
+    },
+    errors: ['PRECONDITION_FAILED', ...uploadErrors, ...errorsAnywhere],
   },
   {
     method: 'delete',

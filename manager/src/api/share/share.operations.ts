@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { binary, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { fileDescription } from '../common/file-description.ts'
+import {
+  bytes,
+  describeAnswers,
+  digests,
+  downloadAnswers,
+  downloadErrors,
+  downloadHeaders,
+  preconditions,
+  uploadErrors,
+} from '../common/file-operations.ts'
+import { uploadQuery } from '../common/upload-wish.ts'
+
+export const shareQuery = uploadQuery.extend({
+  name: z.string().optional().describe('A label, which others may have too'),
+})
+
+/** Bodies of uploads are scanned, not parsed, so that their files can be of any size. */
+const files = z.object({ expires: z.string().optional(), file: z.array(binary) })
+const form = z.object({ filename: z.string(), file: z.string() })
+const path = z.object({ id: z.string().regex(/^[0-9a-f]{32}$/) })
+
+export const shareOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/upload',
+    operationId: 'shareFiles',
+    summary: 'Store one or several files, each under a link that nobody can guess',
+    parameters: { query: shareQuery, header: digests.extend({ 'Content-Disposition': z.string().optional() }) },
+    body: {
+      description:
+        'multipart/form-data has one or several files. Any other body is the file itself where `?name=` or Content-Disposition names it; else x-www-form-urlencoded is a form with base64, and what comes under another type is a file under a made name.',
+      content: { 'multipart/form-data': files, 'application/x-www-form-urlencoded': form, ...bytes },
+    },
+    answers: {
+      201: {
+        description: 'Stored durably: one file, or a list of several',
+        headers: z.object({ Location: z.string().optional().describe('Where the file is, if it is one') }),
+        content: json(z.union([fileDescription, z.array(fileDescription)])),
+      },
+    },
+    errors: [...uploadErrors, ...errorsAnywhere],
+  },
+  {
+    method: 'get',
+    path: '/download/{id}',
+    operationId: 'downloadShare',
+    summary: 'The bytes of a file that is known by its link',
+    parameters: { path, header: downloadHeaders },
+    answers: downloadAnswers,
+    errors: [...downloadErrors, ...errorsAnywhere],
+  },
+  {
+    method: 'head',
+    path: '/download/{id}',
+    operationId: 'describeShare',
+    summary: 'The headers of a download',
+    parameters: { path, header: preconditions },
+    answers: describeAnswers,
+    errors: ['FILE_NOT_FOUND', 'PRECONDITION_FAILED', ...errorsAnywhere],
+  },
+]

@@ -1,0 +1,90 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { type FileName, parseFileName } from '@holdfast/shared/file-name'
+import { isLinkId } from '@holdfast/shared/ids'
+import Router from '@koa/router'
+import { openIncomingFile, openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
+import { chooseUploadFormat } from '../../bodies/upload-format.ts'
+import { lastSegmentOf } from '../../bodies/upload-label.ts'
+import { deleteFileById } from '../../files/delete-file.ts'
+import type { FileRecord } from '../../files/file.model.ts'
+import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
+import { parseQuery } from '../../http/parse-query.ts'
+import type { AppContext, RequestState } from '../../http/request-context.ts'
+import { describeFile, type FileDescription } from '../common/file-description.ts'
+import { type SendDeps, sendFile } from '../common/send-file.ts'
+import { UploadContext } from '../common/upload-context.ts'
+import type { UploadGate } from '../common/upload-gate.ts'
+import { expiryOf, parseUploadWish, type ReceivingLimits, receiving } from '../common/upload-wish.ts'
+import { shareQuery } from './share.operations.ts'
+
+export interface ShareApiDeps extends PutDeps, SendDeps, ReceivingLimits {
+  readonly gate: UploadGate
+}
+
+/** Serves `POST /upload`, and `GET` and `HEAD` of `/download/:id`: files that are found by a link. */
+export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
+  const router = new Router<RequestState>()
+
+  router.post('/upload', async (ctx) => {
+    using _place = deps.gate.admit()
+    const format = chooseUploadFormat(ctx.req.headers, nameInQuery(ctx), new Date())
+    if (format.kind === 'multipart') {
+      const records = await receiveSeveral(deps, ctx)
+      return answer(ctx, records.map(describeFile))
+    }
+    const wish = wishOf(ctx)
+    const upload = new UploadContext(ctx.state)
+    const options = receiving(deps, ctx, wish, upload)
+    const file =
+      format.kind === 'form'
+        ? await openIncomingFile(ctx.req, ctx.res, options)
+        : await openRawFile(ctx.req, ctx.res, { ...options, name: format.name })
+    answer(ctx, [describeFile(await putFile(deps, file, wish, upload))])
+  })
+
+  router.get('/download/:id', async (ctx) => {
+    const { id } = ctx.params
+    const record = isLinkId(id) ? await deps.records.findByLink(id) : null
+    if (record === null) throw new StoreError('FILE_NOT_FOUND')
+    await sendFile(deps, ctx, record)
+  })
+  return router
+}
+
+/** One file is answered by itself, several by a list. */
+function answer(ctx: AppContext, files: readonly FileDescription[]): void {
+  const [first] = files
+  ctx.status = 201
+  ctx.body = files.length === 1 ? first : files
+  if (files.length === 1 && first !== undefined) ctx.set('Location', first.url)
+}
+
+/** Stores the files of a form one after the other. If one of them fails, none stays. */
+async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<FileRecord[]> {
+  const asked = wishOf(ctx)
+  const upload = new UploadContext(ctx.state)
+  const options = { ...receiving(deps, ctx, asked, upload), name: nameInQuery(ctx) }
+  const { fields, files } = await openIncomingFiles(ctx.req, ctx.res, options)
+  const stored: FileRecord[] = []
+  try {
+    // A page without scripts can say in the form when its files expire.
+    const wish = { ...asked, expiry: asked.expiry ?? expiryOf(fields.get('expires')) }
+    for await (const file of files) stored.push(await putFile(deps, file, wish, upload))
+    return stored
+  } catch (error) {
+    const { requestId, log } = ctx.state
+    // What cannot be removed at once is known to nobody, for its link was not told.
+    await Promise.allSettled(stored.map(({ _id }) => deleteFileById(deps, _id, { requestId, log })))
+    throw error
+  }
+}
+
+function wishOf(ctx: AppContext): PutWish {
+  return { ...parseUploadWish(ctx, 'replicated'), addressedBy: 'link' }
+}
+
+/** The name of a share is a label, so a path in it says nothing. */
+function nameInQuery(ctx: AppContext): FileName | null {
+  const { name } = parseQuery(shareQuery, ctx.req.url ?? '')
+  return name === undefined ? null : parseFileName(lastSegmentOf(name))
+}

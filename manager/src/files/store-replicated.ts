@@ -1,0 +1,224 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { Digest, FileId } from '@holdfast/shared/ids'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
+import type { Types } from 'mongoose'
+import type { Chunk } from '../chunks/chunk.ts'
+import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
+import type { Caller } from '../chunks/writing/store-copy.ts'
+import type { ReplicaWish } from '../chunks/writing/store-replicas.ts'
+import type { UploadMemory, UploadShare } from '../chunks/writing/upload-memory.ts'
+import type { OpenFile, OpenFiles } from './open-files.ts'
+import type { PutContext, SourceBytes } from './put-file.ts'
+
+/** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
+const UNNAMED_CHUNKS = 64
+const UNNAMED_MS = 60_000
+/** So many chunks of one upload are stored at once, while the next one comes in. */
+const AT_ONCE = 2
+
+export interface ReplicatedDeps {
+  readonly writer: ChunkWriter
+  readonly openFiles: OpenFiles
+  readonly uploadMemory: UploadMemory
+  readonly replicas: ReplicaWish
+}
+
+export interface ReplicatedFile {
+  readonly size: number
+  readonly sha256: Digest
+  /** The chunks of the file's own document. */
+  readonly chunks: readonly Chunk[]
+  /** The smallest number of replicas that one of the chunks has, where that is too few. */
+  readonly short: number | null
+  /** The document that has the chunks already, where the upload took long. */
+  readonly open: OpenFile | null
+}
+
+/**
+ * Stores a file of class `replicated`: decodes it, cuts it into chunks, and stores each of them on several file-servers at
+ * once, while the next one comes in. After a failure nothing of it stays that upkeep does not find.
+ * @param beforeEnd reads what comes after the bytes, and may throw to call the file off
+ */
+export async function storeReplicated(
+  deps: ReplicatedDeps,
+  _id: Types.ObjectId,
+  { bytes, beforeEnd }: { readonly bytes: SourceBytes; readonly beforeEnd: () => Promise<void> },
+  context: PutContext,
+): Promise<ReplicatedFile> {
+  using share = deps.uploadMemory.join({
+    isSmall: bytes.isComplete,
+    get signal() {
+      return context.signal
+    },
+  })
+  // A body that is there already cannot be the slowest.
+  if (!bytes.isComplete) share.signal.addEventListener('abort', () => context.stopReading())
+  const storing = new Storing(deps, _id, share, context)
+  try {
+    for await (const piece of decoded(bytes, beforeEnd)) await storing.add(piece)
+    return await storing.finish()
+  } catch (error) {
+    await storing.abandon()
+    throw !bytes.isComplete && share.signal.aborted ? share.signal.reason : error
+  }
+}
+
+/** Gives the file's own bytes, in pieces that the receiver may keep. */
+async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): AsyncGenerator<Buffer> {
+  if (bytes.encoding === 'binary') {
+    for await (const piece of bytes.all(beforeEnd)) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length)
+    return
+  }
+  const decoder = new Base64Decoder()
+  const checkEnd = async (): Promise<void> => {
+    decoder.finish()
+    await beforeEnd()
+  }
+  for await (const text of bytes.all(checkEnd)) {
+    const kept: Buffer[] = []
+    // The decoder's memory is only lent.
+    await decoder.write(text, async (lent) => void kept.push(Buffer.from(lent)))
+    yield* kept
+  }
+}
+
+/** Gathers the pieces of a chunk. */
+class Gathering {
+  readonly pieces: Buffer[] = []
+  readonly hash: Hash = createHash('sha256')
+  size = 0
+}
+
+class Storing {
+  readonly #deps: ReplicatedDeps
+  readonly #share: UploadShare
+  readonly #context: PutContext
+  readonly #file: OpenFile
+  readonly #hash = createHash('sha256')
+  readonly #failed = new AbortController()
+  readonly #running = new Set<Promise<void>>()
+  readonly #chunks: Chunk[] = []
+  readonly #caller: Caller
+  #gathering = new Gathering()
+  #startedCount = 0
+  #size = 0
+  #short: number | null = null
+  #namedAt = performance.now()
+
+  constructor(
+    deps: ReplicatedDeps,
+    _id: Types.ObjectId,
+    share: UploadShare,
+    context: PutContext,
+  ) {
+    this.#deps = deps
+    this.#share = share
+    this.#context = context
+    this.#file = deps.openFiles.begin(_id)
+    const failed = this.#failed.signal
+    let both: AbortSignal | undefined
+    this.#caller = {
+      get signal() {
+        both ??= AbortSignal.any([context.signal, failed])
+        return both
+      },
+    }
+  }
+
+  async add(piece: Buffer): Promise<void> {
+    this.#requireGoing()
+    for (let offset = 0; offset < piece.length; ) {
+      const gathering = this.#gathering
+      const part = piece.subarray(offset, offset + PART_BYTES - gathering.size)
+      await this.#share.take(part.length)
+      gathering.pieces.push(part)
+      gathering.hash.update(part)
+      gathering.size += part.length
+      offset += part.length
+      if (gathering.size === PART_BYTES) await this.#store()
+    }
+    await this.#nameIfDue()
+  }
+
+  async finish(): Promise<ReplicatedFile> {
+    if (this.#gathering.size > 0 || this.#startedCount === 0) await this.#store()
+    await Promise.all(this.#running)
+    this.#requireGoing()
+    const isNamed = this.#file.isThere
+    if (isNamed) await this.#name()
+    return {
+      size: this.#size,
+      // The whole of a file of one chunk was hashed with that.
+      sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash.digest('hex')) as Digest,
+      chunks: isNamed ? [] : this.#chunks,
+      short: this.#short,
+      open: isNamed ? this.#file : null,
+    }
+  }
+
+  /** Ends what is under way. What is stored is deleted, by name or by the document that names it. */
+  async abandon(): Promise<void> {
+    this.#failed.abort()
+    await Promise.all(this.#running)
+    const unnamed = this.#chunks.slice(this.#file.addedCount).filter((chunk) => chunk !== undefined)
+    this.#deps.writer.discard(unnamed, this.#context.requestId)
+    // Where the database is away, upkeep gives the file up.
+    if (this.#file.isThere) await this.#file.abandon().catch(() => undefined)
+  }
+
+  async #store(): Promise<void> {
+    while (this.#running.size >= AT_ONCE) await Promise.race(this.#running)
+    this.#requireGoing()
+    const { pieces, hash, size } = this.#gathering
+    this.#gathering = new Gathering()
+    const number = this.#startedCount++
+    // A file of one chunk has the chunk's digest, and is not hashed twice.
+    if (size === PART_BYTES || number > 0) for (const piece of pieces) this.#hash.update(piece)
+    this.#size += size
+    const sha256 = hash.digest('hex') as Digest
+    const work = this.#storeChunk(number, { pieces, sizeBytes: size, sha256 }).catch((error: unknown) =>
+      this.#failed.abort(error),
+    )
+    this.#running.add(work)
+    void work.finally(() => this.#running.delete(work))
+  }
+
+  async #storeChunk(
+    number: number,
+    held: { readonly pieces: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: Digest },
+  ): Promise<void> {
+    const { writer, replicas } = this.#deps
+    const { requestId } = this.#context
+    const place = this.#file.placeOf(number)
+    const fileId = place.holderId.toHexString() as FileId
+    const order = { fileId, number: place.number, encoding: 'binary', requestId } as const
+    const storing = writer.storeReplicas(order, held, replicas, this.#caller)
+    // Bytes that are queued to a late file-server are in memory until it is done with them.
+    const settling = storing.then(({ settled }) => settled)
+    this.#share.handOn(held.sizeBytes, settling)
+    const { chunk, isShort } = await storing
+    this.#chunks[number] = chunk
+    if (isShort) this.#short = Math.min(this.#short ?? Number.POSITIVE_INFINITY, chunk.replicas.length)
+  }
+
+  /** Names the chunks that are stored in a document where the upload takes long. */
+  async #nameIfDue(): Promise<void> {
+    const isLong = performance.now() - this.#namedAt > UNNAMED_MS
+    const isLarge = this.#startedCount - this.#file.addedCount > UNNAMED_CHUNKS
+    if (isLong || isLarge) await this.#name()
+  }
+
+  async #name(): Promise<void> {
+    this.#namedAt = performance.now()
+    let count = this.#file.addedCount
+    while (this.#chunks[count] !== undefined) count++
+    const stored = this.#chunks.slice(this.#file.addedCount, count)
+    if (stored.length > 0) await this.#file.add(stored, this.#short)
+    else if (this.#file.isThere) await this.#file.touch()
+  }
+
+  #requireGoing(): void {
+    if (this.#failed.signal.aborted) throw this.#failed.signal.reason
+  }
+}
