@@ -1,0 +1,269 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Caller } from './store-copy.ts'
+
+/** This share of the limit is kept for small files, so that senders of large ones never block those. */
+const SMALL_FILES_SHARE = 1 / 8
+/** Who has waited so long for memory is refused. */
+const PATIENCE_MS = 10_000
+/** While somebody has waited for longer than this, one sender is ended in every such interval. */
+const EVICT_EVERY_MS = 1_000
+/** A sender is not called slow before it has this age. */
+const YOUNG_MS = 2_000
+
+export interface Joiner extends Caller {
+  /** Whether the file is known to be a small one. */
+  readonly isSmall: boolean
+}
+
+/** An upload holds its bytes by this. Dispose it when the upload has ended. */
+export interface UploadShare extends Disposable {
+  /** It fires when the upload has to end for the sake of others. Its reason is the StoreError to answer with. */
+  readonly signal: AbortSignal
+  /**
+   * Waits until so many more bytes may be held. An upload waits for one thing at a time. @throws OVERLOADED after 10 s;
+   * REQUEST_TIMEOUT where the upload was ended as the slowest; CANCELLED where its client has gone
+   */
+  take(bytes: number): Promise<void>
+  give(bytes: number): void
+  /** Lets bytes that were taken be held until `settled`, as those of a chunk that is being stored, whenever the upload ends. */
+  handOn(bytes: number, settled: Promise<unknown>): void
+}
+
+interface Waiter {
+  readonly sender: Sender
+  readonly bytes: number
+  readonly since: number
+  readonly grant: () => void
+  readonly refuse: (error: StoreError) => void
+}
+
+interface Sender {
+  readonly joiner: Joiner
+  readonly joinedAt: number
+  readonly pace: SenderPace
+  heldBytes: number
+  waiter: Waiter | undefined
+  stop: AbortController | undefined
+  failure: StoreError | undefined
+}
+
+/**
+ * Bounds the bytes that all uploads together hold. Who finds no room waits in line, and is refused after a while; meanwhile
+ * the slowest sender is ended, so that those who only pretend to send hold nobody up. The lines are as long as there are
+ * uploads at most.
+ */
+export class UploadMemory {
+  readonly #limitBytes: number
+  readonly #senders = new Set<Sender>()
+  readonly #smallLine: Waiter[] = []
+  readonly #largeLine: Waiter[] = []
+  #usedBytes = 0
+  /** So many of the used bytes are of small files. */
+  #smallBytes = 0
+  /** So many of the used bytes are on their way to file-servers. */
+  #handedOnBytes = 0
+  #evictTimer: NodeJS.Timeout | undefined
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes
+  }
+
+  /** Counts the uploads that wait for memory. */
+  get waitingCount(): number {
+    return this.#smallLine.length + this.#largeLine.length
+  }
+
+  /** Begins an upload. The signal of its client is asked for only when it has to wait. */
+  join(joiner: Joiner): UploadShare {
+    const sender: Sender = {
+      joiner,
+      joinedAt: performance.now(),
+      pace: new SenderPace(),
+      heldBytes: 0,
+      waiter: undefined,
+      stop: undefined,
+      failure: undefined,
+    }
+    this.#senders.add(sender)
+    return {
+      get signal() {
+        sender.stop ??= new AbortController()
+        if (sender.failure !== undefined) sender.stop.abort(sender.failure)
+        return sender.stop.signal
+      },
+      take: (bytes) => this.#take(sender, bytes),
+      give: (bytes) => this.#give(sender, bytes),
+      handOn: (bytes, settled) => this.#handOn(sender, bytes, settled),
+      [Symbol.dispose]: () => this.#end(sender),
+    }
+  }
+
+  async #take(sender: Sender, bytes: number): Promise<void> {
+    if (sender.failure !== undefined) throw sender.failure
+    if (sender.waiter !== undefined) throw new StoreError('INTERNAL', 'the upload waits for memory already')
+    const line = this.#lineOf(sender)
+    if (line.length === 0 && this.#fits(sender, bytes)) this.#grant(sender, bytes)
+    else await this.#wait(sender, bytes, line)
+  }
+
+  #wait(sender: Sender, bytes: number, line: Waiter[]): Promise<void> {
+    const { signal } = sender.joiner
+    const since = performance.now()
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', cancel)
+        line.splice(line.indexOf(waiter), 1)
+        sender.waiter = undefined
+        sender.pace.noteWait(performance.now() - since)
+      }
+      const waiter: Waiter = {
+        sender,
+        bytes,
+        since,
+        grant: () => {
+          leave()
+          this.#grant(sender, bytes)
+          resolve()
+        },
+        refuse: (error) => {
+          leave()
+          reject(error)
+          this.#serve()
+        },
+      }
+      const cancel = (): void => waiter.refuse(new StoreError('CANCELLED', undefined, { cause: signal.reason }))
+      const timer = setTimeout(() => waiter.refuse(new StoreError('OVERLOADED', 'no memory for uploads')), PATIENCE_MS)
+      line.push(waiter)
+      sender.waiter = waiter
+      if (signal.aborted) return cancel()
+      signal.addEventListener('abort', cancel)
+      this.#evictTimer ??= setTimeout(() => this.#evict(), EVICT_EVERY_MS)
+    })
+  }
+
+  #grant(sender: Sender, bytes: number): void {
+    sender.heldBytes += bytes
+    sender.pace.noteBytes(bytes)
+    this.#use(sender, bytes)
+  }
+
+  #give(sender: Sender, bytes: number): void {
+    this.#release(sender, bytes)
+    this.#use(sender, -bytes)
+    this.#serve()
+  }
+
+  #handOn(sender: Sender, bytes: number, settled: Promise<unknown>): void {
+    this.#release(sender, bytes)
+    sender.pace.beginChunk()
+    this.#handedOnBytes += bytes
+    const free = (): void => {
+      this.#handedOnBytes -= bytes
+      this.#use(sender, -bytes)
+      this.#serve()
+    }
+    settled.then(free, free)
+  }
+
+  #end(sender: Sender): void {
+    this.#senders.delete(sender)
+    sender.failure ??= new StoreError('CANCELLED', 'the upload has ended')
+    sender.waiter?.refuse(sender.failure)
+    this.#give(sender, sender.heldBytes)
+  }
+
+  #release(sender: Sender, bytes: number): void {
+    if (bytes > sender.heldBytes) throw new StoreError('INTERNAL', 'more memory is given back than was taken')
+    sender.heldBytes -= bytes
+  }
+
+  #use({ joiner }: Sender, bytes: number): void {
+    this.#usedBytes += bytes
+    if (joiner.isSmall) this.#smallBytes += bytes
+  }
+
+  #lineOf({ joiner }: Sender): Waiter[] {
+    return joiner.isSmall ? this.#smallLine : this.#largeLine
+  }
+
+  /** While large files wait, small ones have their own share only, so that neither kind can keep the other waiting for ever. */
+  #fits({ joiner }: Sender, bytes: number): boolean {
+    if (this.#usedBytes + bytes > this.#limitBytes) return false
+    const forSmallOnes = this.#limitBytes * SMALL_FILES_SHARE
+    if (joiner.isSmall) return this.#largeLine.length === 0 || this.#smallBytes + bytes <= forSmallOnes
+    return this.#usedBytes - this.#smallBytes + bytes <= this.#limitBytes - forSmallOnes
+  }
+
+  #serve(): void {
+    // Small ones come once more, for they may have more when no large one waits.
+    for (const line of [this.#smallLine, this.#largeLine, this.#smallLine]) {
+      for (let next = line[0]; next !== undefined && this.#fits(next.sender, next.bytes); next = line[0]) next.grant()
+    }
+  }
+
+  #evict(): void {
+    this.#evictTimer = undefined
+    if (this.waitingCount === 0) return
+    this.#evictTimer = setTimeout(() => this.#evict(), EVICT_EVERY_MS)
+    // Where most of the memory is on its way to file-servers no sender is to blame, and it comes back by itself.
+    if (this.#handedOnBytes * 2 > this.#usedBytes) return
+    const now = performance.now()
+    const waiters = [...this.#smallLine, ...this.#largeLine].filter(({ since }) => now - since >= EVICT_EVERY_MS)
+    const holders = [...this.#senders].filter(
+      ({ heldBytes, failure, joinedAt }) => heldBytes > 0 && failure === undefined && now - joinedAt >= YOUNG_MS,
+    )
+    const slowest = slowestOf(holders, now)
+    // This also ends the wait of all for each other, for who waits is compared by the time in which it did not.
+    if (slowest !== undefined && waiters.some(({ sender }) => sender !== slowest)) this.#fail(slowest)
+  }
+
+  #fail(sender: Sender): void {
+    const failure = new StoreError('REQUEST_TIMEOUT', 'others waited for memory, and this upload was the slowest')
+    sender.failure = failure
+    sender.waiter?.refuse(failure)
+    sender.stop?.abort(failure)
+  }
+}
+
+interface PaceSpan {
+  readonly begunAt: number
+  bytes: number
+  waitedMs: number
+}
+
+/** Tells how fast a sender is, by this chunk and the one before. The time in which it waited for memory does not count. */
+class SenderPace {
+  #before: PaceSpan | undefined
+  #span: PaceSpan = { begunAt: performance.now(), bytes: 0, waitedMs: 0 }
+
+  noteBytes(bytes: number): void {
+    this.#span.bytes += bytes
+  }
+
+  noteWait(elapsedMs: number): void {
+    this.#span.waitedMs += elapsedMs
+  }
+
+  beginChunk(): void {
+    this.#before = this.#span
+    this.#span = { begunAt: performance.now(), bytes: 0, waitedMs: 0 }
+  }
+
+  /** @param until the end of the time that counts, in which the sender may have begun to wait */
+  bytesPerMs(until: number): number {
+    const spans = this.#before === undefined ? [this.#span] : [this.#before, this.#span]
+    const begunAt = spans[0]?.begunAt ?? until
+    const waitedMs = spans.reduce((sum, span) => sum + span.waitedMs, 0)
+    return spans.reduce((sum, span) => sum + span.bytes, 0) / Math.max(1, until - begunAt - waitedMs)
+  }
+}
+
+function slowestOf(senders: readonly Sender[], now: number): Sender | undefined {
+  const paces = senders.map((sender) => ({ sender, bytesPerMs: sender.pace.bytesPerMs(sender.waiter?.since ?? now) }))
+  return paces.sort((a, b) => a.bytesPerMs - b.bytesPerMs)[0]?.sender
+}
