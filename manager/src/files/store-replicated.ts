@@ -106,12 +106,7 @@ class Storing {
   #short: number | null = null
   #namedAt = performance.now()
 
-  constructor(
-    deps: ReplicatedDeps,
-    _id: Types.ObjectId,
-    share: UploadShare,
-    context: PutContext,
-  ) {
+  constructor(deps: ReplicatedDeps, _id: Types.ObjectId, share: UploadShare, context: PutContext) {
     this.#deps = deps
     this.#share = share
     this.#context = context

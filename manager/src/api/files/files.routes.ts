@@ -61,7 +61,9 @@ export function filesRoutes(deps: FilesApiDeps): Router<RequestState> {
     const changed = await records.change(_id, {
       ...(label !== undefined && { name: parseFileName(label) }),
       ...(contentType !== undefined && { contentType }),
-      ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : parseExpiry(expiresAt, now, 'expiresAt')(now) }),
+      ...(expiresAt !== undefined && {
+        expiresAt: expiresAt === null ? null : parseExpiry(expiresAt, now, 'expiresAt')(now),
+      }),
     } satisfies FileChange)
     if (changed === null) throw new StoreError('FILE_NOT_FOUND')
     ctx.body = describeFile(changed)
