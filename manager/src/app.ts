@@ -4,6 +4,7 @@ import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -19,6 +20,7 @@ import { openApiDocument } from './http/openapi.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
+import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
 import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
@@ -66,7 +68,12 @@ export async function startManager(
       maxUploads: share(settings.maxUploads),
     }
     const httpServer = createHttpServer({
-      routers: [fileRoutes(fileDeps), activeNodesRoutes(registry), healthRoutes(findObstacles, openApiDocument)],
+      routers: [
+        fileRoutes(fileDeps),
+        activeNodesRoutes(registry),
+        upkeepRoutes(() => readUpkeepStatus(database)),
+        healthRoutes(findObstacles, openApiDocument),
+      ],
       ...{ host, publicUrl, log },
       keepAliveMs: settings.keepAliveMs,
       isOwnUpgrade: isWireUpgrade,

@@ -93,6 +93,24 @@ export const managerSettings = {
     default: 15_000,
     doc: 'A file-server not heard from for this long is not active',
   },
+  replicas: {
+    env: 'REPLICAS',
+    parse: integer({ min: 1, max: 5 }),
+    default: 2,
+    doc: 'How many file-servers have each chunk of a file of class replicated; with 1 nothing is healed',
+  },
+  minReplicas: {
+    env: 'MIN_REPLICAS',
+    parse: integer({ min: 1, max: 5 }),
+    default: 1,
+    doc: 'With how many of them an upload is acknowledged when there are no more; the others follow. At most REPLICAS count',
+  },
+  fileServerGraceMs: {
+    env: 'FILE_SERVER_GRACE_MS',
+    parse: milliseconds,
+    default: 300_000,
+    doc: 'A file-server that no manager has heard from for this long is lost: what it had is copied elsewhere',
+  },
   upkeepEveryMs: {
     env: 'UPKEEP_EVERY_MS',
     parse: milliseconds,
@@ -123,11 +141,11 @@ export const managerSettings = {
     default: 20,
     doc: 'File-servers that differ by more files than this are rebalanced',
   },
-  rebalanceBytesPerSecond: {
-    env: 'REBALANCE_BYTES_PER_SECOND',
+  upkeepBytesPerSecond: {
+    env: 'UPKEEP_BYTES_PER_SECOND',
     parse: bytes,
     default: 50 * MIB,
-    doc: 'What rebalancing moves at most, per second',
+    doc: 'What healing and rebalancing together copy at most, per second',
   },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable

@@ -16,7 +16,17 @@ const READ_BACK_DEADLINE_MS = 700
 
 /** Matches deleted files whose bytes may go. */
 const due = () => ({ state: 'deleted' as const, bytesDueAt: { $lte: new Date() } })
-const noCopies = { 'chunks.replicas.0': { $exists: false }, 'chunks.leaving.0': { $exists: false } }
+/** Nothing needs the record any more: no copy, and no extent that still has to be ended. */
+const noCopies = {
+  'chunks.replicas.0': { $exists: false },
+  'chunks.leaving.0': { $exists: false },
+  extents: { $exists: false },
+}
+
+/** The copies of a file that has expired stay for so long, because clocks jump. */
+const EXPIRED_BYTES_MS = 3_600_000
+/** An open file that nobody has added to for so long is given up. */
+const ABANDONED_AFTER_MS = 3_600_000
 
 /** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
@@ -105,10 +115,51 @@ export class FileRecords {
     await askDatabase(() => this.#model.deleteMany({ ...due(), ...noCopies }, DURABLE))
   }
 
+  /** Ends the files that have expired by mongod's clock. @returns how many */
+  async endExpired(): Promise<number> {
+    const filter = { state: 'live', expiresAt: { $type: 'date' }, $expr: { $lt: ['$expiresAt', '$$NOW'] } }
+    return this.#endAll(filter, EXPIRED_BYTES_MS)
+  }
+
+  /** Ends open files that nobody goes on with, by mongod's clock. Their bytes go at once. @returns how many */
+  async endAbandoned(): Promise<number> {
+    const isLeft = { $lt: ['$touchedAt', { $subtract: ['$$NOW', ABANDONED_AFTER_MS] }] }
+    return this.#endAll({ state: 'open', touchedAt: { $type: 'date' }, $expr: isLeft }, 0)
+  }
+
+  /** Finds deleted files with extents that were not ended with them. */
+  findEndedWithExtents(limit: number): Promise<FileRecord[]> {
+    const filter = { state: 'deleted' as const, deletedAt: { $exists: true }, extents: { $exists: true } }
+    const fields = { chunks: 0 }
+    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<FileRecord[]>().exec())
+  }
+
+  /** Ends the extents of a deleted file, whose bytes go with its own, and lets its record be forgotten after them. */
+  async endExtents(record: Pick<FileRecord, '_id' | 'deletedAt' | 'bytesDueAt' | 'extents'>): Promise<void> {
+    if (record.extents === undefined) return
+    const { _id, deletedAt = new Date(), bytesDueAt = deletedAt } = record
+    const ended = { state: 'deleted' as const, deletedAt, bytesDueAt }
+    await askDatabase(async () => {
+      await this.#model.updateMany({ fileId: _id, state: { $in: ['live', 'open'] } }, { $set: ended }, DURABLE)
+      await this.#model.updateOne({ _id, state: 'deleted' }, { $unset: { extents: '' } }, DURABLE)
+    })
+  }
+
   /** @returns how many files, live or deleted, have a replica on the file-server */
   countOn(server: ServerId): Promise<number> {
     const filter = { 'chunks.replicas.server': server }
     return askDatabase(() => this.#model.countDocuments(filter).exec(), COUNT_DEADLINE_MS)
+  }
+
+  /** @param bytesMs for how long the bytes stay */
+  async #endAll(filter: object, bytesMs: number): Promise<number> {
+    const bytesDueAt = { $add: ['$$NOW', bytesMs] }
+    const update = [{ $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt } }]
+    const result = await askDatabase(
+      () => this.#model.collection.updateMany(filter, update, DURABLE),
+      COUNT_DEADLINE_MS,
+    )
+    return result.modifiedCount
   }
 
   /** Reads the record back. While the outcome is unknown the caller is told that, and nothing else. */

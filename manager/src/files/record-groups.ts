@@ -71,11 +71,11 @@ async function deleteFound(
   return new Map([...gone, ...stamped].map((record) => [record.name, record]))
 }
 
-/** Removes many deleted records whose copies are gone. */
+/** Removes many deleted records whose copies are gone, but not those with extents that still have to be ended. */
 export async function forgetAll(
   collection: mongo.Collection<FileRecord>,
   ids: readonly Types.ObjectId[],
 ): Promise<undefined[]> {
-  await collection.deleteMany({ _id: { $in: [...ids] }, state: 'deleted' }, DURABLE)
+  await collection.deleteMany({ _id: { $in: [...ids] }, state: 'deleted', extents: { $exists: false } }, DURABLE)
   return ids.map(() => undefined)
 }

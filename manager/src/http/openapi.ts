@@ -4,6 +4,7 @@ const json = (schema: object) => ({ 'application/json': { schema } })
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 const text = { type: 'string' } as const
 const count = { type: 'integer', minimum: 0 } as const
+const countOrNull = { type: ['integer', 'null'], minimum: 0 } as const
 const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
 
 /** Only these errors are shown over HTTP. The others travel between manager and file-server. */
@@ -102,6 +103,73 @@ const schemas = {
       bytes: count,
       freeBytes: count,
       totalBytes: count,
+    },
+  },
+  Upkeep: {
+    type: ['object', 'null'],
+    required: ['manager', 'since', 'loops', 'chunks', 'fileServers', 'halted'],
+    properties: {
+      manager: text,
+      since: { type: 'string', format: 'date-time' },
+      loops: {
+        type: 'array',
+        items: {
+          type: 'object',
+          required: ['name', 'state', 'done', 'remaining', 'bytesPerSecond', 'secondsLeft', 'lastRunAt'],
+          properties: {
+            name: text,
+            state: { type: 'string', enum: ['resting', 'working', 'stuck'] },
+            detail: { type: 'string', description: 'Why it is stuck' },
+            done: count,
+            remaining: countOrNull,
+            bytesPerSecond: countOrNull,
+            secondsLeft: countOrNull,
+            lastRunAt: { type: ['string', 'null'], format: 'date-time' },
+            lastError: text,
+          },
+        },
+      },
+      chunks: {
+        type: ['object', 'null'],
+        description: 'Chunks of class replicated, by how many of their replicas count',
+        required: ['total', 'byReplicas', 'countedAt'],
+        properties: {
+          total: count,
+          byReplicas: { type: 'object', additionalProperties: count },
+          countedAt: { type: 'string', format: 'date-time' },
+        },
+      },
+      fileServers: {
+        type: 'object',
+        required: ['known', 'active', 'lost'],
+        properties: {
+          known: count,
+          active: count,
+          lost: {
+            type: 'array',
+            items: {
+              type: 'object',
+              required: ['id', 'name', 'zone', 'lostAt'],
+              properties: { id: text, name: text, zone: text, lostAt: { type: 'string', format: 'date-time' } },
+            },
+          },
+        },
+      },
+      halted: {
+        type: 'array',
+        description: 'Where an unlikely share of the copies has no record, or is missing, and nothing is removed',
+        items: {
+          type: 'object',
+          required: ['fileServer', 'name', 'why', 'count', 'copies'],
+          properties: {
+            fileServer: text,
+            name: text,
+            why: { type: 'string', enum: ['orphans', 'missing'] },
+            count,
+            copies: count,
+          },
+        },
+      },
     },
   },
 } as const
@@ -214,6 +282,19 @@ export const openApiDocument = {
         responses: {
           200: { description: 'By name', content: json({ type: 'array', items: ref('ActiveNode') }) },
           ...errors('INTERNAL'),
+        },
+      },
+    },
+    '/upkeep': {
+      get: {
+        operationId: 'getUpkeep',
+        summary: 'How upkeep goes: healing, rebalancing, comparing, and how many replicas chunks have',
+        responses: {
+          200: {
+            description: 'As the manager that does it has told last; null where none ever has',
+            content: json(ref('Upkeep')),
+          },
+          ...errors('DATABASE_UNAVAILABLE', 'INTERNAL'),
         },
       },
     },
