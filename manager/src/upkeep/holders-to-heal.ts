@@ -5,6 +5,8 @@ import type { HolderRecords, SlotPage } from '../files/holder-records.ts'
 const BATCH = 32
 /** A sweep begins with so many slots, and takes more as long as it finds few holders in them. */
 const FIRST_SLOTS = 1_024
+/** While a sweep goes on, a pass that is over begins again after so long, for some may have become short meanwhile. */
+const PASS_EVERY_MS = 5_000
 
 /** A sweep goes once over all that a lost file-server had. */
 interface Sweep {
@@ -23,6 +25,7 @@ export class HoldersToHeal {
   readonly #holders: HolderRecords
   readonly #sweeps = new Map<ServerId, Sweep>()
   #pass: AsyncGenerator<Holder[]> | null = null
+  #passBegunAt = Number.NEGATIVE_INFINITY
 
   constructor(holders: HolderRecords) {
     this.#holders = holders
@@ -44,15 +47,22 @@ export class HoldersToHeal {
     return sum
   }
 
-  async next(lost: ReadonlySet<ServerId>): Promise<Holder[]> {
+  /** @param onPass is called when a new pass begins, in which those that could not be helped are met again */
+  async next(lost: ReadonlySet<ServerId>, onPass: () => void): Promise<Holder[]> {
+    const now = performance.now()
+    if (this.isPassOver || (this.#pass === null && now - this.#passBegunAt >= PASS_EVERY_MS)) {
+      this.#pass = this.#holders.walkShort(BATCH)
+      this.#passBegunAt = now
+      onPass()
+    }
     this.#keepSweepsOf(lost)
     const found = [...(await this.#nextShort()), ...(await this.#nextSwept())]
     return [...new Map(found.map((holder) => [holder._id.toHexString() as FileId, holder])).values()]
   }
 
   async #nextShort(): Promise<Holder[]> {
-    this.#pass ??= this.#holders.walkShort(BATCH)
     const pass = this.#pass
+    if (pass === null) return []
     // A pass that fails is over, and the next one begins anew.
     this.#pass = null
     const { value, done } = await pass.next()

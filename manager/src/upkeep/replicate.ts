@@ -79,7 +79,7 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
     const circumstances = (): Circumstances => ({
       ...{ replicas: settings.replicas, servers: deps.registry.views(), lost, kept, zones },
     })
-    const found = await toHeal.next(lost)
+    const found = await toHeal.next(lost, () => tally.waiting.clear())
     const jobs = found
       .flatMap((holder) => jobsOf(holder, circumstances()))
       .sort((a, b) => a.goodCount - b.goodCount)
