@@ -6,7 +6,10 @@ import type { Loop } from './upkeep.ts'
 const BATCH = 100
 
 /** Makes the loop that ends files that have expired, uploads that nobody goes on with, and the extents of what has ended. */
-export function expirer({ records, log }: { readonly records: FileRecords; readonly log: Logger }, everyMs: number): Loop {
+export function expirer(
+  { records, log }: { readonly records: FileRecords; readonly log: Logger },
+  everyMs: number,
+): Loop {
   let doneCount = 0
   return {
     name: 'end-expired',

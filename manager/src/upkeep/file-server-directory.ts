@@ -148,7 +148,10 @@ export class FileServerDirectory {
     )
     if (server === null) return
     const { name, zone, lastHeardAt } = server
-    this.#deps.log.error({ serverId: id, name, zone, lastHeardAt }, 'file-server lost: its replicas do not count any more')
+    this.#deps.log.error(
+      { serverId: id, name, zone, lastHeardAt },
+      'file-server lost: its replicas do not count any more',
+    )
   }
 }
 

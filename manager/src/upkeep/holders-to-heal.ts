@@ -75,8 +75,7 @@ export class HoldersToHeal {
     for (const [server, sweep] of this.#sweeps) {
       if (sweep.isDone) continue
       const range = { from: sweep.nextSlot, to: SLOT_COUNT, width: FIRST_SLOTS }
-      const pages =
-        sweep.pages ?? this.#holders.walkSlots(server, range, { limit: BATCH, storageClass: 'replicated' })
+      const pages = sweep.pages ?? this.#holders.walkSlots(server, range, { limit: BATCH, storageClass: 'replicated' })
       sweep.pages = null
       const { value, done } = await pages.next()
       if (done === true) {
@@ -113,7 +112,9 @@ function takeOff(
   server: ServerId,
   holders: readonly Holder[],
 ): { chunks: number; bytes: number } {
-  const seen = holders.flatMap((holder) => holder.chunks).filter((chunk) => chunk.replicas.some((r) => r.server === server))
+  const seen = holders
+    .flatMap((holder) => holder.chunks)
+    .filter((chunk) => chunk.replicas.some((r) => r.server === server))
   const seenBytes = seen.reduce((sum, { size }) => sum + size, 0)
   return { chunks: Math.max(0, chunks - seen.length), bytes: Math.max(0, bytes - seenBytes) }
 }

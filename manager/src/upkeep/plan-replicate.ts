@@ -23,7 +23,10 @@ export type ChunkPlan =
   /** No replica counts. */
   | { readonly kind: 'unrecoverable' }
   /** Something is to be done, but not at the moment. */
-  | { readonly kind: 'stuck'; readonly why: 'no file-server with a sound copy is there' | 'no file-server can take a copy' }
+  | {
+      readonly kind: 'stuck'
+      readonly why: 'no file-server with a sound copy is there' | 'no file-server can take a copy'
+    }
   | {
       readonly kind: 'heal'
       /** A copy is read from one of these, the first that can give it. */
@@ -101,7 +104,8 @@ function keepSpread(
   isHere: (replica: Replica) => boolean,
 ): Replica[] {
   const viewOf = (id: ServerId) => servers.find((server) => server.id === id)
-  const zone = ({ server }: Replica): string => zoneOf(viewOf(server) ?? { id: server, zone: zones.get(server) ?? server })
+  const zone = ({ server }: Replica): string =>
+    zoneOf(viewOf(server) ?? { id: server, zone: zones.get(server) ?? server })
   const fullness = ({ server }: Replica): number => viewOf(server)?.fileCount ?? 0
   const left = good.toSorted((a, b) => Number(isHere(b)) - Number(isHere(a)) || fullness(a) - fullness(b))
   const staying: Replica[] = []

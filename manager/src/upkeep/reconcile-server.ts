@@ -167,9 +167,7 @@ async function* missingFrom(
   for (let start: number = from; ; ) {
     const { value, done } = await walk.next()
     if (done === true) return
-    const unlisted = findMissing(link.id, page, value.holders).filter(
-      ({ slot }) => slot >= start && slot < value.next,
-    )
+    const unlisted = findMissing(link.id, page, value.holders).filter(({ slot }) => slot >= start && slot < value.next)
     const missing: MissingCopy[] = []
     await eachAtOnce(unlisted, AT_ONCE, async (copy) => {
       if (!(await isThere(link, copy))) missing.push(copy)
@@ -212,7 +210,10 @@ async function recount(
     if (signal.aborted) return
     const verdict = await judgeCopy(place, replica, link, signal)
     if (verdict !== 'sound')
-      return log.warn({ serverId: link.id, copyId: replica.copyId, verdict }, 'a copy that was missing is there, but bad')
+      return log.warn(
+        { serverId: link.id, copyId: replica.copyId, verdict },
+        'a copy that was missing is there, but bad',
+      )
     if (await holders.unmarkMissing(replica)) recountedCount++
   })
   return recountedCount

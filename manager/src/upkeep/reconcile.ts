@@ -53,7 +53,8 @@ export function reconciler(
         else if (report.isMissingShare)
           log.error(fields, 'an unlikely share of the copies is missing: they are replaced, but nothing is dropped')
         else if (report.missingCount > 0) log.error(fields, 'reconciled: records name copies that are not there')
-        else if (report.collectedCount + report.restoredCount + report.recountedCount > 0) log.info(fields, 'reconciled')
+        else if (report.collectedCount + report.restoredCount + report.recountedCount > 0)
+          log.info(fields, 'reconciled')
         else log.debug(fields, 'reconciled')
       }
       return false

@@ -6,9 +6,9 @@ import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { discardCopies } from '../chunks/writing/delete-copy.ts'
 import { chunksOf, type Holder } from '../files/file.model.ts'
 import type { ChunkChange, HolderRecords } from '../files/holder-records.ts'
-import { eachAtOnce } from './each-at-once.ts'
 import type { ChunkCounts } from './chunk-counts.ts'
 import { type CopyDeps, copyReplica, judgeCopy } from './copy-replica.ts'
+import { eachAtOnce } from './each-at-once.ts'
 import type { FileServerDirectory, KnownFileServer } from './file-server-directory.ts'
 import { HoldersToHeal } from './holders-to-heal.ts'
 import type { Lease } from './lease.ts'
@@ -80,9 +80,7 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
       ...{ replicas: settings.replicas, servers: deps.registry.views(), lost, kept, zones },
     })
     const found = await toHeal.next(lost, () => tally.waiting.clear())
-    const jobs = found
-      .flatMap((holder) => jobsOf(holder, circumstances()))
-      .sort((a, b) => a.goodCount - b.goodCount)
+    const jobs = found.flatMap((holder) => jobsOf(holder, circumstances())).sort((a, b) => a.goodCount - b.goodCount)
     const before = tally.changed
     for (let start = 0; start < jobs.length && !signal.aborted && lease.isHeld; start += GROUP) {
       const changes = await planAndCopy(deps, jobs.slice(start, start + GROUP), circumstances, { tally, meter, signal })
@@ -205,7 +203,8 @@ async function heal(
   const isBad = ({ copyId }: Replica): boolean => !['sound', undefined].includes(verdicts.get(copyId))
   const judge = async (replica: Replica): Promise<void> => {
     const link = registry.find(replica.server)
-    if (link !== undefined && registry.isActive(link)) verdicts.set(replica.copyId, await judgeCopy(place, replica, link, signal))
+    if (link !== undefined && registry.isActive(link))
+      verdicts.set(replica.copyId, await judgeCopy(place, replica, link, signal))
   }
   const copyTo = async (to: ServerId): Promise<Replica | null> => {
     for (const from of sources.filter((replica) => !isBad(replica))) {

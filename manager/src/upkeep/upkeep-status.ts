@@ -30,7 +30,12 @@ export interface UpkeepStatus {
   readonly fileServers: {
     readonly known: number
     readonly active: number
-    readonly lost: readonly { readonly id: ServerId; readonly name: string; readonly zone: string; readonly lostAt: string }[]
+    readonly lost: readonly {
+      readonly id: ServerId
+      readonly name: string
+      readonly zone: string
+      readonly lostAt: string
+    }[]
   }
   readonly halted: readonly Halt[]
 }

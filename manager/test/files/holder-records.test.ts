@@ -267,7 +267,10 @@ test('a bad replica is marked once, lowers `short`, and stops a change that was 
   const marks = await Promise.all(Array.from({ length: 5 }, () => holders.markBad(bad, 'missing')))
   expect(marks.filter(Boolean)).toHaveLength(1)
   const after = await currentOf(record)
-  expect(after).toMatchObject({ short: 1, chunks: [{ version: 1, replicas: [{ bad: 'missing' }, {}] }, { version: 0 }] })
+  expect(after).toMatchObject({
+    short: 1,
+    chunks: [{ version: 1, replicas: [{ bad: 'missing' }, {}] }, { version: 0 }],
+  })
   expect(await holders.changeReplicas(record, [changeOf(record, 0, three)])).toEqual([])
   expect(await holders.unmarkMissing(bad)).toBe(true)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(record.chunks[0]?.replicas)
@@ -296,7 +299,10 @@ test('`short` goes only when every chunk has its replicas, all of them good and 
   await holders.unmarkMissing(replicaOf(record))
   expect(await settled()).toBeUndefined()
   // A surplus is to be looked at too.
-  await used.model.updateOne({ _id: record._id }, { $push: { 'chunks.1.replicas': newReplica(record._id, { server: three }, 1) } })
+  await used.model.updateOne(
+    { _id: record._id },
+    { $push: { 'chunks.1.replicas': newReplica(record._id, { server: three }, 1) } },
+  )
   expect(await settled()).toBe(2)
   const { record: single } = await inserted()
   await holders.settleShort([single], { replicas: 2, lost: [] })
@@ -331,7 +337,9 @@ test('chunks are counted by their replicas that count', async () => {
   const marked = await replicated([two, three], [two, three])
   await holders.markBad(replicaOf(marked), 'damaged')
   const byGood = async (which: 'all' | 'short', lost: ServerId[] = []) =>
-    Object.fromEntries((await holders.countChunks(which, { replicas: 2, lost })).map(({ good, chunks }) => [good, chunks]))
+    Object.fromEntries(
+      (await holders.countChunks(which, { replicas: 2, lost })).map(({ good, chunks }) => [good, chunks]),
+    )
   expect(await byGood('all')).toEqual({ 1: 1, 2: 3 })
   expect(await byGood('all', [one])).toEqual({ 1: 2, 2: 2 })
   expect(await byGood('short')).toEqual({ 1: 1, 2: 1 })

@@ -182,7 +182,10 @@ export class FaultCluster implements AsyncDisposable {
 
   directoryOf({ registry }: ManagerDeps, graceMs = 1_000): FileServerDirectory {
     const database = { connection: this.connection, isAvailable: true, close: async () => undefined }
-    return new FileServerDirectory({ database, registry, log: quiet }, { fileServerGraceMs: graceMs, activeWithinMs: 15_000 })
+    return new FileServerDirectory(
+      { database, registry, log: quiet },
+      { fileServerGraceMs: graceMs, activeWithinMs: 15_000 },
+    )
   }
 
   /** @returns the loop that heals, of a manager that has held the lease for long */

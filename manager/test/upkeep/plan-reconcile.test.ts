@@ -68,7 +68,11 @@ test.each<[string, Holder[], boolean]>([
 
 test('a quarantined copy that a record names is put back, one in the tree is left alone', () => {
   const records = byId(recordOf(copy))
-  expect(judgePage(server, pageOf('quarantine', copy), records)).toEqual({ orphans: [], toRestore: [copy], toRecount: [] })
+  expect(judgePage(server, pageOf('quarantine', copy), records)).toEqual({
+    orphans: [],
+    toRestore: [copy],
+    toRecount: [],
+  })
   expect(judgePage(server, pageOf('tree', copy), records)).toEqual({ orphans: [], toRestore: [], toRecount: [] })
 })
 

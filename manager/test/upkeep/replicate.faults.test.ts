@@ -244,7 +244,10 @@ test('two managers that heal at once leave every chunk with just its replicas', 
 /** Each row cuts a manager off at one step of a heal. */
 const cutOff: [string, (holders: HolderRecords) => HolderRecords][] = [
   ['before the record is changed', (holders) => instead(holders, 'changeReplicas', lost)],
-  ['after the record was changed, not knowing it', (holders) => instead(holders, 'changeReplicas', (work) => work().then(lost))],
+  [
+    'after the record was changed, not knowing it',
+    (holders) => instead(holders, 'changeReplicas', (work) => work().then(lost)),
+  ],
   ['before `short` is settled', (holders) => instead(holders, 'settleShort', lost)],
 ]
 
@@ -255,7 +258,10 @@ test.each(cutOff)('a heal that is cut off %s loses nothing, and another manager 
   await cluster.killFileServer('1')
   await cluster.waitForLoss('1')
   const first: ManagerDeps = { ...cluster.first, holders: cut(cluster.first.holders) }
-  await cluster.replicator(first).run(new AbortController().signal).catch(() => undefined)
+  await cluster
+    .replicator(first)
+    .run(new AbortController().signal)
+    .catch(() => undefined)
   for (const name of ['a', 'b']) expect((await cluster.read(name))?.equals(bytes)).toBe(true)
   await cluster.heal(cluster.second)
   await cluster.startFileServer('1')
