@@ -5,10 +5,12 @@ import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { pingRoutes } from './api/cluster/ping.routes.ts'
+import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { filesRoutes } from './api/files/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
@@ -17,6 +19,7 @@ import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import type { ManagerSettings } from './config.ts'
+import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
@@ -26,6 +29,7 @@ import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
+import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
 import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
@@ -53,7 +57,7 @@ export async function startManager(
   return startStopping(async (stops) => {
     const managerId = randomBytes(8).toString('hex')
     const files = await startFiles(mongoUrl, { log, stops, signal })
-    const { database, records, openFiles, clusterId } = files
+    const { database, records, holders, openFiles, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
     const registry = new FileServerRegistry(settings.activeWithinMs, {
@@ -61,6 +65,8 @@ export async function startManager(
       evenWithin: settings.rebalanceThreshold,
     })
     const writer = new ChunkWriter(registry)
+    const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
+    stops.add(() => reports.close())
 
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
@@ -78,6 +84,7 @@ export async function startManager(
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       buffers: new PartBuffers(),
       hedges: new HedgeBudget(),
+      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
       requireOperator: operatorGuard(settings),
       managers: () => directory.urls,
     }
@@ -88,6 +95,7 @@ export async function startManager(
         filesRoutes(deps),
         activeNodesRoutes(registry),
         pingRoutes(deps),
+        upkeepRoutes(() => readUpkeepStatus(database)),
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },

@@ -82,6 +82,12 @@ export const managerSettings = {
     default: 300_000,
     doc: 'How long an upload may pause; with one that comes more slowly than 512 bytes a second, how far it may fall behind that. Then code 18; an hour at most',
   },
+  uploadMemoryBytes: {
+    env: 'UPLOAD_MEMORY_BYTES',
+    parse: bytes,
+    default: 128 * MIB,
+    doc: 'What all uploads of class replicated together hold in memory, shared out among the workers; who waits for it more than 10 s is answered with code 17, and meanwhile the slowest sender with code 18',
+  },
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',
     parse: bytes,
@@ -99,6 +105,24 @@ export const managerSettings = {
     parse: milliseconds,
     default: 15_000,
     doc: 'A file-server not heard from for this long is not active',
+  },
+  replicas: {
+    env: 'REPLICAS',
+    parse: integer({ min: 1, max: 5 }),
+    default: 2,
+    doc: 'How many file-servers have each chunk of a file of class replicated; with 1 nothing is healed',
+  },
+  minReplicas: {
+    env: 'MIN_REPLICAS',
+    parse: integer({ min: 1, max: 5 }),
+    default: 1,
+    doc: 'With how many of them an upload is acknowledged when there are no more; the others follow. At most REPLICAS count',
+  },
+  fileServerGraceMs: {
+    env: 'FILE_SERVER_GRACE_MS',
+    parse: milliseconds,
+    default: 300_000,
+    doc: 'A file-server that no manager has heard from for this long is lost: what it had is copied elsewhere',
   },
   upkeepEveryMs: {
     env: 'UPKEEP_EVERY_MS',
@@ -130,11 +154,11 @@ export const managerSettings = {
     default: 20,
     doc: 'File-servers that differ by more files than this are rebalanced',
   },
-  rebalanceBytesPerSecond: {
-    env: 'REBALANCE_BYTES_PER_SECOND',
+  upkeepBytesPerSecond: {
+    env: 'UPKEEP_BYTES_PER_SECOND',
     parse: bytes,
     default: 50 * MIB,
-    doc: 'What rebalancing moves at most, per second',
+    doc: 'What healing and rebalancing together copy at most, per second',
   },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable

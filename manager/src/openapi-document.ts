@@ -1,5 +1,6 @@
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
 import { pingOperations } from './api/cluster/ping.operations.ts'
+import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/files/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
@@ -13,5 +14,6 @@ export const openApiDocument = openApiDocumentOf([
   ...filesOperations,
   ...activeNodesOperations,
   ...pingOperations,
+  ...upkeepOperations,
   ...healthOperations,
 ])

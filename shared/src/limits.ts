@@ -13,8 +13,11 @@ export const MAX_MESSAGE_BYTES = FRAME_BYTES + 128 * 1024
 /** All streams of one socket together have at most so many unacknowledged bytes, on a fast link. */
 export const MAX_UNACKED_BYTES = 8 * FRAME_BYTES
 
-/** No setting may allow a larger file, in bytes: its part tags must fit into one message. */
-export const LARGEST_FILE_BYTES = 32 * 1024 ** 3
+/** A chunk has at most so many bytes, for the tags of its parts must fit into one message. */
+export const LARGEST_CHUNK_BYTES = 32 * 1024 ** 3
+
+/** No setting may allow a larger file, in bytes. One of class `single` is a single chunk. */
+export const LARGEST_FILE_BYTES = 64 * 1024 ** 3
 
 /** One page of an inventory names at most so many copies. */
 export const INVENTORY_PAGE = 1_000

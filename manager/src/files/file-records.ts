@@ -18,7 +18,10 @@ const READ_BACK_DEADLINE_MS = 700
 const REPLACE_DEADLINE_MS = 4_000
 /** A replacement that keeps meeting others of the same path is given up after so many. */
 const REPLACE_ATTEMPTS = 20
+/** The copies of a file that has expired stay for so long, because clocks jump. */
 const EXPIRED_KEPT_MS = 3_600_000
+/** An open file that nobody has added to for so long is given up. */
+const ABANDONED_AFTER_MS = 3_600_000
 /** What was replaced can be read to its end for this long. */
 const REPLACED_KEPT_MS = 10 * 60_000
 
@@ -30,11 +33,6 @@ const emptied = {
   'chunks.leaving.0': { $exists: false },
   extents: { $exists: false },
 }
-
-const isPast = { $lt: ['$expiresAt', '$$NOW'] }
-const endOfExpired = [
-  { $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt: { $add: ['$$NOW', EXPIRED_KEPT_MS] } } },
-]
 
 /** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
 export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
@@ -268,14 +266,32 @@ export class FileRecords {
    * that clock may have jumped. @param name the path that the file has, unless it is every file. @returns how many it were
    */
   async endExpired(name?: FileName): Promise<number> {
-    const isOfName = name !== undefined && { name, addressedBy: 'path' as const }
-    const filter = {
-      ...isOfName,
-      state: 'live',
-      expiresAt: { $type: 'date' },
-      $expr: isPast,
-    } as mongo.Filter<FileRecord>
-    const result = await askDatabase(() => this.#collection.updateMany(filter, endOfExpired, DURABLE))
+    const isOfName = name !== undefined && { name, addressedBy: 'path' }
+    const hasExpired = { expiresAt: { $type: 'date' }, $expr: { $lt: ['$expiresAt', '$$NOW'] } }
+    return this.#endAll({ ...isOfName, state: 'live', ...hasExpired }, EXPIRED_KEPT_MS)
+  }
+
+  /** Ends open files that nobody goes on with, by mongod's clock. Their bytes go at once. @returns how many */
+  async endAbandoned(): Promise<number> {
+    const isLeft = { $lt: ['$touchedAt', { $subtract: ['$$NOW', ABANDONED_AFTER_MS] }] }
+    return this.#endAll({ state: 'open', touchedAt: { $type: 'date' }, $expr: isLeft }, 0)
+  }
+
+  /** Finds deleted files with extents that were not ended with them. */
+  findEndedWithExtents(limit: number): Promise<FileRecord[]> {
+    const filter = { state: 'deleted' as const, deletedAt: { $exists: true }, extents: { $exists: true } }
+    const fields = { chunks: 0 }
+    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<FileRecord[]>().exec())
+  }
+
+  /** @param keptMs for how long the bytes stay */
+  async #endAll(filter: object, keptMs: number): Promise<number> {
+    const bytesDueAt = { $add: ['$$NOW', keptMs] }
+    const update = [{ $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt } }]
+    const result = await askDatabase(
+      () => this.#collection.updateMany(filter as mongo.Filter<FileRecord>, update, DURABLE),
+      COUNT_DEADLINE_MS,
+    )
     return result.modifiedCount
   }
 

@@ -3,9 +3,20 @@ import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
-import type { FileModel, FileRecord, Holder } from './file.model.ts'
+import type { FileModel, FileRecord, Holder, StorageClass } from './file.model.ts'
 
 const DUPLICATE_KEY = 11_000
+/** To count chunks takes a while on large collections, and nobody's request waits for it. */
+const COUNT_DEADLINE_MS = 60_000
+/** A read of many slots is given this long, because records of another class may have to be passed over. */
+const WALK_DEADLINE_MS = 12_000
+/** A walk reads more slots at once as long as it gets its answers faster than this. */
+const WALK_QUICK_MS = 200
+/** A change that meets another one is tried so often. */
+const MAX_ATTEMPTS = 3
+
+/** Chunks of these can be read, or soon can be, so upkeep cares for their replicas. */
+const KEPT = { $in: ['live', 'open'] } as const
 
 /** Upkeep reads only these fields of a holder. */
 const PLACES = {
@@ -20,6 +31,32 @@ const PLACES = {
 } as const
 /** What it reads of one whose bytes it is going to verify. The tags of a large file take more than all the rest. */
 const PLACES_AND_TAGS = { ...PLACES, 'chunks.tags': 1, partKey: 1 } as const
+
+/** A change of one chunk's replicas, which was planned on the chunk as it was read. */
+export interface ChunkChange extends Pick<PlacedChunk, 'number' | 'chunk'> {
+  readonly replicas: readonly Replica[]
+  /** These leave the list, and are named until they are deleted. */
+  readonly leaving: readonly Replica[]
+}
+
+/** A replica counts unless it is bad or its file-server is lost, and a chunk should have so many that count. */
+export interface Counting {
+  readonly replicas: number
+  readonly lost: readonly ServerId[]
+}
+
+/** So many chunks, with so many bytes together, have so many replicas that count. */
+export interface ChunkCount {
+  readonly good: number
+  readonly chunks: number
+  readonly bytes: number
+}
+
+/** A walk has read all holders with a replica below slot `next`. */
+export interface SlotPage {
+  readonly holders: readonly Holder[]
+  readonly next: number
+}
 
 /**
  * Reads and changes where chunks are, for upkeep. A change compares the version of the one chunk and its exact list of
@@ -39,24 +76,73 @@ export class HolderRecords {
     return new Map(found.map((holder) => [holder._id.toHexString() as FileId, holder]))
   }
 
-  /** Finds live holders with a replica on `server` in the slots `from` to `to`, `to` not included. */
-  findInSlots(server: ServerId, from: number, to: number, limit: number): Promise<Holder[]> {
-    const place = { $elemMatch: { server, slot: { $gte: from, $lt: to } } }
-    return this.#find({ state: 'live', 'chunks.replicas': place }, limit)
+  /**
+   * Walks all holders, live or open, with a replica on `server` in the slots `from` to `to`, `to` not included: at most
+   * `limit` at once, unless one slot has more. It holds no cursor in the database, so it can go on after any pause.
+   */
+  async *walkSlots(
+    server: ServerId,
+    { from, to, width }: { readonly from: number; readonly to: number; readonly width: number },
+    { limit, storageClass }: { readonly limit: number; readonly storageClass?: StorageClass },
+  ): AsyncGenerator<SlotPage> {
+    let span = Math.max(1, width)
+    for (let start = from; start < to; ) {
+      const end = Math.min(to, start + span)
+      const place = { $elemMatch: { server, slot: { $gte: start, $lt: end } } }
+      const filter = { state: KEPT, 'chunks.replicas': place, ...(storageClass !== undefined && { storageClass }) }
+      const askedAt = performance.now()
+      const holders = await this.#find(filter, span > 1 ? limit + 1 : 0, PLACES, WALK_DEADLINE_MS)
+      if (span > 1 && holders.length > limit) {
+        span = Math.max(1, Math.floor((end - start) / 4))
+        continue
+      }
+      yield { holders, next: end }
+      start = end
+      if (holders.length <= limit / 2 && performance.now() - askedAt < WALK_QUICK_MS) span *= 2
+    }
   }
 
   /**
-   * Finds some live holders of chunks that can move: with a replica on `from` and none on `to`. The tags of their chunks come
-   * along.
+   * Finds some live holders of chunks that can move: with a sound replica on `from` and none on any of `apart`. The tags of
+   * their chunks come along.
    */
-  findMovable({ from, to }: { readonly from: ServerId; readonly to: ServerId }, limit: number): Promise<Holder[]> {
-    const movable = { $elemMatch: { 'replicas.server': { $eq: from, $ne: to } } }
+  findMovable(
+    { from, apart }: { readonly from: ServerId; readonly apart: readonly ServerId[] },
+    limit: number,
+  ): Promise<Holder[]> {
+    const isSoundOn = { $elemMatch: { server: from, bad: { $exists: false } } }
+    const movable = { $elemMatch: { replicas: isSoundOn, 'replicas.server': { $nin: apart } } }
     return this.#find({ state: 'live', 'chunks.replicas.server': from, chunks: movable }, limit, PLACES_AND_TAGS)
   }
 
-  /** Finds live holders with a copy on `server` that is leaving. */
+  /** Finds holders, live or open, with a copy on `server` that is leaving. */
   findWithLeaving(server: ServerId, limit: number): Promise<Holder[]> {
-    return this.#find({ state: 'live', 'chunks.leaving.server': server }, limit)
+    return this.#find({ state: KEPT, 'chunks.leaving.server': server }, limit)
+  }
+
+  /**
+   * Reads holders that `short` points at, in batches: first those whose worst chunk has the fewest replicas that count, and
+   * last those that have lost a chunk for good. A walk that pauses for many minutes ends with an error.
+   */
+  async *walkShort(batchSize: number): AsyncGenerator<Holder[]> {
+    for (const short of [{ $gte: 1 }, 0] as const) {
+      const filter = { state: KEPT, short: short as never }
+      const cursor = this.#model.find(filter, PLACES).sort({ short: 1 }).batchSize(batchSize).lean<Holder[]>().cursor()
+      try {
+        let batch: Holder[] = []
+        for (;;) {
+          const holder = await askDatabase(() => cursor.next() as Promise<Holder | null>, WALK_DEADLINE_MS)
+          if (holder !== null) batch.push(holder)
+          if (batch.length > 0 && (holder === null || batch.length === batchSize)) {
+            yield batch
+            batch = []
+          }
+          if (holder === null) break
+        }
+      } finally {
+        await cursor.close().catch(() => undefined)
+      }
+    }
   }
 
   /**
@@ -64,30 +150,94 @@ export class HolderRecords {
    * was planned on. @returns whether it was replaced. @throws DATABASE_UNAVAILABLE where that is not known: then no copy may
    * be deleted
    */
-  async replaceReplica(
+  replaceReplica(
     holder: Pick<Holder, '_id'>,
     { number, chunk }: Pick<PlacedChunk, 'number' | 'chunk'>,
     { from, to }: { readonly from: Replica; readonly to: Replica },
   ): Promise<boolean> {
-    const path = `chunks.${number}`
     const replicas = chunk.replicas.map((replica) => (replica.copyId === from.copyId ? to : replica))
-    const result = await askDatabase(() =>
-      this.#collection.updateOne(
-        {
-          _id: holder._id,
-          state: 'live',
-          [`${path}.version`]: chunk.version,
-          [`${path}.replicas`]: chunk.replicas,
-        } as mongo.Filter<FileRecord>,
-        {
-          $set: { [`${path}.replicas`]: replicas },
-          $push: { [`${path}.leaving`]: from },
-          $inc: { [`${path}.version`]: 1 },
-        } as mongo.UpdateFilter<FileRecord>,
-        DURABLE,
-      ),
-    )
-    return result.modifiedCount === 1
+    return this.#change(holder, [{ number, chunk, replicas, leaving: [from] }])
+  }
+
+  /**
+   * Changes the replicas of several chunks of one holder with one update. Where one of the chunks is no longer what its change
+   * was planned on, the others are changed one by one. @returns the changes that were made. @throws DATABASE_UNAVAILABLE where
+   * that is not known: then no copy may be deleted
+   */
+  async changeReplicas(holder: Pick<Holder, '_id'>, changes: readonly ChunkChange[]): Promise<readonly ChunkChange[]> {
+    if (changes.length === 0 || (await this.#change(holder, changes))) return changes
+    if (changes.length === 1) return []
+    const [current] = await this.#find({ _id: holder._id, state: KEPT })
+    const made: ChunkChange[] = []
+    for (const change of changes) {
+      if (current?.chunks[change.number]?.version !== change.chunk.version) continue
+      if (await this.#change(holder, [change])) made.push(change)
+    }
+    return made
+  }
+
+  /**
+   * Notes that a replica does not count any more, and has `replicate` look at its holder. A file of class `single` is left
+   * alone, for its one replica is all there is. @returns whether it was noted, which it is once
+   */
+  async markBad({ copyId }: Pick<Replica, 'copyId'>, why: NonNullable<Replica['bad']>): Promise<boolean> {
+    return this.#remark(copyId, (replica) => (replica.bad === undefined ? { ...replica, bad: why } : null))
+  }
+
+  /** Has a replica count again whose bytes were missing and are there. One that was damaged never counts again. */
+  async unmarkMissing({ copyId }: Pick<Replica, 'copyId'>): Promise<boolean> {
+    return this.#remark(copyId, ({ bad, ...replica }) => (bad === 'missing' ? replica : null))
+  }
+
+  /**
+   * Sets or removes `short` by what each of these holders has at this moment. It goes only where every chunk has just the
+   * replicas that it should have, and all of them count.
+   */
+  async settleShort(holders: readonly Pick<Holder, '_id'>[], counting: Counting): Promise<void> {
+    if (holders.length === 0) return
+    const filter = { _id: { $in: holders.map(({ _id }) => _id) }, state: KEPT, storageClass: 'replicated' }
+    const good = { $map: { input: '$chunks', as: 'chunk', in: goodOf('$$chunk.replicas', counting.lost) } }
+    const sizes = { $map: { input: '$chunks', as: 'chunk', in: { $size: '$$chunk.replicas' } } }
+    const others = (list: object) => ({ $setDifference: [list, [counting.replicas]] })
+    const isWhole = { $eq: [{ $concatArrays: [others(good), others(sizes)] }, []] }
+    const update = [{ $set: { short: { $cond: [isWhole, '$$REMOVE', { $min: good }] } } }]
+    await askDatabase(() => this.#collection.updateMany(filter as never, update as never, DURABLE))
+  }
+
+  /** Counts chunks of class `replicated` by their replicas that count: of all live holders, or of those that lack one. */
+  async countChunks(which: 'all' | 'short', counting: Counting): Promise<ChunkCount[]> {
+    const short = which === 'short' && { short: { $gte: 0, $lt: counting.replicas } }
+    const good = { $min: [goodOf('$$chunk.replicas', counting.lost), counting.replicas] }
+    const chunk = { good, size: '$$chunk.size' }
+    const pipeline = [
+      { $match: { state: 'live', storageClass: 'replicated', ...short } },
+      { $project: { chunks: { $map: { input: '$chunks', as: 'chunk', in: chunk } } } },
+      { $unwind: '$chunks' },
+      { $group: { _id: '$chunks.good', chunks: { $sum: 1 }, bytes: { $sum: '$chunks.size' } } },
+    ]
+    const found = await this.#aggregate<{ _id: number; chunks: number; bytes: number }>(pipeline)
+    return found.map(({ _id, ...counts }) => ({ good: _id, ...counts }))
+  }
+
+  /** Counts the chunks of class `replicated` that have a replica on `server`. */
+  async countChunksOn(server: ServerId): Promise<Omit<ChunkCount, 'good'>> {
+    const pipeline = [
+      { $match: { 'chunks.replicas.server': server, state: KEPT, storageClass: 'replicated' } },
+      { $project: { 'chunks.size': 1, 'chunks.replicas.server': 1 } },
+      { $unwind: '$chunks' },
+      { $match: { 'chunks.replicas.server': server } },
+      { $group: { _id: null, chunks: { $sum: 1 }, bytes: { $sum: '$chunks.size' } } },
+    ]
+    const [found] = await this.#aggregate<Omit<ChunkCount, 'good'>>(pipeline)
+    return { chunks: found?.chunks ?? 0, bytes: found?.bytes ?? 0 }
+  }
+
+  /** @returns whether any document, live or not, names a copy on `server` */
+  async namesCopyOn(server: ServerId): Promise<boolean> {
+    for (const list of ['chunks.replicas.server', 'chunks.leaving.server']) {
+      if ((await this.#find({ [list]: server }, 1, { _id: 1 })).length > 0) return true
+    }
+    return false
   }
 
   /** Takes a copy that is gone from those that are leaving. */
@@ -150,7 +300,69 @@ export class HolderRecords {
     return (await askDatabase(() => this.#model.deleteMany(filter, DURABLE))).deletedCount
   }
 
-  #find(filter: object, limit = 0, fields: object = PLACES): Promise<Holder[]> {
-    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec())
+  #find(
+    filter: object,
+    limit = 0,
+    fields: object = PLACES,
+    deadlineMs: number | undefined = undefined,
+  ): Promise<Holder[]> {
+    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec(), deadlineMs)
   }
+
+  #aggregate<T extends object>(pipeline: object[]): Promise<T[]> {
+    const options = { maxTimeMS: COUNT_DEADLINE_MS, allowDiskUse: true }
+    return askDatabase(() => this.#collection.aggregate<T>(pipeline, options).toArray(), COUNT_DEADLINE_MS)
+  }
+
+  /** Makes all of the changes, or none. @param seen is what `short` is lowered to, where it is higher */
+  async #change(
+    { _id }: Pick<Holder, '_id'>,
+    changes: readonly ChunkChange[],
+    seen: number | null = null,
+  ): Promise<boolean> {
+    const filter: Record<string, unknown> = { _id, state: KEPT }
+    const set: Record<string, readonly Replica[]> = {}
+    const push: Record<string, object> = {}
+    const inc: Record<string, number> = {}
+    for (const { number, chunk, replicas, leaving } of changes) {
+      const path = `chunks.${number}`
+      Object.assign(filter, { [`${path}.version`]: chunk.version, [`${path}.replicas`]: chunk.replicas })
+      set[`${path}.replicas`] = replicas
+      inc[`${path}.version`] = 1
+      if (leaving.length > 0) push[`${path}.leaving`] = { $each: leaving }
+    }
+    const update = {
+      $set: set,
+      $inc: inc,
+      ...(Object.keys(push).length > 0 && { $push: push }),
+      ...(seen !== null && { $min: { short: seen } }),
+    } as unknown as mongo.UpdateFilter<FileRecord>
+    const result = await askDatabase(() =>
+      this.#collection.updateOne(filter as mongo.Filter<FileRecord>, update, DURABLE),
+    )
+    return result.modifiedCount === 1
+  }
+
+  /** Rewrites one replica of a chunk of class `replicated`. @param rewrite gives null where nothing is to be changed */
+  async #remark(copyId: CopyId, rewrite: (replica: Replica) => Replica | null): Promise<boolean> {
+    const [_id, number] = [new Types.ObjectId(fileIdOf(copyId)), chunkNumberOf(copyId)]
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const [holder] = await this.#find({ _id, state: KEPT, storageClass: 'replicated' })
+      const chunk = holder?.chunks[number]
+      const replica = chunk?.replicas.find((known) => known.copyId === copyId)
+      const rewritten = replica === undefined ? null : rewrite(replica)
+      if (chunk === undefined || rewritten === null) return false
+      const replicas = chunk.replicas.map((known) => (known === replica ? rewritten : known))
+      const goodCount = replicas.filter(({ bad }) => bad === undefined).length
+      if (await this.#change({ _id }, [{ number, chunk, replicas, leaving: [] }], goodCount)) return true
+    }
+    return false
+  }
+}
+
+/** @returns an expression of MongoDB that counts the replicas of a list that count */
+function goodOf(replicas: string, lost: readonly ServerId[]): object {
+  const isThere = { $not: [{ $in: ['$$replica.server', lost] }] }
+  const isSound = { $eq: [{ $type: '$$replica.bad' }, 'missing'] }
+  return { $size: { $filter: { input: replicas, as: 'replica', cond: { $and: [isSound, isThere] } } } }
 }

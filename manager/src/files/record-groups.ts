@@ -73,7 +73,7 @@ async function deleteFound(
   return new Map([...gone, ...stamped].map((record) => [record.name, record]))
 }
 
-/** Removes many deleted records whose copies are gone. */
+/** Removes many deleted records whose copies are gone, but not those with extents that still have to be ended. */
 export async function forgetAll(
   collection: mongo.Collection<FileRecord>,
   ids: readonly Types.ObjectId[],

@@ -21,6 +21,7 @@ export class Lease {
   readonly #database: Database
   readonly #holder: string
   #heldUntil = 0
+  #heldSince = 0
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> = Promise.resolve()
 
@@ -31,6 +32,11 @@ export class Lease {
 
   get isHeld(): boolean {
     return performance.now() < this.#heldUntil
+  }
+
+  /** Milliseconds since this manager has held the lease without a break, by its monotonic clock; 0 while it does not. */
+  get heldMs(): number {
+    return this.isHeld ? performance.now() - this.#heldSince : 0
   }
 
   async start(): Promise<void> {
@@ -85,6 +91,7 @@ export class Lease {
     const options = { upsert: true, returnDocument: 'after' as const, ...DURABLE }
     const lease = await this.#collection.findOneAndUpdate({ _id: 'upkeep' }, update, options)
     const isHolder = lease?.holder === this.#holder
+    if (!this.isHeld) this.#heldSince = performance.now()
     this.#heldUntil = isHolder ? askedAt + LEASE_MS - SAFETY_MS : 0
   }
 }

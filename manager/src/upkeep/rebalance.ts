@@ -1,11 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { PlacedChunk } from '../chunks/chunk.ts'
 import { chunksOf, type Holder } from '../files/file.model.ts'
+import { eachAtOnce } from './each-at-once.ts'
 import { type MoveDeps, moveReplica } from './move-replica.ts'
 import { countExcess, type PlannedMoves, planRebalance } from './plan-rebalance.ts'
+import { RateMeter } from './rate-meter.ts'
+import type { Throttle } from './throttle.ts'
 import type { Loop } from './upkeep.ts'
+import { keptApart } from './zones.ts'
 
 const BATCH = 64
 const AT_ONCE = 4
@@ -14,15 +17,20 @@ const PROGRESS_EVERY_MS = 5_000
 export interface RebalanceSettings {
   readonly everyMs: number
   readonly threshold: number
-  readonly bytesPerSecond: number
+}
+
+export interface RebalanceDeps extends MoveDeps {
+  readonly throttle: Throttle
 }
 
 /**
  * Makes the loop that fills new file-servers and relieves full ones, throttled, until they hold about the same number of
  * files.
  */
-export function rebalancer(deps: MoveDeps, settings: RebalanceSettings): Loop {
+export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Loop {
   const { registry, log } = deps
+  const meter = new RateMeter()
+  let [doneCount, remaining] = [0, 0]
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
 
   const sayProgress = (remainingCount: number): void => {
@@ -49,39 +57,45 @@ export function rebalancer(deps: MoveDeps, settings: RebalanceSettings): Loop {
           )
         }
         progress = null
+        remaining = 0
         return false
       }
       const now = performance.now()
       if (progress === null) log.info({ remaining: countExcess(registry.views()) }, 'rebalancing starts')
       progress ??= { startedAt: now, saidAt: now, movedCount: 0 }
       let movedCount = 0
-      for (const moves of plan) movedCount += await carryOut(deps, moves, settings.bytesPerSecond, signal)
+      for (const moves of plan) movedCount += await carryOut(deps, moves, meter, signal)
       progress.movedCount += movedCount
-      sayProgress(countExcess(registry.views()))
+      doneCount += movedCount
+      remaining = countExcess(registry.views())
+      sayProgress(remaining)
       return movedCount > 0
+    },
+    progress() {
+      const perSecond = progress === null ? 0 : progress.movedCount / ((performance.now() - progress.startedAt) / 1_000)
+      const secondsLeft = perSecond > 0 ? Math.ceil(remaining / perSecond) : null
+      return { done: doneCount, remaining, bytesPerSecond: meter.bytesPerSecond, secondsLeft }
     },
   }
 }
 
 async function carryOut(
-  deps: MoveDeps,
+  deps: RebalanceDeps,
   { from, to, count }: PlannedMoves,
-  bytesPerSecond: number,
+  meter: RateMeter,
   signal: AbortSignal,
 ): Promise<number> {
-  const waiting = (await deps.holders.findMovable({ from, to }, count))
-    .flatMap((holder) => movesOf(holder, { from, to }))
+  const apart = keptApart(deps.registry.views(), { from, to })
+  const waiting = (await deps.holders.findMovable({ from, apart }, count))
+    .flatMap((holder) => movesOf(holder, from, apart))
     .slice(0, count)
   let movedCount = 0
-  const work = async (): Promise<void> => {
-    for (let move = waiting.pop(); move !== undefined && !signal.aborted; move = waiting.pop()) {
-      if (await tryMove(deps, move, { from, to }, signal)) movedCount++
-      // Each of those that run at once keeps to its share of the rate.
-      const restMs = (move.place.chunk.size / bytesPerSecond) * 1000 * AT_ONCE
-      await delay(restMs, undefined, { signal }).catch(() => undefined)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  await eachAtOnce(waiting, AT_ONCE, async (move) => {
+    await deps.throttle.take(move.place.chunk.size, signal)
+    if (signal.aborted || !(await tryMove(deps, move, { from, to }, signal))) return
+    movedCount++
+    meter.add(move.place.chunk.size)
+  })
   return movedCount
 }
 
@@ -90,10 +104,10 @@ interface ChunkMove {
   readonly place: PlacedChunk
 }
 
-function movesOf(holder: Holder, { from, to }: Pick<PlannedMoves, 'from' | 'to'>): ChunkMove[] {
-  const isOn = (place: PlacedChunk, id: ServerId): boolean => place.chunk.replicas.some(({ server }) => server === id)
+function movesOf(holder: Holder, from: ServerId, apart: readonly ServerId[]): ChunkMove[] {
   return chunksOf(holder)
-    .filter((place) => isOn(place, from) && !isOn(place, to))
+    .filter(({ chunk: { replicas } }) => replicas.some(({ server, bad }) => server === from && bad === undefined))
+    .filter(({ chunk: { replicas } }) => !replicas.some(({ server }) => apart.includes(server)))
     .map((place) => ({ holder, place }))
 }
 

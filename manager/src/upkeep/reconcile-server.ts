@@ -8,7 +8,19 @@ import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
-import { findMissing, isUnlikelyShare, judgePage } from './plan-reconcile.ts'
+import { judgeCopy } from './copy-replica.ts'
+import { eachAtOnce } from './each-at-once.ts'
+import type { MissingShare } from './file-server-directory.ts'
+import { findMissing, isUnlikelyShare, judgePage, type MissingCopy, type PlacedReplica } from './plan-reconcile.ts'
+import type { Throttle } from './throttle.ts'
+
+export interface ReconcileDeps {
+  readonly holders: HolderRecords
+  /** Says how many copies are missing, before any of them is marked, where they are an unlikely share; null where not. */
+  readonly noteMissingShare: (server: ServerId, share: MissingShare | null) => Promise<void>
+  readonly throttle: Throttle
+  readonly log: Logger
+}
 
 export interface ReconcileLimits {
   /** An orphan is kept this long after it was first seen. */
@@ -22,6 +34,12 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
+  /** So many of those do not count any more, and will be replaced. The others are all that their files had. */
+  readonly markedCount: number
+  /** So many that were missing are there again, and count. */
+  readonly recountedCount: number
+  /** Whether nothing that is missing is dropped, because all of it together is an unlikely share. */
+  readonly isMissingShare: boolean
   /** Whether orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
 }
@@ -30,19 +48,23 @@ interface Orphan extends NamedCopy {
   readonly where: CopyPage['where']
 }
 
-/** One pass looks at so many orphans, and the next finds the rest. */
+/** One pass looks at so many orphans, and at so many missing copies, and the next finds the rest. */
 const MAX_ORPHANS = 100_000
+const AT_ONCE = 16
+/** So many holders are read at once when copies are missed. */
+const HOLDERS_AT_ONCE = 2 * INVENTORY_PAGE
 
 /** Compares one file-server's inventory with the records, both ways, and collects orphans past their grace period. */
 export async function reconcileServer(
-  holders: HolderRecords,
+  deps: ReconcileDeps,
   link: FileServerLink,
   limits: ReconcileLimits,
-  log: Logger,
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
+  const { holders, log } = deps
   const orphans: Orphan[] = []
-  let [copyCount, orphanCount, restoredCount, missingCount] = [0, 0, 0, 0]
+  const missing: MissingCopy[] = []
+  let [copyCount, orphanCount, restoredCount, missingCount, recountedCount] = [0, 0, 0, 0, 0]
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
@@ -52,11 +74,23 @@ export async function reconcileServer(
       if (await isDone(link, copy, log, () => moveCopy(link, 'restore-file', copy))) restoredCount++
     }
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
-    if (page.where === 'tree') missingCount += await countMissing(holders, link, cursor, page, log)
+    if (page.where === 'tree') {
+      for await (const copies of missingFrom(holders, link, cursor, page)) {
+        for (const copy of copies) if (missing.length < MAX_ORPHANS) missing.push(copy)
+        missingCount += copies.length
+      }
+      recountedCount += await recount(deps, link, verdict.toRecount, signal)
+    }
     copyCount += page.copies.length
     orphanCount += verdict.orphans.length
     cursor = page.next
   }
+
+  const isMissingShare = isUnlikelyShare(missingCount, copyCount + missingCount, limits.maxSharePercent)
+  const share = isMissingShare ? { missing: missingCount, copies: copyCount + missingCount } : null
+  // A pass that was cut short has not seen all that is missing.
+  if (!signal.aborted) await deps.noteMissingShare(link.id, share)
+  const markedCount = await markMissing(deps, link, missing, signal)
 
   const due = await findDue(link, orphans, limits.graceMs)
   // All orphans count, not only those that are due, for records that are lost bit by bit make them due bit by bit.
@@ -72,7 +106,8 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  return { copyCount, orphanCount, collectedCount, restoredCount, missingCount, isHalted }
+  const counts = { copyCount, orphanCount, collectedCount, restoredCount, missingCount, markedCount, recountedCount }
+  return { ...counts, isMissingShare, isHalted }
 }
 
 /** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
@@ -119,22 +154,69 @@ async function collectOrphan(holders: HolderRecords, link: FileServerLink, orpha
   return isUnwanted
 }
 
-async function countMissing(
+/** Finds copies that records name on a page's slots, and that are not there. */
+async function* missingFrom(
   holders: HolderRecords,
   link: FileServerLink,
   cursor: InventoryCursor,
   page: CopyPage,
-  log: Logger,
-): Promise<number> {
-  const end = page.next?.where === 'tree' ? page.next.slot : SLOT_COUNT
-  const named = await holders.findInSlots(link.id, cursor.slot, end, 2 * INVENTORY_PAGE)
-  let missingCount = 0
-  for (const copy of findMissing(link.id, page, named)) {
-    if (copy.slot < cursor.slot || copy.slot >= end || (await isThere(link, copy))) continue
-    missingCount++
-    log.error({ serverId: link.id, fileId: fileIdOf(copy.copyId), slot: copy.slot }, 'copy is missing')
+): AsyncGenerator<MissingCopy[]> {
+  const [from, to] = [cursor.slot, page.next?.where === 'tree' ? page.next.slot : SLOT_COUNT]
+  const walk = holders.walkSlots(link.id, { from, to, width: to - from }, { limit: HOLDERS_AT_ONCE })
+  // A holder may have copies in other slots too, and is met there again.
+  for (let start: number = from; ; ) {
+    const { value, done } = await walk.next()
+    if (done === true) return
+    const unlisted = findMissing(link.id, page, value.holders).filter(({ slot }) => slot >= start && slot < value.next)
+    const missing: MissingCopy[] = []
+    await eachAtOnce(unlisted, AT_ONCE, async (copy) => {
+      if (!(await isThere(link, copy))) missing.push(copy)
+    })
+    yield missing
+    start = value.next
   }
-  return missingCount
+}
+
+/** Has missing replicas not count. A file of class `single` has no other, so that a human has to look for it. */
+async function markMissing(
+  { holders, log }: ReconcileDeps,
+  link: FileServerLink,
+  missing: readonly MissingCopy[],
+  signal: AbortSignal,
+): Promise<number> {
+  let markedCount = 0
+  await eachAtOnce(missing, AT_ONCE, async (copy) => {
+    const { copyId, slot, storageClass, isMarked } = copy
+    if (signal.aborted) return
+    if (storageClass !== 'replicated')
+      return log.error({ serverId: link.id, fileId: fileIdOf(copyId), slot }, 'copy is missing')
+    if (isMarked) return
+    await failpoint?.('manager.before-mark')
+    if (await holders.markBad(copy, 'missing')) markedCount++
+  })
+  return markedCount
+}
+
+/** Has replicas count again that were missing and can be read. */
+async function recount(
+  { holders, throttle, log }: ReconcileDeps,
+  link: FileServerLink,
+  toRecount: readonly PlacedReplica[],
+  signal: AbortSignal,
+): Promise<number> {
+  let recountedCount = 0
+  await eachAtOnce(toRecount, AT_ONCE, async ({ place, replica }) => {
+    await throttle.take(place.chunk.size, signal)
+    if (signal.aborted) return
+    const verdict = await judgeCopy(place, replica, link, signal)
+    if (verdict !== 'sound')
+      return log.warn(
+        { serverId: link.id, copyId: replica.copyId, verdict },
+        'a copy that was missing is there, but bad',
+      )
+    if (await holders.unmarkMissing(replica)) recountedCount++
+  })
+  return recountedCount
 }
 
 /** The page is a picture of a moment, so what came after it is asked for by name. */
@@ -148,15 +230,16 @@ async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> 
   }
 }
 
-/** Remembers when each file-server was last reconciled, and tells which are due. */
+/** Remembers when each file-server was last reconciled, and tells which are due: also each one that has been started anew. */
 export class ReconcileSchedule {
-  readonly #doneAt = new Map<ServerId, number>()
+  readonly #done = new Map<ServerId, { readonly at: number; readonly bootId: string }>()
 
-  isDue(id: ServerId, now: number, everyMs: number): boolean {
-    return now - (this.#doneAt.get(id) ?? Number.NEGATIVE_INFINITY) >= everyMs
+  isDue({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, now: number, everyMs: number): boolean {
+    const done = this.#done.get(id)
+    return done === undefined || done.bootId !== bootId || now - done.at >= everyMs
   }
 
-  done(id: ServerId, now: number): void {
-    this.#doneAt.set(id, now)
+  done({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, at: number): void {
+    this.#done.set(id, { at, bootId })
   }
 }

@@ -5,11 +5,17 @@ import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import type { FileRecords } from '../files/file-records.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
 import type { Database } from '../mongo/database.ts'
+import { ChunkCounts } from './chunk-counts.ts'
 import { garbageCollector } from './collect-garbage.ts'
+import { expirer } from './end-expired.ts'
+import { FileServerDirectory } from './file-server-directory.ts'
 import { Lease } from './lease.ts'
 import { rebalancer } from './rebalance.ts'
 import { reconciler } from './reconcile.ts'
+import { replicator } from './replicate.ts'
+import { Throttle } from './throttle.ts'
 import { Upkeep } from './upkeep.ts'
+import { UpkeepReporter } from './upkeep-status.ts'
 
 export interface UpkeepDeps {
   readonly database: Database
@@ -22,34 +28,58 @@ export interface UpkeepDeps {
 }
 
 export interface UpkeepSettings {
+  readonly activeWithinMs: number
+  readonly replicas: number
+  readonly fileServerGraceMs: number
   readonly upkeepEveryMs: number
+  readonly upkeepBytesPerSecond: number
   readonly rebalanceThreshold: number
-  readonly rebalanceBytesPerSecond: number
   readonly reconcileEveryMs: number
   readonly orphanGraceMs: number
   readonly reconcileMaxShare: number
 }
 
-/** Starts the loops, which run while this manager holds the lease. */
+/** Starts the loops, which run while this manager holds the lease. Every manager records which file-servers it hears from. */
 export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, stops: StopStack): Promise<Upkeep> {
-  const { upkeepEveryMs: everyMs } = settings
-  const lease = new Lease(deps.database, deps.managerId)
+  const { upkeepEveryMs: everyMs, replicas } = settings
+  const { database, managerId, holders, log } = deps
+  const lease = new Lease(database, managerId)
   stops.add(() => lease.close())
   await lease.start()
-  const loops = [
-    garbageCollector(deps, everyMs),
-    rebalancer(deps, {
-      everyMs,
-      threshold: settings.rebalanceThreshold,
-      bytesPerSecond: settings.rebalanceBytesPerSecond,
-    }),
-    reconciler(deps, {
+  const fileServers = new FileServerDirectory(deps, settings)
+  stops.add(() => fileServers.close())
+  fileServers.start()
+  const throttle = new Throttle(settings.upkeepBytesPerSecond)
+  const counts = new ChunkCounts({ holders, fileServers }, replicas)
+  const shared = { ...deps, throttle, fileServers, lease, counts }
+  const reconcile = reconciler(
+    {
+      ...shared,
+      noteMissingShare: (id, share) => fileServers.noteMissingShare(id, share),
+      onMarked: () => upkeep.wake('replicate'),
+    },
+    {
       everyMs: settings.reconcileEveryMs,
       graceMs: settings.orphanGraceMs,
       maxSharePercent: settings.reconcileMaxShare,
-    }),
+    },
+  )
+  const loops = [
+    garbageCollector(deps, everyMs),
+    expirer(deps, everyMs),
+    replicator(shared, { everyMs, replicas }),
+    rebalancer(shared, { everyMs, threshold: settings.rebalanceThreshold }),
+    reconcile,
+    counts.loop(everyMs),
   ]
-  const upkeep = new Upkeep(lease, loops, deps.log)
+  const upkeep = new Upkeep(lease, loops, log)
+  const reporter = new UpkeepReporter({
+    ...{ database, managerId, lease, fileServers, log },
+    loops: () => upkeep.statuses(),
+    chunks: () => counts.counts,
+    haltedOrphans: reconcile.halted,
+  })
+  stops.add(() => reporter.close())
   stops.add(() => upkeep.close())
   return upkeep
 }

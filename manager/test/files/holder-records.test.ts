@@ -1,10 +1,10 @@
-import type { CopyId, FileId, ServerId, Slot } from '@holdfast/shared/ids'
+import { type CopyId, type FileId, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import type { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import type { Replica } from '../../src/chunks/chunk.ts'
-import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
+import { chunksOf, type FileRecord, type Holder } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { HolderRecords } from '../../src/files/holder-records.ts'
+import { type ChunkChange, HolderRecords } from '../../src/files/holder-records.ts'
 import { aServer, newChunk, newName, newRecord, newReplica, replicaOf, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
@@ -121,6 +121,17 @@ test('a renounce comes twice with the same outcome', async () => {
   await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
 })
 
+/** @returns the holders of each page of a walk */
+async function walked(
+  server: ServerId,
+  range: { from: number; to: number; width: number },
+  limit: number,
+): Promise<(readonly Holder[])[]> {
+  const pages: (readonly Holder[])[] = []
+  for await (const { holders: page } of holders.walkSlots(server, range, { limit })) pages.push(page)
+  return pages
+}
+
 test('places are found by id and by slot, of live files only', async () => {
   const server = 'dddddddddddddddd' as ServerId
   const all = [10, 20, 30].map((slot) => {
@@ -133,13 +144,13 @@ test('places are found by id and by slot, of live files only', async () => {
   expect([...found.keys()].sort()).toEqual(all.map(idOf).sort())
 
   const between = async (from: number, to: number): Promise<FileId[]> =>
-    (await holders.findInSlots(server, from, to, 100)).map(idOf)
+    (await walked(server, { from, to, width: 7 }, 2)).flat().map(idOf)
   expect(await between(10, 30)).toEqual(all.slice(0, 2).map(idOf))
   expect(await between(11, 20)).toEqual([])
   await records.markDeleted(all[0]?.name as never)
   expect(await between(0, 100)).toEqual(all.slice(1).map(idOf))
-  expect((await holders.findMovable({ from: server, to: elsewhere }, 1)).map(idOf)).toHaveLength(1)
-  expect(await holders.findMovable({ from: elsewhere.replaceAll('b', 'e') as ServerId, to: elsewhere }, 10)).toEqual([])
+  expect((await holders.findMovable({ from: server, apart: [elsewhere] }, 1)).map(idOf)).toHaveLength(1)
+  expect(await holders.findMovable({ from: 'e'.repeat(16) as ServerId, apart: [elsewhere] }, 10)).toEqual([])
 })
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
@@ -213,6 +224,132 @@ test('a chunk that has a replica on the target is not offered for a move there, 
   await records.insert({ ...both, chunks: [on(both, 0, from, to)] })
   const one = newRecord(newName())
   await records.insert({ ...one, chunks: [on(one, 0, from, to), on(one, 1, from)] })
-  expect((await holders.findMovable({ from, to }, 10)).map(({ _id }) => _id)).toEqual([one._id])
-  expect(await holders.findMovable({ from, to: elsewhere }, 10)).toHaveLength(2)
+  expect((await holders.findMovable({ from, apart: [to] }, 10)).map(({ _id }) => _id)).toEqual([one._id])
+  expect(await holders.findMovable({ from, apart: [elsewhere] }, 10)).toHaveLength(2)
+})
+
+const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(16) as ServerId) as [ServerId, ServerId, ServerId]
+
+/** Stores a file of class `replicated`, whose chunks have a replica on each of the file-servers of a row. */
+async function replicated(...rows: ServerId[][]): Promise<FileRecord> {
+  const record = newRecord(newName())
+  const chunks = rows.map((servers, number) =>
+    newChunk(servers.map((server) => newReplica(record._id, { server }, number))),
+  )
+  const stored = { ...record, storageClass: 'replicated' as const, chunks }
+  await records.insert(stored)
+  return stored
+}
+
+const changeOf = (record: FileRecord, number: number, server: ServerId): ChunkChange => {
+  const chunk = record.chunks[number]
+  const [old] = chunk?.replicas ?? []
+  if (chunk === undefined || old === undefined) throw new Error('no such chunk')
+  const fresh = newReplica(record._id, { server }, number)
+  return { number, chunk, replicas: [...chunk.replicas.slice(1), fresh], leaving: [old] }
+}
+
+test('the changes of several chunks are one update, and where one of them is outdated the others are made', async () => {
+  const record = await replicated([one, two], [one, two], [one, two])
+  const changes = [0, 1].map((number) => changeOf(record, number, three))
+  expect(await holders.changeReplicas(record, changes)).toEqual(changes)
+  const again = [0, 1, 2].map((number) => changeOf(record, number, three))
+  expect(await holders.changeReplicas(record, again)).toEqual([again[2]])
+  const after = (await currentOf(record))?.chunks ?? []
+  expect(after.map(({ version }) => version)).toEqual([1, 1, 1])
+  expect(after.map(({ replicas }) => replicas.map(({ server }) => server))).toEqual(Array(3).fill([two, three]))
+  expect(after.map(({ leaving }) => leaving?.map(({ server }) => server))).toEqual(Array(3).fill([one]))
+})
+
+test('a bad replica is marked once, lowers `short`, and stops a change that was planned before', async () => {
+  const record = await replicated([one, two], [one, two])
+  const bad = replicaOf(record)
+  const marks = await Promise.all(Array.from({ length: 5 }, () => holders.markBad(bad, 'missing')))
+  expect(marks.filter(Boolean)).toHaveLength(1)
+  const after = await currentOf(record)
+  expect(after).toMatchObject({
+    short: 1,
+    chunks: [{ version: 1, replicas: [{ bad: 'missing' }, {}] }, { version: 0 }],
+  })
+  expect(await holders.changeReplicas(record, [changeOf(record, 0, three)])).toEqual([])
+  expect(await holders.unmarkMissing(bad)).toBe(true)
+  expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(record.chunks[0]?.replicas)
+})
+
+test('a damaged replica never counts again, and the one replica of a single file is left alone', async () => {
+  const record = await replicated([one, two])
+  expect(await holders.markBad(replicaOf(record), 'damaged')).toBe(true)
+  expect(await holders.unmarkMissing(replicaOf(record))).toBe(false)
+  const { record: single, old } = await inserted()
+  expect(await holders.markBad(old, 'missing')).toBe(false)
+  expect((await currentOf(single))?.short).toBeUndefined()
+})
+
+test('`short` goes only when every chunk has its replicas, all of them good and none on a lost file-server', async () => {
+  const record = await replicated([one, two], [one, two])
+  const settled = async (...lost: ServerId[]): Promise<number | undefined> => {
+    await holders.settleShort([record], { replicas: 2, lost })
+    return (await currentOf(record))?.short
+  }
+  expect(await settled()).toBeUndefined()
+  expect(await settled(one)).toBe(1)
+  expect(await settled(one, two)).toBe(0)
+  await holders.markBad(replicaOf(record), 'missing')
+  expect(await settled()).toBe(1)
+  await holders.unmarkMissing(replicaOf(record))
+  expect(await settled()).toBeUndefined()
+  // A surplus is to be looked at too.
+  await used.model.updateOne(
+    { _id: record._id },
+    { $push: { 'chunks.1.replicas': newReplica(record._id, { server: three }, 1) } },
+  )
+  expect(await settled()).toBe(2)
+  const { record: single } = await inserted()
+  await holders.settleShort([single], { replicas: 2, lost: [] })
+  expect((await currentOf(single))?.short).toBeUndefined()
+})
+
+test('holders that are short are walked from the fewest replicas to the most, and those without any last', async () => {
+  await used.model.updateMany({}, { $unset: { short: '' } })
+  const all = await Promise.all([0, 1, 2, 1, 0].map(() => replicated([one, two])))
+  for (const [index, short] of [0, 1, 2, 1, 0].entries())
+    await used.model.updateOne({ _id: all[index]?._id }, { short })
+  const batches: (number | undefined)[][] = []
+  for await (const batch of holders.walkShort(2)) batches.push(batch.map(({ short }) => short))
+  expect(batches).toEqual([[1, 1], [2], [0, 0]])
+})
+
+test('a walk of slots meets every holder once, however they lie, and never many more than its limit', async () => {
+  const server = '8'.repeat(16) as ServerId
+  const slots = [0, 1, 2, 3, 4, 5, 6, 7, 900, 5_000, 5_001, 2_000_000_000]
+  for (const slot of slots) {
+    const record = newRecord(newName())
+    await records.insert({ ...record, chunks: [newChunk([newReplica(record._id, { server, slot: slot as Slot })])] })
+  }
+  const pages = await walked(server, { from: 0, to: SLOT_COUNT, width: 1_024 }, 3)
+  expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(3)
+  expect(pages.flat().map(({ chunks }) => chunks[0]?.replicas[0]?.slot)).toEqual(slots)
+})
+
+test('chunks are counted by their replicas that count', async () => {
+  await used.model.deleteMany({ storageClass: 'replicated' })
+  await replicated([one, two], [two, three])
+  const marked = await replicated([two, three], [two, three])
+  await holders.markBad(replicaOf(marked), 'damaged')
+  const byGood = async (which: 'all' | 'short', lost: ServerId[] = []) =>
+    Object.fromEntries(
+      (await holders.countChunks(which, { replicas: 2, lost })).map(({ good, chunks }) => [good, chunks]),
+    )
+  expect(await byGood('all')).toEqual({ 1: 1, 2: 3 })
+  expect(await byGood('all', [one])).toEqual({ 1: 2, 2: 2 })
+  expect(await byGood('short')).toEqual({ 1: 1, 2: 1 })
+  expect(await holders.countChunksOn(one)).toEqual({ chunks: 1, bytes: 5 })
+})
+
+test('a copy that comes too late for an open file is renounced, and the upload goes on', async () => {
+  const record = { ...newRecord(newName()), state: 'open' as const, storageClass: 'replicated' as const, chunks: [] }
+  await records.insert(record)
+  const late = newReplica(record._id, {}, 0)
+  expect(await holders.renounceCopy(late)).toBe(true)
+  expect(await currentOf(record)).toMatchObject({ state: 'open', renounced: [late.copyId] })
 })

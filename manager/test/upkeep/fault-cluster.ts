@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -7,28 +7,35 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { ClusterId, ServerId } from '@holdfast/shared/ids'
+import type { ClusterId, Digest, FileId, ServerId } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
-import mongoose, { type Connection } from 'mongoose'
+import mongoose, { type Connection, Types } from 'mongoose'
 import { afterAll, afterEach, beforeAll, inject } from 'vitest'
 import { copiesIn } from '../../../test/cluster/disk.ts'
 import { TestProcess } from '../../../test/cluster/test-process.ts'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
+import type { Chunk, Replica } from '../../src/chunks/chunk.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
+import { storeCopy } from '../../src/chunks/writing/store-copy.ts'
 import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { readFile } from '../../src/files/get-file.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import { putFile } from '../../src/files/put-file.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
+import { FileServerDirectory, type MissingShare } from '../../src/upkeep/file-server-directory.ts'
 import { moveReplica } from '../../src/upkeep/move-replica.ts'
 import { type ReconcileReport, reconcileServer } from '../../src/upkeep/reconcile-server.ts'
+import { replicator } from '../../src/upkeep/replicate.ts'
+import { Throttle } from '../../src/upkeep/throttle.ts'
+import type { Loop } from '../../src/upkeep/upkeep.ts'
 
 const quiet = createLogger('test', 'silent')
 const never = (): AbortSignal => new AbortController().signal
@@ -52,6 +59,7 @@ export class FaultCluster implements AsyncDisposable {
   readonly fileServers: { readonly process: TestProcess; readonly directory: string }[] = []
   readonly connection: Connection
   readonly #directory: string
+  #startProcess: (name: string, directory: string) => TestProcess = () => raise('not started')
   readonly #closing: (() => Promise<unknown>)[] = []
 
   private constructor(connection: Connection, directory: string) {
@@ -106,11 +114,13 @@ export class FaultCluster implements AsyncDisposable {
         hedges: new HedgeBudget(),
       })
     }
+    this.#startProcess = (name, directory) => {
+      const environment = { MANAGERS: urls.join(','), CLUSTER_SECRET: secret, DATA_DIR: directory, NAME: name }
+      return new TestProcess('file-server', { ...environment, MIN_FREE_BYTES: '1MiB' })
+    }
     for (let number = 1; number <= fileServerCount; number++) {
       const directory = join(this.#directory, `${number}`)
-      const environment = { MANAGERS: urls.join(','), CLUSTER_SECRET: secret, DATA_DIR: directory }
-      const process = new TestProcess('file-server', { ...environment, NAME: `${number}`, MIN_FREE_BYTES: '1MiB' })
-      this.fileServers.push({ process, directory })
+      this.fileServers.push({ process: this.#startProcess(`${number}`, directory), directory })
     }
     await waitUntil('every file-server is connected to every manager', () =>
       this.managers.every(({ registry }) => registry.links.length === fileServerCount),
@@ -161,11 +171,119 @@ export class FaultCluster implements AsyncDisposable {
   }
 
   /** Makes one pass over every file-server, and keeps nothing for a grace period. */
-  async reconcile(by: ManagerDeps = this.second): Promise<ReconcileReport[]> {
-    const limits = { graceMs: 0, maxSharePercent: 100 }
+  async reconcile(by: ManagerDeps = this.second, maxSharePercent = 100): Promise<ReconcileReport[]> {
+    const limits = { graceMs: 0, maxSharePercent }
     const reports: ReconcileReport[] = []
-    for (const link of by.registry.links) reports.push(await reconcileServer(by.holders, link, limits, quiet, never()))
+    const fileServers = this.directoryOf(by)
+    const deps = {
+      ...{ holders: by.holders, throttle: new Throttle(1e12), log: quiet },
+      noteMissingShare: (id: ServerId, share: MissingShare | null) => fileServers.noteMissingShare(id, share),
+    }
+    for (const link of by.registry.links) reports.push(await reconcileServer(deps, link, limits, never()))
     return reports
+  }
+
+  directoryOf({ registry }: ManagerDeps, graceMs = 1_000): FileServerDirectory {
+    const database = { connection: this.connection, isAvailable: true, close: async () => undefined }
+    return new FileServerDirectory(
+      { database, registry, log: quiet },
+      { fileServerGraceMs: graceMs, activeWithinMs: 15_000 },
+    )
+  }
+
+  /** @returns the loop that heals, of a manager that has held the lease for long */
+  replicator(by: ManagerDeps = this.first, replicas = 2): Loop {
+    const counts = { lacking: null, countSoon: () => undefined }
+    const lease = { isHeld: true, heldMs: 1e9 }
+    const deps = { ...by, fileServers: this.directoryOf(by), lease, counts, throttle: new Throttle(1e12), log: quiet }
+    return replicator(deps, { everyMs: 0, replicas })
+  }
+
+  /** Heals until there is nothing more to do at once. @returns why it is stuck, where it is */
+  async heal(by: ManagerDeps = this.first, loop = this.replicator(by)): Promise<string | undefined> {
+    for (let round = 0; await loop.run(never()); round++) if (round > 200) raise('healing does not end')
+    return loop.progress?.().stuck
+  }
+
+  /** Stores a file of class `replicated`, each of whose chunks is on the file-servers with these names. */
+  async uploadReplicated(name: string, chunks: readonly Buffer[], on: readonly string[]): Promise<FileRecord> {
+    const { writer, records } = this.first
+    const _id = new Types.ObjectId()
+    const placed: Chunk[] = []
+    for (const [number, bytes] of chunks.entries()) {
+      const sha256 = createHash('sha256').update(bytes).digest('hex') as Digest
+      const replicas: Replica[] = []
+      for (const server of on) {
+        const copyId = writer.copyIds.next(_id.toHexString() as FileId, number)
+        const order = { copyId, encoding: 'binary', sizeBytes: bytes.length, sha256, requestId: 'test' } as const
+        const link = this.linkNamed(server)
+        const pieces = (async function* () {
+          yield bytes
+        })()
+        const isSmall = bytes.length <= INLINE_MAX_BYTES
+        const source = isSmall
+          ? ({ kind: 'inline', bytes } as const)
+          : ({ kind: 'stream', chunks: pieces, partKey: null } as const)
+        replicas.push({ server: link.id, slot: (await storeCopy(link, order, source)).slot, copyId })
+      }
+      placed.push({ size: bytes.length, sha256, replicas, version: 0 })
+    }
+    const whole = Buffer.concat(chunks)
+    const record: FileRecord = {
+      ...{ _id, state: 'live', addressedBy: 'path', name: name as FileName, size: whole.length, chunks: placed },
+      sha256: createHash('sha256').update(whole).digest('hex') as Digest,
+      ...{ contentType: 'text/plain', owner: null, storageClass: 'replicated' },
+      ...{ createdAt: new Date(), expiresAt: null },
+    }
+    await records.insert(record)
+    return record
+  }
+
+  async recordOf(name: string): Promise<FileRecord> {
+    return (await this.first.records.findLive(name as FileName)) ?? raise(`no file ${name}`)
+  }
+
+  linkNamed(name: string, by: ManagerDeps = this.first): FileServerLink {
+    return by.registry.links.find((link) => link.name === name) ?? raise(`${name} is not connected`)
+  }
+
+  /** Ends a file-server's process, and waits until every manager knows. */
+  async killFileServer(name: string): Promise<void> {
+    await this.fileServers[Number(name) - 1]?.process.kill()
+    await waitUntil(`${name} is gone`, () => this.managers.every(({ registry }) => !isNamed(registry, name)))
+  }
+
+  /** Starts a file-server on its directory, or another one, unless it runs. */
+  async startFileServer(name: string, directory?: string): Promise<void> {
+    const member = this.fileServers[Number(name) - 1] ?? raise(`no ${name}`)
+    if (!member.process.isRunning) {
+      const into = directory ?? member.directory
+      this.fileServers[Number(name) - 1] = { directory: into, process: this.#startProcess(name, into) }
+    }
+    await waitUntil(`${name} is back`, () => this.managers.every(({ registry }) => isNamed(registry, name)))
+  }
+
+  async startAllFileServers(): Promise<void> {
+    for (const index of this.fileServers.keys()) await this.startFileServer(`${index + 1}`)
+  }
+
+  /** Records who is there, and then waits until those that are not are lost. */
+  async waitForLoss(...names: string[]): Promise<void> {
+    const directory = this.directoryOf(this.first)
+    await waitUntil(`${names.join(', ')} lost`, async () => {
+      await directory.record()
+      const lost = (await directory.review(1e9)).filter(({ isLost }) => isLost).map(({ name }) => name)
+      return names.every((name) => lost.includes(name))
+    })
+  }
+
+  /** Records all file-servers that are there. */
+  async noteFileServers(): Promise<void> {
+    const directory = this.directoryOf(this.first)
+    await waitUntil('all are recorded', async () => {
+      await directory.record()
+      return (await directory.read()).filter(({ isLost }) => !isLost).length >= this.first.registry.links.length
+    })
   }
 
   /** Makes one pass over what deletes and moves have left for later. */
@@ -191,6 +309,8 @@ export class FaultCluster implements AsyncDisposable {
 
   /** Leaves no record and no copy. */
   async clear(): Promise<void> {
+    await this.startAllFileServers()
+    await this.connection.collection('fileServers').deleteMany({})
     await this.connection.collection('files').deleteMany({})
     await this.reconcile(this.first)
     await this.connection.collection('files').deleteMany({})
@@ -216,6 +336,10 @@ export function useFaultCluster(fileServers: number): () => FaultCluster {
   afterEach(() => get().clear())
   afterAll(() => cluster?.[Symbol.asyncDispose]())
   return get
+}
+
+function isNamed(registry: FileServerRegistry, name: string): boolean {
+  return registry.links.some((link) => link.name === name)
 }
 
 function raise(message: string): never {

@@ -111,3 +111,16 @@ test('a lease that is closed while it is being renewed is given back after all',
   await other.start()
   expect([lease.isHeld, other.isHeld]).toEqual([false, true])
 })
+
+test('it tells since when it is held without a break, by the monotonic clock', async () => {
+  let clock = performance.now()
+  vi.spyOn(performance, 'now').mockImplementation(() => clock)
+  const lease = leaseOf('holder')
+  expect(lease.heldMs).toBe(0)
+  await lease.start()
+  clock += 4_000
+  expect(lease.heldMs).toBe(4_000)
+  // A manager that was asleep for longer than the lease lasts has not watched anything meanwhile.
+  clock += 60_000
+  expect(lease.heldMs).toBe(0)
+})

@@ -1,4 +1,4 @@
-import { type CopyId, type FileId, makeCopyId, type Slot } from '@holdfast/shared/ids'
+import { type CopyId, type FileId, makeCopyId, type ServerId, type Slot } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
@@ -6,7 +6,9 @@ import { beforeEach, expect, test } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
+import type { MissingShare } from '../../src/upkeep/file-server-directory.ts'
 import { reconcileServer } from '../../src/upkeep/reconcile-server.ts'
+import { Throttle } from '../../src/upkeep/throttle.ts'
 import { type Ack, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
 import { newChunk, newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 
@@ -20,9 +22,17 @@ beforeEach(async () => {
   await used.model.deleteMany({})
 })
 
+const shares: (MissingShare | null)[] = []
+const reconcileDeps = () => ({
+  noteMissingShare: async (_server: ServerId, share: MissingShare | null) => {
+    shares.push(share)
+  },
+  throttle: new Throttle(1e12),
+  log: createLogger('test', 'silent'),
+})
 const limits = { graceMs: 1_000, maxSharePercent: 5 }
 const run = (link: FileServerLink, signal = new AbortController().signal) =>
-  reconcileServer(holders, link, limits, createLogger('test', 'silent'), signal)
+  reconcileServer({ ...reconcileDeps(), holders }, link, limits, signal)
 
 const orphanAt = (slot: number): NamedCopy => {
   const fileId = new Types.ObjectId().toHexString() as FileId

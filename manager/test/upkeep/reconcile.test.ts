@@ -2,6 +2,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import { reconciler } from '../../src/upkeep/reconcile.ts'
+import { Throttle } from '../../src/upkeep/throttle.ts'
 import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
 import { useDatabase } from '../mongo/mongo-fixture.ts'
 
@@ -37,7 +38,12 @@ async function twoServers(everyMs: number) {
   for (const peer of peers) await linkOf(registry, peer)
   const log = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }
   const loop = reconciler(
-    { registry, holders: new HolderRecords(used.model), log: log as unknown as Logger },
+    {
+      ...{ registry, holders: new HolderRecords(used.model), log: log as unknown as Logger },
+      noteMissingShare: async () => undefined,
+      onMarked: () => undefined,
+      throttle: new Throttle(1e12),
+    },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )
   return { peers, log, loop }

@@ -13,7 +13,7 @@ import {
   type ServerId,
   type Slot,
 } from '../ids.ts'
-import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES, MAX_ZONE_LENGTH } from '../limits.ts'
+import { INVENTORY_PAGE, LARGEST_CHUNK_BYTES, MAX_MESSAGE_BYTES, MAX_ZONE_LENGTH } from '../limits.ts'
 
 /**
  * Commands and their acks are made of these shapes, each a parser from which its type is derived. Arguments refuse a field
@@ -27,7 +27,7 @@ const clusterId = z.custom<ClusterId>(isClusterId, 'not a cluster id')
 export const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 export const requestId = z.string().max(100)
 export const count = z.number().int().min(0)
-export const sizeBytes = count.max(LARGEST_FILE_BYTES)
+export const sizeBytes = count.max(LARGEST_CHUNK_BYTES)
 /** The field `bytes` of a message travels as bytes; every other one as JSON. */
 export const bytes = z.custom<Uint8Array>(
   (value) => value instanceof Uint8Array && value.length <= MAX_MESSAGE_BYTES,

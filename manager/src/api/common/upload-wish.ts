@@ -1,4 +1,4 @@
-import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
+import { LARGEST_CHUNK_BYTES } from '@holdfast/shared/limits'
 import { z } from 'zod'
 import type { IncomingFileOptions } from '../../bodies/open-incoming-file.ts'
 import { type Expiry, parseExpiry } from '../../files/expiry.ts'
@@ -44,7 +44,7 @@ export function receiving(
 ): IncomingFileOptions {
   return {
     // The part tags of a file that is one chunk have to fit into one message.
-    maxFileBytes: storageClass === 'single' ? Math.min(maxFileBytes, LARGEST_FILE_BYTES) : maxFileBytes,
+    maxFileBytes: storageClass === 'single' ? Math.min(maxFileBytes, LARGEST_CHUNK_BYTES) : maxFileBytes,
     patienceMs,
     expectsContinue: expectsContinue(ctx.req),
     caller: upload.reader,

@@ -1,0 +1,298 @@
+import { hasErrorName, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { CopyId, ServerId } from '@holdfast/shared/ids'
+import { failpoint } from '@holdfast/shared/node/failpoint'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
+import { discardCopies } from '../chunks/writing/delete-copy.ts'
+import { chunksOf, type Holder } from '../files/file.model.ts'
+import type { ChunkChange, HolderRecords } from '../files/holder-records.ts'
+import type { ChunkCounts } from './chunk-counts.ts'
+import { type CopyDeps, copyReplica, judgeCopy } from './copy-replica.ts'
+import { eachAtOnce } from './each-at-once.ts'
+import type { FileServerDirectory, KnownFileServer } from './file-server-directory.ts'
+import { HoldersToHeal } from './holders-to-heal.ts'
+import type { Lease } from './lease.ts'
+import { type ChunkPlan, type Circumstances, goodReplicas, planReplication } from './plan-replicate.ts'
+import { RateMeter } from './rate-meter.ts'
+import type { Throttle } from './throttle.ts'
+import type { Loop } from './upkeep.ts'
+
+const AT_ONCE = 8
+/** The changes of so many chunks are written together, one update a holder. What is copied and not written yet is at stake. */
+const GROUP = 256
+/** After so many batches of which nothing could be helped the loop rests. */
+const MAX_FRUITLESS = 8
+const REQUEST_ID = 'replicate'
+
+export interface ReplicateDeps extends CopyDeps {
+  readonly holders: HolderRecords
+  readonly fileServers: Pick<FileServerDirectory, 'review' | 'forget'>
+  readonly lease: Pick<Lease, 'isHeld' | 'heldMs'>
+  readonly counts: Pick<ChunkCounts, 'lacking' | 'countSoon'>
+  readonly throttle: Throttle
+  readonly log: Logger
+}
+
+export interface ReplicateSettings {
+  readonly everyMs: number
+  /** Every chunk of class `replicated` should have so many replicas. */
+  readonly replicas: number
+}
+
+/** A chunk that may lack something. */
+interface Job {
+  readonly holder: Holder
+  readonly place: PlacedChunk
+  readonly goodCount: number
+}
+
+interface Change extends ChunkChange {
+  readonly holder: Holder
+  readonly fresh: readonly Replica[]
+}
+
+/** Counts what a round came to. */
+interface Tally {
+  changed: number
+  /** Counts chunks by what stands in their way. */
+  readonly waiting: Map<string, number>
+}
+
+/**
+ * Makes the loop that brings every chunk of class `replicated` back to its number of replicas: the most endangered first,
+ * throttled. A replica leaves a chunk's list only while enough others stay in it that were verified just now.
+ */
+export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Loop {
+  const { holders, fileServers, lease, counts, log } = deps
+  const toHeal = new HoldersToHeal(holders)
+  const meter = new RateMeter()
+  let tally: Tally = { changed: 0, waiting: new Map() }
+  let fruitlessCount = 0
+  let doneCount = 0
+  let stuck: string | undefined
+  let isHealing = false
+
+  const healNext = async (known: readonly KnownFileServer[], signal: AbortSignal): Promise<void> => {
+    const lost = new Set(known.filter(({ isLost }) => isLost).map(({ id }) => id))
+    const kept = new Set(known.filter(({ missingShare }) => missingShare !== null).map(({ id }) => id))
+    const zones = new Map(known.map(({ id, zone }) => [id, zone]))
+    const circumstances = (): Circumstances => ({
+      ...{ replicas: settings.replicas, servers: deps.registry.views(), lost, kept, zones },
+    })
+    const found = await toHeal.next(lost, () => tally.waiting.clear())
+    const jobs = found.flatMap((holder) => jobsOf(holder, circumstances())).sort((a, b) => a.goodCount - b.goodCount)
+    const before = tally.changed
+    for (let start = 0; start < jobs.length && !signal.aborted && lease.isHeld; start += GROUP) {
+      const changes = await planAndCopy(deps, jobs.slice(start, start + GROUP), circumstances, { tally, meter, signal })
+      doneCount += await writeChanges(deps, changes, tally)
+    }
+    sayUnrecoverable(log, jobs)
+    const withJobs = new Set(jobs.map(({ holder }) => holder))
+    const touched = found.filter((holder) => holder.short !== undefined || withJobs.has(holder))
+    await holders.settleShort(touched, { replicas: settings.replicas, lost: [...lost] })
+    fruitlessCount = tally.changed > before || found.length === 0 ? 0 : fruitlessCount + 1
+  }
+
+  const endPass = async (known: readonly KnownFileServer[]): Promise<void> => {
+    stuck = tally.changed > 0 ? undefined : whyStuck(tally)
+    if (isHealing && tally.changed === 0) {
+      counts.countSoon()
+      log.info({ chunks: doneCount, ...(stuck !== undefined && { stuck }) }, 'healing ends')
+      isHealing = false
+    }
+    tally = { changed: 0, waiting: new Map() }
+    for (const { id, name } of known.filter((server) => server.isLost)) {
+      if ((await holders.namesCopyOn(id)) || !(await fileServers.forget(id))) continue
+      log.info({ serverId: id, name }, 'lost file-server forgotten: no record names a copy on it')
+    }
+  }
+
+  return {
+    name: 'replicate',
+    everyMs: settings.everyMs,
+    async run(signal) {
+      const known = await fileServers.review(lease.heldMs)
+      if (settings.replicas === 1) return false
+      await healNext(known, signal)
+      if (tally.changed > 0) {
+        if (!isHealing) log.info('healing starts')
+        isHealing = true
+        stuck = undefined
+      }
+      if (!toHeal.isPassOver) {
+        if (fruitlessCount < MAX_FRUITLESS) return true
+        stuck = whyStuck(tally)
+        fruitlessCount = 0
+        return false
+      }
+      // What was changed may be of use to another chunk, so the loop rests after a pass that changed nothing.
+      const hasMore = tally.changed > 0
+      await endPass(known)
+      return hasMore
+    },
+    progress() {
+      const [lacking, unswept] = [counts.lacking, toHeal.left]
+      const remaining = lacking && unswept && lacking.chunks + unswept.chunks
+      const bytes = lacking && unswept && lacking.bytes + unswept.bytes
+      return {
+        ...(stuck !== undefined && { stuck }),
+        done: doneCount,
+        remaining,
+        bytesPerSecond: meter.bytesPerSecond,
+        secondsLeft: meter.secondsFor(bytes),
+      }
+    },
+  }
+}
+
+/** Lists the chunks of a holder that lack something. */
+function jobsOf(holder: Holder, circumstances: Circumstances): Job[] {
+  if (holder.storageClass !== 'replicated') return []
+  return chunksOf(holder)
+    .filter(({ chunk }) => planReplication(chunk, circumstances).kind !== 'whole')
+    .map((place) => ({ holder, place, goodCount: goodReplicas(place.chunk, circumstances.lost).length }))
+}
+
+/** Makes the copies that are needed, several at once. @returns what is to be written */
+async function planAndCopy(
+  deps: ReplicateDeps,
+  jobs: readonly Job[],
+  circumstances: () => Circumstances,
+  { tally, meter, signal }: { readonly tally: Tally; readonly meter: RateMeter; readonly signal: AbortSignal },
+): Promise<Change[]> {
+  const changes: Change[] = []
+  const wait = (why: string): unknown => tally.waiting.set(why, (tally.waiting.get(why) ?? 0) + 1)
+  const work = async (job: Job): Promise<void> => {
+    if (signal.aborted) return
+    // Others have taken room meanwhile, so the plan is made just before it is carried out.
+    const now = circumstances()
+    const plan = planReplication(job.place.chunk, now)
+    if (plan.kind === 'unrecoverable') wait('no sound copy is left')
+    if (plan.kind === 'stuck') wait(plan.why)
+    if (plan.kind !== 'heal') return
+    try {
+      const change = await heal(deps, job, plan, now.replicas, signal)
+      if (change === null) return
+      changes.push(change)
+      meter.add(change.fresh.length * job.place.chunk.size)
+    } catch (thrown) {
+      const error = toStoreError(thrown)
+      wait(`a copy failed with ${error.name}`)
+      const place = { fileId: job.holder._id, chunk: job.place.number, targets: plan.targets }
+      if (!signal.aborted) deps.log.warn({ ...place, error: error.name, err: error }, 'chunk not healed')
+    }
+  }
+  await eachAtOnce(jobs, AT_ONCE, work)
+  return changes
+}
+
+/**
+ * Copies a chunk to where it should be, and verifies those replicas that have to stay before another one may leave. A source
+ * that turns out bad is marked, and the next one is read. @returns what is to be written, null where that is nothing
+ */
+async function heal(
+  deps: ReplicateDeps,
+  { holder, place }: Job,
+  { sources, targets, staying, dropped }: Extract<ChunkPlan, { kind: 'heal' }>,
+  wanted: number,
+  signal: AbortSignal,
+): Promise<Change | null> {
+  const { registry, throttle } = deps
+  const { number, chunk } = place
+  const verdicts = new Map<CopyId, 'sound' | NonNullable<Replica['bad']>>()
+  const isBad = ({ copyId }: Replica): boolean => !['sound', undefined].includes(verdicts.get(copyId))
+  const judge = async (replica: Replica): Promise<void> => {
+    const link = registry.find(replica.server)
+    if (link !== undefined && registry.isActive(link))
+      verdicts.set(replica.copyId, await judgeCopy(place, replica, link, signal))
+  }
+  const copyTo = async (to: ServerId): Promise<Replica | null> => {
+    for (const from of sources.filter((replica) => !isBad(replica))) {
+      const [source, target] = [registry.find(from.server), registry.find(to)]
+      if (source === undefined || target === undefined) continue
+      await throttle.take(chunk.size, signal)
+      await failpoint?.('manager.before-copy')
+      try {
+        const fresh = await copyReplica(deps, holder, place, { from, source, target }, signal)
+        verdicts.set(from.copyId, 'sound')
+        return fresh
+      } catch (error) {
+        if (!hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH', 'COPY_NOT_FOUND')) throw error
+        await judge(from)
+        if (!isBad(from)) throw error
+      }
+    }
+    return null
+  }
+
+  const fresh: Replica[] = []
+  try {
+    for (const target of targets) {
+      const replica = await copyTo(target)
+      if (replica !== null) fresh.push(replica)
+    }
+    if (dropped.length > 0) {
+      for (const replica of staying) if (!verdicts.has(replica.copyId)) await judge(replica)
+    }
+  } catch (error) {
+    discardCopies(registry, fresh, REQUEST_ID)
+    throw error
+  }
+  const soundCount = fresh.length + staying.filter(({ copyId }) => verdicts.get(copyId) === 'sound').length
+  const leaving = soundCount >= wanted ? dropped : []
+  const replicas = [
+    ...chunk.replicas.filter((replica) => !leaving.includes(replica)).map((replica) => marked(replica, verdicts)),
+    ...fresh,
+  ]
+  const isChanged = fresh.length > 0 || leaving.length > 0 || chunk.replicas.some(isBad)
+  return isChanged ? { holder, number, chunk, replicas, leaving, fresh } : null
+}
+
+function marked(replica: Replica, verdicts: ReadonlyMap<CopyId, 'sound' | NonNullable<Replica['bad']>>): Replica {
+  const verdict = verdicts.get(replica.copyId)
+  return verdict === undefined || verdict === 'sound' ? replica : { ...replica, bad: verdict }
+}
+
+/**
+ * Writes the changes, one update a holder. Copies that no record came to name are deleted; where it is not known whether one
+ * did, they stay. @returns how many chunks were changed
+ */
+async function writeChanges(
+  { holders, registry, log }: ReplicateDeps,
+  changes: readonly Change[],
+  tally: Tally,
+): Promise<number> {
+  const byHolder = new Map<Holder, Change[]>()
+  for (const change of changes) byHolder.set(change.holder, [...(byHolder.get(change.holder) ?? []), change])
+  let changedCount = 0
+  const write = async ([holder, ofHolder]: [Holder, Change[]]): Promise<void> => {
+    await failpoint?.('manager.before-add')
+    try {
+      const made = new Set(await holders.changeReplicas(holder, ofHolder))
+      changedCount += made.size
+      const unmade = ofHolder.filter((change) => !made.has(change))
+      const unnamed = unmade.flatMap(({ fresh }) => fresh)
+      discardCopies(registry, unnamed, REQUEST_ID)
+    } catch (thrown) {
+      const error = toStoreError(thrown)
+      log.warn({ fileId: holder._id, error: error.name, err: error }, 'not known whether chunks are healed')
+    }
+    await failpoint?.('manager.after-add')
+  }
+  await eachAtOnce([...byHolder], AT_ONCE, write)
+  tally.changed += changedCount
+  return changedCount
+}
+
+/** Says once of each holder that a chunk of it is lost: `short` tells from then on that it was said. */
+function sayUnrecoverable(log: Logger, jobs: readonly Job[]): void {
+  const holders = new Set(jobs.filter(({ goodCount }) => goodCount === 0).map(({ holder }) => holder))
+  for (const { _id, short } of holders) {
+    if (short !== 0) log.error({ fileId: _id }, 'no sound copy of a chunk is left')
+  }
+}
+
+function whyStuck({ waiting }: Tally): string | undefined {
+  if (waiting.size === 0) return undefined
+  return [...waiting].map(([why, count]) => `${count === 1 ? '1 chunk' : `${count} chunks`}: ${why}`).join('; ')
+}

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import mongoose from 'mongoose'
+import { expect, inject, test } from 'vitest'
+import { copiesIn } from './cluster/disk.ts'
+import { download, upload } from './cluster/http.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
+
+const hasty = {
+  ...{ UPKEEP_EVERY_MS: '200', RECONCILE_EVERY_MS: '500', ORPHAN_GRACE_MS: '500' },
+  FILE_SERVER_GRACE_MS: '3000',
+}
+
+interface Status {
+  readonly manager: string
+  readonly loops: readonly { readonly name: string; readonly state: string; readonly done: number }[]
+  readonly chunks: { readonly total: number; readonly byReplicas: Record<string, number> } | null
+  readonly fileServers: { readonly known: number; readonly active: number; readonly lost: readonly { name: string }[] }
+  readonly halted: readonly unknown[]
+}
+
+const upkeepOf = async (url: string): Promise<Status | null> => (await (await fetch(`${url}/upkeep`)).json()) as Status
+
+/** Uploads files and makes them of class `replicated` with one replica, as a degraded upload leaves them. */
+async function uploadShort(cluster: TestCluster, count: number, sizeBytes: number): Promise<Map<string, Buffer>> {
+  const files = new Map(Array.from({ length: count }, (_, index) => [`short-${index}`, randomBytes(sizeBytes)]))
+  for (const [name, bytes] of files) expect((await upload(cluster.url, name, bytes)).status).toBe(201)
+  const connection = await mongoose.createConnection(cluster.mongoUrl).asPromise()
+  try {
+    const short = { $set: { storageClass: 'replicated', short: 1 } }
+    await connection.collection('files').updateMany({ state: 'live' }, short)
+  } finally {
+    await connection.close()
+  }
+  return files
+}
+
+async function expectTwoOfEach(cluster: TestCluster, files: ReadonlyMap<string, Buffer>): Promise<void> {
+  await waitUntil('every chunk has two replicas', async () => {
+    const chunks = (await upkeepOf(cluster.url))?.chunks
+    return (chunks?.total === files.size && chunks.byReplicas['2'] === files.size) || chunks
+  })
+  await waitUntil('two copies of each are left', async () => {
+    const copies = await copiesIn(cluster.directories)
+    return copies.length === 2 * files.size || copies.length
+  })
+  for (const [name, bytes] of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
+}
+
+test('every manager tells how upkeep goes, and which file-servers are lost', async () => {
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managers: 2, managerEnvironment: hasty })
+  const lostNames = async (): Promise<unknown> => {
+    const told = await Promise.all(cluster.managers.map(({ url }) => upkeepOf(url)))
+    expect(told[0]?.manager).toBe(told[1]?.manager)
+    return told.map((status) => status?.fileServers.lost.map(({ name }) => name).join()).join(';')
+  }
+  await waitUntil('upkeep is told', async () => (await upkeepOf(cluster.url))?.fileServers.active === 3)
+  const status = await upkeepOf(cluster.url)
+  expect(status?.loops.map(({ name }) => name)).toEqual([
+    ...['collect-garbage', 'end-expired', 'replicate', 'rebalance', 'reconcile', 'count-chunks'],
+  ])
+  expect(status).toMatchObject({ fileServers: { known: 3, lost: [] }, halted: [] })
+  await cluster.fileServers[1]?.process.kill()
+  await waitUntil('it is lost', async () => (await lostNames()) === '2;2' || lostNames())
+  await cluster.restartFileServer(1)
+  await waitUntil('it is back', async () => (await lostNames()) === ';' || lostNames())
+})
+
+test.each(['manager.before-copy', 'manager.before-add', 'manager.after-add'])(
+  'a manager that is killed at %s loses nothing, and the next one ends the heal',
+  async (point) => {
+    await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managerEnvironment: hasty })
+    const [manager] = cluster.managers
+    if (manager === undefined) throw new Error('no manager')
+    await cluster.restartManager(0, { FP: `${point}:kill:2`, UPKEEP_EVERY_MS: '100' })
+    await cluster.settled()
+    const files = await uploadShort(cluster, 10, 20_000)
+    const exited = manager.process.exited
+    await exited
+    await cluster.restartManager()
+    await cluster.settled()
+    await expectTwoOfEach(cluster, files)
+  },
+)
