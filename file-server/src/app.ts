@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { basename } from 'node:path'
+import { MAX_ZONE_LENGTH } from '@holdfast/shared/limits'
 import { pickFreeSubdirectory } from '@holdfast/shared/node/directory-lock'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type Service, StartError } from '@holdfast/shared/node/run-service'
@@ -34,6 +36,7 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
       secret: settings.clusterSecret,
       bootId: randomBytes(8).toString('hex'),
       name: settings.name === '' ? basename(picked.directory) : settings.name,
+      zone: settings.zone === '' ? hostname().slice(0, MAX_ZONE_LENGTH) : settings.zone,
       log,
     })
     stops.add(() => links.close())

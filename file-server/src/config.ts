@@ -1,5 +1,5 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, flag, httpUrls, secret, text } from '@holdfast/shared/settings/parsers'
+import { bytes, flag, httpUrls, secret, text, zone } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { DEFAULT_JOURNAL } from './store/journal/open-journal.ts'
 
@@ -35,6 +35,12 @@ export const fileServerSettings = {
     parse: text,
     default: '',
     doc: "What people call this file-server in lists; the data directory's name unless given",
+  },
+  zone: {
+    env: 'ZONE',
+    parse: zone,
+    default: '',
+    doc: 'What fails together has the same zone, and the replicas of a chunk go to different ones while there are enough; the host name unless given',
   },
   allowsLocalReads: {
     env: 'LOCAL_READS',

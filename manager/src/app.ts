@@ -4,9 +4,11 @@ import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
+import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
 import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
@@ -15,6 +17,7 @@ import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
+import { operatorGuard } from './http/operator.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
@@ -38,7 +41,7 @@ export async function startManager(
   isWorker: boolean,
   signal: AbortSignal,
 ): Promise<ManagerService> {
-  const { host, mongoUrl, maxFileBytes, senderPatienceMs, publicUrl } = settings
+  const { host, mongoUrl, maxFileBytes, senderPatienceMs } = settings
   requireLoopback(host, settings.allowAnonymous)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
@@ -60,14 +63,27 @@ export async function startManager(
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
     const fileDeps = {
-      ...{ registry, records, writer, buffers: new PartBuffers(), maxFileBytes, senderPatienceMs },
+      ...{
+        registry,
+        records,
+        writer,
+        buffers: new PartBuffers(),
+        hedges: new HedgeBudget(),
+        maxFileBytes,
+        senderPatienceMs,
+      },
       isDatabaseAvailable: () => database.isAvailable,
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       maxUploads: share(settings.maxUploads),
     }
     const httpServer = createHttpServer({
-      routers: [fileRoutes(fileDeps), activeNodesRoutes(registry), healthRoutes(findObstacles, openApiDocument)],
-      ...{ host, publicUrl, log },
+      routers: [
+        fileRoutes(fileDeps),
+        activeNodesRoutes(registry),
+        pingRoutes({ registry, requireOperator: operatorGuard(settings), managers: () => directory.urls }),
+        healthRoutes(findObstacles, openApiDocument),
+      ],
+      ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
       keepAliveMs: settings.keepAliveMs,
       isOwnUpgrade: isWireUpgrade,
     })

@@ -2,6 +2,7 @@ import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
 import {
   bytes,
+  hostNames,
   httpPort,
   httpUrl,
   integer,
@@ -37,6 +38,12 @@ export const managerSettings = {
     parse: (value: string): string | null => httpUrl(value),
     default: null,
     doc: 'Where file-servers and browsers reach this manager; http://HOST:PORT unless given',
+  },
+  publicHosts: {
+    env: 'PUBLIC_HOSTS',
+    parse: hostNames,
+    default: [],
+    doc: "Host names, separated by commas, by which clients ask for this manager besides MANAGER_URL's; IP addresses and localhost are always served, other names refused",
   },
   workerCount: {
     env: 'MANAGER_WORKERS',

@@ -1,7 +1,13 @@
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
+import { pingOperations } from './api/cluster/ping.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
 /** Describes every route of the manager. `docs/openapi.json` is generated from it. */
-export const openApiDocument = openApiDocumentOf([...fileOperations, ...activeNodesOperations, ...healthOperations])
+export const openApiDocument = openApiDocumentOf([
+  ...fileOperations,
+  ...activeNodesOperations,
+  ...pingOperations,
+  ...healthOperations,
+])

@@ -21,3 +21,6 @@ export const INVENTORY_PAGE = 1_000
 
 /** A file name has at most so many bytes, in UTF-8 after decoding. */
 export const MAX_FILE_NAME_BYTES = 255
+
+/** The name of a zone has at most so many characters. */
+export const MAX_ZONE_LENGTH = 100

@@ -108,7 +108,8 @@ export class HostileFileServer implements AsyncDisposable {
 
   #take(text: string, socket: RawWebSocket): void {
     if (text.startsWith('0')) {
-      const hello = { ...identity, nonce: serverNonce, clusterId: null, name: 'hostile', allowsLocalReads: false }
+      const names = { name: 'hostile', zone: 'hostile' }
+      const hello = { ...identity, nonce: serverNonce, clusterId: null, ...names, allowsLocalReads: false }
       socket.sendText(`40${NAMESPACE},${JSON.stringify(hello)}`)
       return
     }

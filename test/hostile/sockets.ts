@@ -20,6 +20,7 @@ const hello = {
   nonce: 'ef'.repeat(16),
   clusterId: null,
   name: 'evil',
+  zone: 'evil',
   allowsLocalReads: false,
 }
 const connectPacket = (auth: unknown): string => `40${NAMESPACE},${JSON.stringify(auth)}`
@@ -29,7 +30,7 @@ const auths: readonly unknown[] = [
   null, 1, 'x', [], [hello], {}, { protocol: 99 }, { protocol: '1' }, { ...hello, protocol: 1e308 }, { ...hello, protocol: null },
   { ...hello, serverId: '../../x' }, { ...hello, serverId: { $ne: 1 } }, { ...hello, serverId: 'x'.repeat(100_000) }, { ...hello, bootId: 7 },
   { ...hello, nonce: [] }, { ...hello, clusterId: '0'.repeat(16) }, { ...hello, clusterId: 'x' }, { ...hello, name: 'n'.repeat(101) },
-  { ...hello, name: null }, { ...hello, extra: 1 }, { ...hello, token: 'x' }, { toString: 1 }, { constructor: { prototype: {} } }, { length: 1e9 },
+  { ...hello, name: null }, { ...hello, zone: '' }, { ...hello, zone: 'z'.repeat(101) }, { ...hello, extra: 1 }, { ...hello, token: 'x' }, { toString: 1 }, { constructor: { prototype: {} } }, { length: 1e9 },
 ]
 
 // biome-ignore format: a table

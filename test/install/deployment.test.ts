@@ -135,6 +135,11 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(['file-server-data', 'mongo-data']))
   })
 
+  test('tells all file-servers of one machine the same zone, which .env may name', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose puts the zone in
+    expect(fileServer.environment?.ZONE).toBe('${ZONE:-one-machine}')
+  })
+
   test("checks a manager's health by whether it is ready", async () => {
     let status = 200
     const server = createServer((request, response) => {

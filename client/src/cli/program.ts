@@ -11,10 +11,17 @@ import { Output } from './output.ts'
 import { put } from './put-command.ts'
 import { rm } from './rm-command.ts'
 import { status } from './status-command.ts'
+import { DEFAULT_SECRET_FILE, parseDuration, ticket } from './ticket-command.ts'
 
 interface GlobalOptions {
   readonly manager: string
   readonly json?: boolean
+}
+
+interface TicketOptions {
+  readonly body?: string
+  readonly for: number
+  readonly secretFile?: string
 }
 
 interface PutOptions {
@@ -69,7 +76,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
       new Option('--patience <seconds>', 'how long the input may pause, and take to its first byte')
         .env('HOLDFAST_PATIENCE')
         .default(3_600)
-        .argParser(parseSeconds),
+        .argParser(argument(integer({ min: 1, max: 2_000_000 }))),
     )
     .action((path: string, name: string | undefined, { patience }: PutOptions) =>
       run(
@@ -107,6 +114,27 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         return 0
       }),
     )
+  program
+    .command('ticket')
+    .description('print a ticket for one request to a route of the operator')
+    .argument('<method>', 'such as GET or POST')
+    .argument('<path>', 'as it is sent, with its query, such as /ping')
+    .option('--body <file>', "the request's body, or - for standard input")
+    .addOption(
+      new Option('--for <duration>', 'how long it is good for, such as 30s, 10m or 2h; at most a day')
+        .default(600, '10m')
+        .argParser(argument(parseDuration)),
+    )
+    .option(
+      '--secret-file <file>',
+      `where the cluster's secret is; CLUSTER_SECRET, or ${DEFAULT_SECRET_FILE}, unless given`,
+    )
+    .action((method: string, path: string, options: TicketOptions) =>
+      run(null, async (console) => {
+        await ticket(console, { ...options, method, path, validSeconds: options.for })
+        return 0
+      }),
+    )
 
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -128,10 +156,13 @@ function readVersion(): string {
   return version
 }
 
-function parseSeconds(value: string): number {
-  try {
-    return integer({ min: 1, max: 2_000_000 })(value)
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+/** Has commander say what a parser of ours refuses. */
+function argument<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError(error instanceof Error ? error.message : String(error))
+    }
   }
 }

@@ -34,6 +34,7 @@ export interface LinkDeps {
   readonly secret: string
   readonly bootId: string
   readonly name: string
+  readonly zone: string
   readonly log: Logger
   /** Is called with the addresses of all managers whenever one tells them. */
   readonly onManagers: (urls: readonly string[]) => void
@@ -129,11 +130,11 @@ export class ManagerLink {
   }
 
   #hello(): Hello {
-    const { store, bootId, name, allowsLocalReads } = this.#deps
+    const { store, bootId, name, zone, allowsLocalReads } = this.#deps
     const { serverId, clusterId } = store
     const nonce = randomBytes(16).toString('hex')
     this.#session = { nonce, transcript: null, isWelcome: false }
-    return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, allowsLocalReads }
+    return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, zone, allowsLocalReads }
   }
 
   #prove(challenge: Challenge): { proof: string; heartbeat: Heartbeat } {

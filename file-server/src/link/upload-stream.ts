@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
 import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
-import { Base64Decoder } from '../decode/base64-decoder.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 
 /** Receives one upload in frames. It does its work in order, one piece at a time, and its first failure ends it. */

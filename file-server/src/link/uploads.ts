@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Slot } from '@holdfast/shared/ids'
+import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
-import { decodeBase64 } from '../decode/base64-decoder.ts'
 import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'

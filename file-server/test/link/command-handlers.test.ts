@@ -15,7 +15,7 @@ test('a manager that may read the disk is told where the bytes of a copy lie', a
   const { path } = await on.call('locate-file', copy)
   expect(await files()).toContain(path)
   expect((await readFile(String(path))).equals(bytes)).toBe(true)
-  expect(on.hello.allowsLocalReads).toBe(true)
+  expect(on.hello).toMatchObject({ allowsLocalReads: true, zone: 'test zone' })
 })
 
 test('without local reads no manager is told where a copy lies, whether or not there is one', async () => {

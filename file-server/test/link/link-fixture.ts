@@ -67,6 +67,7 @@ export function useFileServer() {
       secret,
       bootId: randomBytes(8).toString('hex'),
       name: 'test',
+      zone: 'test zone',
       log: log.asLogger(),
     })
     running.push(() => {

@@ -9,7 +9,9 @@ export interface ServerView {
   readonly isWritable: boolean
   /** Whether it lately was asked to store bytes and did not answer in time. */
   readonly isSilent: boolean
-  /** Counts the files that it holds, and those on their way to it. */
+  /** What has the same zone fails together. */
+  readonly zone: string
+  /** Counts the copies that it holds, and those on their way to it. */
   readonly fileCount: number
   /** It can still take so many bytes; those on their way to it are taken off. */
   readonly roomBytes: number
@@ -20,27 +22,34 @@ export interface PlacementWish {
   /** The copy needs so many bytes, 0 where that is not known. */
   readonly sizeBytes: number
   readonly exclude?: readonly ServerId[]
+  /** Other replicas of the same chunk are in these zones. */
+  readonly zones?: readonly string[]
 }
 
+/** One copy is to be placed like this. */
+export type CopyWish = Omit<PlacementWish, 'count'>
+
 /**
- * Chooses at most `count` active file-servers with room: those with the fewest files first, among equals the roomier one, and
- * those that were silent last.
+ * Chooses at most `count` active file-servers with room, one after the other: those that were silent last, then those whose
+ * zone has no replica yet first, then those with the fewest files, and among equals the roomier one.
  */
 export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
-  return servers
+  const left = servers
     .filter((server) => canTake(server, wish))
-    .sort(
-      (a, b) =>
-        Number(a.isSilent) - Number(b.isSilent) ||
-        a.fileCount - b.fileCount ||
-        b.roomBytes - a.roomBytes ||
-        (a.id < b.id ? -1 : 1),
-    )
-    .slice(0, wish.count)
-    .map((server) => server.id)
+    .sort((a, b) => a.fileCount - b.fileCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
+  const zones = new Set(wish.zones)
+  const rankOf = ({ isSilent, zone }: ServerView): number => 2 * Number(isSilent) + Number(zones.has(zone))
+  const chosen: ServerId[] = []
+  while (chosen.length < wish.count && left.length > 0) {
+    const next = left.reduce((best, server) => (rankOf(server) < rankOf(best) ? server : best))
+    left.splice(left.indexOf(next), 1)
+    zones.add(next.zone)
+    chosen.push(next.id)
+  }
+  return chosen
 }
 
 /** @returns whether a copy of this size can be stored there at this moment */
-export function canTake(server: ServerView, { sizeBytes, exclude }: Omit<PlacementWish, 'count'>): boolean {
+export function canTake(server: ServerView, { sizeBytes, exclude }: CopyWish): boolean {
   return server.isActive && server.isWritable && server.roomBytes >= sizeBytes && !exclude?.includes(server.id)
 }

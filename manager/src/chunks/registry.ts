@@ -2,7 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Heartbeat } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from './links/file-server-link.ts'
-import { canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
+import { type CopyWish, canTake, chooseServers, type PlacementWish, type ServerView } from './placement.ts'
 
 /** At most so much is placed together: more is worth the work of two file-servers. */
 const TOGETHER_MAX_COUNT = 64
@@ -10,7 +10,7 @@ const TOGETHER_MAX_BYTES = 256 * 1024
 
 /** This manager keeps account of a file-server from one heartbeat to the next. */
 interface Account {
-  /** The records count so many files, which is used until the file-server has counted for itself. */
+  /** The records count so many copies, which is used until the file-server has counted for itself. */
   recordCount: number
   /** Copies stored less copies deleted since the last heartbeat. */
   changeCount: number
@@ -38,11 +38,17 @@ export class Reservation implements Disposable {
   }
 }
 
-/** All copies of one turn of the event loop may share this choice. */
+/** All copies of one turn of the event loop that go to as many file-servers may share this choice. */
 interface TurnChoice {
-  readonly link: FileServerLink
+  readonly links: readonly FileServerLink[]
   count: number
   bytes: number
+}
+
+/** A chunk is to be placed like this. */
+export interface SeveralWish extends PlacementWish {
+  /** Fewer places than this are of no use. It is 1 unless given. */
+  readonly least?: number
 }
 
 export interface RegistryOptions {
@@ -59,7 +65,8 @@ export class FileServerRegistry {
   readonly #activeWithinMs: number
   readonly #onChange: () => void
   readonly #maxTogether: number
-  #turn: TurnChoice | null = null
+  /** Has the choices of this turn by the number of file-servers that was wished for. */
+  readonly #turns = new Map<number, TurnChoice>()
 
   constructor(
     activeWithinMs: number,
@@ -78,7 +85,7 @@ export class FileServerRegistry {
     return this.#links.get(id)
   }
 
-  /** @param recordCount how many files it holds by the records */
+  /** @param recordCount how many copies it holds by the records */
   add(link: FileServerLink, recordCount: number): void {
     this.#links.set(link.id, link)
     const account = this.#accountOf(link.id)
@@ -120,27 +127,26 @@ export class FileServerRegistry {
   }
 
   /** @returns whether `reserve` would find a place, on a file-server that answers lately where only such a one is of use */
-  hasRoom(wish: Omit<PlacementWish, 'count'>, mustAnswer = false): boolean {
+  hasRoom(wish: CopyWish, mustAnswer = false): boolean {
     return this.views().some((view) => canTake(view, wish) && !(mustAnswer && view.isSilent))
   }
 
+  /** Chooses a file-server for a copy and takes the place on it. @throws as `reserveSeveral` does */
+  reserve(wish: CopyWish): Reservation {
+    const [place] = this.reserveSeveral({ ...wish, count: 1 })
+    if (place === undefined) throw new StoreError('SERVERS_UNAVAILABLE')
+    return place
+  }
+
   /**
-   * Chooses a file-server for a copy and takes the place on it. Small copies of one turn of the event loop go to the same
-   * one, where they share its messages and its sync, which is most of their cost; the next turn goes to whoever has the
-   * fewest files then. @throws SERVERS_UNAVAILABLE where none is active, INSUFFICIENT_STORAGE where all active ones are full
+   * Chooses up to `count` file-servers for copies of one chunk and takes a place on each. Small ones of one turn of the event
+   * loop go to the same file-servers, where they share messages and a sync, which is most of their cost; the next turn goes to
+   * whoever has the fewest files then. @throws SERVERS_UNAVAILABLE where fewer than `least` are active, INSUFFICIENT_STORAGE
+   * where full ones are among those that are missing
    */
-  reserve(wish: Omit<PlacementWish, 'count'>): Reservation {
-    const together = this.#joinTurn(wish)
-    if (together !== null) return this.reserveOn(together, wish.sizeBytes)
-    const views = this.views()
-    const [id] = chooseServers(views, { ...wish, count: 1 })
-    const link = id === undefined ? undefined : this.#links.get(id)
-    if (link === undefined) {
-      const others = views.filter((view) => view.isActive && !wish.exclude?.includes(view.id))
-      throw new StoreError(others.length > 0 ? 'INSUFFICIENT_STORAGE' : 'SERVERS_UNAVAILABLE')
-    }
-    if (wish.sizeBytes <= TOGETHER_MAX_BYTES) this.#beginTurn(link, wish.sizeBytes)
-    return this.reserveOn(link, wish.sizeBytes)
+  reserveSeveral(wish: SeveralWish): Reservation[] {
+    const links = this.#joinTurn(wish) ?? this.#choose(wish)
+    return links.map((link) => this.reserveOn(link, wish.sizeBytes))
   }
 
   reserveOn(link: FileServerLink, sizeBytes: number): Reservation {
@@ -152,22 +158,33 @@ export class FileServerRegistry {
     this.#accountOf(id).changeCount += change
   }
 
-  #beginTurn(link: FileServerLink, bytes: number): void {
-    if (this.#turn === null)
-      setImmediate(() => {
-        this.#turn = null
-      })
-    this.#turn = { link, count: 1, bytes }
+  #choose(wish: SeveralWish): readonly FileServerLink[] {
+    const views = this.views()
+    const links = chooseServers(views, wish).flatMap((id) => this.#links.get(id) ?? [])
+    if (links.length < (wish.least ?? 1)) {
+      const full = views.filter((view) => view.isActive && !wish.exclude?.includes(view.id) && !canTake(view, wish))
+      throw new StoreError(full.length > 0 ? 'INSUFFICIENT_STORAGE' : 'SERVERS_UNAVAILABLE')
+    }
+    // Where some are missing, the next one may fit where this one did not.
+    if (links.length === wish.count && wish.sizeBytes <= TOGETHER_MAX_BYTES) this.#beginTurn(links, wish)
+    return links
   }
 
-  #joinTurn(wish: Omit<PlacementWish, 'count'>): FileServerLink | null {
-    const turn = this.#turn
-    if (turn === null || turn.count >= this.#maxTogether || turn.bytes + wish.sizeBytes > TOGETHER_MAX_BYTES)
+  #beginTurn(links: readonly FileServerLink[], { count, sizeBytes }: SeveralWish): void {
+    if (this.#turns.size === 0) setImmediate(() => this.#turns.clear())
+    this.#turns.set(count, { links, count: 1, bytes: sizeBytes })
+  }
+
+  #joinTurn(wish: SeveralWish): readonly FileServerLink[] | null {
+    const turn = this.#turns.get(wish.count)
+    if (turn === undefined || turn.count >= this.#maxTogether || turn.bytes + wish.sizeBytes > TOGETHER_MAX_BYTES)
       return null
-    if (turn.link.isSilent || !canTake(this.#viewOf(turn.link), wish)) return null
+    const isOpen = (link: FileServerLink): boolean =>
+      !link.isSilent && !wish.zones?.includes(link.zone) && canTake(this.#viewOf(link), wish)
+    if (!turn.links.every(isOpen)) return null
     turn.count += 1
     turn.bytes += wish.sizeBytes
-    return turn.link
+    return turn.links
   }
 
   #viewOf(link: FileServerLink): ServerView {
@@ -178,6 +195,7 @@ export class FileServerRegistry {
       isActive: this.isActive(link),
       isWritable: link.heartbeat.isWritable,
       isSilent: link.isSilent,
+      zone: link.zone,
       fileCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
       roomBytes: link.heartbeat.freeBytes - account.inFlightBytes,
     }

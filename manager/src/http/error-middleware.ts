@@ -45,6 +45,7 @@ function respond(ctx: AppContext, error: StoreError): void {
   }
   ctx.status = status
   if (isRetryable && status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))
+  if (status === 401) ctx.set('WWW-Authenticate', 'Bearer')
   ctx.body = body
   dropBody(ctx.req, ctx.res)
 }

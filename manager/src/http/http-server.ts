@@ -9,7 +9,7 @@ import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
 import { type RequestState, requestContext } from './request-context.ts'
 import { useOriginForm } from './request-target.ts'
-import { refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
+import { type KnownHosts, refuseCrossSiteWrites, refuseOtherHosts } from './same-site.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 /** Node looks so often whose headers are late, rather than every 30 s. */
@@ -25,11 +25,8 @@ export function expectsContinue(request: object): boolean {
   return waitingForContinue.delete(request)
 }
 
-export interface HttpServerDeps {
+export interface HttpServerDeps extends KnownHosts {
   readonly routers: readonly Router<RequestState>[]
-  /** The server will listen on this address. */
-  readonly host: string
-  readonly publicUrl: string | null
   /** A connection stays open this long between two requests. */
   readonly keepAliveMs: number
   /** Whether another listener of the server serves an upgrade. Every other one is ignored. */
@@ -39,12 +36,12 @@ export interface HttpServerDeps {
 
 /** Makes the HTTP server with its middleware in this order: context, errors, guards against other sites, routes. */
 export function createHttpServer(deps: HttpServerDeps): Server {
-  const { routers, host, publicUrl, log } = deps
+  const { routers, publicUrl, log } = deps
   const koa = new Koa<RequestState>()
   koa.use(requestContext(log))
   koa.use(errorMiddleware)
   koa.use(useOriginForm)
-  koa.use(refuseOtherHosts(host, publicUrl))
+  koa.use(refuseOtherHosts(deps))
   koa.use(refuseCrossSiteWrites(publicUrl))
   for (const router of routers) koa.use(router.routes())
   koa.use((ctx) => {

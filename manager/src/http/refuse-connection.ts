@@ -49,7 +49,9 @@ export function refuseConnections(server: Server, dueOn: DueAnswers, log: Logger
     })
   }
   server.on('clientError', (error: ClientError, socket) => {
-    log.debug({ err: error }, 'not an HTTP request')
+    // The error holds the request's own bytes, which may be anyone's secrets.
+    const { code, reason } = error
+    log.debug({ code, reason }, 'not an HTTP request')
     if (socket.writable) refuse(socket, refusalOf(error))
     else socket.destroy()
   })

@@ -1,8 +1,19 @@
+import { isIP } from 'node:net'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isLoopback } from '@holdfast/shared/node/loopback'
 import type { AppMiddleware } from './request-context.ts'
 
 const readingMethods = ['GET', 'HEAD', 'OPTIONS']
+
+/** Says by which names clients reach this manager. */
+export interface KnownHosts {
+  /** HOST, the address it listens on */
+  readonly host: string
+  /** MANAGER_URL */
+  readonly publicUrl: string | null
+  /** PUBLIC_HOSTS */
+  readonly publicHosts: readonly string[]
+}
 
 /**
  * Refuses writes that a browser makes for a page of another site, for loopback is open to every page that the user visits. It
@@ -32,29 +43,50 @@ function isOriginOf(text: string, host: string | undefined, publicOrigin: string
 }
 
 /**
- * Refuses on loopback requests for any other name. A page whose own name was made to mean 127.0.0.1 (DNS rebinding) is the
- * same site to its browser, and only the `Host` it asks for tells.
- * @param publicUrl MANAGER_URL, for a proxy in front
+ * Refuses requests for a host name that nobody told this manager of. A page whose own name was made to mean an address of the
+ * user's network (DNS rebinding) is the same site to its browser, and only the `Host` it asks for tells. An IP address was
+ * resolved by nobody, so any of them is served.
  */
-export function refuseOtherHosts(listensOn: string, publicUrl: string | null): AppMiddleware {
-  const isWatched = isLoopback(listensOn)
+export function refuseOtherHosts({ host: ownHost, publicUrl, publicHosts }: KnownHosts): AppMiddleware {
   const publicAt = publicUrl === null ? null : new URL(publicUrl)
+  const names = new Set([ownHost, ...publicHosts].map((name) => nameOf(urlOf('http:', name))))
   const isAllowed = (host: string): boolean => {
     // The scheme says which port need not be named, and a proxy may name it all the same.
     const asked = urlOf(publicAt?.protocol ?? 'http:', host)
-    return asked !== null && (asked.host === publicAt?.host || isLoopback(asked.hostname.replace(/^\[(.*)\]$/, '$1')))
+    if (asked === null) return false
+    const name = nameOf(asked)
+    return asked.host === publicAt?.host || isIP(name) !== 0 || isLocalName(name) || (name !== '' && names.has(name))
   }
   /** Nearly every request names the same host, so the last one that was allowed is not judged again. */
   let lastAllowed: string | undefined
   return (ctx, next) => {
     const { host } = ctx.req.headers
-    if (isWatched && host !== undefined && host !== lastAllowed) {
+    if (host !== undefined && host !== lastAllowed) {
       if (!isAllowed(host))
-        throw new StoreError('FORBIDDEN', 'this manager serves its own machine: for another host name set MANAGER_URL')
+        throw new StoreError(
+          'FORBIDDEN',
+          'this manager is not known by the host name that was asked for: name it in PUBLIC_HOSTS, or as MANAGER_URL',
+        )
       lastAllowed = host
     }
     return next()
   }
+}
+
+/** @returns whether a `Host` header asks for this very machine, by its loopback address or a name that always means it */
+export function isLoopbackHost(host: string | undefined): boolean {
+  const name = nameOf(urlOf('http:', host))
+  return isLoopback(name) || isLocalName(name)
+}
+
+/** RFC 6761, section 6.3: these never leave the machine, whatever a name server says. */
+function isLocalName(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost')
+}
+
+/** @returns a URL's host name without the brackets of an address and the dot of the root */
+function nameOf(url: URL | null): string {
+  return url === null ? '' : url.hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '')
 }
 
 /** Takes a host with or without a port, and nothing else that a URL may hold. @returns null where it is no host */

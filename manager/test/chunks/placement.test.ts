@@ -9,6 +9,7 @@ const view = (number: number, fields: Partial<ServerView> = {}): ServerView => (
   isActive: true,
   isWritable: true,
   isSilent: false,
+  zone: `zone of ${number}`,
   fileCount: 10,
   roomBytes: 1_000,
   ...fields,
@@ -34,6 +35,31 @@ test.each<[string, ServerView[], number[]]>([
 test('a copy of unknown size fits wherever something can be taken', () => {
   const unknown = { count: 2, sizeBytes: 0 }
   expect(chooseServers([view(1, { roomBytes: 0 }), view(2, { roomBytes: -1 })], unknown)).toEqual([idOf(1)])
+})
+
+test.each<[string, ServerView[], { count: number; zones?: string[] }, number[]]>([
+  [
+    'another zone before fewer files',
+    [view(1, { zone: 'a', fileCount: 1 }), view(2, { zone: 'a', fileCount: 2 }), view(3, { zone: 'b' })],
+    { count: 2 },
+    [1, 3],
+  ],
+  [
+    'a zone twice where there are not enough',
+    [view(1, { zone: 'a', fileCount: 1 }), view(2, { zone: 'a', fileCount: 2 }), view(3, { zone: 'b' })],
+    { count: 3 },
+    [1, 3, 2],
+  ],
+  ['a zone that has no replica yet', [view(1, { zone: 'a', fileCount: 1 }), view(2)], { count: 1, zones: ['a'] }, [2]],
+  ['a zone that has one rather than none', [view(1, { zone: 'a' })], { count: 1, zones: ['a'] }, [1]],
+  [
+    'one that answers in a zone twice rather than one that was silent in another',
+    [view(1, { zone: 'a' }), view(2, { zone: 'a' }), view(3, { zone: 'b', isSilent: true })],
+    { count: 2 },
+    [1, 2],
+  ],
+])('chooses %s', (_, servers, wished, expected) => {
+  expect(chooseServers(servers, { sizeBytes: 100, ...wished })).toEqual(expected.map(idOf))
 })
 
 const anyView = fc.record({
@@ -67,6 +93,30 @@ test('whatever the views and their order: the fewest files first among those wit
         .sort((a, b) => a.key - b.key)
         .map(({ one }) => one)
       expect(chooseServers(shuffled, { count, sizeBytes, exclude })).toEqual(chosen)
+    },
+  )
+  fc.assert(property, { numRuns: 300 })
+})
+
+test('whatever the zones: as many as there can be, used ones only after the others, and silent ones after all', () => {
+  const anyZone = fc.constantFrom<string[]>('a', 'b', 'c', 'd')
+  const property = fc.property(
+    fc
+      .array(fc.record({ zone: anyZone, isSilent: fc.boolean(), fileCount: fc.nat(5) }), { maxLength: 8 })
+      .map((views) => views.map((fields, index) => view(index, fields))),
+    fc.nat(9),
+    fc.array(anyZone, { maxLength: 2 }),
+    (views, count, zones) => {
+      const chosen = chooseServers(views, { count, sizeBytes: 100, zones }).map((id) => views[Number.parseInt(id, 16)])
+      expect(chosen).toHaveLength(Math.min(count, views.length))
+      const awake = views.filter((one) => !one.isSilent)
+      const chosenAwake = chosen.filter((one) => one?.isSilent === false)
+      expect(chosenAwake).toEqual(chosen.slice(0, Math.min(count, awake.length)))
+      const isFresh = ({ zone }: ServerView): boolean => !zones.includes(zone)
+      const freshCount = new Set(awake.filter(isFresh).map((one) => one.zone)).size
+      const firstOnes = chosenAwake.slice(0, freshCount).map((one) => one?.zone)
+      expect(new Set(firstOnes).size).toBe(firstOnes.length)
+      for (const zone of firstOnes) expect(zones).not.toContain(zone)
     },
   )
   fc.assert(property, { numRuns: 300 })

@@ -100,6 +100,37 @@ test('within a turn nothing is placed where it failed, where there is no room, o
   expect(registry.reserve({ sizeBytes: 1 }).link).not.toBe(lost.link)
 })
 
+test('the replicas of small chunks of one turn are on the same two file-servers, those of the next turn on others', async () => {
+  const { registry } = await connected({}, {}, {}, {})
+  const turns: Reservation[][][] = []
+  for (let turn = 0; turn < 2; turn++) {
+    turns.push(Array.from({ length: 5 }, () => registry.reserveSeveral({ count: 2, sizeBytes: 4_096 })))
+    registry.reserve({ sizeBytes: 4_096 })[Symbol.dispose]()
+    await nextTurn()
+  }
+  const serversOf = (places: Reservation[][] | undefined) => new Set(places?.flat().map(({ link }) => link.id))
+  expect(turns.map((places) => serversOf(places).size)).toEqual([2, 2])
+  expect(new Set(turns.flat(2).map(({ link }) => link)).size).toBe(4)
+  expect(registry.views().map((view) => view.fileCount)).toEqual([8, 8, 8, 8])
+})
+
+test('as many places as there are will do, but not fewer than wished for at least', async () => {
+  const { registry, idOf } = await connected({}, { freeBytes: 10 })
+  const several = (wish: object) => registry.reserveSeveral({ count: 2, sizeBytes: 11, ...wish })
+  expect(several({}).map(({ link }) => link.id)).toEqual([idOf(0)])
+  expect(several({ sizeBytes: 10 })).toHaveLength(2)
+  expect(refusal(() => several({ least: 2 }))).toBe('INSUFFICIENT_STORAGE')
+  expect(refusal(() => several({ least: 2, exclude: [idOf(1)] }))).toBe('SERVERS_UNAVAILABLE')
+})
+
+test('within a turn no replica goes to a zone that has one', async () => {
+  const { registry, links } = await connected({}, {})
+  const first = registry.reserve({ sizeBytes: 1 }).link
+  const other = registry.reserve({ sizeBytes: 1, zones: [first.zone] }).link
+  expect(links).toContain(other)
+  expect(other.zone).not.toBe(first.zone)
+})
+
 test('what was stored and deleted counts at once, and not twice when the heartbeat tells it', async () => {
   const { registry, peers, countOf, idOf } = await connected({ fileCount: 3 })
   for (const change of [1, 1, 1, -1] as const) registry.count(idOf(0), change)

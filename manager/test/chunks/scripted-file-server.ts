@@ -38,6 +38,8 @@ export interface Script {
   readonly serverId?: ServerId
   readonly bootId?: string
   readonly name?: string
+  /** It is the file-server's id unless given, so that each is a zone of its own. */
+  readonly zone?: string
   readonly secret?: string
   readonly hello?: Record<string, unknown>
   readonly heartbeat?: unknown
@@ -60,13 +62,15 @@ export class ScriptedFileServer {
   ended: string | null = null
 
   constructor(url: string, script: Script = {}) {
+    const serverId = script.serverId ?? newServerId()
     this.hello = {
       protocol: PROTOCOL_VERSION,
-      serverId: script.serverId ?? newServerId(),
+      serverId,
       bootId: script.bootId ?? randomBytes(8).toString('hex'),
       nonce: randomBytes(16).toString('hex'),
       clusterId: null,
       name: script.name ?? 'scripted',
+      zone: script.zone ?? serverId,
       allowsLocalReads: false,
       ...script.hello,
     }

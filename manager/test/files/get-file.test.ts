@@ -5,6 +5,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { expect, test, vi } from 'vitest'
+import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -52,7 +53,7 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
   const buffers = new PartBuffers()
   const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
     readFile(
-      { registry, records: new FileRecords(used.model), buffers },
+      { registry, records: new FileRecords(used.model), buffers, hedges: new HedgeBudget() },
       changed,
       { start: 0, end: bytes.length },
       { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') },
@@ -256,7 +257,7 @@ test.each<[string, number, number]>([
       ack({ ok: true })
       void chunkwise(record, bytes)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), buffers }
+  const deps = { registry, records: new FileRecords(used.model), buffers, hedges: new HedgeBudget() }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const pace = { isAhead: true, isTaken: () => true }
   const { read } = await readAll(readFile(deps, record, { start: from, end: to }, context, pace))
@@ -276,7 +277,7 @@ test('a chunk that stands in the place of another one is not handed out', async 
       ack({ ok: true })
       void chunkwise(record, swapped)(command, peer)
     })
-  const deps = { registry, records: new FileRecords(used.model), buffers }
+  const deps = { registry, records: new FileRecords(used.model), buffers, hedges: new HedgeBudget() }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const reading = readAll(
     readFile(deps, record, { start: 0, end: bytes.length }, context, { isAhead: false, isTaken: () => true }),

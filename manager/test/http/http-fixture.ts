@@ -18,7 +18,12 @@ afterEach(async () => {
 /** Starts the real HTTP server on an ephemeral port, with routes of the test's own, and closes it after the test. */
 export async function serve(
   addRoutes: (router: Router<RequestState>) => void,
-  options: { host?: string; publicUrl?: string; isOwnUpgrade?: (request: IncomingMessage) => boolean } = {},
+  options: {
+    host?: string
+    publicUrl?: string | null
+    publicHosts?: readonly string[]
+    isOwnUpgrade?: (request: IncomingMessage) => boolean
+  } = {},
 ): Promise<{ server: Server; port: number; url: string }> {
   const router = new Router<RequestState>()
   addRoutes(router)
@@ -26,6 +31,7 @@ export async function serve(
     routers: [router],
     host: options.host ?? '127.0.0.1',
     publicUrl: options.publicUrl ?? null,
+    publicHosts: options.publicHosts ?? [],
     keepAliveMs: 130_000,
     isOwnUpgrade: options.isOwnUpgrade ?? (() => false),
     log: createLogger('test', 'silent'),

@@ -1,6 +1,8 @@
 import { request } from 'node:http'
-import { expect, test } from 'vitest'
+import { hostNames } from '@holdfast/shared/settings/parsers'
+import { describe, expect, test } from 'vitest'
 import { serve } from './http-fixture.ts'
+import { rawExchange } from './raw-exchange.ts'
 
 function ask(port: number, method: string, headers: Record<string, string>): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
@@ -13,7 +15,7 @@ function ask(port: number, method: string, headers: Record<string, string>): Pro
   })
 }
 
-const start = (options: { host?: string; publicUrl?: string } = {}) =>
+const start = (options: { host?: string; publicUrl?: string; publicHosts?: readonly string[] } = {}) =>
   serve((router) => {
     router.all('/thing', (ctx) => {
       ctx.body = 'done'
@@ -46,28 +48,67 @@ test('a page of this very origin may write', async () => {
   expect(await ask(port, 'POST', { Origin: `http://127.0.0.1:${port}` })).toBe(200)
 })
 
-test.each<[string, number]>([
-  ['localhost:8000', 200],
-  ['LOCALHOST', 200],
-  ['127.0.0.1:8000', 200],
-  ['127.9.9.9', 200],
-  ['[::1]:8000', 200],
-  ['rebound.example', 403],
-  ['rebound.example:8000', 403],
-  ['127.0.0.1.rebound.example', 403],
-  ['localhost.rebound.example', 403],
-  ['10.0.0.1', 403],
-])('on loopback a request for the host %s is %i', async (host, status) => {
-  const { port } = await start()
-  expect(await ask(port, 'GET', { Host: host })).toBe(status)
+describe.each(['127.0.0.1', '0.0.0.0', '::', 'localhost'])('a manager that listens on %s', (listensOn) => {
+  test.each<[string, number]>([
+    ['localhost:8000', 200],
+    ['LOCALHOST', 200],
+    ['localhost.', 200],
+    ['store.localhost:8000', 200],
+    ['127.0.0.1:8000', 200],
+    ['127.9.9.9', 200],
+    ['10.0.0.1', 200],
+    ['203.0.113.7:8000', 200],
+    ['[::1]:8000', 200],
+    ['[2001:db8::7]', 200],
+    ['rebound.example', 403],
+    ['rebound.example:8000', 403],
+    ['127.0.0.1.rebound.example', 403],
+    ['localhost.rebound.example', 403],
+    ['notlocalhost', 403],
+    ['manager', 403],
+    ['.', 403],
+    ['[::1', 403],
+    ['user@127.0.0.1', 403],
+    ['rebound.example#.localhost', 403],
+  ])('answers a request for the host %s with %i', async (host, status) => {
+    const { port } = await start({ host: listensOn })
+    expect(await ask(port, 'GET', { Host: host })).toBe(status)
+  })
 })
 
-test('the host of MANAGER_URL is served on loopback too, and any host where the manager listens beyond it', async () => {
-  const proxied = await start({ publicUrl: 'https://files.example' })
-  expect(await ask(proxied.port, 'GET', { Host: 'files.example' })).toBe(200)
-  expect(await ask(proxied.port, 'GET', { Host: 'other.example' })).toBe(403)
-  const open = await start({ host: '0.0.0.0' })
-  expect(await ask(open.port, 'GET', { Host: 'other.example' })).toBe(200)
+test('a request without a Host, as HTTP/1.0 lets it be, is served', async () => {
+  const { port } = await start()
+  expect(await rawExchange(port, 'GET /thing HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /)
+  expect(await rawExchange(port, 'GET /thing HTTP/1.0\r\nHost: rebound.example\r\n\r\n')).toMatch(/^HTTP\/1\.1 403 /)
+})
+
+test('the refusal says what to set', async () => {
+  const { port } = await start({ host: '0.0.0.0' })
+  const answer = await rawExchange(port, 'GET /thing HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n')
+  expect(answer).toMatch(/"code":10,.*PUBLIC_HOSTS.*MANAGER_URL/)
+})
+
+test('a manager is served by the name it listens on', async () => {
+  const { port } = await start({ host: 'Files.Lan' })
+  expect(await ask(port, 'GET', { Host: 'files.lan:8000' })).toBe(200)
+  expect(await ask(port, 'GET', { Host: 'other.lan:8000' })).toBe(403)
+})
+
+test.each<[string, number]>([
+  ['files.example', 200],
+  ['FILES.example:8443', 200],
+  ['files.example.:1', 200],
+  ['xn--tda.example', 200],
+  ['store', 200],
+  ['www.files.example', 403],
+  ['example', 403],
+  ['files.example.evil.example', 403],
+])('with PUBLIC_HOSTS a request for the host %s is %i, on whatever port', async (host, status) => {
+  const publicHosts = hostNames('Files.Example, \u00fc.example,store')
+  for (const listensOn of ['127.0.0.1', '0.0.0.0']) {
+    const { port } = await start({ host: listensOn, publicHosts })
+    expect(await ask(port, 'GET', { Host: host })).toBe(status)
+  }
 })
 
 test.each<[string, string, number]>([
@@ -118,8 +159,8 @@ test.each<[string, string, number]>([
   expect(await ask(port, 'DELETE', { Host: host, Origin: origin, 'Sec-Fetch-Site': 'cross-site' })).toBe(403)
 })
 
-test('a page of the public origin may write also where every host is served', async () => {
-  const { port } = await start({ host: '0.0.0.0', publicUrl })
+test('a page of the public origin may write, whichever of its names a proxy asks for', async () => {
+  const { port } = await start({ host: '0.0.0.0', publicUrl, publicHosts: ['manager'] })
   expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: publicUrl })).toBe(200)
   expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: 'https://manager:8000' })).toBe(200)
   expect(await ask(port, 'POST', { Host: 'manager:8000', Origin: 'https://other.example' })).toBe(403)

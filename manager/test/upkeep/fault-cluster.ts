@@ -17,6 +17,7 @@ import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
+import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
@@ -39,6 +40,7 @@ export interface ManagerDeps {
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
   readonly buffers: PartBuffers
+  readonly hedges: HedgeBudget
 }
 
 /**
@@ -101,6 +103,7 @@ export class FaultCluster implements AsyncDisposable {
         holders: new HolderRecords(model),
         writer: new ChunkWriter(registry),
         buffers: new PartBuffers(),
+        hedges: new HedgeBudget(),
       })
     }
     for (let number = 1; number <= fileServerCount; number++) {

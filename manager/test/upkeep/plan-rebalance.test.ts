@@ -10,6 +10,7 @@ const view = (number: number, fileCount: number, fields: Partial<ServerView> = {
   isActive: true,
   isWritable: true,
   isSilent: false,
+  zone: `zone of ${number}`,
   fileCount,
   roomBytes: 1_000,
   ...fields,

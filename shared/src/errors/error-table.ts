@@ -1,6 +1,6 @@
 /**
- * All errors stand in this table. Clients see `code` in an error body, so a number never comes to mean anything else: 9 and 14
- * are kept for UNAUTHORIZED and TOO_MANY_REQUESTS. 1 to 4 and their messages are those of the original Distributed File
+ * All errors stand in this table. Clients see `code` in an error body, so a number never comes to mean anything else: 14 is
+ * kept for TOO_MANY_REQUESTS. 1 to 4 and their messages are those of the original Distributed File
  * Server, to the letter. Rows from 100 travel between manager and file-server only; over HTTP they appear as the row that
  * `shownAs` names.
  */
@@ -13,6 +13,7 @@ export const errorTable = {
   TOO_LARGE: { code: 6, status: 413, isRetryable: false, message: 'File is too large' },
   DIGEST_MISMATCH: { code: 7, status: 422, isRetryable: false, message: 'Bytes do not match their digest' },
   UNSUPPORTED_MEDIA: { code: 8, status: 415, isRetryable: false, message: 'Unsupported content type' },
+  UNAUTHORIZED: { code: 9, status: 401, isRetryable: false, message: 'Authorization needed' },
   FORBIDDEN: { code: 10, status: 403, isRetryable: false, message: 'Not allowed' },
   PRECONDITION_FAILED: { code: 11, status: 412, isRetryable: false, message: 'Precondition failed' },
   RANGE_NOT_SATISFIABLE: { code: 12, status: 416, isRetryable: false, message: 'Range not satisfiable' },
@@ -23,6 +24,7 @@ export const errorTable = {
   REQUEST_TIMEOUT: { code: 18, status: 408, isRetryable: true, message: 'The request body came too slowly' },
   ROUTE_NOT_FOUND: { code: 19, status: 404, isRetryable: false, message: 'No such route' },
   METHOD_NOT_ALLOWED: { code: 20, status: 405, isRetryable: false, message: 'Method not allowed' },
+  FILE_SERVER_NOT_FOUND: { code: 21, status: 404, isRetryable: false, message: 'No such file-server is connected' },
 
   COPY_NOT_FOUND: { code: 100, status: 503, isRetryable: true, message: 'No such copy', shownAs: 'FILE_UNAVAILABLE' },
   COPY_MISMATCH: {

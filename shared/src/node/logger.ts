@@ -21,7 +21,10 @@ export function createLogger(process: string, level: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: {
-        paths: ['secret', '*.secret', 'clusterSecret', 'mongoUrl', 'authorization', 'bytes', '*.bytes'],
+        paths: [
+          ...['secret', '*.secret', 'clusterSecret', '*.clusterSecret', 'mongoUrl', 'bytes', '*.bytes'],
+          ...['authorization', '*.authorization', '*.headers.authorization', 'ticket', '*.ticket'],
+        ],
         censor: '***',
       },
     },

@@ -1,3 +1,5 @@
+import { MAX_ZONE_LENGTH } from '../limits.ts'
+
 /** A parser takes a setting's text and returns its value, or throws an Error whose message completes "NAME=value: …". */
 
 export function integer(limits: { min: number; max: number }): (text: string) => number {
@@ -50,6 +52,11 @@ export function text(value: string): string {
   return value
 }
 
+export function zone(value: string): string {
+  if (value.length > MAX_ZONE_LENGTH) throw new Error(`must have at most ${MAX_ZONE_LENGTH} characters`)
+  return value
+}
+
 export function secret(value: string): string {
   if (value.length < 16) throw new Error('must have at least 16 characters')
   return value
@@ -86,6 +93,22 @@ function parseHttpUrl(value: string, example: string): URL {
 
 export function httpUrls(value: string): readonly string[] {
   return [...new Set(value.split(',').map((item) => httpUrl(item.trim())))]
+}
+
+/** Parses names of hosts, each for whatever port, into the form in which a URL has them. */
+export function hostNames(value: string): readonly string[] {
+  const names = value.split(',').map((item) => {
+    const name = item.trim()
+    if (name.includes('*')) throw new Error('has no wildcards: give every host by its whole name')
+    const url =
+      /^([^\s/\\?#@:]+|\[[\d.:a-f]+\])$/i.test(name) && URL.canParse(`http://${name}`)
+        ? new URL(`http://${name}`)
+        : null
+    if (url === null)
+      throw new Error('must be host names such as files.example.org, without scheme and port, separated by commas')
+    return url.hostname
+  })
+  return [...new Set(names)]
 }
 
 export function mongoUrl(value: string): string {

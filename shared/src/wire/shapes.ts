@@ -13,7 +13,7 @@ import {
   type ServerId,
   type Slot,
 } from '../ids.ts'
-import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES } from '../limits.ts'
+import { INVENTORY_PAGE, LARGEST_FILE_BYTES, MAX_MESSAGE_BYTES, MAX_ZONE_LENGTH } from '../limits.ts'
 
 /**
  * Commands and their acks are made of these shapes, each a parser from which its type is derived. Arguments refuse a field
@@ -45,6 +45,8 @@ export const hello = z.strictObject({
   clusterId: clusterId.nullable(),
   /** People know it by this: `2`, or a host's name. */
   name: z.string().max(100),
+  /** What has the same zone fails together, and has one replica of a chunk at most while there are enough zones. */
+  zone: z.string().min(1).max(MAX_ZONE_LENGTH),
   /** Whether a manager on the same machine may read large copies from its disk. */
   allowsLocalReads: z.boolean(),
 })

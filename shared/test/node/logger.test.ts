@@ -37,7 +37,7 @@ test('writes JSON lines with the level as a word, and no secrets or bytes', asyn
     import { createLogger } from '@holdfast/shared/node/logger'
     const log = createLogger('manager', 'info')
     log.debug('not shown')
-    log.info({ requestId: 'r1', secret: 's3cret', bytes: Buffer.from('s3cret'), settings: { secret: 's3cret' } }, 'upload done')
+    log.info({ requestId: 'r1', secret: 's3cret', bytes: Buffer.from('s3cret'), settings: { secret: 's3cret', clusterSecret: 's3cret' }, ticket: 's3cret', request: { headers: { authorization: 's3cret' }, authorization: 's3cret', ticket: 's3cret' } }, 'upload done')
   `
   const { stdout } = await run(process.execPath, argsFor(script), options)
   const line = JSON.parse(stdout) as Record<string, unknown>

@@ -17,12 +17,12 @@ export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestS
   return router
 }
 
-function rowOf({ id, name, heartbeat, silentMs }: FileServerLink, files: number, now: number): ActiveNode {
+function rowOf({ id, name, heartbeat, sincePingMs }: FileServerLink, files: number, now: number): ActiveNode {
   const { sizeBytes, freeBytes, totalBytes, isWritable, isInventoryDone } = heartbeat
   return {
     id,
     name,
-    lastPingAt: new Date(now - silentMs).toISOString(),
+    lastPingAt: new Date(now - sincePingMs).toISOString(),
     files,
     bytes: sizeBytes,
     freeBytes,

@@ -1,11 +1,14 @@
 import type { ServerId } from '@holdfast/shared/ids'
+import { FRAME_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { AckOf, ArgumentOf, ManagerCommands, NameIn } from '@holdfast/shared/wire/commands'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
+import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
 import { LocalDisk, type LocalReads } from '../reading/local-disk.ts'
+import { ReadHistory } from '../reading/read-history.ts'
 import { IncomingStreams } from './incoming-streams.ts'
 
 /** A file-server that was silent is chosen last until it answers, or for this long. */
@@ -25,30 +28,37 @@ export interface LinkDeps {
 export class FileServerLink {
   readonly id: ServerId
   readonly name: string
+  readonly zone: string
   readonly bootId: string
   /** Counts what this manager sends and has not seen acknowledged. */
   readonly outbound = new FrameBudget()
   /** Counts what this manager has asked for in acks and not yet got. */
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
+  /** All uploads to the file-server share the memory for their frames. */
+  readonly frames = new FrameBuffers(FRAME_BYTES)
   /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
+  readonly readHistory: ReadHistory
   readonly peer: Peer<ManagerCommands>
   readonly #socket: Socket
   #heartbeat: Heartbeat
   #heardAt: number
+  #pingedAt = Number.NEGATIVE_INFINITY
   #silentAt = Number.NEGATIVE_INFINITY
   readonly #now: () => number
 
   constructor(hello: Hello, heartbeat: Heartbeat, { socket, peer, now, reads, log }: LinkDeps) {
     this.id = hello.serverId
     this.name = hello.name
+    this.zone = hello.zone
     this.bootId = hello.bootId
     this.#socket = socket
     this.peer = peer
     this.#heartbeat = heartbeat
     this.#now = now
     this.#heardAt = now()
+    this.readHistory = new ReadHistory(now)
     const { address } = socket.handshake
     this.disk = new LocalDisk({
       address,
@@ -71,6 +81,16 @@ export class FileServerLink {
   /** Milliseconds since its last heartbeat. */
   get silentMs(): number {
     return this.#now() - this.#heardAt
+  }
+
+  /** Milliseconds since its last heartbeat or, where that came later, the last ping that someone sent for it. */
+  get sincePingMs(): number {
+    return this.#now() - Math.max(this.#heardAt, this.#pingedAt)
+  }
+
+  /** Whoever pings for it does not prove that it lives, so this changes what lists show and not where files go. */
+  notePing(): void {
+    this.#pingedAt = this.#now()
   }
 
   /** Whether it lately left bytes unanswered for so long that they went elsewhere. Its heartbeats may come all the same. */

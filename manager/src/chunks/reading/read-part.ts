@@ -37,16 +37,18 @@ export async function readPart(
     readonly requestId: string
     readonly method?: PartMethod
     readonly buffers?: PartBuffers
+    /** Is called for each frame that comes, where the part comes in frames. */
+    readonly onFrame?: () => void
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new PartBuffers() } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new PartBuffers(), onFrame } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, command, method, caller)
-    : readLarge(link, { ...command, requestId }, { method, buffers, signal: caller?.signal })
+    : readLarge(link, { ...command, requestId }, { method, buffers, onFrame, signal: caller?.signal })
 }
 
 /** A read that was sent does not end with its client's connection, for it is over soon. */
@@ -77,6 +79,7 @@ type LargeRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
 interface Reading {
   readonly method: PartMethod
   readonly buffers: PartBuffers
+  readonly onFrame: (() => void) | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -106,9 +109,9 @@ function requireClient(signal: AbortSignal | undefined): void {
 async function readStream(
   link: FileServerLink,
   command: LargeRead,
-  { method, buffers, signal }: Reading,
+  { method, buffers, onFrame, signal }: Reading,
 ): Promise<PartRead> {
-  const part = new PartCollector(buffers.take(command.length), startPart(method))
+  const part = new PartCollector(buffers.take(command.length), startPart(method), onFrame)
   const streamId = link.streams.open(part)
   try {
     await link.call('open-download', { ...command, streamId }, { signal })
@@ -126,14 +129,16 @@ class PartCollector implements FrameSink {
   readonly #bytes: Buffer
   readonly #giveBack: () => void
   readonly #digester: PartDigester
+  readonly #onFrame: (() => void) | undefined
   #filled = 0
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor({ bytes, giveBack }: PartBuffer, digester: PartDigester) {
+  constructor({ bytes, giveBack }: PartBuffer, digester: PartDigester, onFrame: (() => void) | undefined) {
     this.#bytes = bytes
     this.#giveBack = giveBack
     this.#digester = digester
+    this.#onFrame = onFrame
   }
 
   async frame(bytes: Uint8Array, isLast: boolean): Promise<void> {
@@ -144,6 +149,7 @@ class PartCollector implements FrameSink {
     this.#bytes.set(bytes, this.#filled)
     this.#digester.update(this.#bytes.subarray(this.#filled, this.#filled + bytes.length))
     this.#filled += bytes.length
+    this.#onFrame?.()
     if (!isLast) return
     const isWhole = this.#filled === this.#bytes.length
     this.#end(isWhole ? null : new StoreError('COPY_MISMATCH', 'fewer bytes came than were asked for'))

@@ -1,5 +1,5 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
-import type { FileId, PartKey, ServerId } from '@holdfast/shared/ids'
+import type { Digest, FileId, PartKey, ServerId } from '@holdfast/shared/ids'
 import type { Encoding, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
@@ -7,16 +7,24 @@ import type { FileServerRegistry } from '../registry.ts'
 import { CopyIds } from './copy-ids.ts'
 import { discardCopies } from './delete-copy.ts'
 import { type Caller, type CopyOrder, storeCopy } from './store-copy.ts'
+import {
+  type HeldChunk,
+  type ReplicatedStore,
+  type ReplicaWish,
+  type StoreReplicasDeps,
+  storeReplicas,
+} from './store-replicas.ts'
 
-/** So many file-servers are tried for the same bytes. */
+/** So many file-servers are asked to take the same stream. */
 const MAX_ATTEMPTS = 3
 /** Bytes that can be sent again go to another file-server when one has not answered by then. */
 const SILENCE_MS = 2_000
+const ONE_REPLICA: ReplicaWish = { replicas: 1, least: 1 }
 
 /** Says where a chunk belongs and how its bytes travel. */
 export interface ChunkOrder {
   readonly fileId: FileId
-  /** The chunk's place in its file, from 0. */
+  /** The chunk's place in its holder, from 0. */
   readonly number: number
   readonly encoding: Encoding
   readonly requestId: string
@@ -46,73 +54,27 @@ export interface PassingBytes {
  * again.
  */
 export class ChunkWriter {
-  readonly #registry: FileServerRegistry
-  readonly #silenceMs: number
+  readonly #deps: StoreReplicasDeps
   readonly copyIds = new CopyIds()
 
   constructor(registry: FileServerRegistry, silenceMs = SILENCE_MS) {
-    this.#registry = registry
-    this.#silenceMs = silenceMs
+    this.#deps = { registry, silenceMs, copyIds: this.copyIds }
   }
 
-  /**
-   * Stores bytes that are in memory. While a file-server is silent another one is asked beside it. The first that has the
-   * bytes durable wins, and what a later one stored is deleted. @throws the error of the last file-server that was asked
-   */
-  store(order: ChunkOrder, { bytes, sizeBytes }: HeldBytes, caller: Caller): Promise<Chunk> {
-    const tried: ServerId[] = []
-    let runningCount = 0
-    let isDecided = false
-    let decision: AbortController | undefined
-    const decide = (): void => {
-      isDecided = true
-      decision?.abort()
-    }
-    // An attempt that still waits for its turn on a link when another one has won gives the wait up, and the bytes with it.
-    const waiter: Caller = {
-      get signal() {
-        decision ??= new AbortController()
-        return AbortSignal.any([caller.signal, decision.signal])
-      },
-    }
-    const mayTryAnother = (mustAnswer: boolean): boolean =>
-      !caller.signal.aborted && this.#hasAnother(sizeBytes, tried, mustAnswer)
-    return new Promise((resolve, reject) => {
-      const attempt = (): void => {
-        const place = this.#registry.reserve({ sizeBytes, exclude: tried })
-        const { link } = place
-        tried.push(link.id)
-        runningCount++
-        const silence = setTimeout(() => {
-          link.noteSilence()
-          // Where all are slow, as on disks that are too busy, another copy would make them slower.
-          if (!isDecided && mayTryAnother(true)) attempt()
-        }, this.#silenceMs)
-        const end = (): void => {
-          clearTimeout(silence)
-          place[Symbol.dispose]()
-          runningCount--
-        }
-        storeCopy(link, this.#copyOrder(order, sizeBytes), { kind: 'inline', bytes }, waiter).then(
-          (copy) => {
-            end()
-            const chunk = this.#stored(link, copy)
-            if (isDecided) return this.discard([chunk], order.requestId)
-            decide()
-            resolve(chunk)
-          },
-          (error: unknown) => {
-            end()
-            if (isDecided) return
-            if (!hasErrorName(error, 'INVALID_REQUEST') && mayTryAnother(false)) return attempt()
-            if (runningCount > 0 && !hasErrorName(error, 'INVALID_REQUEST')) return
-            decide()
-            reject(error)
-          },
-        )
-      }
-      attempt()
-    })
+  /** Stores bytes that are in memory on one file-server. @throws as `storeReplicas` does */
+  async store(order: ChunkOrder, { bytes, sizeBytes }: HeldBytes, caller: Caller): Promise<Chunk> {
+    const held = { pieces: [bytes], sizeBytes, sha256: null }
+    return (await storeReplicas(this.#deps, order, held, ONE_REPLICA, caller)).chunk
+  }
+
+  /** Stores bytes that are in memory on several file-servers at once. @throws as the function of this name does */
+  storeReplicas(
+    order: ChunkOrder,
+    held: HeldChunk & { readonly sha256: Digest },
+    want: ReplicaWish,
+    caller: Caller,
+  ): Promise<ReplicatedStore> {
+    return storeReplicas(this.#deps, order, held, want, caller)
   }
 
   /**
@@ -122,7 +84,7 @@ export class ChunkWriter {
   async stream(order: ChunkOrder, { readBytes, all, partKey }: PassingBytes, caller: Caller): Promise<Chunk> {
     const tried: ServerId[] = []
     for (;;) {
-      using place = this.#registry.reserve({ sizeBytes: readBytes, exclude: tried })
+      using place = this.#deps.registry.reserve({ sizeBytes: readBytes, exclude: tried })
       const { link } = place
       tried.push(link.id)
       const hasAwakeOne = this.#hasAnother(readBytes, tried, true)
@@ -135,10 +97,10 @@ export class ChunkWriter {
         kind: 'stream',
         chunks,
         partKey,
-        ...(hasAwakeOne && { openDeadlineMs: this.#silenceMs }),
+        ...(hasAwakeOne && { openDeadlineMs: this.#deps.silenceMs }),
       } as const
       try {
-        return this.#stored(link, await storeCopy(link, this.#copyOrder(order, null), source, caller))
+        return this.#stored(link, await storeCopy(link, this.#copyOrder(order), source, caller))
       } catch (error) {
         if (!isBegun && hasErrorName(error, 'DEADLINE_EXCEEDED')) link.noteSilence()
         if (isBegun || caller.signal.aborted || hasErrorName(error, 'INVALID_REQUEST')) throw error
@@ -149,20 +111,20 @@ export class ChunkWriter {
 
   /** Deletes chunks that no record will name. Nobody waits for it, because upkeep finds the orphans where it fails. */
   discard(chunks: readonly Chunk[], requestId: string): void {
-    for (const { replicas } of chunks) discardCopies(this.#registry, replicas, requestId)
+    for (const { replicas } of chunks) discardCopies(this.#deps.registry, replicas, requestId)
   }
 
   #hasAnother(sizeBytes: number, tried: readonly ServerId[], mustAnswer: boolean): boolean {
-    return tried.length < MAX_ATTEMPTS && this.#registry.hasRoom({ sizeBytes, exclude: tried }, mustAnswer)
+    return tried.length < MAX_ATTEMPTS && this.#deps.registry.hasRoom({ sizeBytes, exclude: tried }, mustAnswer)
   }
 
-  #copyOrder({ fileId, number, encoding, requestId }: ChunkOrder, sizeBytes: number | null): CopyOrder {
-    return { copyId: this.copyIds.next(fileId, number), encoding, sizeBytes, sha256: null, requestId }
+  #copyOrder({ fileId, number, encoding, requestId }: ChunkOrder): CopyOrder {
+    return { copyId: this.copyIds.next(fileId, number), encoding, sizeBytes: null, sha256: null, requestId }
   }
 
   #stored(link: FileServerLink, { copyId, slot, sizeBytes, sha256, partTags }: StoredCopy): Chunk {
     link.noteAnswer()
-    this.#registry.count(link.id, 1)
+    this.#deps.registry.count(link.id, 1)
     const tags = partTags.length > 0 && { tags: Buffer.from(partTags) }
     return { size: sizeBytes, sha256, replicas: [{ server: link.id, slot, copyId }], ...tags, version: 0 }
   }

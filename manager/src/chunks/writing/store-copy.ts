@@ -1,8 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
-import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
-import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
@@ -61,6 +60,7 @@ export async function storeCopy(
       throw new StoreError('BAD_ANSWER', 'the ack has another number of part tags')
     if (sizeBytes !== null && copy.sizeBytes !== sizeBytes)
       throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived')
+    if (sha256 !== null && copy.sha256 !== sha256) throw new StoreError('DIGEST_MISMATCH', 'other bytes were stored')
     return copy
   } catch (error) {
     // Nobody waits for this: the outcome is decided, and deleting what is not there is harmless.
@@ -100,14 +100,14 @@ async function storeStream(
     ...(openDeadlineMs !== undefined && { deadlineMs: openDeadlineMs }),
   })
   const { copyId } = command
-  const buffers = new FrameBuffers(FRAME_BYTES)
+  const { frames } = link
   const frameCount = await sendFrames(
     {
       budget: link.outbound,
-      buffers,
+      buffers: frames,
       send: (seq, bytes, stop) => link.call('upload-frame', { copyId, seq, bytes }, { signal: stop }),
     },
-    cutFrames(chunks, buffers),
+    cutFrames(chunks, frames),
     signal,
   )
   const { copy, bytes } = await link.call('upload-end', { copyId, frameCount }, { signal })

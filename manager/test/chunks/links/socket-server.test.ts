@@ -81,8 +81,8 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 6/],
-  ['a newer protocol', { protocol: 7, more: 1 }, /the file-server speaks version 7, this manager 6/],
+  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 7/],
+  ['a newer protocol', { protocol: 8, more: 1 }, /the file-server speaks version 8, this manager 7/],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },
@@ -91,6 +91,7 @@ test.each<[string, Record<string, unknown>, RegExp]>([
   ['an id that is none', { serverId: '../../x' }, /serverId/],
   ['a nonce that is none', { nonce: '' }, /nonce/],
   ['a name without end', { name: 'x'.repeat(101) }, /name/],
+  ['a zone without a name', { zone: '' }, /zone/],
   ['a field more', { isAdmin: true }, /isAdmin/],
 ])('a hello with %s is refused in plain words', async (_, hello, words) => {
   const { registry, dial } = await start()

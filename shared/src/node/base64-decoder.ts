@@ -1,5 +1,5 @@
-import { decodedLength } from '@holdfast/shared/base64-length'
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { decodedLength } from '../base64-length.ts'
+import { StoreError } from '../errors/store-error.ts'
 
 const PADDING = 0x3d
 /**

@@ -2,7 +2,7 @@ import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import { array, assert, asyncProperty, nat, string, stringMatching, tuple, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { countOf } from '../../../test/full-run.ts'
-import { Base64Decoder, decodeBase64 } from '../../src/decode/base64-decoder.ts'
+import { Base64Decoder, decodeBase64 } from '../../src/node/base64-decoder.ts'
 
 /** The text is longer than what the decoder takes as one string. */
 const LONG = 98_304

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { dateTime, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+
+const id = z.string().describe('Names a file-server')
+
+export const ping = z.object({ id }).meta({ id: 'Ping' })
+const pinged = z.object({ id, lastPingAt: dateTime }).meta({ id: 'Pinged' })
+
+export const pingOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/ping',
+    operationId: 'pingFileServer',
+    summary: 'Renew the last ping that lists show of a connected file-server; an operator route',
+    body: { content: json(ping) },
+    answers: { 200: { description: 'It is connected', content: json(pinged) } },
+    errors: [
+      'INVALID_REQUEST',
+      'TOO_LARGE',
+      'UNSUPPORTED_MEDIA',
+      'REQUEST_TIMEOUT',
+      'UNAUTHORIZED',
+      'FILE_SERVER_NOT_FOUND',
+      ...errorsAnywhere,
+    ],
+  },
+]
