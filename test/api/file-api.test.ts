@@ -172,6 +172,29 @@ describe('the answer', () => {
     })
   })
 
+  test.each([100, 5 * MIB])(
+    'to a body of %i bytes with another digest is 422, and nothing is kept',
+    async (sizeBytes) => {
+      const bytes = randomBytes(sizeBytes)
+      const name = `digest/${sizeBytes}`
+      const body = JSON.stringify({ filename: name, file: bytes.toString('base64') })
+      const post = (digest: string) =>
+        request(`${cluster.url}/file`, { method: 'POST', headers: { 'content-digest': digest }, body })
+      const right = createHash('sha256').update(body).digest('base64')
+      const other = createHash('sha256').update(`${body} `).digest('base64')
+      const refused = await post(`sha-256=:${other}:`)
+      expect([refused.status, refused.code]).toEqual([422, 7])
+      expect((await post(`sha-256=${right}`)).status).toBe(400)
+      expect(await download(cluster.url, name)).toMatchObject({ status: 404, code: 2 })
+      await waitUntil('no copy is left', async () => {
+        const copies = await copiesIn(cluster.directories)
+        return !copies.some((path) => path.includes(sha256(bytes)))
+      })
+      expect((await post(`sha-256=:${right}:`)).status).toBe(201)
+      expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
+    },
+  )
+
   test('to bad base64 is 400, whatever its length, and leaves nothing behind', async () => {
     const good = randomBytes(3 * 300_000).toString('base64')
     for (const file of [

@@ -1,4 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Digest } from '@holdfast/shared/ids'
+import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { koaBody } from 'koa-body'
 import type { z } from 'zod'
 import { expectsContinue } from './http-server.ts'
@@ -8,7 +10,6 @@ import type { AppContext } from './request-context.ts'
 const MAX_BYTES = 64 * 1024
 /** `curl -d` sends JSON under the content type of a form. */
 const jsonTypes = ['application/json', 'application/x-www-form-urlencoded']
-
 const REPLACEMENT = '\ufffd'
 
 const readJson = koaBody({
@@ -17,57 +18,77 @@ const readJson = koaBody({
 })
 
 /**
- * Makes a reader of small JSON bodies, which routes of `POST`, `PUT` and `PATCH` call. A body of no bytes is `{}`.
+ * Reads the small JSON body of a request. A body of no bytes is `{}`, and one without a content type is taken for JSON.
+ * @param judge is told the sha-256 of the body, and may throw, before anything is said of what is in it
+ */
+type JsonBodyReader<Value> = (ctx: AppContext, judge?: (bodySha256: Digest) => void) => Promise<Value>
+
+/**
+ * Makes the reader that a route of `POST`, `PUT` or `PATCH` calls.
  * @param patienceMs is how long the whole body may take
  * @throws INVALID_REQUEST with the field that is wrong, TOO_LARGE, UNSUPPORTED_MEDIA, REQUEST_TIMEOUT, CANCELLED
  */
 export function jsonBody<Schema extends z.ZodType>(
   schema: Schema,
   patienceMs = 10_000,
-): (ctx: AppContext) => Promise<z.output<Schema>> {
-  return async (ctx) => {
+): JsonBodyReader<z.output<Schema>> {
+  return async (ctx, judge) => {
+    ctx.req.headers['content-type'] ??= jsonTypes[0]
     judgeHeaders(ctx)
     if (expectsContinue(ctx.req)) ctx.res.writeContinue()
-    await readInTime(ctx, patienceMs)
-    const { rawBody = '', body } = ctx.request
+    const { text, body, problem } = await readInTime(ctx, patienceMs)
+    judge?.(bodyDigest(text))
     // What is not UTF-8 was read as this, and would stay in a name.
-    if (rawBody.includes(REPLACEMENT)) throw new StoreError('INVALID_REQUEST', 'the body must be UTF-8')
+    if (text.includes(REPLACEMENT)) throw new StoreError('INVALID_REQUEST', 'the body must be UTF-8')
+    if (problem !== null) throw problem
     return parseInput(schema, body)
   }
 }
 
 function judgeHeaders(ctx: AppContext): void {
   const { 'content-type': type = '', 'content-encoding': encoding, 'content-length': length } = ctx.req.headers
-  const isJson = ctx.is(jsonTypes)
-  if (isJson === null) throw new StoreError('INVALID_REQUEST', 'the body is missing')
+  const isOtherType = ctx.is(jsonTypes) === false
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
-  if (isJson === false || (encoding ?? 'identity') !== 'identity' || (charset !== 'utf-8' && charset !== 'utf8'))
+  if (isOtherType || (encoding ?? 'identity') !== 'identity' || (charset !== 'utf-8' && charset !== 'utf8'))
     throw new StoreError('UNSUPPORTED_MEDIA', 'send JSON in UTF-8, not compressed')
   if (Number(length ?? 0) > MAX_BYTES) throw tooLarge()
 }
 
+interface ReadBody {
+  readonly text: string
+  readonly body?: unknown
+  /** It says why the text is no JSON. */
+  readonly problem: StoreError | null
+}
+
 /** What comes too late is dropped, and so is its error. */
-async function readInTime(ctx: AppContext, patienceMs: number): Promise<void> {
+async function readInTime(ctx: AppContext, patienceMs: number): Promise<ReadBody> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StoreError('REQUEST_TIMEOUT', 'the JSON did not come in time')), patienceMs)
   })
   try {
     await Promise.race([readJson(ctx, async () => undefined), late])
+    const { rawBody, body } = ctx.request
+    const problem = rawBody === undefined ? new StoreError('INVALID_REQUEST', 'the body is missing') : null
+    return { text: rawBody ?? '', body, problem }
   } catch (error) {
-    throw translate(error)
+    return problemIn(error)
   } finally {
     clearTimeout(timer)
   }
 }
 
-function translate(error: unknown): unknown {
-  const { status, type, name } = error as { status?: number; type?: string; name?: string }
+/** @throws where the body could not be read */
+function problemIn(error: unknown): ReadBody {
+  const { status, type, name, body } = error as { status?: number; type?: string; name?: string; body?: unknown }
   const options = { cause: error }
-  if (type === 'request.aborted') return new StoreError('CANCELLED', undefined, options)
-  if (name === 'SyntaxError') return new StoreError('INVALID_REQUEST', 'the body is not valid JSON', options)
-  if (status === 413) return tooLarge()
-  return status === 400 ? new StoreError('INVALID_REQUEST', 'the body cannot be read', options) : error
+  if (name === 'SyntaxError' && typeof body === 'string')
+    return { text: body, problem: new StoreError('INVALID_REQUEST', 'the body is not valid JSON', options) }
+  if (type === 'request.aborted') throw new StoreError('CANCELLED', undefined, options)
+  if (status === 413) throw tooLarge()
+  if (status === 400) throw new StoreError('INVALID_REQUEST', 'the body cannot be read', options)
+  throw error
 }
 
 function tooLarge(): StoreError {

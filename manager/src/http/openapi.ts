@@ -19,6 +19,8 @@ export interface Operation {
   readonly path: string
   readonly operationId: string
   readonly summary: string
+  /** Whether it is an operator's route, which may need a ticket. */
+  readonly isOperators?: boolean
   readonly parameters?: { readonly path?: z.ZodObject; readonly query?: z.ZodObject; readonly header?: z.ZodObject }
   readonly body?: { readonly description?: string; readonly content: Content }
   readonly answers: Readonly<Record<number, Answer>>
@@ -46,18 +48,28 @@ export function openApiDocumentOf(operations: readonly Operation[]): object {
     info: { title: 'Holdfast', version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: 'http://127.0.0.1:8000' }],
     paths,
-    components: { schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))) },
+    components: {
+      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+      securitySchemes: { ticket },
+    },
   }
+}
+
+const ticket = {
+  type: 'http',
+  scheme: 'bearer',
+  description: 'What `holdfast ticket METHOD PATH` prints; not needed on a manager that only its own machine reaches',
 }
 
 type Schemas = Record<string, object>
 
 function describe(operation: Operation, schemas: Schemas): object {
-  const { operationId, summary, parameters = {}, body, answers, errors } = operation
+  const { operationId, summary, isOperators = false, parameters = {}, body, answers, errors } = operation
   const described = Object.entries(parameters).flatMap(([place, fields]) => parametersOf(place, fields, schemas))
   return {
     operationId,
     summary,
+    ...(isOperators && { security: [{}, { ticket: [] }] }),
     ...(described.length > 0 && { parameters: described }),
     ...(body !== undefined && {
       requestBody: {

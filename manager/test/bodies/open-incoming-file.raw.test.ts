@@ -71,6 +71,15 @@ test.each([
   expect(await curl('-T', 'more', ...args)).toEqual({ error: 'TOO_LARGE' })
 })
 
+test('lets a client send only what it did not announce as too large', async () => {
+  const trace = async (file: string) => {
+    const args = ['-sSv', '-m', '15', '-o', '/dev/null', '-H', 'expect: 100-continue', '--expect100-timeout', '10']
+    return (await run('curl', [...args, '-T', file, server.url], { cwd: directory })).stderr
+  }
+  expect(await trace('large')).toContain('HTTP/1.1 100 Continue')
+  expect(await trace('more')).not.toContain('HTTP/1.1 100 Continue')
+})
+
 test.each(['gzip', 'br, identity'])('refuses a body encoded by %s', async (encoding) => {
   expect(await curl('-T', 'small', '-H', `content-encoding: ${encoding}`)).toEqual({ error: 'UNSUPPORTED_MEDIA' })
 })

@@ -22,7 +22,7 @@ test.each([
   expect(parseExpiry(text, now)(later).toISOString()).toBe(expected)
 })
 
-test.each([
+test.each<readonly [string, string]>([
   ['0s', 'future'],
   ['00w', 'future'],
   ['2026-11-29T05:30:00Z', 'future'],

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
@@ -26,14 +27,17 @@ let url = ''
 let port = 0
 let parsed: unknown[] = []
 let failures: unknown[] = []
+let begun = 0
 
 beforeEach(async () => {
   parsed = []
   failures = []
+  begun = 0
   const read = jsonBody(changes)
   const readFast = jsonBody(changes, 50)
   const served = await serve((router) => {
     router.patch('/changes', async (ctx) => {
+      begun++
       try {
         parsed.push(await read(ctx))
       } catch (error) {
@@ -41,6 +45,12 @@ beforeEach(async () => {
         throw error
       }
       ctx.body = parsed.at(-1)
+    })
+    router.put('/judged', async (ctx) => {
+      ctx.req.headers['content-type'] = 'application/json'
+      await read(ctx, (digest) => {
+        throw new StoreError('FORBIDDEN', digest)
+      })
     })
     router.post('/fast', async (ctx) => {
       ctx.body = await readFast(ctx)
@@ -149,12 +159,26 @@ test('refuses a body of unknown length while it comes', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ error: 'TOO_LARGE', code: 6 })
 })
 
-test('refuses a request without a body, and a body without a type', async () => {
+test('refuses a request without a body, and takes a body without a type for JSON', async () => {
   const head =
     'PATCH /changes HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
   expect(await rawExchange(port, head)).toContain('"the body is missing"')
-  expect((await patch('{}', { 'content-type': '' })).status).toBe(415)
+  const body = 'Content-Length: 12\r\n\r\n{"name":"a"}'
+  const untyped = head.replace(/Content-Type.*/s, body)
+  expect(await rawExchange(port, untyped)).toContain('{"name":"a"}')
 })
+
+test.each(['{"name":"a"}', '{"name":', '', '{"other":1}'])(
+  'tells the digest of %j before it says what is wrong with it',
+  async (body) => {
+    const response = await fetch(url.replace('changes', 'judged'), { method: 'PUT', body })
+    expect(await response.json()).toMatchObject({ error: 'FORBIDDEN', detail: sha256Of(body) })
+  },
+)
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
 
 function half(path: string, method: string) {
   const client = connect(port, '127.0.0.1')
@@ -168,6 +192,7 @@ function half(path: string, method: string) {
 test('a client that stops within the body is not waited for, and one that hangs up is forgotten', async () => {
   expect(await text(half('/fast', 'POST'))).toContain('"REQUEST_TIMEOUT"')
   const client = half('/changes', 'PATCH')
-  setTimeout(() => client.destroy(), 20)
+  await vi.waitFor(() => expect(begun).toBe(1))
+  client.destroy()
   await vi.waitFor(() => expect(failures).toEqual(['CANCELLED']))
 })

@@ -1,17 +1,14 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isServerId } from '@holdfast/shared/ids'
-import { bodyDigest } from '@holdfast/shared/node/ticket'
 import Router from '@koa/router'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
 import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import type { RequestState } from '../../http/request-context.ts'
-import { ping } from './ping.operations.ts'
+import { type Pinged, ping } from './ping.operations.ts'
 
 /** One address is enough to join by. */
 const SHOWN_MANAGERS = 3
-
-const readPing = jsonBody(ping)
 
 export interface PingDeps {
   readonly registry: FileServerRegistry
@@ -26,13 +23,14 @@ export interface PingDeps {
  */
 export function pingRoutes({ registry, requireOperator, managers }: PingDeps): Router<RequestState> {
   const router = new Router<RequestState>()
+  const readPing = jsonBody(ping)
   router.post('/ping', async (ctx) => {
-    const { id } = await readPing(ctx)
-    requireOperator(ctx, bodyDigest(ctx.request.rawBody ?? ''))
+    const { id } = await readPing(ctx, (bodySha256) => requireOperator(ctx, bodySha256))
     const link = isServerId(id) ? registry.find(id) : undefined
     if (link === undefined || !link.isConnected) throw new StoreError('FILE_SERVER_NOT_FOUND', howToJoin(managers()))
     link.notePing()
-    ctx.body = { id, lastPingAt: new Date(Date.now() - link.sincePingMs).toISOString() }
+    const answer: Pinged = { id, lastPingAt: new Date(Date.now() - link.sincePingMs).toISOString() }
+    ctx.body = answer
   })
   return router
 }
