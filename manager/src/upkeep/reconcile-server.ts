@@ -6,6 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
+import type { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
 import { judgeCopy } from './copy-replica.ts'
@@ -19,6 +20,7 @@ export interface ReconcileDeps {
   /** Says how many copies are missing, before any of them is marked, where they are an unlikely share; null where not. */
   readonly noteMissingShare: (server: ServerId, share: MissingShare | null) => Promise<void>
   readonly throttle: Throttle
+  readonly buffers: PartBuffers
   readonly log: Logger
 }
 
@@ -199,7 +201,7 @@ async function markMissing(
 
 /** Has replicas count again that were missing and can be read. */
 async function recount(
-  { holders, throttle, log }: ReconcileDeps,
+  { holders, throttle, buffers, log }: ReconcileDeps,
   link: FileServerLink,
   toRecount: readonly PlacedReplica[],
   signal: AbortSignal,
@@ -208,7 +210,7 @@ async function recount(
   await eachAtOnce(toRecount, AT_ONCE, async ({ place, replica }) => {
     await throttle.take(place.chunk.size, signal)
     if (signal.aborted) return
-    const verdict = await judgeCopy(place, replica, link, signal)
+    const verdict = await judgeCopy(buffers, place, replica, link, signal)
     if (verdict !== 'sound')
       return log.warn(
         { serverId: link.id, copyId: replica.copyId, verdict },

@@ -1,5 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import { reconciler } from '../../src/upkeep/reconcile.ts'
 import { Throttle } from '../../src/upkeep/throttle.ts'
@@ -43,6 +44,7 @@ async function twoServers(everyMs: number) {
       noteMissingShare: async () => undefined,
       onMarked: () => undefined,
       throttle: new Throttle(1e12),
+  buffers: new PartBuffers(),
     },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )
