@@ -48,7 +48,11 @@ async function expectTwoOfEach(cluster: TestCluster, files: ReadonlyMap<string, 
 }
 
 test('every manager tells how upkeep goes, and which file-servers are lost', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managers: 2, managerEnvironment: hasty })
+  await using cluster = await TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    managers: 2,
+    managerEnvironment: hasty,
+  })
   const lostNames = async (): Promise<unknown> => {
     const told = await Promise.all(cluster.managers.map(({ url }) => upkeepOf(url)))
     expect(told[0]?.manager).toBe(told[1]?.manager)

@@ -149,7 +149,10 @@ test('the longest deleted come first, and no more than were asked for', async ()
   })
   for (const record of all) await records.insert(record)
   for (const [index, record] of all.entries())
-    await used.model.updateOne({ _id: record._id }, { state: 'deleted', deletedAt: new Date(1e12 - index), bytesDueAt: new Date(1e12 - index) })
+    await used.model.updateOne(
+      { _id: record._id },
+      { state: 'deleted', deletedAt: new Date(1e12 - index), bytesDueAt: new Date(1e12 - index) },
+    )
   const found = await records.findDeleted(server, 3)
   expect(found.map((record) => record._id.toHexString())).toEqual(
     all

@@ -22,7 +22,7 @@ const recordOf = (copy: NamedCopy, place: { server?: ServerId; slot?: Slot; copy
   chunks: [{ size: 1, sha256, replicas: [{ server, slot: copy.slot, copyId: copy.copyId, ...place }], version: 0 }],
 })
 const tombstoneOf = (copy: NamedCopy): Holder =>
-  ({ _id: new Types.ObjectId(fileIdOf(copy.copyId)), state: 'tombstone', chunks: [] }) as Holder
+  ({ _id: new Types.ObjectId(fileIdOf(copy.copyId)), state: 'tombstone', storageClass: 'single', chunks: [] }) as Holder
 const byId = (...records: Holder[]): Map<FileId, Holder> =>
   new Map(records.map((record) => [record._id.toHexString() as FileId, record]))
 const pageOf = (where: CopyPage['where'], ...copies: NamedCopy[]): CopyPage => ({ where, copies, next: null })
@@ -33,6 +33,7 @@ const otherChunk = `${copy.copyId.slice(0, 24)}00001${copy.copyId.slice(29)}` as
 const leavingOf = ({ slot, copyId }: NamedCopy): Holder => ({
   _id: new Types.ObjectId(fileIdOf(copyId)),
   state: 'live',
+  storageClass: 'single',
   chunks: [
     {
       size: 1,

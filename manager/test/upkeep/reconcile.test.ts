@@ -44,7 +44,7 @@ async function twoServers(everyMs: number) {
       noteMissingShare: async () => undefined,
       onMarked: () => undefined,
       throttle: new Throttle(1e12),
-  buffers: new PartBuffers(),
+      buffers: new PartBuffers(),
     },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )
