@@ -36,7 +36,9 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** So many of those do not count any more, and will be replaced. The others are all that their files had. */
+  /** So many of those were all that their files had. */
+  readonly missingSingleCount: number
+  /** So many do not count from now on, and will be replaced. */
   readonly markedCount: number
   /** So many that were missing are there again, and count. */
   readonly recountedCount: number
@@ -108,8 +110,12 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  const counts = { copyCount, orphanCount, collectedCount, restoredCount, missingCount, markedCount, recountedCount }
-  return { ...counts, isMissingShare, isHalted }
+  const missingSingleCount = missing.filter(({ storageClass }) => storageClass === 'single').length
+  const [seen, done] = [
+    { copyCount, orphanCount, missingCount, missingSingleCount },
+    { collectedCount, restoredCount, markedCount, recountedCount },
+  ]
+  return { ...seen, ...done, isMissingShare, isHalted }
 }
 
 /** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
