@@ -195,7 +195,8 @@ async function markMissing(
   let markedCount = 0
   await eachAtOnce(missing, AT_ONCE, async (copy) => {
     const { copyId, slot, storageClass, isMarked } = copy
-    if (signal.aborted) return
+    // It may have been put back from the quarantine meanwhile.
+    if (signal.aborted || (await isThere(link, copy))) return
     if (storageClass !== 'replicated')
       return log.error({ serverId: link.id, fileId: fileIdOf(copyId), slot }, 'copy is missing')
     if (isMarked) return

@@ -320,6 +320,13 @@ test('holders that are short are walked from the fewest replicas to the most, an
   expect(batches).toEqual([[1, 1], [2], [0, 0]])
 })
 
+test.each([{ $gte: 1 }, 0])('holders that are short (%o) are found by their index, in its order', async (short) => {
+  const found = used.model.collection.find({ state: { $in: ['live', 'open'] }, short } as never).sort({ short: 1 })
+  const plan = JSON.stringify(await found.explain('queryPlanner'))
+  expect(plan).toContain('"indexName":"short"')
+  expect(plan).not.toContain('"stage":"SORT"')
+})
+
 test('a walk of slots meets every holder once, however they lie, and never many more than its limit', async () => {
   const server = '8'.repeat(16) as ServerId
   const slots = [0, 1, 2, 3, 4, 5, 6, 7, 900, 5_000, 5_001, 2_000_000_000]
