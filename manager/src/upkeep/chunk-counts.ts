@@ -63,22 +63,33 @@ export class ChunkCounts {
     return {
       name: 'count-chunks',
       everyMs,
-      run: async () => {
-        const known = await this.#deps.fileServers.read()
-        const counting = { replicas: this.#replicas, lost: known.filter(({ isLost }) => isLost).map(({ id }) => id) }
-        if (performance.now() >= this.#allDueAt) {
-          // One that takes too long is not tried again at once.
-          this.#allDueAt = performance.now() + COUNT_ALL_EVERY_MS
-          const all = await this.#deps.holders.countChunks('all', counting)
-          this.#short = all.filter(({ good }) => good < this.#replicas)
-          this.#total = all.reduce((sum, { chunks }) => sum + chunks, 0)
-        } else {
-          const short = await this.#deps.holders.countChunks('short', counting)
-          this.#short = short.filter(({ good }) => good < this.#replicas)
+      run: async (signal) => {
+        // A count takes long, and a manager that stops does not wait for it.
+        let stop: () => void = () => undefined
+        const stopped = new Promise<void>((resolve) => {
+          stop = resolve
+        })
+        signal.addEventListener('abort', stop)
+        try {
+          await Promise.race([this.#count(), stopped])
+        } finally {
+          signal.removeEventListener('abort', stop)
         }
-        this.#countedAt = new Date()
         return false
       },
     }
+  }
+
+  async #count(): Promise<void> {
+    const { holders, fileServers } = this.#deps
+    const lost = (await fileServers.read()).filter(({ isLost }) => isLost).map(({ id }) => id)
+    const counting = { replicas: this.#replicas, lost }
+    const isAllDue = performance.now() >= this.#allDueAt
+    // One that takes too long is not tried again at once.
+    if (isAllDue) this.#allDueAt = performance.now() + COUNT_ALL_EVERY_MS
+    const found = await holders.countChunks(isAllDue ? 'all' : 'short', counting)
+    this.#short = found.filter(({ good }) => good < this.#replicas)
+    if (isAllDue) this.#total = found.reduce((sum, { chunks }) => sum + chunks, 0)
+    this.#countedAt = new Date()
   }
 }

@@ -176,7 +176,7 @@ export class FaultCluster implements AsyncDisposable {
     const reports: ReconcileReport[] = []
     const fileServers = this.directoryOf(by)
     const deps = {
-      ...{ holders: by.holders, throttle: new Throttle(1e12), log: quiet },
+      ...{ holders: by.holders, buffers: by.buffers, throttle: new Throttle(1e12), log: quiet },
       noteMissingShare: (id: ServerId, share: MissingShare | null) => fileServers.noteMissingShare(id, share),
     }
     for (const link of by.registry.links) reports.push(await reconcileServer(deps, link, limits, never()))
