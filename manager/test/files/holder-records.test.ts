@@ -311,9 +311,10 @@ test('`short` goes only when every chunk has its replicas, all of them good and 
 
 test('holders that are short are walked from the fewest replicas to the most, and those without any last', async () => {
   await used.model.updateMany({}, { $unset: { short: '' } })
-  const all = await Promise.all([0, 1, 2, 1, 0].map(() => replicated([one, two])))
-  for (const [index, short] of [0, 1, 2, 1, 0].entries())
-    await used.model.updateOne({ _id: all[index]?._id }, { short })
+  for (const short of [0, 1, 2, 1, 0]) {
+    const record = await replicated([one, two])
+    await used.model.updateOne({ _id: record._id }, { short })
+  }
   const batches: (number | undefined)[][] = []
   for await (const batch of holders.walkShort(2)) batches.push(batch.map(({ short }) => short))
   expect(batches).toEqual([[1, 1], [2], [0, 0]])
