@@ -1,35 +1,16 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId, PartKey } from '@holdfast/shared/ids'
+import type { CopyId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
-import { digestPart } from '@holdfast/shared/node/part-digest'
-import type { OpenUpload } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
-import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
-import { UploadMemory } from '../../src/chunks/writing/upload-memory.ts'
-import { FileRecords } from '../../src/files/file-records.ts'
-import { OpenFiles } from '../../src/files/open-files.ts'
-import { type FileSource, type PutContext, type PutDeps, putFile } from '../../src/files/put-file.ts'
-import {
-  type Ack,
-  aHeartbeat,
-  linkOf,
-  type ScriptedFileServer,
-  useSocketServer,
-} from '../chunks/scripted-file-server.ts'
-import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
+import { type FileSource, type PutDeps, putFile } from '../../src/files/put-file.ts'
+import { type Ack, aHeartbeat } from '../chunks/scripted-file-server.ts'
+import { newName, newRecord } from '../mongo/mongo-fixture.ts'
+import { context, SILENCE_MS, useStores } from './stores.ts'
 
-const used = useDatabase()
-const { start } = useSocketServer()
-/** A test need not wait for long with this. */
-const SILENCE_MS = 300
-const context = (signal = new AbortController().signal): PutContext => ({
-  requestId: 'test',
-  signal,
-  stopReading: () => undefined,
-})
+const { fileServers } = useStores()
 const put = (deps: PutDeps, file: FileSource, by = context()) =>
   putFile(deps, file, { storageClass: 'single', addressedBy: 'path' }, by)
 
@@ -51,69 +32,6 @@ function incoming(name: string, pieces: readonly Buffer[], fields: Partial<FileS
 const small = (name: string, fields: Partial<FileSource> = {}) => incoming(name, [Buffer.from('bytes')], fields)
 const large = (name: string, fields: Partial<FileSource> = {}) =>
   incoming(name, [Buffer.alloc(INLINE_MAX_BYTES), Buffer.alloc(FRAME_BYTES), Buffer.alloc(10)], fields)
-
-/** Stores what comes, and knows which copies it has been told to delete. */
-class Stores {
-  readonly copies = new Map<CopyId, Buffer>()
-  readonly deleted: CopyId[] = []
-  readonly #keys = new Map<CopyId, PartKey>()
-
-  constructor(peer: ScriptedFileServer) {
-    peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
-      this.copies.set(copyId, bytes)
-      ack({ ok: true, copy: this.#stored(copyId), workMs: 1 })
-    })
-    peer.answer('open-upload', ({ copyId, partKey }: OpenUpload, ack: Ack) => {
-      if (partKey !== null) this.#keys.set(copyId, partKey)
-      this.copies.set(copyId, Buffer.alloc(0))
-      ack({ ok: true })
-    })
-    peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
-      this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
-      ack({ ok: true })
-    })
-    peer.answer('upload-end', ({ copyId }: { copyId: CopyId }, ack: Ack) =>
-      ack({ ok: true, copy: this.#stored(copyId) }),
-    )
-    peer.answer('delete-file', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
-      this.deleted.push(copyId)
-      ack({ ok: true, existed: this.copies.delete(copyId) })
-    })
-  }
-
-  #tagsOf(copyId: CopyId, bytes: Buffer): Buffer {
-    const key = this.#keys.get(copyId)
-    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, chunk: 0, index: 0 }, bytes)
-  }
-
-  #stored(copyId: CopyId) {
-    const bytes = this.copies.get(copyId) ?? Buffer.alloc(0)
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    return { copyId, slot: 4, sizeBytes: bytes.length, sha256, partTags: this.#tagsOf(copyId, bytes) }
-  }
-}
-
-/** Connects file-servers of which the first has the fewest files, so that it is tried first. */
-async function fileServers(count: number) {
-  const { registry, dial } = await start()
-  const peers: ScriptedFileServer[] = []
-  for (let index = 0; index < count; index++) {
-    const peer = dial({ heartbeat: { ...aHeartbeat, fileCount: index } })
-    await linkOf(registry, peer)
-    peers.push(peer)
-  }
-  const stores = peers.map((peer) => new Stores(peer))
-  const [first, second] = peers
-  if (first === undefined) throw new Error('no file-server')
-  const deps = {
-    writer: new ChunkWriter(registry, SILENCE_MS),
-    records: new FileRecords(used.model),
-    openFiles: new OpenFiles(used.model),
-    uploadMemory: new UploadMemory(1e6),
-    replicas: { replicas: 2, least: 1 },
-  }
-  return { deps, registry, first, second: second ?? first, stores }
-}
 
 test.each([2, 3])('a small file goes to another of %i file-servers when the first one goes away', async (count) => {
   const { deps, first, registry, stores } = await fileServers(count)
