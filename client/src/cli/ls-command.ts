@@ -53,7 +53,7 @@ interface LineMaker {
 
 function lineMaker({ client, isJson }: Console, { shares, long }: Pick<LsWish, 'shares' | 'long'>): LineMaker {
   const line = (file: FileDescription): string => (shares ? `${client.urlOf(file)}  ${file.name}` : file.name)
-  if (isJson) return { header: null, line: (file) => JSON.stringify({ ...file, link: client.urlOf(file) }) }
+  if (isJson) return { header: null, line: (file) => JSON.stringify({ ...file, url: client.urlOf(file) }) }
   if (!long) return { header: null, line }
   const columns = [
     { title: 'ID', width: shares ? 32 : 24 },

@@ -70,12 +70,13 @@ function renderChunks(chunks: Upkeep['chunks'], nowMs: number): string {
 }
 
 function renderLoop({ state, detail, done, remaining, bytesPerSecond, secondsLeft, lastError }: UpkeepLoop): string {
+  const isAtWork = remaining !== null && remaining > 0
   return [
     detail === undefined ? state : `${state} (${detail})`,
-    `chunks done: ${done}`,
-    ...(remaining === null ? [] : [`to do: ${remaining}`]),
-    ...(bytesPerSecond === null ? [] : [`${formatBytes(Math.round(bytesPerSecond))}/s`]),
-    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
+    `${done} chunks done`,
+    ...(remaining === null ? [] : [`${remaining} to do`]),
+    ...(isAtWork && bytesPerSecond !== null ? [`${formatBytes(Math.round(bytesPerSecond))}/s`] : []),
+    ...(isAtWork && secondsLeft !== null ? [`${formatDuration(secondsLeft)} left`] : []),
     ...(lastError === undefined ? [] : [`last error: ${lastError}`]),
   ].join(', ')
 }
