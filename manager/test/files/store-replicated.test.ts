@@ -242,7 +242,7 @@ test('the slowest of two uploads that wait for memory is ended, and the other on
   const refused = expect(slow).rejects.toMatchObject({ name: 'REQUEST_TIMEOUT' })
   await vi.waitFor(() => expect(deps.uploadMemory.usedBytes).toBeGreaterThan(PART_BYTES - 2 * ODD_BYTES))
   // What is on its way to file-servers is still to come back.
-  using _held = hold(deps, 2.5 * PART_BYTES)
+  using _held = hold(deps, 1.45 * PART_BYTES)
   const bytes = randomBytes(PART_BYTES)
   const record = await put(deps, incoming(bytes))
   await refused
