@@ -154,7 +154,8 @@ export class FileRecords {
         : { $or: [{ name: { $gt: after.name } }, { name: after.name, _id: { $gt: new Types.ObjectId(after.id) } }] }
     const from = after !== null && after.name > prefix ? after.name : prefix
     const name = { $gte: from, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
-    const filter = { state: 'live', addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
+    const isUnexpired = { expiresAt: { $not: { $lte: new Date() } } }
+    const filter = { state: 'live', addressedBy, name, ...isUnexpired, ...isLater } as mongo.Filter<FileRecord>
     const find = () =>
       this.#collection
         .find<FileRecord>(filter, { projection: { chunks: 0 } })
@@ -206,6 +207,14 @@ export class FileRecords {
     return askDatabase(() =>
       this.#model.findOneAndUpdate({ _id: id, state: 'live' }, deletion, options).lean<FileRecord>().exec(),
     )
+  }
+
+  /** Ends live files all at once. Their bytes go by garbage collection. */
+  async markAllDeleted(ids: readonly Types.ObjectId[]): Promise<void> {
+    const now = new Date()
+    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
+    const filter = { _id: { $in: [...ids] }, state: 'live' as const }
+    await askDatabase(() => this.#model.updateMany(filter, deletion, DURABLE), COUNT_DEADLINE_MS)
   }
 
   /** Ends the extents of a deleted file, whose own record stays until they are ended. */

@@ -5,7 +5,6 @@ import Router from '@koa/router'
 import { openIncomingFile, openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
 import { chooseUploadFormat } from '../../bodies/upload-format.ts'
 import { lastSegmentOf } from '../../bodies/upload-label.ts'
-import { deleteFileById } from '../../files/delete-file.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
 import { parseQuery } from '../../http/parse-query.ts'
@@ -72,9 +71,8 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
     for await (const file of files) stored.push(await putFile(deps, file, wish, upload))
     return stored
   } catch (error) {
-    const { requestId, log } = ctx.state
-    // What cannot be removed at once is known to nobody, for its link was not told.
-    await Promise.allSettled(stored.map(({ _id }) => deleteFileById(deps, _id, { requestId, log })))
+    const ending = deps.records.markAllDeleted(stored.map(({ _id }) => _id))
+    await ending.catch((cause: unknown) => ctx.state.log.warn({ err: cause }, 'files of a form that failed stay'))
     throw error
   }
 }
