@@ -224,6 +224,14 @@ export class FileRecords {
     )
   }
 
+  /** Ends live files all at once. Their bytes go by garbage collection. */
+  async markAllDeleted(ids: readonly Types.ObjectId[]): Promise<void> {
+    const now = new Date()
+    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
+    const filter = { _id: { $in: [...ids] }, state: 'live' as const }
+    await askDatabase(() => this.#model.updateMany(filter, deletion, DURABLE), COUNT_DEADLINE_MS)
+  }
+
   /** Ends the extents of a deleted file, whose own record stays until they are ended. */
   async endExtents({ _id, deletedAt, bytesDueAt }: FileRecord): Promise<void> {
     const end = { state: 'deleted' as const, deletedAt: deletedAt ?? new Date(), bytesDueAt: bytesDueAt ?? new Date() }

@@ -5,7 +5,6 @@ import Router from '@koa/router'
 import { openIncomingFile, openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
 import { chooseUploadFormat } from '../../bodies/upload-format.ts'
 import { lastSegmentOf } from '../../bodies/upload-label.ts'
-import { deleteFileById } from '../../files/delete-file.ts'
 import type { Expiry } from '../../files/expiry.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
@@ -83,8 +82,8 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
     await deps.records.setExpiry(ids, expiresAt)
     return stored.map((record) => ({ ...record, expiresAt }))
   } catch (error) {
-    const { requestId, log } = ctx.state
-    await Promise.allSettled(stored.map(({ _id }) => deleteFileById(deps, _id, { requestId, log })))
+    const ending = deps.records.markAllDeleted(stored.map(({ _id }) => _id))
+    await ending.catch((cause: unknown) => ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'))
     throw error
   }
 }
