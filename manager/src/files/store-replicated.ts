@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import type { Digest, FileId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
@@ -86,20 +86,37 @@ async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): Asy
 /** Gathers the pieces of a chunk. */
 class Gathering {
   readonly pieces: Buffer[] = []
-  readonly hash: Hash = createHash('sha256')
   size = 0
+  #hash: Hash | undefined
+
+  add(piece: Buffer): void {
+    const [first] = this.pieces
+    this.pieces.push(piece)
+    this.size += piece.length
+    if (first === undefined) return
+    this.#hash ??= createHash('sha256').update(first)
+    this.#hash.update(piece)
+  }
+
+  /** A small file is one piece, and is hashed in one go, for to make a hash costs more than to use it. */
+  digest(): Digest {
+    const [first = Buffer.alloc(0)] = this.pieces
+    return (this.#hash === undefined ? hash('sha256', first, 'hex') : this.#hash.digest('hex')) as Digest
+  }
 }
 
-class Storing {
+class Storing implements Caller {
   readonly #deps: ReplicatedDeps
   readonly #share: UploadShare
   readonly #context: PutContext
   readonly #file: OpenFile
-  readonly #hash = createHash('sha256')
-  readonly #failed = new AbortController()
+  /** Hashes the whole of a file of several chunks. */
+  #hash: Hash | undefined
+  readonly #stopped = new AbortController()
   readonly #running = new Set<Promise<void>>()
   readonly #chunks: Chunk[] = []
-  readonly #caller: Caller
+  #failure: { readonly reason: unknown } | undefined
+  #callerSignal: AbortSignal | undefined
   #gathering = new Gathering()
   #startedCount = 0
   #size = 0
@@ -111,14 +128,12 @@ class Storing {
     this.#share = share
     this.#context = context
     this.#file = deps.openFiles.begin(_id)
-    const failed = this.#failed.signal
-    let both: AbortSignal | undefined
-    this.#caller = {
-      get signal() {
-        both ??= AbortSignal.any([context.signal, failed])
-        return both
-      },
-    }
+  }
+
+  /** It fires when the client has gone or a chunk could not be stored. */
+  get signal(): AbortSignal {
+    this.#callerSignal ??= AbortSignal.any([this.#context.signal, this.#stopped.signal])
+    return this.#callerSignal
   }
 
   async add(piece: Buffer): Promise<void> {
@@ -127,9 +142,7 @@ class Storing {
       const gathering = this.#gathering
       const part = piece.subarray(offset, offset + PART_BYTES - gathering.size)
       await this.#share.take(part.length)
-      gathering.pieces.push(part)
-      gathering.hash.update(part)
-      gathering.size += part.length
+      gathering.add(part)
       offset += part.length
       if (gathering.size === PART_BYTES) await this.#store()
     }
@@ -145,7 +158,7 @@ class Storing {
     return {
       size: this.#size,
       // The whole of a file of one chunk was hashed with that.
-      sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash.digest('hex')) as Digest,
+      sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash?.digest('hex')) as Digest,
       chunks: isNamed ? [] : this.#chunks,
       short: this.#short,
       open: isNamed ? this.#file : null,
@@ -154,7 +167,7 @@ class Storing {
 
   /** Ends what is under way. What is stored is deleted, by name or by the document that names it. */
   async abandon(): Promise<void> {
-    this.#failed.abort()
+    this.#stopped.abort()
     await Promise.all(this.#running)
     const unnamed = this.#chunks.slice(this.#file.addedCount).filter((chunk) => chunk !== undefined)
     this.#deps.writer.discard(unnamed, this.#context.requestId)
@@ -165,15 +178,21 @@ class Storing {
   async #store(): Promise<void> {
     while (this.#running.size >= AT_ONCE) await Promise.race(this.#running)
     this.#requireGoing()
-    const { pieces, hash, size } = this.#gathering
+    const gathering = this.#gathering
+    const { pieces, size } = gathering
     this.#gathering = new Gathering()
     const number = this.#startedCount++
     // A file of one chunk has the chunk's digest, and is not hashed twice.
-    if (size === PART_BYTES || number > 0) for (const piece of pieces) this.#hash.update(piece)
+    if (size === PART_BYTES || number > 0) {
+      this.#hash ??= createHash('sha256')
+      for (const piece of pieces) this.#hash.update(piece)
+    }
     this.#size += size
-    const sha256 = hash.digest('hex') as Digest
-    const work = this.#storeChunk(number, { pieces, sizeBytes: size, sha256 }).catch((error: unknown) =>
-      this.#failed.abort(error),
+    const work = this.#storeChunk(number, { pieces, sizeBytes: size, sha256: gathering.digest() }).catch(
+      (error: unknown) => {
+        this.#failure ??= { reason: error }
+        this.#stopped.abort(error)
+      },
     )
     this.#running.add(work)
     void work.finally(() => this.#running.delete(work))
@@ -188,7 +207,7 @@ class Storing {
     const place = this.#file.placeOf(number)
     const fileId = place.holderId.toHexString() as FileId
     const order = { fileId, number: place.number, encoding: 'binary', requestId } as const
-    const storing = writer.storeReplicas(order, held, replicas, this.#caller)
+    const storing = writer.storeReplicas(order, held, replicas, this)
     // Bytes that are queued to a late file-server are in memory until it is done with them.
     const settling = storing.then(({ settled }) => settled)
     this.#share.handOn(held.sizeBytes, settling)
@@ -214,6 +233,6 @@ class Storing {
   }
 
   #requireGoing(): void {
-    if (this.#failed.signal.aborted) throw this.#failed.signal.reason
+    if (this.#failure !== undefined) throw this.#failure.reason
   }
 }
