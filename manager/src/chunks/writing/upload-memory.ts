@@ -115,6 +115,7 @@ export class UploadMemory {
 
   async #take(sender: Sender, bytes: number): Promise<void> {
     if (sender.failure !== undefined) throw sender.failure
+    if (!this.#senders.has(sender)) throw new StoreError('CANCELLED', 'the upload has ended')
     if (sender.waiter !== undefined) throw new StoreError('INTERNAL', 'the upload waits for memory already')
     const line = this.#lineOf(sender)
     if ((line.length === 0 || this.#finishers.has(sender)) && this.#fits(sender, bytes)) this.#grant(sender, bytes)
@@ -186,9 +187,9 @@ export class UploadMemory {
   #end(sender: Sender): void {
     this.#senders.delete(sender)
     this.#finishers.delete(sender)
-    sender.failure ??= new StoreError('CANCELLED', 'the upload has ended')
-    sender.waiter?.refuse(sender.failure)
-    this.#give(sender, sender.heldBytes)
+    // Most have nothing left by then, and an error costs as much as all the rest of an upload's accounting.
+    sender.waiter?.refuse(sender.failure ?? new StoreError('CANCELLED', 'the upload has ended'))
+    if (sender.heldBytes > 0) this.#give(sender, sender.heldBytes)
   }
 
   #release(sender: Sender, bytes: number): void {
