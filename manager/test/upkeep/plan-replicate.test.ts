@@ -60,8 +60,15 @@ test('nothing of a file-server is dropped that misses an unlikely share', () => 
 })
 
 test('a chunk without a replica that counts is unrecoverable, one whose last is away waits for it', () => {
-  expect(planReplication(chunkOf(on(0, 'damaged'), on(1)), around(lost(1)))).toEqual({ kind: 'unrecoverable' })
+  expect(planReplication(chunkOf(on(9, 'damaged'), on(8)), around(lost(8)))).toEqual({ kind: 'unrecoverable' })
   expect(planReplication(chunkOf(on(0, 'damaged'), on(9)), around())).toMatchObject({ kind: 'stuck' })
+})
+
+test('where no replica counts the bad ones that are there are tried, and nothing is dropped', () => {
+  const [bad, gone] = [on(0, 'damaged'), on(9)]
+  expect(planReplication(chunkOf(bad, gone), around(lost(9)))).toEqual({
+    ...{ kind: 'heal', sources: [bad], targets: [idOf(1), idOf(2)], staying: [], dropped: [] },
+  })
 })
 
 test('of three replicas those stay that are spread, on file-servers that are there', () => {
