@@ -18,7 +18,7 @@ interface FileServerDocument {
   readonly name: string
   readonly zone: string
   readonly bootId: string
-  /** By mongod's clock. */
+  /** This is by mongod's clock. */
   readonly lastHeardAt: Date
   readonly lostAt?: Date
   readonly missingShare?: MissingShare

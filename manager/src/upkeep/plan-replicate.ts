@@ -55,7 +55,7 @@ export function planReplication(chunk: Pick<Chunk, 'size' | 'replicas'>, circums
   const good = goodReplicas(chunk, lost)
   if (chunk.replicas.length === 0) return { kind: 'whole' }
   const isHere = ({ server }: Replica): boolean => servers.some(({ id, isActive }) => id === server && isActive)
-  const targets = chooseTargets(chunk, good, circumstances)
+  const targets = chooseTargets(chunk, good, circumstances, isHere)
   if (good.length === 0) {
     // One that is not bad any more is noticed, because a copy is verified.
     const sources = chunk.replicas.filter(isHere)
@@ -64,7 +64,7 @@ export function planReplication(chunk: Pick<Chunk, 'size' | 'replicas'>, circums
   }
   const staying = good.length > wanted ? keepSpread(good, circumstances, isHere) : good
   const dropped = chunk.replicas.filter((replica) => !staying.includes(replica) && !kept.has(replica.server))
-  if (good.length >= wanted && dropped.length === 0) return { kind: 'whole' }
+  if (good.length >= wanted && dropped.length === 0 && targets.length === 0) return { kind: 'whole' }
   const sources = good.filter(isHere)
   if (sources.length === 0) return { kind: 'stuck', why: 'no file-server with a sound copy is there' }
   if (good.length < wanted && targets.length === 0) return { kind: 'stuck', why: 'no file-server can take a copy' }
@@ -77,24 +77,28 @@ export function planReplication(chunk: Pick<Chunk, 'size' | 'replicas'>, circums
 
 /**
  * Chooses file-servers in other zones than the replicas that count while there are enough, and such with none of the chunk's
- * replicas before one that only has a bad one.
+ * replicas before one that only has a bad one. A chunk that has its replicas, but in fewer zones than it could, gets some in
+ * others, and then has a surplus of which the spread ones stay.
  */
 function chooseTargets(
   chunk: Pick<Chunk, 'size' | 'replicas'>,
   good: readonly Replica[],
   { replicas: wanted, servers, zones }: Circumstances,
+  isHere: (replica: Replica) => boolean,
 ): ServerId[] {
   const zoneById = new Map([...zones, ...servers.map(({ id, zone }) => [id, zone] as const)])
   const takenZones = new Set(good.map(({ server }) => zoneById.get(server) ?? server))
   const targets: ServerId[] = []
-  while (good.length + targets.length < wanted) {
+  const isWidened = good.length === wanted && good.every(isHere)
+  while (isWidened ? takenZones.size < wanted : good.length + targets.length < wanted) {
     const taken = [...good.map(({ server }) => server), ...targets]
     const known = [...chunk.replicas.map(({ server }) => server), ...targets]
     const elsewhere = servers.filter(({ zone }) => !takenZones.has(zone))
     const choose = (among: readonly ServerView[], exclude: readonly ServerId[]): ServerId | undefined =>
       chooseServers(among, { count: 1, sizeBytes: chunk.size, exclude })[0]
-    const target =
-      choose(elsewhere, known) ?? choose(servers, known) ?? choose(elsewhere, taken) ?? choose(servers, taken)
+    const target = isWidened
+      ? choose(elsewhere, known)
+      : (choose(elsewhere, known) ?? choose(servers, known) ?? choose(elsewhere, taken) ?? choose(servers, taken))
     if (target === undefined) break
     targets.push(target)
     takenZones.add(zoneById.get(target) ?? target)
