@@ -159,3 +159,29 @@ test('those that are due longest come first, and no more than were asked for', a
   )
   expect(await records.countOn(server)).toBe(5)
 })
+
+test('live files are ended all at once, and no others', async () => {
+  const all = Array.from({ length: 3 }, () => newRecord(newName()))
+  for (const record of all) await records.insert(record)
+  const ids = all.map(({ _id }) => _id)
+  await records.markAllDeleted(ids.slice(0, 2))
+  const states = await used.model
+    .find({ _id: { $in: ids } })
+    .sort({ _id: 1 })
+    .lean<FileRecord[]>()
+  expect(states.map(({ state, bytesDueAt }) => [state, bytesDueAt instanceof Date])).toEqual([
+    ['deleted', true],
+    ['deleted', true],
+    ['live', false],
+  ])
+})
+
+test('a file that has expired is not listed, though it is still to be ended', async () => {
+  const [kept, expired] = [
+    newRecord('listed/kept'),
+    newRecord('listed/expired', { expiresAt: new Date(Date.now() - 5) }),
+  ]
+  for (const record of [kept, expired]) await records.insert(record)
+  const found = await records.list({ addressedBy: 'path', prefix: 'listed/', after: null, limit: 10 })
+  expect(found.map(({ name }) => name)).toEqual(['listed/kept'])
+})
