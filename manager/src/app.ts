@@ -8,7 +8,7 @@ import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
-import { filesRoutes } from './api/files/files.routes.ts'
+import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
@@ -33,6 +33,9 @@ import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
 import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
+
+/** Of the memory for uploads a worker has so much at least, or it could not hold a chunk. */
+const LEAST_SHARE_BYTES = 8 * 1024 ** 2
 
 export interface ManagerService extends Service {
   readonly url: string
@@ -79,7 +82,7 @@ export async function startManager(
         isDatabaseAvailable: () => database.isAvailable,
         maxUploads: share(settings.maxUploads),
       }),
-      uploadMemory: new UploadMemory(share(settings.uploadMemoryBytes)),
+      uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       buffers: new PartBuffers(),

@@ -6,7 +6,7 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_PATH } from './file.model.ts'
+import { type Extent, type FileModel, type FileRecord, LIVE_PATH, visible } from './file.model.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
@@ -79,7 +79,8 @@ export class FileRecords {
       case 'duplicate':
         // Whatever else refused it may be the record itself, whose bytes must stay.
         if (outcome.index !== LIVE_PATH) return this.#resolveById(record, undefined)
-        if (await this.endExpired(record.name)) return this.insert(record)
+        if ((await this.findLive(record.name)) === null && (await this.endExpired(record.name)))
+          return this.insert(record)
         throw new StoreError('FILE_EXISTS')
       case 'unsent':
         throw new StoreError('RECORD_NOT_SENT')
@@ -126,19 +127,23 @@ export class FileRecords {
   }
 
   async findLive(name: FileName): Promise<FileRecord | null> {
-    return unlessExpired(resultOf(await this.#lookUps.add(name)))
+    return resultOf(await this.#lookUps.add(name))
   }
 
   /** @returns the live file that the link leads to */
   async findByLink(link: LinkId): Promise<FileRecord | null> {
-    const find = () => this.#model.findOne({ link, state: 'live' }).lean<FileRecord>().exec()
-    return unlessExpired(await askDatabase(find))
+    return askDatabase(() =>
+      this.#model
+        .findOne({ link, ...visible() })
+        .lean<FileRecord>()
+        .exec(),
+    )
   }
 
   /** @returns the live file of this id that has a path, for one with a link is found by nothing else */
   async findWithPath(id: FileId): Promise<FileRecord | null> {
-    const record = await this.findLiveById(new Types.ObjectId(id))
-    return record?.addressedBy === 'path' ? unlessExpired(record) : null
+    const filter = { _id: new Types.ObjectId(id), addressedBy: 'path' as const, ...visible() }
+    return askDatabase(() => this.#model.findOne(filter).lean<FileRecord>().exec())
   }
 
   /** @returns an extent of a file, or null where the file is gone */
@@ -154,7 +159,7 @@ export class FileRecords {
         : { $or: [{ name: { $gt: after.name } }, { name: after.name, _id: { $gt: new Types.ObjectId(after.id) } }] }
     const from = after !== null && after.name > prefix ? after.name : prefix
     const name = { $gte: from, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
-    const filter = { state: 'live', addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
+    const filter = { ...visible(), addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
     const find = () =>
       this.#collection
         .find<FileRecord>(filter, { projection: { chunks: 0 } })
@@ -174,7 +179,10 @@ export class FileRecords {
     for (;;) {
       try {
         return await askDatabase(() =>
-          this.#model.findOneAndUpdate({ _id: id, state: 'live' }, { $set: change }, options).lean<FileRecord>().exec(),
+          this.#model
+            .findOneAndUpdate({ _id: id, ...visible() }, { $set: change }, options)
+            .lean<FileRecord>()
+            .exec(),
         )
       } catch (error) {
         if (!isTakenPath(error)) throw error
@@ -196,6 +204,14 @@ export class FileRecords {
     const outcome = resultOf(await this.#deletes.add({ name, objection }))
     if (outcome instanceof StoreError) throw outcome
     return outcome
+  }
+
+  /** Sets when live files expire, all of them by one update. @throws DATABASE_UNAVAILABLE where one of them is gone */
+  async setExpiry(ids: readonly Types.ObjectId[], expiresAt: Date | null): Promise<void> {
+    const result = await askDatabase(() =>
+      this.#model.updateMany({ _id: { $in: [...ids] }, state: 'live' }, { $set: { expiresAt } }, DURABLE),
+    )
+    if (result.matchedCount < ids.length) throw new StoreError('DATABASE_UNAVAILABLE', 'a file is gone already')
   }
 
   /** Ends the live file of this id. @returns the record as it is, deleted, or null where it is gone already */
@@ -344,10 +360,6 @@ export class FileRecords {
     if (found?.state === 'tombstone' || found?.state === 'deleted') throw new StoreError('COPY_DISCARDED')
     throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
   }
-}
-
-function unlessExpired(record: FileRecord | null): FileRecord | null {
-  return record === null || isExpired(record) ? null : record
 }
 
 /** @param error what the database said, or `askDatabase` of it */

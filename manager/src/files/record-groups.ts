@@ -3,7 +3,7 @@ import type { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { mongo, Types } from 'mongoose'
 import { DURABLE } from '../mongo/database.ts'
-import type { FileRecord } from './file.model.ts'
+import { type FileRecord, visible } from './file.model.ts'
 
 /** Judges the version that a change is about to end. @returns why it must not end, or null */
 export type Objection = (record: FileRecord) => StoreError | null
@@ -23,7 +23,7 @@ export async function lookUpAll(
   collection: mongo.Collection<FileRecord>,
   names: readonly FileName[],
 ): Promise<(FileRecord | null)[]> {
-  const found = await collection.find({ name: { $in: namesIn(names) }, state: 'live', addressedBy: 'path' }).toArray()
+  const found = await collection.find({ name: { $in: namesIn(names) }, addressedBy: 'path', ...visible() }).toArray()
   const byName = new Map(found.map((record) => [record.name, record as FileRecord]))
   return names.map((name) => byName.get(name) ?? null)
 }

@@ -14,6 +14,11 @@ import type { PutContext, SourceBytes } from './put-file.ts'
 /** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
 const UNNAMED_CHUNKS = 64
 const UNNAMED_MS = 60_000
+/** So many of the first bytes are kept to the end, for the content type is told by them. */
+const HEAD_BYTES = 64 * 1024
+/** Pieces below this size are gathered in memory of this size, for each costs more than its bytes. */
+const SMALL_PIECE_BYTES = 4 * 1024
+const GATHERED_BYTES = 64 * 1024
 /** So many chunks of one upload are stored at once, while the next one comes in. */
 const AT_ONCE = 2
 
@@ -53,14 +58,19 @@ export async function storeReplicated(
     },
   })
   // A body that is there already cannot be the slowest.
-  if (!bytes.isComplete) share.signal.addEventListener('abort', () => context.stopReading())
+  const isPassing = !bytes.isComplete
+  if (isPassing) share.signal.addEventListener('abort', () => context.stopReading())
   const storing = new Storing(deps, _id, share, context)
   try {
+    if (isPassing) {
+      await share.take(HEAD_BYTES)
+      await bytes.readHead(HEAD_BYTES)
+    }
     for await (const piece of decoded(bytes, beforeEnd)) await storing.add(piece)
     return await storing.finish()
   } catch (error) {
     await storing.abandon()
-    throw !bytes.isComplete && share.signal.aborted ? share.signal.reason : error
+    throw isPassing && share.signal.aborted ? share.signal.reason : error
   }
 }
 
@@ -85,9 +95,38 @@ async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): Asy
 
 /** Gathers the pieces of a chunk. */
 class Gathering {
-  readonly pieces: Buffer[] = []
-  readonly hash: Hash = createHash('sha256')
+  readonly #pieces: Buffer[] = []
+  readonly #hash: Hash = createHash('sha256')
+  #memory: Buffer = Buffer.alloc(0)
+  #filled = 0
   size = 0
+
+  add(piece: Buffer): void {
+    this.#hash.update(piece)
+    this.size += piece.length
+    if (piece.length >= SMALL_PIECE_BYTES) {
+      this.#endGathered()
+      this.#pieces.push(piece)
+      return
+    }
+    if (this.#filled + piece.length > this.#memory.length) {
+      this.#endGathered()
+      this.#memory = Buffer.allocUnsafe(GATHERED_BYTES)
+    }
+    piece.copy(this.#memory, this.#filled)
+    this.#filled += piece.length
+  }
+
+  end(): { readonly pieces: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: Digest } {
+    this.#endGathered()
+    return { pieces: this.#pieces, sizeBytes: this.size, sha256: this.#hash.digest('hex') as Digest }
+  }
+
+  #endGathered(): void {
+    if (this.#filled > 0) this.#pieces.push(this.#memory.subarray(0, this.#filled))
+    this.#memory = this.#memory.subarray(this.#filled)
+    this.#filled = 0
+  }
 }
 
 class Storing {
@@ -127,9 +166,7 @@ class Storing {
       const gathering = this.#gathering
       const part = piece.subarray(offset, offset + PART_BYTES - gathering.size)
       await this.#share.take(part.length)
-      gathering.pieces.push(part)
-      gathering.hash.update(part)
-      gathering.size += part.length
+      gathering.add(part)
       offset += part.length
       if (gathering.size === PART_BYTES) await this.#store()
     }
@@ -165,16 +202,13 @@ class Storing {
   async #store(): Promise<void> {
     while (this.#running.size >= AT_ONCE) await Promise.race(this.#running)
     this.#requireGoing()
-    const { pieces, hash, size } = this.#gathering
+    const held = this.#gathering.end()
     this.#gathering = new Gathering()
     const number = this.#startedCount++
     // A file of one chunk has the chunk's digest, and is not hashed twice.
-    if (size === PART_BYTES || number > 0) for (const piece of pieces) this.#hash.update(piece)
-    this.#size += size
-    const sha256 = hash.digest('hex') as Digest
-    const work = this.#storeChunk(number, { pieces, sizeBytes: size, sha256 }).catch((error: unknown) =>
-      this.#failed.abort(error),
-    )
+    if (held.sizeBytes === PART_BYTES || number > 0) for (const piece of held.pieces) this.#hash.update(piece)
+    this.#size += held.sizeBytes
+    const work = this.#storeChunk(number, held).catch((error: unknown) => this.#failed.abort(error))
     this.#running.add(work)
     void work.finally(() => this.#running.delete(work))
   }
