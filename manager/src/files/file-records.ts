@@ -247,13 +247,14 @@ export class FileRecords {
     return askDatabase(() => this.#model.find(filter).sort({ bytesDueAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 
-  /** Notes that a copy of a deleted file is gone. With the last one the record goes. */
-  async forgetReplica(id: Types.ObjectId, replica: Replica): Promise<void> {
-    const { copyId } = replica
+  /** Notes that copies of a deleted file are gone. With the last one the record goes. */
+  async forgetReplicas(id: Types.ObjectId, replicas: readonly Replica[]): Promise<void> {
+    if (replicas.length === 0) return
+    const gone = { copyId: { $in: replicas.map(({ copyId }) => copyId) } }
     await askDatabase(async () => {
       await this.#model.updateOne(
         { _id: id, state: 'deleted' },
-        { $pull: { 'chunks.$[].replicas': { copyId }, 'chunks.$[].leaving': { copyId } } },
+        { $pull: { 'chunks.$[].replicas': gone, 'chunks.$[].leaving': gone } },
         DURABLE,
       )
       await this.#model.deleteOne({ _id: id, ...due(), ...emptied }, DURABLE)
@@ -265,7 +266,7 @@ export class FileRecords {
     resultOf(await this.#forgets.add(id))
   }
 
-  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplica`. */
+  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplicas`. */
   async forgetEmptied(): Promise<void> {
     await askDatabase(() => this.#model.deleteMany({ ...due(), ...emptied }, DURABLE))
   }
@@ -306,6 +307,31 @@ export class FileRecords {
     const filter = { state: 'deleted' as const, deletedAt: { $exists: true }, extents: { $exists: true } }
     const fields = { chunks: 0 }
     return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<FileRecord[]>().exec())
+  }
+
+  /**
+   * Ends extents whose file is gone, or has ended without them: an upload whose database was away may write one late. It looks
+   * at some, from those of the file `from` on. @returns how many it ended, and where to go on, or null where that was all
+   */
+  async endLostExtents(
+    from: Types.ObjectId | null,
+    limit: number,
+  ): Promise<{ readonly ended: number; readonly next: Types.ObjectId | null }> {
+    const pipeline = [
+      { $match: { fileId: { $exists: true, ...(from !== null && { $gte: from }) } } },
+      { $sort: { fileId: 1, extent: 1 } },
+      { $limit: limit },
+      { $project: { fileId: 1, state: 1, createdAt: 1 } },
+      { $lookup: { from: this.#collection.collectionName, localField: 'fileId', foreignField: '_id', as: 'files' } },
+      { $project: { fileId: 1, state: 1, createdAt: 1, 'files.state': 1, 'files.extents': 1 } },
+    ]
+    const found = await askDatabase(
+      () => this.#collection.aggregate<ExtentOfFile>(pipeline as never).toArray(),
+      COUNT_DEADLINE_MS,
+    )
+    const lost = found.filter(isLost).map(({ _id }) => _id)
+    const ended = lost.length === 0 ? 0 : await this.#endAll({ _id: { $in: lost }, state: 'live' }, 0)
+    return { ended, next: found.length === limit ? (found.at(-1)?.fileId ?? null) : null }
   }
 
   /** @param keptMs for how long the bytes stay */
@@ -368,6 +394,18 @@ export class FileRecords {
     if (found?.state === 'tombstone' || found?.state === 'deleted') throw new StoreError('COPY_DISCARDED')
     throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
   }
+}
+
+interface ExtentOfFile extends Pick<Extent, '_id' | 'fileId' | 'state'> {
+  readonly createdAt: Date
+  /** There is at most one. */
+  readonly files: readonly Pick<FileRecord, 'state' | 'extents'>[]
+}
+
+/** One that was written a moment ago may be of an upload that is just being completed or given up. */
+function isLost({ state, createdAt, files: [file] }: ExtentOfFile): boolean {
+  if (state !== 'live' || Date.now() - createdAt.getTime() < ABANDONED_AFTER_MS) return false
+  return file === undefined || ((file.state === 'deleted' || file.state === 'tombstone') && file.extents === undefined)
 }
 
 /** @param error what the database said, or `askDatabase` of it */
