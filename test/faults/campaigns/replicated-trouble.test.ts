@@ -1,10 +1,14 @@
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { countOf, isFullRun } from '../../full-run.ts'
 import { type CampaignResult, runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
+import { canMakeDisks } from '../cluster/needs-root.ts'
 import { ProxiedCluster } from '../cluster/proxied-cluster.ts'
 import { replicatedCluster } from '../cluster/replicated-cluster.ts'
+import { SmallDisk } from '../cluster/small-disk.ts'
 import { faultCounts, runsOf } from '../counts.ts'
 import type { FaultLoad } from '../load/fault-load.ts'
 import type { Operation } from '../load/history.ts'
@@ -16,6 +20,8 @@ const MANAGER_SHARE = 0.25
 /** A trouble lasts for so long: less than it takes to be lost, and more. */
 const TROUBLE_MS = { short: 2_000, long: 8_000 }
 const LONG_SHARE = countOf(50, 34) / 100
+/** The disk of one file-server is so large in a full run, and has room for what it gets of the load. */
+const DISK_BYTES = 512 * 1024 * 1024
 /** Writes go on meanwhile. */
 const SERVED_UPLOADS = 10
 /** Nobody waits longer for a file-server in trouble, but one of a hundred. */
@@ -33,7 +39,14 @@ beforeAll(announceRun)
 test.each([...runsOf(faultCounts.troubleFileServer).entries()])(
   'class replicated: while one of 5 file-servers is frozen or full, run %i, %i times, writes go on, nobody waits for it, and nothing is lost',
   async (run, faultCount) => {
-    await using faults = await FaultCluster.start({ ...replicatedCluster, mongoUrl: inject('mongoUrl') })
+    await using disk = isFullRun && canMakeDisks('a full disk') ? await SmallDisk.make({ sizeBytes: DISK_BYTES }) : null
+    await using faults = await FaultCluster.start({
+      ...replicatedCluster,
+      fileServers: 4,
+      mongoUrl: inject('mongoUrl'),
+    })
+    faults.cluster.addFileServer(disk === null ? {} : { DATA_DIR: disk.directory, MIN_FREE_BYTES: '0' })
+    await faults.cluster.settled()
     const spans: Span[] = []
     const result = await runCampaign({
       kind: 'frozen and full file-servers',
@@ -44,11 +57,14 @@ test.each([...runsOf(faultCounts.troubleFileServer).entries()])(
       strike: async ({ cluster: { fileServers, managers } }, random, load) => {
         const index = random.integer(0, fileServers.length - 1)
         const strikesManager = random.isTrue(MANAGER_SHARE)
-        const trouble = random.isTrue(0.6) ? frozen(faults, index) : full(faults, index)
+        const filled = disk === null ? full(faults, index) : fullDisk(disk)
+        const trouble = random.pick([frozen(faults, index), full(faults, index), filled])
         await trouble.begin()
-        await during(spans, random, load)
         if (strikesManager) await faults.killManager(random.integer(0, managers.length - 1))
+        await during(spans, random, load)
         await trouble.end()
+        // A second one in trouble could have the other replica.
+        await faults.cluster.settled()
         await load.isServed(SERVED_UPLOADS)
       },
     })
@@ -76,6 +92,7 @@ test.each([...runsOf(faultCounts.partitionFileServer).entries()])(
         // What was held comes late, or never.
         if (random.isTrue(0.5)) proxy.release()
         else proxy.cut()
+        await proxied.faults.cluster.settled()
         await load.isServed(SERVED_UPLOADS)
       },
     })
@@ -99,6 +116,25 @@ function full({ cluster }: FaultCluster, index: number): Trouble {
   return {
     begin: () => cluster.restartFileServer(index, { MIN_FREE_BYTES: '1000TiB' }),
     end: () => cluster.restartFileServer(index),
+  }
+}
+
+/** Its disk has no byte left, which it does not know before it writes. */
+function fullDisk({ directory }: SmallDisk): Trouble {
+  const junk = join(directory, 'junk')
+  return {
+    begin: () => fill(junk),
+    end: () => rm(junk),
+  }
+}
+
+async function fill(path: string): Promise<void> {
+  await using file = await open(path, 'w')
+  const block = Buffer.alloc(64 * 1024, 'junk')
+  try {
+    for (;;) await file.write(block)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
   }
 }
 
