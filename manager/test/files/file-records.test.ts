@@ -113,17 +113,17 @@ test('a deleted file leaves copy by copy, those that were leaving before too, an
   expect([await leaving(aServer), await leaving(other)]).toEqual([true, true])
   const [first, second] = replicas
   if (first === undefined || second === undefined) throw new Error('two replicas')
-  await records.forgetReplica(record._id, first)
-  await records.forgetReplica(record._id, first)
+  await records.forgetReplicas(record._id, [first])
+  await records.forgetReplicas(record._id, [first])
   expect([await leaving(aServer), await leaving(other)]).toEqual([false, true])
-  await records.forgetReplica(record._id, second)
+  await records.forgetReplicas(record._id, [second])
   expect(await used.model.countDocuments({ _id: record._id })).toBe(0)
 })
 
 test('a copy of a live file is not forgotten', async () => {
   const record = newRecord(newName())
   await records.insert(record)
-  await records.forgetReplica(record._id, replicaOf(record))
+  await records.forgetReplicas(record._id, [replicaOf(record)])
   await records.forgetEmptied()
   expect((await records.findLive(record.name))?.chunks[0]?.replicas).toHaveLength(1)
 })

@@ -4,7 +4,7 @@ import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { CHUNKS_PER_HOLDER, type FileRecord } from '../../src/files/file.model.ts'
@@ -40,6 +40,10 @@ async function sendFrames(peer: ScriptedFileServer, streamId: string, bytes: Buf
   }
 }
 
+// Replicas that are equally fast are drawn by lot. These tests name the first.
+beforeEach(() => {
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+})
 /** Stores a file of so many parts with a copy on a file-server for each of `sends`. */
 async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) {
   const { registry, dial } = await start()
