@@ -79,7 +79,9 @@ test.each([...runsOf(faultCounts.damageCopy).entries()])(
         done[kind] = (done[kind] ?? 0) + 1
       }
       left -= chosen.length
-      await waitUntil('each chunk has two good copies again', () => areRepaired(faults, chosen), NOTICED_WITHIN_MS)
+      const isOver = async () => readers.violations.length > 0 || areRepaired(faults, chosen)
+      await waitUntil('each chunk has two good copies again', isOver, NOTICED_WITHIN_MS)
+      expect(readers.violations.slice(0, 10)).toEqual([])
       await waitForHeal(faults.view)
     }
     await readers[Symbol.asyncDispose]()
