@@ -10,10 +10,13 @@ import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_PATH } fr
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
+const MAX_TIME_EXPIRED = 50
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
+/** The number of files in a list is a service, and not worth more than this. */
+const LIST_COUNT_DEADLINE_MS = 1_000
 /** A transaction is three round trips and a wait for the majority. */
 const REPLACE_DEADLINE_MS = 4_000
 /** A replacement that keeps meeting others of the same path is given up after so many. */
@@ -37,11 +40,27 @@ const emptied = {
 /** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
 export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
 
+/** A list can be in the order of one of these. The name's is that of its bytes in UTF-8. */
+export type ListOrder = 'name' | 'size' | 'date'
+
+/** A page of a list ends with this file. */
+export interface ListPlace {
+  readonly name: FileName
+  readonly id: FileId
+  /** The size, or the date in milliseconds, where the list is in the order of it. */
+  readonly value: number | null
+}
+
 export interface ListWish {
   readonly addressedBy: 'path' | 'link'
   readonly prefix: string
+  /** The names have this in them, in whatever case. */
+  readonly search?: string
+  /** Files with a link are listed by name only. */
+  readonly order?: ListOrder
+  readonly isDescending?: boolean
   /** The list goes on after this file. */
-  readonly after: { readonly name: FileName; readonly id: FileId } | null
+  readonly after: ListPlace | null
   readonly limit: number
 }
 
@@ -146,23 +165,42 @@ export class FileRecords {
     return askDatabase(() => this.#model.findOne({ fileId, extent }).lean<Extent>().exec())
   }
 
-  /** Lists live files in the order of their names, without their chunks. */
-  async list({ addressedBy, prefix, after, limit }: ListWish): Promise<FileRecord[]> {
-    const isLater =
-      after === null
-        ? {}
-        : { $or: [{ name: { $gt: after.name } }, { name: after.name, _id: { $gt: new Types.ObjectId(after.id) } }] }
-    const from = after !== null && after.name > prefix ? after.name : prefix
-    const name = { $gte: from, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
-    const filter = { state: 'live', addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
+  /** Lists live files in the wished order, without their chunks. */
+  async list({
+    addressedBy,
+    order = 'name',
+    isDescending = false,
+    after,
+    limit,
+    ...names
+  }: ListWish): Promise<FileRecord[]> {
+    const field = orderFields[order]
+    const direction = isDescending ? -1 : 1
+    const isLater = after === null ? [] : isAfter(after, order, isDescending)
+    const filter = { state: 'live', addressedBy, $and: [namesLike(names), ...isLater] } as mongo.Filter<FileRecord>
+    // A path is unique, so an index that ends with it says all of the order.
+    const keys = [...new Set([field, 'name', ...(addressedBy === 'path' ? [] : ['_id'])])]
     const find = () =>
       this.#collection
         .find<FileRecord>(filter, { projection: { chunks: 0 } })
-        // A path is unique, so its index says all of the order.
-        .sort(addressedBy === 'path' ? { name: 1 } : { name: 1, _id: 1 })
+        .sort(Object.fromEntries(keys.map((key) => [key, direction])))
         .limit(limit)
         .toArray()
     return askDatabase(find)
+  }
+
+  /** Counts the live files that such a list has. @returns null where that takes too long */
+  async count(wish: Pick<ListWish, 'addressedBy' | 'prefix' | 'search'>): Promise<number | null> {
+    const filter = { state: 'live', addressedBy: wish.addressedBy, $and: [namesLike(wish)] } as mongo.Filter<FileRecord>
+    const hint = wish.addressedBy === 'path' ? LIVE_PATH : 'live_link_name'
+    try {
+      return await askDatabase(() =>
+        this.#collection.countDocuments(filter, { hint, maxTimeMS: LIST_COUNT_DEADLINE_MS }),
+      )
+    } catch (error) {
+      if (isTooSlow(error)) return null
+      throw error
+    }
   }
 
   /**
@@ -348,6 +386,30 @@ export class FileRecords {
 
 function unlessExpired(record: FileRecord | null): FileRecord | null {
   return record === null || isExpired(record) ? null : record
+}
+
+const orderFields = { name: 'name', size: 'size', date: 'createdAt' } as const satisfies Record<ListOrder, string>
+
+/** Bounds the names by their beginning, and by what they have in them, both of which an index can tell. */
+function namesLike({ prefix, search = '' }: Pick<ListWish, 'prefix' | 'search'>): object {
+  const bounds = { $gte: prefix, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
+  if (search === '') return { name: bounds }
+  return { name: { ...bounds, $regex: search.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), $options: 'i' } }
+}
+
+/** Matches what a list has after a file: the first condition bounds the index, and the second tells equal values apart. */
+function isAfter({ name, id, value }: ListPlace, order: ListOrder, isDescending: boolean): object[] {
+  const [beyond, from] = isDescending ? ['$lt', '$lte'] : ['$gt', '$gte']
+  const later = { $or: [{ name: { [beyond]: name } }, { name, _id: { [beyond]: new Types.ObjectId(id) } }] }
+  if (order === 'name') return [{ name: { [from]: name } }, later]
+  const field = orderFields[order]
+  const bound = order === 'date' ? new Date(value ?? 0) : (value ?? 0)
+  return [{ [field]: { [from]: bound } }, { $or: [{ [field]: { [beyond]: bound } }, { [field]: bound, ...later }] }]
+}
+
+function isTooSlow(error: unknown): boolean {
+  const said = error instanceof StoreError ? error.cause : error
+  return ((said ?? {}) as { readonly code?: unknown }).code === MAX_TIME_EXPIRED
 }
 
 /** @param error what the database said, or `askDatabase` of it */

@@ -128,6 +128,13 @@ file.index(
   { name: 1 },
   { unique: true, partialFilterExpression: { state: 'live', addressedBy: 'path' }, name: LIVE_PATH },
 )
+// Lists in another order begin with its field. The name, which is unique there, goes on, and a search reads nothing else.
+for (const [field, name] of [
+  ['size', 'live_path_size'],
+  ['createdAt', 'live_path_date'],
+] as const) {
+  file.index({ [field]: 1, name: 1 }, { partialFilterExpression: { state: 'live', addressedBy: 'path' }, name })
+}
 file.index(
   { name: 1, _id: 1 },
   { partialFilterExpression: { state: 'live', addressedBy: 'link' }, name: 'live_link_name' },
