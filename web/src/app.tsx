@@ -65,9 +65,9 @@ export function App() {
   }, [view])
   return (
     <>
-      <a class="skip" href="#main" onClick={focusMain}>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to the content
-      </a>
+      </button>
       <header class="top">
         <div class="inner">
           <h1 class="brand">
@@ -117,9 +117,4 @@ function useHash(): string {
     return () => removeEventListener('hashchange', look)
   }, [])
   return hash
-}
-
-function focusMain(event: Event): void {
-  event.preventDefault()
-  document.getElementById('main')?.focus()
 }

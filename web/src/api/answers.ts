@@ -52,7 +52,11 @@ export interface AbsentFileServer {
 
 export interface Upkeep {
   readonly loops: readonly Loop[]
-  readonly chunks: { readonly total: number; readonly byReplicas: Readonly<Record<string, number>> } | null
+  readonly chunks: {
+    readonly total: number
+    readonly byReplicas: Readonly<Record<string, number>>
+    readonly countedAt: string
+  } | null
   readonly fileServers: {
     readonly known: number
     readonly active: number

@@ -91,9 +91,9 @@ function Figures({ servers }: { servers: readonly ShownServer[] }) {
       `${heard.length} of ${servers.length}`,
       heard.length === servers.length ? 'all heard from' : 'heard from',
     ],
-    ['Copies', countText(sum(({ files }) => files)), 'of chunks, on their disks'],
+    ['Copies', countText(sum(({ files }) => files)), 'of chunks, on all disks'],
     ['Stored', sizeText(sum(({ bytes }) => bytes)), 'every copy counted'],
-    ['Free', sizeText(sum(({ freeBytes }) => freeBytes)), 'where file-servers are'],
+    ['Free', sizeText(sum(({ freeBytes }) => freeBytes)), 'for more of them'],
   ] as const
   return (
     <dl class="figures">
@@ -108,7 +108,7 @@ function Figures({ servers }: { servers: readonly ShownServer[] }) {
   )
 }
 
-function Chunks({ chunks: { total, byReplicas } }: { chunks: NonNullable<Upkeep['chunks']> }) {
+function Chunks({ chunks: { total, byReplicas, countedAt } }: { chunks: NonNullable<Upkeep['chunks']> }) {
   const groups = Object.entries(byReplicas)
     .map(([replicas, count]) => ({ replicas: Number(replicas), count }))
     .sort((a, b) => b.replicas - a.replicas)
@@ -118,7 +118,9 @@ function Chunks({ chunks: { total, byReplicas } }: { chunks: NonNullable<Upkeep[
     <section class="card chunks" aria-labelledby="chunks-title">
       <header>
         <h2 id="chunks-title">Chunks by replicas</h2>
-        <p class="note">{countText(total)} in all</p>
+        <p class="note">
+          {countText(total)} in all, counted at {dateText(countedAt)}
+        </p>
       </header>
       <div class="stack" aria-hidden="true">
         {groups.map(({ replicas, count }) =>

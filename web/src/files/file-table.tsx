@@ -156,6 +156,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
           </button>
           <span class="sub">
             {sizeText(row.size)} · {dateText(row.uploadedAt)}
+            {row.isShare && ' · your link'}
           </span>
         </span>
         {row.isShare && <span class="chip">Your link</span>}

@@ -49,7 +49,7 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
     <section aria-labelledby="files-title">
       <div class="listhead">
         <h2 id="files-title">Files</h2>
-        <span class="count">{status.kind === 'ready' || rows.length > 0 ? filesText(rowCount) : ''}</span>
+        <span class="count">{rowCount > 0 ? filesText(rowCount) : ''}</span>
         <SearchField list={list} />
         <label class="sortby">
           <span class="hidden">Sort by</span>

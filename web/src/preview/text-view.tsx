@@ -24,7 +24,7 @@ export function TextView({ url, size, onError }: TextProps) {
   return (
     <div class="text">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to get there */}
-      <pre tabIndex={0} aria-label="Contents">
+      <pre tabIndex={0} role="group" aria-label="Contents">
         {text}
       </pre>
       {size > SHOWN_BYTES && <p class="note">Only the first 256 KiB are shown.</p>}

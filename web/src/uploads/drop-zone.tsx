@@ -11,6 +11,9 @@ const expiries = [
   ['30d', 'after 30 days'],
 ] as const
 
+/** Nothing is dropped by a finger. */
+const cannotDrop = matchMedia('(hover: none)')
+
 /** Takes files that are chosen, or dropped anywhere on the page. */
 export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string) => void }) {
   const expiry = useRef<HTMLSelectElement>(null)
@@ -61,7 +64,13 @@ export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string
         <Icon name="upload" />
       </div>
       <div class="droptext">
-        <p class="lead">{isOver ? 'Drop to upload' : 'Drop files anywhere on this page'}</p>
+        <p class="lead">
+          {isOver
+            ? 'Drop to upload'
+            : cannotDrop.matches
+              ? 'Store and share files'
+              : 'Drop files anywhere on this page'}
+        </p>
         <p class="note">Each gets a link that only you know until you share it.</p>
       </div>
       <div class="dropside">
