@@ -30,6 +30,13 @@ export interface UpkeepStatus {
   readonly fileServers: {
     readonly known: number
     readonly active: number
+    /** They are not heard from, and not lost yet. */
+    readonly silent: readonly {
+      readonly id: ServerId
+      readonly name: string
+      readonly zone: string
+      readonly lastHeardAt: string
+    }[]
     readonly lost: readonly {
       readonly id: ServerId
       readonly name: string
@@ -128,6 +135,9 @@ export class UpkeepReporter {
       fileServers: {
         known: known.length,
         active: known.filter(({ isActive }) => isActive).length,
+        silent: known
+          .filter(({ isActive, isLost }) => !isActive && !isLost)
+          .map(({ id, name, zone, lastHeardAt }) => ({ id, name, zone, lastHeardAt: lastHeardAt.toISOString() })),
         lost: lost.map(({ id, name, zone, lostAt }) => ({ id, name, zone, lostAt: lostAt?.toISOString() ?? '' })),
       },
       halted,
