@@ -36,6 +36,9 @@ import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
 
+/** Of the memory for uploads a worker has so much at least, or it could not hold a chunk. */
+const LEAST_SHARE_BYTES = 8 * 1024 ** 2
+
 export interface ManagerService extends Service {
   readonly url: string
 }
@@ -83,7 +86,7 @@ export async function startManager(
         isDatabaseAvailable: () => database.isAvailable,
         maxUploads: share(settings.maxUploads),
       }),
-      uploadMemory: new UploadMemory(share(settings.uploadMemoryBytes)),
+      uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
       buffers: new PartBuffers(),

@@ -17,6 +17,7 @@ import { MAX_PATIENCE_MS } from './bodies/body-pace.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
+const LEAST_UPLOAD_MEMORY = 16 * MIB
 
 export const managerSettings = {
   mongoUrl: {
@@ -84,9 +85,9 @@ export const managerSettings = {
   },
   uploadMemoryBytes: {
     env: 'UPLOAD_MEMORY_BYTES',
-    parse: bytes,
+    parse: uploadMemory,
     default: 128 * MIB,
-    doc: 'What all uploads of class replicated together hold in memory, shared out among the workers; who waits for it more than 10 s is answered with code 17, and meanwhile the slowest sender with code 18',
+    doc: 'What all uploads of class replicated together hold in memory, at least 16 MiB, shared out among the workers; who waits for it more than 10 s is answered with code 17, and meanwhile the slowest sender with code 18',
   },
   downloadMemoryBytes: {
     env: 'DOWNLOAD_MEMORY_BYTES',
@@ -164,6 +165,13 @@ export const managerSettings = {
 } as const satisfies SettingsTable
 
 export type ManagerSettings = SettingsOf<typeof managerSettings>
+
+/** Less holds no two chunks of 4 MiB beside what is kept for small files. */
+function uploadMemory(value: string): number {
+  const size = bytes(value)
+  if (size < LEAST_UPLOAD_MEMORY) throw new Error(`must be at least ${LEAST_UPLOAD_MEMORY / MIB}MiB`)
+  return size
+}
 
 function fileBytes(value: string): number {
   const size = bytes(value)

@@ -40,7 +40,7 @@ export type ChunkPlan =
     }
 
 /** @returns whether the replica counts */
-export function counts(replica: Replica, lost: ReadonlySet<ServerId>): boolean {
+function counts(replica: Replica, lost: ReadonlySet<ServerId>): boolean {
   return replica.bad === undefined && !lost.has(replica.server)
 }
 

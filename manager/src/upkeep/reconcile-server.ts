@@ -6,6 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
+import type { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
 import { judgeCopy } from './copy-replica.ts'
@@ -19,6 +20,7 @@ export interface ReconcileDeps {
   /** Says how many copies are missing, before any of them is marked, where they are an unlikely share; null where not. */
   readonly noteMissingShare: (server: ServerId, share: MissingShare | null) => Promise<void>
   readonly throttle: Throttle
+  readonly buffers: PartBuffers
   readonly log: Logger
 }
 
@@ -34,7 +36,9 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** So many of those do not count any more, and will be replaced. The others are all that their files had. */
+  /** So many of those were all that their files had. */
+  readonly missingSingleCount: number
+  /** So many do not count from now on, and will be replaced. */
   readonly markedCount: number
   /** So many that were missing are there again, and count. */
   readonly recountedCount: number
@@ -106,8 +110,12 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  const counts = { copyCount, orphanCount, collectedCount, restoredCount, missingCount, markedCount, recountedCount }
-  return { ...counts, isMissingShare, isHalted }
+  const missingSingleCount = missing.filter(({ storageClass }) => storageClass === 'single').length
+  const [seen, done] = [
+    { copyCount, orphanCount, missingCount, missingSingleCount },
+    { collectedCount, restoredCount, markedCount, recountedCount },
+  ]
+  return { ...seen, ...done, isMissingShare, isHalted }
 }
 
 /** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
@@ -187,7 +195,8 @@ async function markMissing(
   let markedCount = 0
   await eachAtOnce(missing, AT_ONCE, async (copy) => {
     const { copyId, slot, storageClass, isMarked } = copy
-    if (signal.aborted) return
+    // It may have been put back from the quarantine meanwhile.
+    if (signal.aborted || (await isThere(link, copy))) return
     if (storageClass !== 'replicated')
       return log.error({ serverId: link.id, fileId: fileIdOf(copyId), slot }, 'copy is missing')
     if (isMarked) return
@@ -199,7 +208,7 @@ async function markMissing(
 
 /** Has replicas count again that were missing and can be read. */
 async function recount(
-  { holders, throttle, log }: ReconcileDeps,
+  { holders, throttle, buffers, log }: ReconcileDeps,
   link: FileServerLink,
   toRecount: readonly PlacedReplica[],
   signal: AbortSignal,
@@ -208,7 +217,7 @@ async function recount(
   await eachAtOnce(toRecount, AT_ONCE, async ({ place, replica }) => {
     await throttle.take(place.chunk.size, signal)
     if (signal.aborted) return
-    const verdict = await judgeCopy(place, replica, link, signal)
+    const verdict = await judgeCopy(buffers, place, replica, link, signal)
     if (verdict !== 'sound')
       return log.warn(
         { serverId: link.id, copyId: replica.copyId, verdict },

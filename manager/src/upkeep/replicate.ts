@@ -197,14 +197,14 @@ async function heal(
   wanted: number,
   signal: AbortSignal,
 ): Promise<Change | null> {
-  const { registry, throttle } = deps
+  const { registry, throttle, buffers } = deps
   const { number, chunk } = place
   const verdicts = new Map<CopyId, 'sound' | NonNullable<Replica['bad']>>()
   const isBad = ({ copyId }: Replica): boolean => !['sound', undefined].includes(verdicts.get(copyId))
   const judge = async (replica: Replica): Promise<void> => {
     const link = registry.find(replica.server)
     if (link !== undefined && registry.isActive(link))
-      verdicts.set(replica.copyId, await judgeCopy(place, replica, link, signal))
+      verdicts.set(replica.copyId, await judgeCopy(buffers, place, replica, link, signal))
   }
   const copyTo = async (to: ServerId): Promise<Replica | null> => {
     for (const from of sources.filter((replica) => !isBad(replica))) {

@@ -1,5 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import type { FileRecords } from '../files/file-records.ts'
@@ -51,7 +52,7 @@ export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, st
   fileServers.start()
   const throttle = new Throttle(settings.upkeepBytesPerSecond)
   const counts = new ChunkCounts({ holders, fileServers }, replicas)
-  const shared = { ...deps, throttle, fileServers, lease, counts }
+  const shared = { ...deps, buffers: new PartBuffers(), throttle, fileServers, lease, counts }
   const reconcile = reconciler(
     {
       ...shared,

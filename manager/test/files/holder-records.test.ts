@@ -311,12 +311,20 @@ test('`short` goes only when every chunk has its replicas, all of them good and 
 
 test('holders that are short are walked from the fewest replicas to the most, and those without any last', async () => {
   await used.model.updateMany({}, { $unset: { short: '' } })
-  const all = await Promise.all([0, 1, 2, 1, 0].map(() => replicated([one, two])))
-  for (const [index, short] of [0, 1, 2, 1, 0].entries())
-    await used.model.updateOne({ _id: all[index]?._id }, { short })
+  for (const short of [0, 1, 2, 1, 0]) {
+    const record = await replicated([one, two])
+    await used.model.updateOne({ _id: record._id }, { short })
+  }
   const batches: (number | undefined)[][] = []
   for await (const batch of holders.walkShort(2)) batches.push(batch.map(({ short }) => short))
   expect(batches).toEqual([[1, 1], [2], [0, 0]])
+})
+
+test.each([{ $gte: 1 }, 0])('holders that are short (%o) are found by their index, in its order', async (short) => {
+  const found = used.model.collection.find({ state: { $in: ['live', 'open'] }, short } as never).sort({ short: 1 })
+  const plan = JSON.stringify(await found.explain('queryPlanner'))
+  expect(plan).toContain('"indexName":"short"')
+  expect(plan).not.toContain('"stage":"SORT"')
 })
 
 test('a walk of slots meets every holder once, however they lie, and never many more than its limit', async () => {

@@ -11,7 +11,8 @@ const on = (server: number, bad?: Replica['bad']): Replica => ({
   ...(bad !== undefined && { bad }),
 })
 const viewOf = (number: number, fields: object = {}) => ({
-  ...{ id: idOf(number), isActive: true, isWritable: true, isSilent: false, fileCount: number, roomBytes: 1e9 },
+  ...{ id: idOf(number), zone: idOf(number), isActive: true, isWritable: true, isSilent: false },
+  ...{ fileCount: number, roomBytes: 1e9 },
   ...fields,
 })
 const around = (fields: Partial<Circumstances> = {}): Circumstances => ({

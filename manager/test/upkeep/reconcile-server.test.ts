@@ -4,6 +4,7 @@ import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import type { MissingShare } from '../../src/upkeep/file-server-directory.ts'
@@ -28,6 +29,7 @@ const reconcileDeps = () => ({
     shares.push(share)
   },
   throttle: new Throttle(1e12),
+  buffers: new PartBuffers(),
   log: createLogger('test', 'silent'),
 })
 const limits = { graceMs: 1_000, maxSharePercent: 5 }

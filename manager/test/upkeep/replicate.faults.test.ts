@@ -83,7 +83,11 @@ test('a surplus goes once the others were verified, and not while one of them is
   const cluster = shared()
   const record = await cluster.uploadReplicated('three', chunks, ['1', '2', '3'])
   await cluster.connection.collection('files').updateOne({ _id: record._id }, { $set: { short: 2 } })
-  await damage(cluster, record.chunks[0]?.replicas[0])
+  for (const index of [0, 1]) await damage(cluster, record.chunks[0]?.replicas[index])
+  await cluster.replicator().run(new AbortController().signal)
+  const [judged] = (await cluster.recordOf('three')).chunks
+  expect(judged?.replicas.some(({ bad }) => bad === 'damaged')).toBe(true)
+  expect(judged?.leaving ?? []).toEqual([])
   await cluster.heal()
   await cluster.collectGarbage()
   await cluster.heal()

@@ -105,7 +105,11 @@ async function storeStream(
     {
       budget: link.outbound,
       buffers: frames,
-      send: (seq, bytes, stop) => link.call('upload-frame', { copyId, seq, bytes }, { signal: stop }),
+      send: async (seq, bytes, stop) => {
+        await link.call('upload-frame', { copyId, seq, bytes }, { signal: stop })
+        // A file-server that is only busy answers somebody: it must not be left out for the others' sake.
+        link.noteAnswer()
+      },
     },
     cutFrames(chunks, frames),
     signal,

@@ -263,6 +263,23 @@ test.each(kinds)('where the only other one is silent (%s) the chunk is short whe
   await nothingIsLeft()
 })
 
+test('one that is only busy is not left out: a frame that it takes of anybody ends its silence', async () => {
+  const { writer, store, link, idsOf } = await cluster({}, {})
+  const late: Ack[] = []
+  store(1).peer.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => void late.push(ack))
+  const first = put(writer, 'frames')
+  await new Promise((resolve) => setTimeout(resolve, SILENCE_MS / 2))
+  const second = put(writer, 'frames')
+  expect([(await first).isShort, link(1).isSilent]).toEqual([true, true])
+  // The frame of the second one had no turn until the first one was over.
+  await vi.waitFor(() => expect(late).toHaveLength(2), { interval: 5 })
+  late[1]?.({ ok: true })
+  await vi.waitFor(() => expect(link(1).isSilent).toBe(false), { interval: 5, timeout: SILENCE_MS / 2 })
+  void new Store(store(1).peer)
+  expect((await put(writer, 'frames')).serverIds).toEqual(idsOf(0, 1))
+  await second
+})
+
 test('one that was silent is asked where the others do not make up what is wished for at least', async () => {
   const { writer, link, idsOf } = await cluster({}, {})
   link(0).noteSilence()
@@ -317,11 +334,12 @@ test('where all fail only so many are asked, each once, and the last error is to
 })
 
 test('a client that goes away ends what is sent in frames, and nothing of it stays', async () => {
-  const { writer, store, counts, nothingIsLeft } = await cluster({}, {}, {})
+  const { writer, store, link, counts, nothingIsLeft } = await cluster({}, {}, {})
   const hangUp = new AbortController()
-  store(0).peer.answer('upload-frame', () => {
-    if (counts()[1] === 11) hangUp.abort()
-    else void vi.waitFor(() => expect(counts()[1]).toBe(11)).then(() => hangUp.abort())
+  store(0).peer.answer('upload-frame', () => undefined)
+  store(1).onStore('frames', (_copyId, _ack, goOn) => {
+    goOn()
+    void vi.waitFor(() => expect(leftOf(link(1))).toEqual(nothing), { interval: 5 }).then(() => hangUp.abort())
   })
   await expect(put(writer, 'frames', two, hangUp.signal)).rejects.toMatchObject({ name: 'CANCELLED' })
   await vi.waitFor(() => expect([store(0).deleted.length, store(1).deleted.length]).toEqual([1, 1]))
