@@ -11,13 +11,12 @@ export function QrDialog({ row, onClose }: { row: Pick<FileRow, 'name' | 'url'>;
     <Dialog title={row.name} class="narrow" onClose={onClose}>
       <div class="qr">
         <QrCode text={address} />
-        <label class="linkline">
-          <span class="hidden">Link</span>
-          <input readOnly value={address} onFocus={(event) => event.currentTarget.select()} />
+        <div class="linkline">
+          <input readOnly aria-label="Link" value={address} onFocus={(event) => event.currentTarget.select()} />
           <button type="button" onClick={() => copyLink(row.url)}>
             Copy
           </button>
-        </label>
+        </div>
         {isLocal && (
           <p class="note">
             This address works on this computer only. Open this page by the computer’s own name to get links for others.
