@@ -1,4 +1,4 @@
-import { useId, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import type { FileDescription } from '../api/answers.ts'
 import { messageOf, requestJson } from '../api/request.ts'
 import { Dialog } from '../ui/dialog.tsx'
@@ -15,6 +15,12 @@ export function RenameDialog({ row, onRenamed, onClose }: RenameProps) {
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
   const [id, problemId] = [useId(), useId()]
+  // The ending says what kind of file it is, and mostly stays.
+  useEffect(() => {
+    const dot = row.name.lastIndexOf('.')
+    field.current?.focus()
+    field.current?.setSelectionRange(row.name.lastIndexOf('/') + 1, dot > 0 ? dot : row.name.length)
+  }, [])
   const rename = async (event: Event) => {
     event.preventDefault()
     const name = field.current?.value.trim() ?? ''
@@ -46,11 +52,6 @@ export function RenameDialog({ row, onRenamed, onClose }: RenameProps) {
           spellcheck={false}
           aria-invalid={problem !== null}
           aria-describedby={problemId}
-          // The ending says what kind of file it is, and mostly stays.
-          onFocus={({ currentTarget }) => {
-            const dot = row.name.lastIndexOf('.')
-            currentTarget.setSelectionRange(row.name.lastIndexOf('/') + 1, dot > 0 ? dot : row.name.length)
-          }}
         />
         <p id={problemId} class="problem" role="alert">
           {problem}

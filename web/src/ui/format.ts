@@ -18,7 +18,7 @@ export function spanText(seconds: number): string {
   if (whole < 3_600) return `${Math.round(whole / 60)} min`
   const [hours, minutes] = [Math.floor(whole / 3_600), Math.floor((whole % 3_600) / 60)]
   if (hours < 24) return minutes === 0 ? `${hours} h` : `${hours} h ${minutes} min`
-  const days = Math.floor(hours / 24)
+  const days = Math.round(whole / 86_400)
   return `${days} day${days === 1 ? '' : 's'}`
 }
 
