@@ -1,5 +1,5 @@
-/** Whatever runs of these asks for this path, or opens a dialog. */
-export const HIT = '/it-ran'
+/** Whatever runs of these asks for a path that ends with this, or opens a dialog. */
+export const HIT = 'it-ran'
 
 /** A file that would run something if a name, a type or contents were taken for code. */
 export interface HostileFile {
@@ -23,8 +23,9 @@ const names = [
   `JaVaScRiPt:${run}.txt`,
   `data:text\u2215html,<script>${run}.txt`,
   `vbscript:msgbox(1).txt`,
-  '${fetch("/it-ran")}.txt',
-  '{{constructor.constructor("fetch(\'/it-ran\')")()}}.txt',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is to stay as it is
+  '${fetch("it-ran")}.txt',
+  '{{constructor.constructor("fetch(\'it-ran\')")()}}.txt',
   `&lt;script&gt;${run}&lt;.txt`,
   `&#x3c;img src=x onerror=${run}&#x3e;.txt`,
   `</title><script>${run}.txt`,
@@ -32,10 +33,10 @@ const names = [
   `</noscript><img src=x onerror="${run}">.txt`,
   `--><script>${run}.txt`,
   `]]><script>${run}.txt`,
-  `\u2028${run}\u2029.txt`,
+  `\u00ad${run}//.txt`,
   `<iframe srcdoc="<script>${run}<\u2215script>">.txt`,
   `<a href="javascript:${run}">x.txt`,
-  `<style>@import'\u2215it-ran';.txt`,
+  `<style>@import'it-ran';.txt`,
   `\\"><script>${run}.txt`,
   `%3Cscript%3E${run}.txt`,
   `__proto__`,

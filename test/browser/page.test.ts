@@ -98,7 +98,7 @@ describe.runIf(program !== null)('the page', () => {
   })
 
   test('goes on by itself after the network was cut', async () => {
-    const path = await sparseFile(cluster.directory, 'film of the storm.mkv', 64 * MiB)
+    const path = await sparseFile(cluster.directory, 'film of the storm.mkv', 48 * MiB)
     network.uploadRate = 12 * MiB
     await choose(path)
     await page
@@ -117,19 +117,23 @@ describe.runIf(program !== null)('the page', () => {
   })
 
   test('goes on by itself after the manager was killed, and cancels and retries when it is told to', async () => {
-    const path = await sparseFile(cluster.directory, 'disk image.iso', 160 * MiB)
+    const path = await sparseFile(cluster.directory, 'disk image.iso', 64 * MiB)
+    network.uploadRate = 24 * MiB
     await choose(path)
     await page.locator('.uploads li.sending').getByText(/MB\/s/).waitFor()
     await cluster.managers[0]?.process.kill()
     await page.locator('.uploads li.pausing').waitFor()
+    network.uploadRate = Number.POSITIVE_INFINITY
     await cluster.restartManager()
     await cluster.settled()
     await page.getByRole('heading', { name: '2 files stored' }).waitFor({ timeout: 50_000 })
     await page.getByRole('button', { name: 'Clear' }).click()
+    network.uploadRate = 12 * MiB
     await choose(path)
     await page.locator('.uploads li.sending').getByText(/MB\/s/).waitFor()
     await page.getByRole('button', { name: 'Cancel disk image.iso' }).click()
     await page.getByText('Cancelled').first().waitFor()
+    network.uploadRate = Number.POSITIVE_INFINITY
     await page.getByRole('button', { name: 'Retry disk image.iso' }).click()
     await finished('1 file stored')
     await page.getByRole('button', { name: 'Clear' }).click()
