@@ -6,7 +6,8 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_PATH } from './file.model.ts'
+import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_LINK_NAME, LIVE_PATH } from './file.model.ts'
+import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
@@ -39,30 +40,6 @@ const emptied = {
 
 /** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
 export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
-
-/** A list can be in the order of one of these. The name's is that of its bytes in UTF-8. */
-export type ListOrder = 'name' | 'size' | 'date'
-
-/** A page of a list ends with this file. */
-export interface ListPlace {
-  readonly name: FileName
-  readonly id: FileId
-  /** The size, or the date in milliseconds, where the list is in the order of it. */
-  readonly value: number | null
-}
-
-export interface ListWish {
-  readonly addressedBy: 'path' | 'link'
-  readonly prefix: string
-  /** The names have this in them, in whatever case. */
-  readonly search?: string
-  /** Files with a link are listed by name only. */
-  readonly order?: ListOrder
-  readonly isDescending?: boolean
-  /** The list goes on after this file. */
-  readonly after: ListPlace | null
-  readonly limit: number
-}
 
 /** These fields of a live file can be changed. */
 export type FileChange = Partial<Pick<FileRecord, 'name' | 'contentType' | 'expiresAt'>>
@@ -166,33 +143,22 @@ export class FileRecords {
   }
 
   /** Lists live files in the wished order, without their chunks. */
-  async list({
-    addressedBy,
-    order = 'name',
-    isDescending = false,
-    after,
-    limit,
-    ...names
-  }: ListWish): Promise<FileRecord[]> {
-    const field = orderFields[order]
-    const direction = isDescending ? -1 : 1
-    const isLater = after === null ? [] : isAfter(after, order, isDescending)
-    const filter = { state: 'live', addressedBy, $and: [namesLike(names), ...isLater] } as mongo.Filter<FileRecord>
-    // A path is unique, so an index that ends with it says all of the order.
-    const keys = [...new Set([field, 'name', ...(addressedBy === 'path' ? [] : ['_id'])])]
+  async list(wish: ListWish): Promise<FileRecord[]> {
+    const { filter, sort, hint } = listQuery(wish)
     const find = () =>
       this.#collection
-        .find<FileRecord>(filter, { projection: { chunks: 0 } })
-        .sort(Object.fromEntries(keys.map((key) => [key, direction])))
-        .limit(limit)
+        .find<FileRecord>(filter as mongo.Filter<FileRecord>, { projection: { chunks: 0 } })
+        .sort(sort)
+        .hint(hint)
+        .limit(wish.limit)
         .toArray()
     return askDatabase(find)
   }
 
   /** Counts the live files that such a list has. @returns null where that takes too long */
   async count(wish: Pick<ListWish, 'addressedBy' | 'prefix' | 'search'>): Promise<number | null> {
-    const filter = { state: 'live', addressedBy: wish.addressedBy, $and: [namesLike(wish)] } as mongo.Filter<FileRecord>
-    const hint = wish.addressedBy === 'path' ? LIVE_PATH : 'live_link_name'
+    const filter = countFilter(wish) as mongo.Filter<FileRecord>
+    const hint = wish.addressedBy === 'path' ? LIVE_PATH : LIVE_LINK_NAME
     try {
       return await askDatabase(() =>
         this.#collection.countDocuments(filter, { hint, maxTimeMS: LIST_COUNT_DEADLINE_MS }),
@@ -386,25 +352,6 @@ export class FileRecords {
 
 function unlessExpired(record: FileRecord | null): FileRecord | null {
   return record === null || isExpired(record) ? null : record
-}
-
-const orderFields = { name: 'name', size: 'size', date: 'createdAt' } as const satisfies Record<ListOrder, string>
-
-/** Bounds the names by their beginning, and by what they have in them, both of which an index can tell. */
-function namesLike({ prefix, search = '' }: Pick<ListWish, 'prefix' | 'search'>): object {
-  const bounds = { $gte: prefix, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
-  if (search === '') return { name: bounds }
-  return { name: { ...bounds, $regex: search.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'), $options: 'i' } }
-}
-
-/** Matches what a list has after a file: the first condition bounds the index, and the second tells equal values apart. */
-function isAfter({ name, id, value }: ListPlace, order: ListOrder, isDescending: boolean): object[] {
-  const [beyond, from] = isDescending ? ['$lt', '$lte'] : ['$gt', '$gte']
-  const later = { $or: [{ name: { [beyond]: name } }, { name, _id: { [beyond]: new Types.ObjectId(id) } }] }
-  if (order === 'name') return [{ name: { [from]: name } }, later]
-  const field = orderFields[order]
-  const bound = order === 'date' ? new Date(value ?? 0) : (value ?? 0)
-  return [{ [field]: { [from]: bound } }, { $or: [{ [field]: { [beyond]: bound } }, { [field]: bound, ...later }] }]
 }
 
 function isTooSlow(error: unknown): boolean {

@@ -3,7 +3,8 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { LinkId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileRecord } from '../../src/files/file.model.ts'
-import { FileRecords, type ListPlace } from '../../src/files/file-records.ts'
+import { FileRecords } from '../../src/files/file-records.ts'
+import type { ListPlace } from '../../src/files/list-query.ts'
 import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()

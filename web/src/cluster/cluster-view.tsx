@@ -119,7 +119,7 @@ function Chunks({ chunks: { total, byReplicas, countedAt } }: { chunks: NonNulla
       <header>
         <h2 id="chunks-title">Chunks by replicas</h2>
         <p class="note">
-          {countText(total)} in all, counted at {dateText(countedAt)}
+          {countText(total)} in all · {dateText(countedAt)}
         </p>
       </header>
       <div class="stack" aria-hidden="true">
@@ -230,7 +230,7 @@ function LoopLine({ loop }: { loop: Loop }) {
     isOn ? `${countText(done)} done, ${countText(remaining)} to go` : '',
     bytesPerSecond ? `${sizeText(bytesPerSecond)}/s` : '',
     secondsLeft !== null && isOn ? `${spanText(secondsLeft)} left` : '',
-    !isOn && lastRunAt !== null ? `ran ${dateText(lastRunAt)}` : '',
+    !isOn && lastRunAt !== null ? `Ran ${dateText(lastRunAt)}` : '',
   ].filter((fact) => fact !== '')
   return (
     <li>

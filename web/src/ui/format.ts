@@ -22,6 +22,7 @@ export function spanText(seconds: number): string {
   return `${days} day${days === 1 ? '' : 's'}`
 }
 
+const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' })
 const sameYear = new Intl.DateTimeFormat(undefined, {
   day: 'numeric',
   month: 'short',
@@ -32,6 +33,7 @@ const otherYear = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 's
 
 export function dateText(iso: string, now = new Date()): string {
   const date = new Date(iso)
+  if (date.toDateString() === now.toDateString()) return `Today ${time.format(date)}`
   return (date.getFullYear() === now.getFullYear() ? sameYear : otherYear).format(date)
 }
 

@@ -2,7 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { parseFileName } from '@holdfast/shared/file-name'
 import { isFileId } from '@holdfast/shared/ids'
 import type { FileRecord } from '../../files/file.model.ts'
-import type { ListOrder, ListPlace } from '../../files/file-records.ts'
+import type { ListOrder, ListPlace } from '../../files/list-query.ts'
 
 /** The id, then the value that the list is ordered by where that is not the name, then the name, which may be anything. */
 const cursorText = /^([0-9a-f]{24})(?:(size|date)(\d{1,16}) )?\n(.*)$/su
