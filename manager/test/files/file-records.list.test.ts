@@ -77,6 +77,7 @@ describe('a list', () => {
         const found = used.model.collection
           .find(filter as object)
           .sort(sort)
+          .hint(hint)
           .limit(5)
         const explained = await found.explain('executionStats')
         const plan = JSON.stringify(explained.queryPlanner.winningPlan)

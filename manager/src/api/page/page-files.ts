@@ -7,7 +7,7 @@ import { lookup } from 'mime-types'
 import type { PageLinks } from '../common/plain-page.ts'
 
 /** `npm run build` puts the page there, beside this package. */
-export const BUILT_PAGE = fileURLToPath(new URL('../../../../web/dist/', import.meta.url))
+const BUILT_PAGE = fileURLToPath(new URL('../../../../web/dist/', import.meta.url))
 
 const encodings = { br: '.br', gzip: '.gz' } as const
 export type PageEncoding = keyof typeof encodings
