@@ -55,7 +55,7 @@ describe.runIf(program !== null)('the page', () => {
     await page.getByRole('button', { name: `More for ${name}` }).click()
     await page.getByRole('menuitem', { name: item }).click()
   }
-  const finished = (title: string) => page.getByRole('heading', { name: title }).waitFor({ timeout: 40_000 })
+  const finished = (title: string) => page.getByRole('heading', { name: title }).waitFor({ timeout: 50_000 })
 
   test('is there in less than 100 KB, and loads nothing from elsewhere', async () => {
     const sizes: number[] = []
@@ -247,6 +247,8 @@ describe.runIf(program !== null)('the page', () => {
     await page.keyboard.press('Enter')
     await page.getByRole('dialog').waitFor()
     await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await waitUntil('the focus is back', () => page.evaluate("document.activeElement?.className === 'name'"))
     await page.evaluate('document.activeElement?.blur()')
     await page.mouse.move(0, 0)
     await takeScreenshot(page, 'desktop')
