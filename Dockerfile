@@ -8,17 +8,22 @@ COPY launcher/package.json launcher/
 COPY manager/package.json manager/
 COPY file-server/package.json file-server/
 COPY client/package.json client/
+COPY web/package.json web/
+COPY web/no-canvas/package.json web/no-canvas/
 COPY test/package.json test/
 COPY bench/package.json bench/
-RUN npm ci --no-audit
+RUN npm ci --no-audit --workspace shared --workspace manager --workspace file-server --workspace web
 COPY shared/tsconfig.json shared/
 COPY shared/src shared/src
 COPY manager/tsconfig.json manager/
 COPY manager/src manager/src
 COPY file-server/tsconfig.json file-server/
 COPY file-server/src file-server/src
+COPY web/index.html web/*.mjs web/*.ts web/
+COPY web/src web/src
 # Then what the two programs need while they run, and nothing else.
 RUN npx tsc -b manager file-server \
+  && node web/build.mjs \
   && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server \
   && rm -rf */src */tsconfig.*
 
@@ -31,6 +36,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/shared shared
 COPY --from=build /app/manager manager
 COPY --from=build /app/file-server file-server
+COPY --from=build /app/web/dist web/dist
 USER node
 EXPOSE 8000
 CMD ["node", "manager/dist/main.js"]

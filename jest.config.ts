@@ -8,6 +8,7 @@ const withoutDatabase = [
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
+  'web/test/**/*.test.ts',
   'manager/test/{api,bodies,chunks,http}/**/*.test.ts',
 ]
 /** They run only in `npm run test:faults`, but for those of class `replicated`, which do less in `npm test`. */

@@ -1,11 +1,14 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { isPageBuilt } from '../web/sources.mjs'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
 import { runChild } from './run-child.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
+/** What is built and run needs only the packages of these workspaces, and neither the tests' browser nor the test tools. */
+const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
 
 /**
  * Tells the person who waits, on standard error, because standard output is for what was asked for.
@@ -28,14 +31,17 @@ function checkNode() {
  * npm writes node_modules/.package-lock.json last, so it agrees with the project's lock file only after a whole install
  * of just that. Packages for other platforms are not in it.
  * @param {string} [directory]
+ * @param {readonly string[]} [workspaces] need their packages; without them every package has to be there
  */
-export function isInstalled(directory = root) {
-  const wanted = readPackages(`${directory}/package-lock.json`)
+export function isInstalled(directory = root, workspaces) {
+  const locked = readPackages(`${directory}/package-lock.json`)
   const installed = readPackages(`${directory}/node_modules/.package-lock.json`)
-  if (wanted === null) throw new Error(`${directory} has no readable package-lock.json`)
+  if (locked === null) throw new Error(`${directory} has no readable package-lock.json`)
   if (installed === null) return false
-  return Object.entries(wanted).every(([path, entry]) => {
-    if (path === '') return true
+  const wanted = workspaces === undefined ? Object.keys(locked) : findNeeded(locked, workspaces)
+  return wanted.every((path) => {
+    const entry = locked[path]
+    if (path === '' || entry === undefined) return true
     const found = installed[path]
     if (found === undefined) return entry.optional === true
     // A platform package that the registry mirror did not carry stands in the lock without its integrity.
@@ -45,7 +51,31 @@ export function isInstalled(directory = root) {
 }
 
 /**
- * @typedef {{ version?: string, integrity?: string, resolved?: string, optional?: boolean }} LockEntry
+ * Finds what workspaces need, by the names of their dependencies, as Node finds packages: in the nearest node_modules.
+ * @param {Record<string, LockEntry>} packages
+ * @param {readonly string[]} workspaces
+ * @returns {string[]} their paths in the lock file
+ */
+export function findNeeded(packages, workspaces) {
+  const needed = new Set(workspaces)
+  for (const path of needed) {
+    const entry = packages[path] ?? {}
+    if (entry.link && entry.resolved !== undefined) needed.add(entry.resolved)
+    const { dependencies, devDependencies, optionalDependencies } = entry
+    for (const name of Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
+      for (let folder = path; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/')))) {
+        const candidate = `${folder === '' ? '' : `${folder}/`}node_modules/${name}`
+        if (packages[candidate] !== undefined) needed.add(candidate)
+        if (packages[candidate] !== undefined || folder === '') break
+      }
+    }
+  }
+  return [...needed]
+}
+
+/**
+ * @typedef {{ version?: string, integrity?: string, resolved?: string, optional?: boolean, link?: boolean, dependencies?:
+ * object, devDependencies?: object, optionalDependencies?: object }} LockEntry
  * @param {string} file
  * @returns {Record<string, LockEntry> | null}
  */
@@ -59,19 +89,24 @@ function readPackages(file) {
   }
 }
 
-/** Installs what package-lock.json names unless it is there, and ends the process where that fails. */
-export async function ensureInstalled() {
+/**
+ * Installs what package-lock.json names unless it is there, and ends the process where that fails.
+ * @param {'everything' | 'what runs'} [extent]
+ */
+export async function ensureInstalled(extent = 'everything') {
   checkNode()
-  if (isInstalled()) return
+  const workspaces = extent === 'everything' ? undefined : builtWorkspaces
+  if (isInstalled(root, workspaces)) return
   await withBootstrapLock(lockDirectory, say, async () => {
-    if (isInstalled()) return
+    if (isInstalled(root, workspaces)) return
     say('installing packages (npm ci); the first time takes a while')
     const startedAt = performance.now()
     const npm = process.env.npm_execpath
     const [command, before] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
+    const only = (workspaces ?? []).flatMap((workspace) => ['--workspace', workspace])
     const code = await runChild(
       command,
-      [...before, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+      [...before, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', ...only],
       {
         cwd: root,
         stdio: ['ignore', process.stderr, process.stderr],
@@ -85,17 +120,19 @@ export async function ensureInstalled() {
 /** Compiles what has changed, and ends the process where that fails. */
 export async function ensureBuilt() {
   const startedAt = performance.now()
-  const timer = setTimeout(() => say('building (tsc -b)'), 1_500)
+  const timer = setTimeout(() => say('building (tsc -b, vite build)'), 1_500)
   await withBootstrapLock(lockDirectory, say, async () => {
-    const tsc = `${root}node_modules/typescript/bin/tsc`
-    const code = await runChild(process.execPath, [tsc, '-b'], {
-      cwd: root,
-      stdio: ['ignore', process.stderr, process.stderr],
-    })
-    if (code !== 0) fail(`the sources could not be built: see the lines above${whoseTree()}`, code)
+    await build([`${root}node_modules/typescript/bin/tsc`, '-b'], 'sources')
+    if (!isPageBuilt()) await build([`${root}web/build.mjs`], 'page')
   })
   clearTimeout(timer)
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
+}
+
+/** @param {string[]} args @param {string} what */
+async function build(args, what) {
+  const code = await runChild(process.execPath, args, { cwd: root, stdio: ['ignore', process.stderr, process.stderr] })
+  if (code !== 0) fail(`the ${what} could not be built: see the lines above${whoseTree()}`, code)
 }
 
 /** @returns advice for a user who may not write in this tree, or nothing */

@@ -1,4 +1,4 @@
 import { ensureBuilt, ensureInstalled } from './bootstrap.mjs'
 
-await ensureInstalled()
+await ensureInstalled('what runs')
 await ensureBuilt()

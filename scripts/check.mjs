@@ -21,6 +21,7 @@ const checks = {
     '--tsBuildInfoFile',
     'node_modules/.cache/check.tsbuildinfo',
   ],
+  'types of the page (tsc)': ['tsc', '-p', 'web'],
   'dead code (knip)': ['knip', '--no-progress'],
   'format and lint (biome)': ['biome', 'ci', '--error-on-warnings', '--colors=off'],
   'generated docs': tsx('generate-docs.ts', '--check'),

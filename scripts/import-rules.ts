@@ -11,12 +11,13 @@ export interface SourceFile {
 const packageRules: Readonly<Record<string, readonly string[]>> = {
   shared: [],
   client: ['shared'],
+  web: [],
   'file-server': ['shared'],
   manager: ['shared'],
   launcher: ['shared'],
   bench: ['launcher', 'shared'],
   test: ['client', 'launcher', 'shared'],
-  scripts: ['shared', 'launcher', 'manager', 'file-server'],
+  scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],
 }
 
 const apiMayImport = ['api/common', 'files', 'chunks', 'upkeep', 'bodies', 'http'] as const
@@ -35,6 +36,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/file': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,
+  'api/page': apiMayImport,
 }
 
 /** @returns one sentence a problem. */

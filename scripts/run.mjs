@@ -21,7 +21,7 @@ if (program === 'manager' && args.length > 0) {
   console.error('holdfast: npm run manager takes no options; its settings, such as PORT, are environment variables')
   process.exit(1)
 }
-await ensureInstalled()
+await ensureInstalled('what runs')
 await ensureBuilt()
 const { nodeFlags } = await load('launcher/dist/processes/node-flags.js')
 if (program === 'file-server') {

@@ -1,5 +1,5 @@
 import { ensureBuilt, ensureInstalled } from './bootstrap.mjs'
 
-await ensureInstalled()
+await ensureInstalled('what runs')
 await ensureBuilt()
 await import(new URL('../launcher/dist/main.js', import.meta.url).href)

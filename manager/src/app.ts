@@ -8,6 +8,8 @@ import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
+import { pageRoutes } from './api/page/page.routes.ts'
+import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
@@ -60,6 +62,8 @@ export async function startManager(
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
 
   return startStopping(async (stops) => {
+    const page = await readPageFiles()
+    if (page.index === null) log.warn('the page is not built: npm run build')
     const managerId = randomBytes(8).toString('hex')
     const files = await startFiles(mongoUrl, { log, stops, signal })
     const { database, records, holders, openFiles, clusterId } = files
@@ -93,6 +97,7 @@ export async function startManager(
       onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
       requireOperator: operatorGuard(settings),
       managers: () => directory.urls,
+      page,
     }
     const httpServer = createHttpServer({
       routers: [
@@ -102,6 +107,7 @@ export async function startManager(
         activeNodesRoutes(registry),
         pingRoutes(deps),
         upkeepRoutes(() => readUpkeepStatus(database)),
+        pageRoutes(page),
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },

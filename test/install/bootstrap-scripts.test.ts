@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { isInstalled } from '../../scripts/bootstrap.mjs'
+import { findNeeded, isInstalled } from '../../scripts/bootstrap.mjs'
 import { countTests } from '../../scripts/test.mjs'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
@@ -42,6 +42,43 @@ describe('what is installed', () => {
   ])('with %s agrees with package-lock.json: %j', (_name, installed, expected) => {
     writeLocks(lock, installed)
     expect(isInstalled(directory)).toBe(expected)
+  })
+})
+
+describe('what a workspace needs', () => {
+  const lock = {
+    '': { devDependencies: { 'test-tool': '1' } },
+    web: { dependencies: { '@holdfast/shared': '0' }, devDependencies: { bundler: '1' } },
+    shared: { dependencies: { log: '2' } },
+    test: { devDependencies: { browser: '1' } },
+    'node_modules/@holdfast/shared': { link: true, resolved: 'shared' },
+    'node_modules/bundler': { dependencies: { log: '1' }, optionalDependencies: { 'not-here': '1' } },
+    'node_modules/bundler/node_modules/log': {},
+    'node_modules/log': {},
+    'node_modules/browser': {},
+    'node_modules/test-tool': {},
+  }
+
+  test('is what it names, what that names, and the nearest of each; not what tests need', () => {
+    expect(findNeeded(lock, ['web']).sort()).toEqual([
+      'node_modules/@holdfast/shared',
+      'node_modules/bundler',
+      'node_modules/bundler/node_modules/log',
+      'node_modules/log',
+      'shared',
+      'web',
+    ])
+  })
+
+  test('is enough for a start, and not for the tests', () => {
+    const packages: Record<string, object> = Object.fromEntries(
+      Object.entries(lock).filter(([path]) => !/browser|test-tool/.test(path)),
+    )
+    writeFileSync(join(directory, 'package-lock.json'), JSON.stringify({ packages: lock }))
+    mkdirSync(join(directory, 'node_modules'))
+    writeFileSync(join(directory, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }))
+    expect(isInstalled(directory, ['web'])).toBe(true)
+    expect(isInstalled(directory)).toBe(false)
   })
 })
 

@@ -193,8 +193,10 @@ describe('Dockerfile', () => {
   test('knows every workspace of the lock file, and builds the sources of what runs', () => {
     for (const workspace of workspaces) expect(dockerfile).toContain(`\nCOPY ${workspace}/package.json ${workspace}/\n`)
     const sources = [...dockerfile.matchAll(/^COPY (\S+)\/src /gm)].map(([, workspace]) => workspace)
-    expect(sources).toEqual(needed)
-    expect(dockerfile).toContain('\nRUN npm ci --no-audit\n')
+    expect(sources).toEqual([...needed, 'web'])
+    const built = [...needed, 'web'].map((name) => `--workspace ${name}`).join(' ')
+    expect(dockerfile).toContain(`\nRUN npm ci --no-audit ${built}\n`)
+    expect(dockerfile).toContain('&& node web/build.mjs ')
     expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server/m)
   })
 
@@ -209,7 +211,7 @@ describe('Dockerfile', () => {
     )
     expect(dockerfile).toContain('rm -rf */src */tsconfig.*')
     const copied = [...last.matchAll(/^COPY --from=build \/app\/(\S+) (\S+)$/gm)].map(([, from, to]) => [from, to])
-    expect(copied).toEqual(['node_modules', ...needed].map((name) => [name, name]))
+    expect(copied).toEqual(['node_modules', ...needed, 'web/dist'].map((name) => [name, name]))
   })
 
   test('runs as a user that is not root', () => {

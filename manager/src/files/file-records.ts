@@ -6,14 +6,18 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type Extent, type FileModel, type FileRecord, LIVE_PATH, visible } from './file.model.ts'
+import { type Extent, type FileModel, type FileRecord, LIVE_LINK_NAME, LIVE_PATH, visible } from './file.model.ts'
+import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
+const MAX_TIME_EXPIRED = 50
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
+/** The number of files in a list is a service, and not worth more than this. */
+const LIST_COUNT_DEADLINE_MS = 1_000
 /** A transaction is three round trips and a wait for the majority. */
 const REPLACE_DEADLINE_MS = 4_000
 /** A replacement that keeps meeting others of the same path is given up after so many. */
@@ -36,14 +40,6 @@ const emptied = {
 
 /** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
 export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
-
-export interface ListWish {
-  readonly addressedBy: 'path' | 'link'
-  readonly prefix: string
-  /** The list goes on after this file. */
-  readonly after: { readonly name: FileName; readonly id: FileId } | null
-  readonly limit: number
-}
 
 /** These fields of a live file can be changed. */
 export type FileChange = Partial<Pick<FileRecord, 'name' | 'contentType' | 'expiresAt'>>
@@ -151,23 +147,31 @@ export class FileRecords {
     return askDatabase(() => this.#model.findOne({ fileId, extent }).lean<Extent>().exec())
   }
 
-  /** Lists live files in the order of their names, without their chunks. */
-  async list({ addressedBy, prefix, after, limit }: ListWish): Promise<FileRecord[]> {
-    const isLater =
-      after === null
-        ? {}
-        : { $or: [{ name: { $gt: after.name } }, { name: after.name, _id: { $gt: new Types.ObjectId(after.id) } }] }
-    const from = after !== null && after.name > prefix ? after.name : prefix
-    const name = { $gte: from, ...(prefix !== '' && { $lt: `${prefix}\u{10ffff}` }) }
-    const filter = { ...visible(), addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
+  /** Lists live files in the wished order, without their chunks. */
+  async list(wish: ListWish): Promise<FileRecord[]> {
+    const { filter, sort, hint } = listQuery(wish)
     const find = () =>
       this.#collection
-        .find<FileRecord>(filter, { projection: { chunks: 0 } })
-        // A path is unique, so its index says all of the order.
-        .sort(addressedBy === 'path' ? { name: 1 } : { name: 1, _id: 1 })
-        .limit(limit)
+        .find<FileRecord>(filter as mongo.Filter<FileRecord>, { projection: { chunks: 0 } })
+        .sort(sort)
+        .hint(hint)
+        .limit(wish.limit)
         .toArray()
     return askDatabase(find)
+  }
+
+  /** Counts the live files that such a list has. @returns null where that takes too long */
+  async count(wish: Pick<ListWish, 'addressedBy' | 'prefix' | 'search'>): Promise<number | null> {
+    const filter = countFilter(wish) as mongo.Filter<FileRecord>
+    const hint = wish.addressedBy === 'path' ? LIVE_PATH : LIVE_LINK_NAME
+    try {
+      return await askDatabase(() =>
+        this.#collection.countDocuments(filter, { hint, maxTimeMS: LIST_COUNT_DEADLINE_MS }),
+      )
+    } catch (error) {
+      if (isTooSlow(error)) return null
+      throw error
+    }
   }
 
   /**
@@ -406,6 +410,11 @@ interface ExtentOfFile extends Pick<Extent, '_id' | 'fileId' | 'state'> {
 function isLost({ state, createdAt, files: [file] }: ExtentOfFile): boolean {
   if (state !== 'live' || Date.now() - createdAt.getTime() < ABANDONED_AFTER_MS) return false
   return file === undefined || ((file.state === 'deleted' || file.state === 'tombstone') && file.extents === undefined)
+}
+
+function isTooSlow(error: unknown): boolean {
+  const said = error instanceof StoreError ? error.cause : error
+  return ((said ?? {}) as { readonly code?: unknown }).code === MAX_TIME_EXPIRED
 }
 
 /** @param error what the database said, or `askDatabase` of it */

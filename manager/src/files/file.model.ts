@@ -77,6 +77,10 @@ export const CHUNKS_PER_HOLDER = 256
 
 /** This index lets at most one live file have a path. */
 export const LIVE_PATH = 'live_path'
+/** Lists are read by these. */
+export const LIVE_PATH_SIZE = 'live_path_size'
+export const LIVE_PATH_DATE = 'live_path_date'
+export const LIVE_LINK_NAME = 'live_link_name'
 
 const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String, bad: String }, { _id: false })
 const chunk = new Schema<Chunk>(
@@ -126,9 +130,16 @@ file.index(
   { name: 1 },
   { unique: true, partialFilterExpression: { state: 'live', addressedBy: 'path' }, name: LIVE_PATH },
 )
+// Lists in another order begin with its field. The name, which is unique there, goes on, and a search reads nothing else.
+for (const [field, name] of [
+  ['size', LIVE_PATH_SIZE],
+  ['createdAt', LIVE_PATH_DATE],
+] as const) {
+  file.index({ [field]: 1, name: 1 }, { partialFilterExpression: { state: 'live', addressedBy: 'path' }, name })
+}
 file.index(
   { name: 1, _id: 1 },
-  { partialFilterExpression: { state: 'live', addressedBy: 'link' }, name: 'live_link_name' },
+  { partialFilterExpression: { state: 'live', addressedBy: 'link' }, name: LIVE_LINK_NAME },
 )
 file.index({ link: 1 }, { unique: true, ...having('link'), name: 'link' })
 file.index({ fileId: 1, extent: 1 }, { unique: true, ...having('fileId'), name: 'extent' })

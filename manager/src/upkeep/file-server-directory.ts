@@ -28,6 +28,8 @@ export interface KnownFileServer extends HeardFileServer {
   readonly name: string
   readonly zone: string
   readonly isActive: boolean
+  /** By mongod's clock, as it was recorded last. */
+  readonly lastHeardAt: Date
   readonly lostAt: Date | null
   /** Nothing of it is dropped while there is one. */
   readonly missingShare: MissingShare | null
@@ -102,18 +104,19 @@ export class FileServerDirectory {
   async read(): Promise<KnownFileServer[]> {
     const { registry } = this.#deps
     const fields = {
-      ...{ name: 1, zone: 1, lostAt: 1, missingShare: 1 },
+      ...{ name: 1, zone: 1, lastHeardAt: 1, lostAt: 1, missingShare: 1 },
       silentMs: { $subtract: ['$$NOW', '$lastHeardAt'] },
     }
     const found = await askDatabase(() =>
       this.#collection.find<FileServerDocument & { silentMs: number | bigint }>({}, { projection: fields }).toArray(),
     )
-    return found.map(({ _id: id, name, zone, lostAt = null, missingShare = null, ...server }) => {
+    return found.map(({ _id: id, name, zone, lastHeardAt, lostAt = null, missingShare = null, ...server }) => {
       const link = registry.find(id)
       const isHere = link !== undefined && registry.isActive(link)
       const silentMs = isHere ? 0 : Number(server.silentMs)
       const isActive = silentMs < this.#activeWithinMs
-      return { id, name, zone, silentMs, isActive, isLost: lostAt !== null && !isHere, lostAt, missingShare }
+      const isLost = lostAt !== null && !isHere
+      return { id, name, zone, silentMs, lastHeardAt, isActive, isLost, lostAt, missingShare }
     })
   }
 

@@ -7,6 +7,8 @@ import type { Lease } from './lease.ts'
 import type { LoopStatus } from './upkeep.ts'
 
 const WRITE_EVERY_MS = 2_000
+/** Heartbeats are recorded every few seconds, so a file-server is heard from unless the last one is older. */
+const SILENT_AFTER_MS = 7_000
 
 /** Says which file-server upkeep leaves alone in part, for a human to look at. */
 export interface Halt {
@@ -30,6 +32,13 @@ export interface UpkeepStatus {
   readonly fileServers: {
     readonly known: number
     readonly active: number
+    /** They are not heard from, and not lost yet. */
+    readonly silent: readonly {
+      readonly id: ServerId
+      readonly name: string
+      readonly zone: string
+      readonly lastHeardAt: string
+    }[]
     readonly lost: readonly {
       readonly id: ServerId
       readonly name: string
@@ -128,6 +137,9 @@ export class UpkeepReporter {
       fileServers: {
         known: known.length,
         active: known.filter(({ isActive }) => isActive).length,
+        silent: known
+          .filter(({ silentMs, isLost }) => silentMs > SILENT_AFTER_MS && !isLost)
+          .map(({ id, name, zone, lastHeardAt }) => ({ id, name, zone, lastHeardAt: lastHeardAt.toISOString() })),
         lost: lost.map(({ id, name, zone, lostAt }) => ({ id, name, zone, lostAt: lostAt?.toISOString() ?? '' })),
       },
       halted,

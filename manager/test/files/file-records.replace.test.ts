@@ -4,6 +4,7 @@ import type { LinkId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
+import type { ListPlace } from '../../src/files/list-query.ts'
 import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
@@ -110,13 +111,13 @@ test('a list goes on from page to page in the order of names, and has what begin
   for (const name of [...names].reverse()) await records.insert(newRecord(name))
   await records.insert(newRecord(`${prefix.slice(0, -1)}0`))
   const found: FileRecord[] = []
-  let after = null as { name: FileName; id: never } | null
+  let after: ListPlace | null = null
   for (;;) {
-    const page = await records.list({ addressedBy: 'path', prefix, after, limit: 3 })
+    const page: FileRecord[] = await records.list({ addressedBy: 'path', prefix, after, limit: 3 })
     found.push(...page)
     const last = page.at(-1)
     if (last === undefined) break
-    after = { name: last.name, id: last._id.toHexString() as never }
+    after = { name: last.name, id: last._id.toHexString() as never, value: null }
   }
   const byBytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
   expect(found.map(({ name }) => name)).toEqual([...names].sort(byBytes))

@@ -25,6 +25,9 @@ const upkeep = z
     fileServers: z.object({
       known: count,
       active: count,
+      silent: z
+        .array(z.object({ id: z.string(), name: z.string(), zone: z.string(), lastHeardAt: dateTime }))
+        .describe('Not heard from, and not lost yet'),
       lost: z.array(z.object({ id: z.string(), name: z.string(), zone: z.string(), lostAt: dateTime })),
     }),
     halted: z

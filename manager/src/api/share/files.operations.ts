@@ -6,10 +6,16 @@ const MAX_PAGE = 1_000
 
 export const listQuery = z.object({
   prefix: z.string().max(255).default('').describe('Only names that begin with it'),
+  q: z.string().max(255).default('').describe('Only names that have it in them, in whatever case'),
+  sort: z.enum(['name', 'size', 'date']).default('name').describe('Those with a link are listed by name'),
+  order: z.enum(['asc', 'desc']).default('asc'),
   cursor: z.string().max(600).optional().describe('`next` of the page before'),
   limit: z.coerce.number<string>().int().min(1).max(MAX_PAGE).default(100),
+  count: z.stringbool().default(false).describe('Tell how many there are in all'),
   shares: z.stringbool().default(false).describe('Files with a link in place of those with a path; an operator route'),
 })
+
+export type ListQuery = z.output<typeof listQuery>
 
 /** A media type (RFC 9110 section 8.3.1), perhaps with parameters. */
 const mediaType =
@@ -36,7 +42,15 @@ const detailed = fileDescription
     ),
   })
   .meta({ id: 'FileWithChunks' })
-const page = z.object({ files: z.array(fileDescription), next: z.string().nullable() }).meta({ id: 'FileList' })
+const page = z
+  .object({
+    files: z.array(fileDescription),
+    next: z.string().nullable(),
+    total: count.nullable().optional().describe('Where it was asked for; null where counting takes too long'),
+  })
+  .meta({ id: 'FileList' })
+
+export type FileList = Readonly<z.output<typeof page>>
 
 const change = {
   path: '/files/{id}',
@@ -59,9 +73,14 @@ export const filesOperations: readonly Operation[] = [
     method: 'get',
     path: '/files',
     operationId: 'listFiles',
-    summary: 'The files with a path, by name, page by page',
+    summary: 'The files with a path, page by page',
     parameters: { query: listQuery },
-    answers: { 200: { description: 'A page, and the cursor of the next one', content: json(page) } },
+    answers: {
+      200: {
+        description: 'A page, and the cursor of the next one; a browser that goes there gets a page of HTML',
+        content: { ...json(page), 'text/html': z.string() },
+      },
+    },
     errors: ['INVALID_REQUEST', 'UNAUTHORIZED', ...errorsAnywhere],
   },
   {

@@ -8,18 +8,22 @@ import { parseExpiry } from '../../files/expiry.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import type { FileChange, FileRecords } from '../../files/file-records.ts'
 import { allChunks } from '../../files/get-file.ts'
+import { wantsHtml } from '../../http/html.ts'
 import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { describeFile } from '../common/file-description.ts'
-import { fileChange, listQuery } from './files.operations.ts'
+import { type PageLinks, sendPlainPage } from '../common/plain-page.ts'
+import { type FileList, fileChange, type ListQuery, listQuery } from './files.operations.ts'
 import { parseCursor, writeCursor } from './list-cursor.ts'
+import { plainList } from './plain-list.ts'
 
 const readChange = jsonBody(fileChange)
 
 export interface FilesApiDeps extends DeleteDeps {
   readonly requireOperator: RequireOperator
+  readonly page: PageLinks
 }
 
 /** Serves the list of files at `GET /files`, and what is known of one, to read, change and delete, at `/files/:id`. */
@@ -28,17 +32,14 @@ export function filesRoutes(deps: FilesApiDeps): Router<RequestState> {
   const router = new Router<RequestState>()
 
   router.get('/files', async (ctx) => {
-    const { prefix, cursor, limit, shares } = parseQuery(listQuery, ctx.req.url ?? '')
+    const query = parseQuery(listQuery, ctx.req.url ?? '')
     // A link is a capability, so only an operator sees all of them.
-    if (shares) requireOperator(ctx)
-    const wish = { addressedBy: shares ? 'link' : 'path', prefix, after: parseCursor(cursor) } as const
-    const found = await records.list({ ...wish, limit: limit + 1 })
-    const page = found.slice(0, limit)
-    const last = page.at(-1)
-    ctx.body = {
-      files: page.map(describeFile),
-      next: found.length > limit && last !== undefined ? writeCursor(last) : null,
-    }
+    if (query.shares) requireOperator(ctx)
+    if (query.shares && query.sort !== 'name')
+      throw new StoreError('INVALID_REQUEST', 'files with a link are listed by name only')
+    const list = await readList(records, query)
+    if (wantsHtml(ctx)) sendPlainPage(ctx, deps.page, { title: 'Files', body: plainList(list, query) })
+    else ctx.body = list
   })
 
   router.get('/files/:id', async (ctx) => {
@@ -77,6 +78,28 @@ export function filesRoutes(deps: FilesApiDeps): Router<RequestState> {
     ctx.body = describeFile(await deleteFileById(deps, _id, { requestId, log }))
   })
   return router
+}
+
+async function readList(records: FileRecords, query: ListQuery): Promise<FileList> {
+  const { prefix, q, sort, order, cursor, limit, shares } = query
+  const names = { addressedBy: shares ? 'link' : 'path', prefix, search: q.normalize('NFC') } as const
+  const [found, total] = await Promise.all([
+    records.list({
+      ...names,
+      order: sort,
+      isDescending: order === 'desc',
+      after: parseCursor(cursor, sort),
+      limit: limit + 1,
+    }),
+    query.count ? records.count(names) : undefined,
+  ])
+  const page = found.slice(0, limit)
+  const last = page.at(-1)
+  return {
+    files: page.map(describeFile),
+    next: found.length > limit && last !== undefined ? writeCursor(last, sort) : null,
+    ...(total !== undefined && { total }),
+  }
 }
 
 /** A file with a link is known by that alone. @throws FILE_NOT_FOUND */

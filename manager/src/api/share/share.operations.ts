@@ -36,9 +36,9 @@ export const shareOperations: readonly Operation[] = [
     },
     answers: {
       201: {
-        description: 'Stored durably: one file, or a list of several',
+        description: 'Stored durably: one file, or a list of several; a browser whose form it was gets a page of HTML',
         headers: z.object({ Location: z.string().optional().describe('Where the file is, if it is one') }),
-        content: json(z.union([fileDescription, z.array(fileDescription)])),
+        content: { ...json(z.union([fileDescription, z.array(fileDescription)])), 'text/html': z.string() },
       },
     },
     errors: [...uploadErrors, ...errorsAnywhere],

@@ -8,17 +8,21 @@ import { lastSegmentOf } from '../../bodies/upload-label.ts'
 import type { Expiry } from '../../files/expiry.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
+import { wantsHtml } from '../../http/html.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { describeUpload, type FileDescription } from '../common/file-description.ts'
+import { type PageLinks, sendPlainPage } from '../common/plain-page.ts'
 import { type SendDeps, sendFile } from '../common/send-file.ts'
 import { UploadContext } from '../common/upload-context.ts'
 import type { UploadGate } from '../common/upload-gate.ts'
 import { expiryOf, parseUploadWish, type ReceivingLimits, receiving } from '../common/upload-wish.ts'
+import { plainLinks } from './plain-links.ts'
 import { shareQuery } from './share.operations.ts'
 
 export interface ShareApiDeps extends PutDeps, SendDeps, ReceivingLimits {
   readonly gate: UploadGate
+  readonly page: PageLinks
 }
 
 /** Serves `POST /upload`, and `GET` and `HEAD` of `/download/:id`: files that are found by a link. */
@@ -30,7 +34,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const format = chooseUploadFormat(ctx.req.headers, nameInQuery(ctx), new Date())
     if (format.kind === 'multipart') {
       const records = await receiveSeveral(deps, ctx)
-      return answer(ctx, records.map(describeUpload))
+      return answer(ctx, deps.page, records.map(describeUpload))
     }
     const wish = wishOf(ctx)
     const upload = new UploadContext(ctx.state)
@@ -39,7 +43,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
       format.kind === 'form'
         ? await openIncomingFile(ctx.req, ctx.res, options)
         : await openRawFile(ctx.req, ctx.res, { ...options, name: format.name })
-    answer(ctx, [describeUpload(await putFile(deps, file, wish, upload))])
+    answer(ctx, deps.page, [describeUpload(await putFile(deps, file, wish, upload))])
   })
 
   router.get('/download/:id', async (ctx) => {
@@ -51,12 +55,21 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
   return router
 }
 
-/** One file is answered by itself, several by a list. */
-function answer(ctx: AppContext, files: readonly FileDescription[]): void {
+/** One file is answered by itself, several by a list, and a form of a page without scripts by a page. */
+function answer(ctx: AppContext, page: PageLinks, files: readonly FileDescription[]): void {
   const [first] = files
   ctx.status = 201
-  ctx.body = files.length === 1 ? first : files
   if (files.length === 1 && first !== undefined) ctx.set('Location', first.url)
+  if (wantsHtml(ctx)) {
+    const title = files.length === 1 ? 'Your file is stored' : `Your ${files.length} files are stored`
+    sendPlainPage(ctx, page, { title, body: plainLinks(files, originOf(ctx)) })
+  } else ctx.body = files.length === 1 ? first : files
+}
+
+/** A browser says where the page of its form came from, which is how others reach this manager too. */
+function originOf(ctx: AppContext): string {
+  const { origin, host = '' } = ctx.req.headers
+  return origin !== undefined && URL.canParse(origin) ? origin : `http://${host}`
 }
 
 /** The files of a form expire after this time unless all of them arrive. */

@@ -1,0 +1,66 @@
+/** The manager describes a file like this (`docs/openapi.json`: File). Times are in ISO 8601. */
+export interface FileDescription {
+  readonly id: string
+  readonly name: string
+  readonly size: number
+  readonly sha256: string
+  readonly contentType: string
+  readonly class: 'single' | 'replicated'
+  /** Where its bytes are, on the manager. */
+  readonly url: string
+  readonly uploadedAt: string
+  readonly expiresAt: string | null
+  readonly degraded?: boolean
+}
+
+export interface FileList {
+  readonly files: readonly FileDescription[]
+  readonly next: string | null
+  readonly total?: number | null
+}
+
+export interface FileServer {
+  readonly id: string
+  readonly name: string
+  readonly zone?: string
+  readonly state: 'active' | 'counting' | 'full'
+  readonly lastPingAt: string
+  readonly files: number
+  readonly bytes: number
+  readonly freeBytes: number
+  readonly totalBytes: number
+}
+
+export interface Loop {
+  readonly name: string
+  readonly state: 'resting' | 'working' | 'stuck'
+  readonly detail?: string
+  readonly done: number
+  readonly remaining: number | null
+  readonly bytesPerSecond: number | null
+  readonly secondsLeft: number | null
+  readonly lastRunAt: string | null
+  readonly lastError?: string
+}
+
+/** A file-server that the cluster has and does not hear from. */
+export interface AbsentFileServer {
+  readonly id: string
+  readonly name: string
+  readonly zone: string
+}
+
+export interface Upkeep {
+  readonly loops: readonly Loop[]
+  readonly chunks: {
+    readonly total: number
+    readonly byReplicas: Readonly<Record<string, number>>
+    readonly countedAt: string
+  } | null
+  readonly fileServers: {
+    readonly known: number
+    readonly active: number
+    readonly silent?: readonly (AbsentFileServer & { readonly lastHeardAt: string })[]
+    readonly lost: readonly (AbsentFileServer & { readonly lostAt: string })[]
+  }
+}

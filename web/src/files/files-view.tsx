@@ -1,0 +1,184 @@
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { PreviewDialog } from '../preview/preview-dialog.tsx'
+import { filesText } from '../ui/format.ts'
+import { Icon } from '../ui/icons.tsx'
+import { announce, showToast } from '../ui/toasts.tsx'
+import type { Deletions } from './deletions.ts'
+import type { FileListStore } from './file-list.ts'
+import type { FileRow, ListQuery, SortKey } from './file-row.ts'
+import { FileTable, type RowAction, SkeletonRow } from './file-table.tsx'
+import { QrDialog } from './qr-dialog.tsx'
+import { RenameDialog } from './rename-dialog.tsx'
+
+const SEARCH_AFTER_MS = 200
+const TRY_AGAIN_MS = 4_000
+
+const orders: readonly { readonly text: string; readonly value: string }[] = [
+  { text: 'Newest first', value: 'date desc' },
+  { text: 'Oldest first', value: 'date asc' },
+  { text: 'Name, A to Z', value: 'name asc' },
+  { text: 'Name, Z to A', value: 'name desc' },
+  { text: 'Largest first', value: 'size desc' },
+  { text: 'Smallest first', value: 'size asc' },
+]
+
+type Open = { readonly kind: 'preview' | 'qr' | 'rename'; readonly row: FileRow } | null
+
+export function FilesView({ list, deletions }: { list: FileListStore; deletions: Deletions }) {
+  const [open, setOpen] = useState<Open>(null)
+  const rows = list.rows.value
+  const rowCount = list.rowCount.value
+  const query = list.query.value
+  const status = list.status.value
+  useTryAgain(list)
+  useEffect(() => {
+    if (query.search !== '' && status.kind === 'ready') announce(`${filesText(rowCount)} found`)
+  }, [query.search, status.kind, rowCount])
+
+  const onAction = (action: RowAction, row: FileRow) => {
+    if (action === 'delete') deletions.remove(row)
+    else setOpen({ kind: action, row })
+  }
+  const close = () => setOpen(null)
+  const at = open === null ? -1 : rows.findIndex(({ id }) => id === open.row.id)
+  const stepTo = (index: number): (() => void) | null => {
+    const row = at < 0 ? undefined : rows[index]
+    return row === undefined ? null : () => setOpen({ kind: 'preview', row })
+  }
+  return (
+    <section aria-labelledby="files-title">
+      <div class="listhead">
+        <h2 id="files-title">Files</h2>
+        <span class="count">{rowCount > 0 ? filesText(rowCount) : ''}</span>
+        <SearchField list={list} />
+        <label class="sortby">
+          <span class="hidden">Sort by</span>
+          <select
+            value={`${query.sort} ${query.isDescending ? 'desc' : 'asc'}`}
+            onChange={({ currentTarget }) => list.setQuery(queryOf(currentTarget.value))}
+          >
+            {orders.map(({ text, value }) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {status.kind === 'failed' && (
+        <p class="banner bad" role="alert">
+          <Icon name="warning" />
+          <span>{status.why}. Trying again…</span>
+          <button type="button" class="link" onClick={() => list.refresh()}>
+            Try now
+          </button>
+        </p>
+      )}
+      <div class={`card list ${status.kind === 'loading' && rows.length > 0 ? 'stale' : ''}`}>
+        {rowCount > 0 ? (
+          <FileTable
+            rows={rows}
+            rowCount={rowCount}
+            query={query}
+            onSort={(sort) =>
+              list.setQuery({ sort, isDescending: query.sort === sort ? !query.isDescending : sort !== 'name' })
+            }
+            onWant={list.want}
+            onAction={onAction}
+          />
+        ) : status.kind === 'ready' ? (
+          <Empty query={query} onClear={() => list.setQuery({ search: '' })} />
+        ) : (
+          <div class="bones" aria-hidden="true">
+            {[0, 1, 2, 3, 4, 5].map((index) => (
+              <SkeletonRow key={index} index={index} />
+            ))}
+          </div>
+        )}
+      </div>
+      {open?.kind === 'preview' && (
+        <PreviewDialog row={open.row} onClose={close} onPrevious={stepTo(at - 1)} onNext={stepTo(at + 1)} />
+      )}
+      {open?.kind === 'qr' && <QrDialog row={open.row} onClose={close} />}
+      {open?.kind === 'rename' && (
+        <RenameDialog
+          row={open.row}
+          onClose={close}
+          onRenamed={(file) => {
+            list.replace(file)
+            showToast(`Renamed to ${file.name}`)
+          }}
+        />
+      )}
+    </section>
+  )
+}
+
+function SearchField({ list }: { list: FileListStore }) {
+  const field = useRef<HTMLInputElement>(null)
+  const timer = useRef(0)
+  const search = list.query.value.search
+  const apply = useMemo(
+    () => (text: string) => {
+      clearTimeout(timer.current)
+      timer.current = window.setTimeout(() => list.setQuery({ search: text.trim() }), SEARCH_AFTER_MS)
+    },
+    [list],
+  )
+  useEffect(() => {
+    if (field.current !== null && search === '') field.current.value = ''
+  }, [search])
+  return (
+    <search class="search">
+      <Icon name="search" />
+      <input
+        ref={field}
+        type="search"
+        placeholder="Search"
+        aria-label="Search files by name"
+        maxLength={255}
+        onInput={({ currentTarget }) => apply(currentTarget.value)}
+      />
+    </search>
+  )
+}
+
+function Empty({ query, onClear }: { query: ListQuery; onClear: () => void }) {
+  if (query.search !== '')
+    return (
+      <div class="empty">
+        <Icon name="search" />
+        <p>No file has “{query.search}” in its name.</p>
+        <button type="button" onClick={onClear}>
+          Clear the search
+        </button>
+      </div>
+    )
+  return (
+    <div class="empty">
+      <Icon name="file" />
+      <p>Nothing is stored yet.</p>
+      <p class="note">Drop a file above. It appears here, with a link to share.</p>
+    </div>
+  )
+}
+
+/** A list that could not be read is read again, sooner where the network comes back. */
+function useTryAgain(list: FileListStore): void {
+  const status = list.status.value
+  useEffect(() => {
+    if (status.kind !== 'failed') return
+    const again = () => list.refresh()
+    const timer = setTimeout(again, TRY_AGAIN_MS)
+    addEventListener('online', again)
+    return () => {
+      clearTimeout(timer)
+      removeEventListener('online', again)
+    }
+  }, [status])
+}
+
+function queryOf(value: string): Partial<ListQuery> {
+  const [sort = 'date', order] = value.split(' ')
+  return { sort: sort as SortKey, isDescending: order === 'desc' }
+}

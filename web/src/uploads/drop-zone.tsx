@@ -1,0 +1,103 @@
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { Icon } from '../ui/icons.tsx'
+import { showToast } from '../ui/toasts.tsx'
+import { filesOf } from './dropped-files.ts'
+
+const expiries = [
+  ['', 'never'],
+  ['1h', 'after 1 hour'],
+  ['1d', 'after 1 day'],
+  ['7d', 'after 7 days'],
+  ['30d', 'after 30 days'],
+] as const
+
+/** Nothing is dropped by a finger. */
+const cannotDrop = matchMedia('(hover: none)')
+
+/** Takes files that are chosen, or dropped anywhere on the page. */
+export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string) => void }) {
+  const expiry = useRef<HTMLSelectElement>(null)
+  const [isOver, setOver] = useState(false)
+  const id = useId()
+  const add = (files: File[]) => {
+    if (files.length > 0) onFiles(files, expiry.current?.value ?? '')
+  }
+
+  useEffect(() => {
+    /** Elements within the page are entered and left while the pointer stays on it. */
+    let depth = 0
+    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') === true
+    const enter = (event: DragEvent) => {
+      if (!hasFiles(event)) return
+      event.preventDefault()
+      depth++
+      setOver(true)
+    }
+    const over = (event: DragEvent) => {
+      if (!hasFiles(event)) return
+      event.preventDefault()
+      if (event.dataTransfer !== null) event.dataTransfer.dropEffect = 'copy'
+    }
+    const leave = (event: DragEvent) => {
+      if (hasFiles(event) && --depth <= 0) {
+        depth = 0
+        setOver(false)
+      }
+    }
+    const drop = (event: DragEvent) => {
+      depth = 0
+      setOver(false)
+      if (!hasFiles(event) || event.dataTransfer === null) return
+      event.preventDefault()
+      filesOf(event.dataTransfer).then(add, () => showToast('What was dropped cannot be read', { tone: 'bad' }))
+    }
+    const listeners = { dragenter: enter, dragover: over, dragleave: leave, drop }
+    for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener as EventListener)
+    return () => {
+      for (const [name, listener] of Object.entries(listeners)) removeEventListener(name, listener as EventListener)
+    }
+  }, [])
+
+  return (
+    <section class={`dropzone ${isOver ? 'over' : ''}`} aria-label="Upload">
+      <div class="drophint" aria-hidden="true">
+        <Icon name="upload" />
+      </div>
+      <div class="droptext">
+        <p class="lead">
+          {isOver
+            ? 'Drop to upload'
+            : cannotDrop.matches
+              ? 'Store and share files'
+              : 'Drop files anywhere on this page'}
+        </p>
+        <p class="note">Each gets a link that only you know until you share it.</p>
+      </div>
+      <div class="dropside">
+        <label class="button primary choose">
+          Choose files
+          <input
+            type="file"
+            multiple
+            class="hidden"
+            onChange={({ currentTarget }) => {
+              add([...(currentTarget.files ?? [])])
+              // The same file can be chosen again.
+              currentTarget.value = ''
+            }}
+          />
+        </label>
+        <div class="expiry">
+          <label for={id}>Links expire</label>
+          <select id={id} ref={expiry}>
+            {expiries.map(([value, text]) => (
+              <option key={value} value={value}>
+                {text}
+              </option>
+            ))}
+          </select>
+        </div>
+      </div>
+    </section>
+  )
+}
