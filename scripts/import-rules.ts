@@ -30,12 +30,14 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   workers: [],
   files: ['chunks', 'mongo'],
   upkeep: ['files', 'chunks', 'mongo'],
+  audio: ['files', 'chunks', 'mongo'],
   /** Several interfaces share it. */
   'api/common': apiMayImport,
   'api/file': apiMayImport,
   'api/files': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,
+  'api/audio': [...apiMayImport, 'audio'],
 }
 
 /** @returns one sentence a problem. */

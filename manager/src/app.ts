@@ -3,6 +3,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
+import { audioRoutes } from './api/audio/audio.routes.ts'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
 import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
@@ -10,6 +11,9 @@ import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { filesRoutes } from './api/files/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { audioInspector } from './audio/inspect-audio.ts'
+import { MetadataReader } from './audio/metadata-reader.ts'
+import { TrackList } from './audio/track-list.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -70,13 +74,22 @@ export async function startManager(
     const writer = new ChunkWriter(registry)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
+    const metadata = new MetadataReader()
+    stops.add(() => metadata.close())
 
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
+    const reading = {
+      registry,
+      buffers: new PartBuffers(),
+      hedges: new HedgeBudget(),
+      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
+    }
     const deps = {
-      ...{ registry, records, openFiles, writer, maxFileBytes, senderPatienceMs },
+      ...reading,
+      ...{ records, openFiles, writer, maxFileBytes, senderPatienceMs },
       gate: new UploadGate({
         registry,
         isDatabaseAvailable: () => database.isAvailable,
@@ -85,9 +98,7 @@ export async function startManager(
       uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
-      buffers: new PartBuffers(),
-      hedges: new HedgeBudget(),
-      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
+      inspection: { inspector: audioInspector(metadata, log), reading, log },
       requireOperator: operatorGuard(settings),
       managers: () => directory.urls,
     }
@@ -96,6 +107,7 @@ export async function startManager(
         fileRoutes(deps),
         shareRoutes(deps),
         filesRoutes(deps),
+        audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
         upkeepRoutes(() => readUpkeepStatus(database)),

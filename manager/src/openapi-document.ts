@@ -1,3 +1,4 @@
+import { audioOperations } from './api/audio/audio.operations.ts'
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
 import { pingOperations } from './api/cluster/ping.operations.ts'
 import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
@@ -12,6 +13,7 @@ export const openApiDocument = openApiDocumentOf([
   ...fileOperations,
   ...shareOperations,
   ...filesOperations,
+  ...audioOperations,
   ...activeNodesOperations,
   ...pingOperations,
   ...upkeepOperations,

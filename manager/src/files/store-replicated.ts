@@ -29,6 +29,8 @@ export interface ReplicatedFile {
   readonly sha256: Digest
   /** The chunks of the file's own document. */
   readonly chunks: readonly Chunk[]
+  /** All chunks of the file, whichever document has them. */
+  readonly allChunks: readonly Chunk[]
   /** The smallest number of replicas that one of the chunks has, where that is too few. */
   readonly short: number | null
   /** The document that has the chunks already, where the upload took long. */
@@ -147,6 +149,7 @@ class Storing {
       // The whole of a file of one chunk was hashed with that.
       sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash.digest('hex')) as Digest,
       chunks: isNamed ? [] : this.#chunks,
+      allChunks: this.#chunks,
       short: this.#short,
       open: isNamed ? this.#file : null,
     }
