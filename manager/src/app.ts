@@ -5,6 +5,7 @@ import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { audioRoutes } from './api/audio/audio.routes.ts'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { jobsRoutes } from './api/cluster/jobs.routes.ts'
 import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
@@ -29,6 +30,8 @@ import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
+import { MongoJobs } from './jobs/mongo-jobs.ts'
+import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
@@ -81,6 +84,11 @@ export async function startManager(
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
+    const jobs =
+      settings.redisUrl === null
+        ? await MongoJobs.open(database, log)
+        : new RedisJobs(settings.redisUrl, clusterId, log)
+    stops.add(() => jobs.close())
     const reading = {
       registry,
       buffers: new PartBuffers(),
@@ -89,7 +97,7 @@ export async function startManager(
     }
     const deps = {
       ...reading,
-      ...{ records, openFiles, writer, maxFileBytes, senderPatienceMs },
+      ...{ jobs, records, openFiles, writer, maxFileBytes, senderPatienceMs },
       gate: new UploadGate({
         registry,
         isDatabaseAvailable: () => database.isAvailable,
@@ -111,6 +119,7 @@ export async function startManager(
         activeNodesRoutes(registry),
         pingRoutes(deps),
         upkeepRoutes(() => readUpkeepStatus(database)),
+        jobsRoutes(deps),
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },

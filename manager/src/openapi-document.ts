@@ -1,5 +1,6 @@
 import { audioOperations } from './api/audio/audio.operations.ts'
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
+import { jobsOperations } from './api/cluster/jobs.operations.ts'
 import { pingOperations } from './api/cluster/ping.operations.ts'
 import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
@@ -17,5 +18,6 @@ export const openApiDocument = openApiDocumentOf([
   ...activeNodesOperations,
   ...pingOperations,
   ...upkeepOperations,
+  ...jobsOperations,
   ...healthOperations,
 ])
