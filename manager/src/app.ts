@@ -12,6 +12,8 @@ import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { filesRoutes } from './api/files/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { AudioCheck } from './audio/check-audio.ts'
+import { hasFfmpeg } from './audio/decode-audio.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
 import { MetadataReader } from './audio/metadata-reader.ts'
 import { TrackList } from './audio/track-list.ts'
@@ -25,6 +27,7 @@ import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import type { ManagerSettings } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
+import type { FileRecord } from './files/file.model.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
@@ -70,6 +73,7 @@ export async function startManager(
     const { database, records, holders, openFiles, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
+    let audioCheck: AudioCheck | null = null
     const registry = new FileServerRegistry(settings.activeWithinMs, {
       onChange: () => place?.noteFileServers(),
       evenWithin: settings.rebalanceThreshold,
@@ -106,7 +110,10 @@ export async function startManager(
       uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
-      inspection: { inspector: audioInspector(metadata, log), reading, log },
+      inspection: {
+        ...{ inspector: audioInspector(metadata, log), reading, log },
+        onVisible: (record: FileRecord) => audioCheck?.onVisible(record),
+      },
       requireOperator: operatorGuard(settings),
       managers: () => directory.urls,
     }
@@ -144,11 +151,17 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
+    if (await hasFfmpeg()) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
+    else log.info('audio is not checked by decoding it, for there is no ffmpeg')
+    const otherLoops = audioCheck === null ? [] : [audioCheck.loop()]
+    upkeep = await startUpkeep({ ...files, managerId, registry, writer, otherLoops, log }, settings, stops)
+    audioCheck?.start()
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.
     stops.add(() => Promise.all([drainRequests(), upkeep?.close()]))
+    // Jobs under way are ended first, for a decoder reads from this manager.
+    stops.add(() => jobs.close())
     if (isWorker) {
       place = new WorkerPlace(
         { url: ownUrl, ownPort: Number(own.port) },

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { request, upload } from '../cluster/http.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 const run = promisify(execFile)
 const filesUrl = new URL('../../manager/test/audio/files/', import.meta.url)
@@ -23,6 +24,13 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true })
   await cluster[Symbol.asyncDispose]()
 })
+
+async function hasFfmpeg(): Promise<boolean> {
+  return run('ffmpeg', ['-version']).then(
+    () => true,
+    () => false,
+  )
+}
 
 interface Track {
   readonly name: string
@@ -169,6 +177,34 @@ test('a download by name has ranges and validators, and a cover has its own', as
   const again = await request(`${cluster.url}/info/cover?name=covered.mp3`, { headers: { 'if-none-match': etag } })
   expect(again.status).toBe(304)
   expect((await request(`${cluster.url}/info/cover?name=taken.mp3`)).code).toBe(2)
+})
+
+test('a file is decoded in the background, and then there is its verdict and its waveform', async () => {
+  await post(bytesOf('sine.flac'), '?name=judged/whole.flac')
+  await post(bytesOf('sine.flac').subarray(0, 9_000), '?name=judged/half.flac')
+  if (!(await hasFfmpeg())) {
+    console.warn('no ffmpeg for the tests: nothing is decoded')
+    return
+  }
+  await waitUntil('both are judged', async () => (await namesIn('q=judged&verdict=unknown')).length === 0, 55_000)
+  expect(await namesIn('q=judged&verdict=ok')).toEqual(['judged/whole.flac'])
+  expect(await read('/info?name=judged/half.flac')).toMatchObject({ verdict: 'damaged', reason: expect.any(String) })
+  const url = `${cluster.url}/info/peaks?name=judged/whole.flac&buckets=10`
+  const drawn = await request(url)
+  expect(JSON.parse(drawn.body.toString())).toMatchObject({ version: 2, sample_rate: 8_000, bits: 8, length: 10 })
+  const etag = drawn.headers.get('etag') ?? ''
+  expect((await request(url, { headers: { 'if-none-match': etag } })).status).toBe(304)
+  const dat = await request(`${url}&format=dat`)
+  expect([dat.body.length, dat.body.readInt32LE(0), dat.body.readUInt32LE(16)]).toEqual([24 + 20, 2, 10])
+  expect((await request(`${url}0000`)).code).toBe(5)
+}, 90_000)
+
+test('an operator sees the jobs, and retries none that has not failed', async () => {
+  const jobs = await request(`${cluster.url}/jobs`)
+  expect([jobs.status, Array.isArray(JSON.parse(jobs.body.toString()))]).toEqual([200, true])
+  expect((await request(`${cluster.url}/jobs/check-audio-0/retry`, { method: 'POST' })).code).toBe(23)
+  const proxied = await request(`${cluster.url}/jobs`, { headers: { via: '1.1 proxy' } })
+  expect(proxied.status).toBe(401)
 })
 
 /** Its sizes are right, so that only what is missing is wrong. */

@@ -14,6 +14,7 @@ export function audioFieldsOf(metadata: AudioMetadata, name: string): AudioField
     tags: { ...metadata.tags },
     verdict: 'unknown',
     reason: null,
+    isChecked: false,
     keys: keysOf(metadata, name),
   }
 }

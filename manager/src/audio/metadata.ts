@@ -31,6 +31,8 @@ export interface AudioMetadata {
   readonly lossless: boolean
   readonly tags: AudioTags
   readonly cover: { readonly contentType: string; readonly size: number } | null
+  /** What shows without decoding it that the file is not whole, if anything does. */
+  readonly flaw: string | null
 }
 
 export type MetadataResult =

@@ -112,7 +112,16 @@ async function describe(source: AudioSource, start: Start, { format, common }: I
     lossless,
     tags: tagsOf(common),
     cover: picture === null ? null : { contentType: picture.format, size: picture.data.length },
+    flaw: container === 'wav' ? await waveFlaw(source) : null,
   }
+}
+
+/** A wave's header tells how long the file is, unless it was written before anybody knew. */
+async function waveFlaw(source: AudioSource): Promise<string | null> {
+  const head = await source.read(0, 8)
+  const told = head.toString('latin1', 0, 4) === 'RIFF' ? head.readUInt32LE(4) + 8 : 0
+  const missing = told - source.size
+  return missing > 1 && told < 0xffff_0000 ? `its header tells of ${missing} more bytes` : null
 }
 
 interface Timing {

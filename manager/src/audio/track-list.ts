@@ -88,7 +88,7 @@ export class TrackList {
     const query = { ...liveAudio, $and: conditions } as unknown as mongo.Filter<FileRecord>
     return askDatabase(() =>
       this.#collection
-        .find<Track>(query, { projection: { chunks: 0 } })
+        .find<Track>(query, { projection: { chunks: 0, 'audio.peaks': 0 } })
         .sort({ [field]: direction, _id: direction })
         .limit(limit)
         .toArray(),

@@ -16,9 +16,15 @@ export interface AudioFields {
   readonly lossless: boolean
   readonly tags: Readonly<Record<string, string | number | readonly string[] | undefined>>
   readonly cover: { readonly contentType: string; readonly size: number } | null
+  /** What shows without decoding it that the file is not whole, if anything does. */
+  readonly flaw: string | null
   /** What decoding it showed. */
   readonly verdict: 'unknown' | 'ok' | 'damaged'
   readonly reason: string | null
+  /** Whether it has been decoded. Until then it is due. */
+  readonly isChecked: boolean
+  /** Drawn while it was decoded: the rate of its samples, how many are in one peak, and two signed bytes a peak. */
+  readonly peaks?: { readonly sampleRate: number; readonly samplesPerPeak: number; readonly data: Buffer }
   readonly keys: AudioKeys
 }
 
@@ -59,6 +65,7 @@ const indexed = {
   audio_channels: { 'audio.channels': 1, name: 1, _id: 1 },
   audio_sample_rate: { 'audio.sampleRate': 1, name: 1, _id: 1 },
   audio_lossless: { 'audio.lossless': 1, name: 1, _id: 1 },
+  audio_checked: { 'audio.isChecked': 1, _id: 1 },
   audio_verdict: { 'audio.verdict': 1, name: 1, _id: 1 },
 } as const
 

@@ -157,7 +157,7 @@ export class FileRecords {
     const filter = { state: 'live', addressedBy, name, ...isLater } as mongo.Filter<FileRecord>
     const find = () =>
       this.#collection
-        .find<FileRecord>(filter, { projection: { chunks: 0 } })
+        .find<FileRecord>(filter, { projection: { chunks: 0, audio: 0 } })
         // A path is unique, so its index says all of the order.
         .sort(addressedBy === 'path' ? { name: 1 } : { name: 1, _id: 1 })
         .limit(limit)

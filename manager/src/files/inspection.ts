@@ -4,6 +4,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { ByteSpan, PlacedChunk } from '../chunks/chunk.ts'
 import { type ReadDeps, readChunks } from '../chunks/reading/read-chunks.ts'
 import type { AudioFields } from './audio-fields.ts'
+import type { FileRecord } from './file.model.ts'
 
 /** A file on its way in, whose bytes are all there but whose record is not. */
 export interface IncomingContent {
@@ -48,6 +49,8 @@ export interface InspectionDeps {
   /** Bytes that are not held are read back with these. */
   readonly reading: ReadDeps
   readonly log: Logger
+  /** Is told of each file that has become visible. It returns at once, and does not throw. */
+  readonly onVisible?: (record: FileRecord) => void
 }
 
 /** @returns content whose bytes are all held */

@@ -98,6 +98,7 @@ export async function putFile(
     const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
     const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings) }
     await makeVisible(deps, record, open, wish, context)
+    deps.inspection?.onVisible?.(record)
     return record
   } finally {
     await bytes.close()

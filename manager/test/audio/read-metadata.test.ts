@@ -66,6 +66,12 @@ test('estimates the duration of raw frames of changing length that are not all r
   expect(metadata.duration).toBeLessThan(165)
 })
 
+test('a wave that is cut off is known by its header', async () => {
+  const wave = audioBytes('sine.wav')
+  expect((await metadataOf(wave)).flaw).toBeNull()
+  expect((await metadataOf(wave.subarray(0, 12_000))).flaw).toBe('its header tells of 12162 more bytes')
+})
+
 test.each([
   ['no bytes', Buffer.alloc(0)],
   ['zeros', Buffer.alloc(5_000)],

@@ -18,6 +18,7 @@ const plain: AudioMetadata = {
   lossless: false,
   tags: {},
   cover: null,
+  flaw: null,
 }
 const unknown = { duration: null, bitRate: null, sampleRate: null, channels: null }
 const tracks: Readonly<Record<string, Partial<AudioMetadata>>> = {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { binary, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { MAX_PEAKS } from '../../audio/peaks.ts'
+import { binary, count, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 import {
   bytes,
   describeAnswers,
@@ -23,6 +24,28 @@ export const postQuery = z.object({
   expires: z.string().optional().describe('A duration such as 90s, 15m, 12h, 7d or 2w, or a date (RFC 3339)'),
 })
 export const nameQuery = z.object({ name: z.string().describe('The name of a file') })
+
+export const peaksQuery = nameQuery.extend({
+  buckets: z
+    .string()
+    .min(1, 'must not be empty')
+    .pipe(z.coerce.number<string>('must be a number').int().min(1).max(MAX_PEAKS))
+    .default(MAX_PEAKS)
+    .describe('At most so many; a short file has fewer')
+    .meta({ type: 'integer', minimum: 1, maximum: MAX_PEAKS }),
+  format: z.enum(['json', 'dat']).default('json'),
+})
+const waveform = z
+  .object({
+    version: z.literal(2),
+    channels: z.literal(1),
+    sample_rate: count,
+    samples_per_pixel: count,
+    bits: z.literal(8),
+    length: count,
+    data: z.array(z.int().min(-128).max(127)).describe('The least and the greatest sample of each, alternating'),
+  })
+  .meta({ id: 'Waveform' })
 
 const page = z.object({ files: z.array(trackDescription), next: z.string().nullable() }).meta({ id: 'TrackList' })
 const form = z.object({ file: z.array(binary) })
@@ -86,6 +109,22 @@ export const audioOperations: readonly Operation[] = [
       'OVERLOADED',
       ...errorsAnywhere,
     ],
+  },
+  {
+    method: 'get',
+    path: '/info/peaks',
+    operationId: 'getPeaks',
+    summary: 'The waveform of an audio file, in the form of audiowaveform, once it has been decoded',
+    parameters: { query: peaksQuery, header: preconditions },
+    answers: {
+      200: {
+        description: 'The waveform',
+        headers: etagHeader,
+        content: { ...json(waveform), 'application/octet-stream': binary },
+      },
+      304: notModified,
+    },
+    errors: ['FILE_NOT_FOUND', 'INVALID_REQUEST', 'PRECONDITION_FAILED', ...errorsAnywhere],
   },
   {
     method: 'get',

@@ -4,6 +4,7 @@ import { type FileName, parseFileName } from '@holdfast/shared/file-name'
 import Router from '@koa/router'
 import { onlyAudio } from '../../audio/inspect-audio.ts'
 import type { MetadataReader } from '../../audio/metadata-reader.ts'
+import { inBuckets, waveformDat, waveformJson } from '../../audio/peaks.ts'
 import type { Track, TrackList } from '../../audio/track-list.ts'
 import { mediaTypeOf } from '../../bodies/body-format.ts'
 import { openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
@@ -20,7 +21,7 @@ import { type SendDeps, sendFile } from '../common/send-file.ts'
 import { UploadContext } from '../common/upload-context.ts'
 import type { UploadGate } from '../common/upload-gate.ts'
 import { expiryOf, type ReceivingLimits, receiving } from '../common/upload-wish.ts'
-import { nameQuery, postQuery } from './audio.operations.ts'
+import { nameQuery, peaksQuery, postQuery } from './audio.operations.ts'
 import { filterOf, listQuery, orderOf, parseCursor, writeCursor } from './list-query.ts'
 import { asCsv, asM3u } from './playlist.ts'
 import { describeTrack, isTrack } from './track-description.ts'
@@ -69,20 +70,13 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
   })
 
   router.get('/info', async (ctx) => {
-    ctx.body = describeTrack(await findTrack(deps, ctx))
+    ctx.body = describeTrack(await findTrack(deps, nameIn(ctx)))
   })
 
   router.get('/info/cover', async (ctx) => {
-    const track = await findTrack(deps, ctx)
+    const track = await findTrack(deps, nameIn(ctx))
     if (track.audio.cover === null) throw new StoreError('FILE_NOT_FOUND', 'no picture is embedded in this file')
-    const version = { etag: `"${track.sha256}-cover"`, lastModified: track.createdAt.getTime() }
-    const verdict = judgePreconditions(ctx.req.headers, version, 'read')
-    if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
-    ctx.set({ ETag: version.etag, 'Cache-Control': 'no-cache' })
-    if (verdict.kind === 'not-modified') {
-      ctx.status = 304
-      return
-    }
+    if (isKnown(ctx, track, 'cover')) return
     using _share = deps.memory.take(CONTENT_MEMORY_BYTES + track.audio.cover.size)
     const read = (range: { start: number; end: number }) => readFile(deps, track, range, ctx.state, unhurried)
     const content = contentReadBy(read, { size: track.size, head: Buffer.alloc(0) })
@@ -90,6 +84,24 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
     if (cover === null) throw new StoreError('FILE_NOT_FOUND', 'the embedded picture cannot be read')
     ctx.set(safeHeaders('cover', cover.contentType))
     ctx.body = Buffer.from(cover.bytes)
+  })
+
+  router.get('/info/peaks', async (ctx) => {
+    const { name, buckets, format } = parseQuery(peaksQuery, ctx.req.url ?? '')
+    const track = await findTrack(deps, name)
+    const { peaks } = track.audio
+    if (peaks === undefined)
+      throw new StoreError('FILE_NOT_FOUND', 'there is no waveform yet: the file has not been decoded')
+    if (isKnown(ctx, track, `peaks-${buckets}-${format}`)) return
+    // The database's driver returns a Binary, of which only these fields are a Buffer's.
+    const { buffer, byteOffset, byteLength } = peaks.data
+    const drawn = inBuckets({ ...peaks, data: new Int8Array(buffer, byteOffset, byteLength) }, buckets)
+    if (format === 'json') {
+      ctx.body = waveformJson(drawn)
+      return
+    }
+    ctx.set(safeHeaders('peaks.dat', 'application/octet-stream'))
+    ctx.body = waveformDat(drawn)
   })
 
   router.get('/download', async (ctx, next) => {
@@ -106,9 +118,27 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
 
 const downloadQuery = nameQuery.partial().loose()
 
+function nameIn(ctx: AppContext): string {
+  return parseQuery(nameQuery, ctx.req.url ?? '').name
+}
+
+/**
+ * Sets the headers of something that follows from a file, and answers 304 where the client has it.
+ * @returns whether that is all. @throws PRECONDITION_FAILED
+ */
+function isKnown(ctx: AppContext, { sha256, createdAt }: Track, what: string): boolean {
+  const etag = `"${sha256}-${what}"`
+  const lastModified = Math.floor(createdAt.getTime() / 1000) * 1000
+  const verdict = judgePreconditions(ctx.req.headers, { etag, lastModified }, 'read')
+  if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
+  ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
+  if (verdict.kind === 'met') return false
+  ctx.status = 304
+  return true
+}
+
 /** @throws FILE_NOT_FOUND, also where the file of this name is no audio */
-async function findTrack({ records }: Pick<AudioApiDeps, 'records'>, ctx: AppContext): Promise<Track> {
-  const { name } = parseQuery(nameQuery, ctx.req.url ?? '')
+async function findTrack({ records }: Pick<AudioApiDeps, 'records'>, name: string): Promise<Track> {
   const record = await records.findLive(parseFileName(name))
   if (record === null) throw new StoreError('FILE_NOT_FOUND')
   if (!isTrack(record)) throw new StoreError('FILE_NOT_FOUND', 'the file of this name is no audio')

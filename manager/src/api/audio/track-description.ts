@@ -51,7 +51,7 @@ export type TrackDescription = Readonly<z.output<typeof trackDescription>>
 
 export function describeTrack(record: Track): TrackDescription {
   const { _id, name, size, sha256, contentType, createdAt, expiresAt, short, audio } = record
-  const { keys: _, isEstimated, cover, tags, ...facts } = audio
+  const { keys: _keys, peaks: _peaks, isChecked: _isChecked, flaw: _flaw, isEstimated, cover, tags, ...facts } = audio
   const query = `?name=${encodeURIComponent(name)}`
   return {
     name,
