@@ -89,7 +89,8 @@ export class TrackList {
     return askDatabase(() =>
       this.#collection
         .find<Track>(query, { projection: { chunks: 0, 'audio.peaks': 0 } })
-        .sort({ [field]: direction, _id: direction })
+        // A path is unique, so its index says all of the order.
+        .sort(field === 'name' ? { name: direction } : { [field]: direction, _id: direction })
         .limit(limit)
         .toArray(),
     )

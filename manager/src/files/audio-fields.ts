@@ -47,9 +47,12 @@ export interface AudioKeys {
 /** Every query of audio files says this, so that the indexes are used, which have nothing but such files. */
 export const liveAudio = { state: 'live', addressedBy: 'path', 'audio.container': { $exists: true } } as const
 
-/** Each index ends in the file's id, by which a list goes on among equals. */
+/**
+ * Each index ends in the file's id, by which a list goes on among equals. A name has no equal, and its index has the duration,
+ * so that the commonest filter is judged without the documents.
+ */
 const indexed = {
-  audio_name: { name: 1, _id: 1 },
+  audio_name: { name: 1, 'audio.keys.duration': 1 },
   audio_size: { size: 1, _id: 1 },
   audio_uploaded: { createdAt: 1, _id: 1 },
   audio_duration: { 'audio.keys.duration': 1, _id: 1 },

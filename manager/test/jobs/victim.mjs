@@ -3,7 +3,7 @@ import { register } from 'tsx/esm/api'
 
 register()
 const { openJobs, quickTiming } = await import('./open-jobs.ts')
-const jobs = await openJobs(process.argv[2], process.argv[3], quickTiming)
+const jobs = await openJobs(process.argv[2] ?? '', process.argv[3] ?? '', quickTiming)
 jobs.work(
   'work',
   async () => {
