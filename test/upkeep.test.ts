@@ -48,7 +48,11 @@ async function expectTwoOfEach(cluster: TestCluster, files: ReadonlyMap<string, 
 }
 
 test('every manager tells how upkeep goes, and which file-servers are lost', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managers: 2, managerEnvironment: hasty })
+  await using cluster = await TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    managers: 2,
+    managerEnvironment: hasty,
+  })
   const lostNames = async (): Promise<unknown> => {
     const told = await Promise.all(cluster.managers.map(({ url }) => upkeepOf(url)))
     expect(told[0]?.manager).toBe(told[1]?.manager)
@@ -60,6 +64,9 @@ test('every manager tells how upkeep goes, and which file-servers are lost', asy
     ...['collect-garbage', 'end-expired', 'replicate', 'rebalance', 'reconcile', 'count-chunks'],
   ])
   expect(status).toMatchObject({ fileServers: { known: 3, lost: [] }, halted: [] })
+  // One on which nothing is named would be forgotten.
+  for (let index = 0; index < 9; index++)
+    expect((await upload(cluster.url, `f-${index}`, randomBytes(300_000))).status).toBe(201)
   await cluster.fileServers[1]?.process.kill()
   await waitUntil('it is lost', async () => (await lostNames()) === '2;2' || lostNames())
   await cluster.restartFileServer(1)
@@ -75,8 +82,7 @@ test.each(['manager.before-copy', 'manager.before-add', 'manager.after-add'])(
     await cluster.restartManager(0, { FP: `${point}:kill:2`, UPKEEP_EVERY_MS: '100' })
     await cluster.settled()
     const files = await uploadShort(cluster, 10, 20_000)
-    const exited = manager.process.exited
-    await exited
+    await manager.process.exited
     await cluster.restartManager()
     await cluster.settled()
     await expectTwoOfEach(cluster, files)

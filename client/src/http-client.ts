@@ -1,4 +1,4 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { errorFromAnswer } from './answer-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { pause } from './pause.ts'
@@ -6,12 +6,14 @@ import { parseRetryAfter, planRetry, type RetryLimits } from './retry-policy.ts'
 import { SourceError } from './upload-body.ts'
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   /** Is called for every attempt. The request opens when it resolves. */
   readonly body?: (watch: IdleWatch) => Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>
   readonly canSendAgain: boolean
+  /** Says in the words of the caller's method what the manager answered. */
+  readonly reword?: (error: StoreError) => StoreError
   readonly signal?: AbortSignal | undefined
 }
 
@@ -46,7 +48,10 @@ export class HttpClient {
       const { error, retryAfterMs } = await readError(answer)
       const { canSendAgain, signal } = request
       const delayMs = planRetry({ attempt, error, retryAfterMs, canSendAgain }, this.#limits.retry, Math.random())
-      if (delayMs === null) throw attempt === 0 ? error : explainRepeated(error)
+      if (delayMs === null) {
+        const told = request.reword?.(error) ?? error
+        throw attempt === 0 ? told : explainRepeated(told)
+      }
       await pause(delayMs, signal)
     }
   }
@@ -103,7 +108,7 @@ async function readError({ response, watch, explain }: HttpAnswer) {
 
 /** An answer such as 503 says that the request failed, yet its effect may be there all the same. */
 function explainRepeated(error: StoreError): StoreError {
-  if (error.name !== 'FILE_EXISTS' && error.name !== 'FILE_NOT_FOUND') return error
+  if (!hasErrorName(error, 'FILE_EXISTS', 'FILE_NOT_FOUND', 'PRECONDITION_FAILED')) return error
   return new StoreError(error.name, 'an earlier attempt of this request may have been carried out', { cause: error })
 }
 

@@ -1,20 +1,32 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeFileNamePath, parseFileName } from '@holdfast/shared/file-name'
+import { isFileId, isLinkId } from '@holdfast/shared/ids'
 import { httpBaseUrl } from '@holdfast/shared/settings/parsers'
 import {
   type ActiveNode,
   type DeletedFile,
   digestOfEtag,
+  type FileDescription,
+  type FilePage,
+  type FileWithChunks,
   parseActiveNodes,
   parseDeletedFile,
+  parseFile,
+  parseFilePage,
+  parseFileWithChunks,
   parseStoredFile,
+  parseUpkeep,
+  type StorageClass,
   type StoredFile,
+  type Upkeep,
 } from './answers.ts'
+import { contentDigest } from './body-digest.ts'
 import { completeBody } from './download-body.ts'
 import { type FileSource, toOpenable } from './file-source.ts'
-import { HttpClient } from './http-client.ts'
+import { HttpClient, type HttpLimits, type HttpRequest } from './http-client.ts'
+import { parseLink } from './link.ts'
 import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts'
-import { streamedBody, wholeBody } from './upload-body.ts'
+import { type BodyForm, jsonForm, rawForm, streamedBody, wholeBody } from './upload-body.ts'
 
 export interface StoreClientOptions {
   /**
@@ -29,15 +41,64 @@ export interface StoreClientOptions {
    */
   readonly sourcePatienceMs?: number
   readonly retry?: Partial<RetryLimits>
+  /**
+   * Is asked for a ticket for each request to a route of the operator, with the request's method and its path as the
+   * manager gets it. Without one such a route answers only where nothing but the manager's own machine reaches it.
+   */
+  readonly ticket?: (method: string, path: string) => Promise<string | null>
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-export interface PutOptions extends CallOptions {
+export interface UploadOptions extends CallOptions {
   /** Is told how many bytes of the file have gone out; it starts again from 0 when the upload is sent again. */
   readonly onProgress?: (sentBytes: number) => void
+  /** The file ends after a duration such as `90s`, `12h` or `7d`, or at a date; never unless given. */
+  readonly expires?: string | Date
+  readonly storageClass?: StorageClass
+}
+
+/** A file is of class `single` unless another is asked for. */
+export interface PutOptions extends UploadOptions {
+  /** Takes the place of a file that has the name, in one step. */
+  readonly replace?: boolean
+  /** Replaces only the very version that has this ETag, quotes included. */
+  readonly ifMatch?: string
+}
+
+/** A share is of class `replicated` unless another is asked for. */
+export interface ShareOptions extends UploadOptions {
+  /** The share's label, which others may have too; made up by the store unless given. */
+  readonly name?: string
+}
+
+export interface GetOptions extends CallOptions {
+  /** Gets only the very version that has this ETag, quotes included. */
+  readonly ifMatch?: string
+}
+
+export interface FilesOptions extends CallOptions {
+  /** Only names that begin with it. */
+  readonly prefix?: string
+  /** A page has at most so many files, at most 1000; 100 unless given. */
+  readonly limit?: number
+  /** Files with a link in place of those with a path. It is a route of the operator. */
+  readonly shares?: boolean
+}
+
+export interface ListOptions extends FilesOptions {
+  /** The page begins where the one before says. */
+  readonly cursor?: string | null
+}
+
+export interface FileChange {
+  /** For a file with a path this is the path. */
+  readonly name?: string
+  readonly contentType?: string
+  /** A duration such as `7d`, a date, or null for never. */
+  readonly expiresAt?: string | Date | null
 }
 
 export interface Download {
@@ -48,6 +109,7 @@ export interface Download {
   readonly stream: ReadableStream<Uint8Array>
   readonly sizeBytes: number
   readonly contentType: string
+  readonly etag: string | null
   /**
    * Compare these 64 hex digits with the digest of what you read; they are null where the server does not send them.
    */
@@ -60,61 +122,89 @@ export interface Download {
  * after an answer that may be better later, if the body can be sent again.
  */
 export class StoreClient {
+  readonly #baseUrl: string
+  readonly #limits: HttpLimits
   readonly #http: HttpClient
   readonly #sourcePatienceMs: number
+  readonly #ticket: StoreClientOptions['ticket']
   readonly #spent = new WeakSet<object>()
 
   /** @throws INVALID_REQUEST where `baseUrl` is not an address, or a time is not one */
-  constructor({ baseUrl, idleTimeoutMs = 60_000, sourcePatienceMs = 3_600_000, retry = {} }: StoreClientOptions) {
-    const limits = { idleTimeoutMs: duration(idleTimeoutMs), retry: { ...defaultRetryLimits, ...retry } }
-    this.#http = new HttpClient(parseBaseUrl(baseUrl), limits)
+  constructor({
+    baseUrl,
+    idleTimeoutMs = 60_000,
+    sourcePatienceMs = 3_600_000,
+    retry = {},
+    ticket,
+  }: StoreClientOptions) {
+    this.#baseUrl = parseBaseUrl(baseUrl)
+    this.#limits = { idleTimeoutMs: duration(idleTimeoutMs), retry: { ...defaultRetryLimits, ...retry } }
+    this.#http = new HttpClient(this.#baseUrl, this.#limits)
     this.#sourcePatienceMs = duration(sourcePatienceMs)
+    this.#ticket = ticket
   }
 
   /**
-   * @throws FILE_EXISTS where the name is taken; REQUEST_TIMEOUT where the source is too slow; INVALID_REQUEST where it
-   * gives no bytes, or was read before; whatever the source or `onProgress` throws, as it is.
+   * Stores a file. A manager may have carried out an attempt that it answered with an error, so that the next attempt
+   * meets its own file: `detail` then says so, and nobody but the caller can tell whose file it is.
+   * @throws FILE_EXISTS where the name is taken, unless `replace` or `ifMatch` is given; PRECONDITION_FAILED where
+   * `ifMatch` names another version; REQUEST_TIMEOUT where the source is too slow; INVALID_REQUEST where it gives no
+   * bytes, or was read before; whatever the source or `onProgress` throws, as it is.
    */
   async put(name: string, source: FileSource, options: PutOptions = {}): Promise<StoredFile> {
-    const { signal, onProgress = () => undefined } = options
+    const { storageClass = 'single', expires, replace = false, ifMatch } = options
     const filename = parseFileName(name)
-    const openable = toOpenable(source)
-    const whole = wholeBody(filename, source)
-    const streamed = { openable, patienceMs: this.#sourcePatienceMs, spent: this.#spent, onProgress }
-    const answer = await this.#http.json({
-      method: 'POST',
-      path: '/file',
-      headers: { 'content-type': 'application/json' },
-      body: async (watch) => whole ?? streamedBody(filename, streamed, watch),
-      canSendAgain: openable.canSendAgain,
-      signal,
-    })
-    if (whole !== null && source instanceof Uint8Array) onProgress(source.length)
-    return parseStoredFile(answer)
+    if (storageClass === 'single' && !replace && ifMatch === undefined) {
+      const path = `/file${queryOf({ expires: textOf(expires) })}`
+      const headers = { 'content-type': 'application/json' }
+      return parseStoredFile(await this.#upload({ method: 'POST', path, headers }, jsonForm(filename), source, options))
+    }
+    const isCreation = !replace && ifMatch === undefined
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(isCreation && { 'if-none-match': '*' }),
+      ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+    }
+    const path = pathOf(name) + queryOf({ class: storageClass, expires: textOf(expires) })
+    const reword = (error: StoreError): StoreError =>
+      isCreation && error.name === 'PRECONDITION_FAILED' ? new StoreError('FILE_EXISTS') : error
+    return parseStoredFile(await this.#upload({ method: 'PUT', path, headers, reword }, rawForm, source, options))
   }
 
-  /** @throws FILE_NOT_FOUND, FILE_UNAVAILABLE */
-  async get(name: string, { signal }: CallOptions = {}): Promise<Download> {
-    const { response, watch, explain } = await this.#http.send({
-      method: 'GET',
-      path: pathOf(name),
-      headers: { 'accept-encoding': 'identity' },
-      canSendAgain: true,
-      signal,
-    })
-    const length = response.headers.get('content-length')
-    if (length === null || !/^\d+$/.test(length)) {
-      watch[Symbol.dispose]()
-      await response.body?.cancel()
-      throw new StoreError('INTERNAL', 'the answer does not say how long the file is')
-    }
-    watch.pause()
-    return {
-      stream: completeBody(response.body, Number(length), watch, explain),
-      sizeBytes: Number(length),
-      contentType: response.headers.get('content-type') ?? 'application/octet-stream',
-      sha256: digestOfEtag(response.headers.get('etag')),
-    }
+  /**
+   * Stores a file under a link that nobody can guess; `urlOf` makes the link of what this returns. An attempt that was
+   * answered with an error, and then sent again, may have left a share of its own whose link nobody was told.
+   * @throws as `put` does, but for FILE_EXISTS and PRECONDITION_FAILED
+   */
+  async share(source: FileSource, options: ShareOptions = {}): Promise<FileDescription> {
+    const { name, storageClass, expires } = options
+    const label = name === undefined ? undefined : parseFileName(name)
+    const path = `/upload${queryOf({ name: label, class: storageClass, expires: textOf(expires) })}`
+    const headers = { 'content-type': 'application/octet-stream' }
+    return parseFile(await this.#upload({ method: 'POST', path, headers }, rawForm, source, options))
+  }
+
+  /** @returns the address of a file's bytes, on this client's manager. For a share it is the link. */
+  urlOf({ url }: Pick<FileDescription, 'url'>): string {
+    return this.#baseUrl + url
+  }
+
+  /** @throws FILE_NOT_FOUND, FILE_UNAVAILABLE, PRECONDITION_FAILED */
+  async get(name: string, { signal, ifMatch }: GetOptions = {}): Promise<Download> {
+    const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch }
+    return download(this.#http, { path: pathOf(name), headers, signal })
+  }
+
+  /**
+   * @param link is the link of a share, which is followed wherever it leads, or its id, which this client's manager is
+   * asked for. @throws FILE_NOT_FOUND, FILE_UNAVAILABLE, INVALID_REQUEST where it is no link
+   */
+  async getShare(link: string, { signal }: CallOptions = {}): Promise<Download> {
+    const parsed = parseLink(link)
+    if (parsed === null) throw new StoreError('INVALID_REQUEST', 'a link ends with /download/ and 32 hex digits')
+    const { baseUrl, id } = parsed
+    const http = baseUrl === null ? this.#http : new HttpClient(parseBaseUrl(baseUrl), this.#limits)
+    return download(http, { path: `/download/${id}`, headers: {}, signal })
   }
 
   /** @throws FILE_NOT_FOUND */
@@ -122,8 +212,107 @@ export class StoreClient {
     return parseDeletedFile(await this.#http.json({ method: 'DELETE', path: pathOf(name), canSendAgain: true, signal }))
   }
 
+  /** Gives one page of the files with a path, by name, or of the shares. @throws INVALID_REQUEST, UNAUTHORIZED */
+  async list({ prefix, cursor, limit, shares, signal }: ListOptions = {}): Promise<FilePage> {
+    const query = queryOf({ prefix, cursor, limit: limit?.toString(), shares: shares === true ? 'true' : undefined })
+    const path = `/files${query}`
+    const ticket = shares === true ? await this.#ticket?.('GET', path) : null
+    const headers = typeof ticket === 'string' ? { authorization: `Bearer ${ticket}` } : {}
+    return parseFilePage(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
+  }
+
+  /** Gives all files that `list` gives, page after page. */
+  async *files(options: FilesOptions = {}): AsyncGenerator<FileDescription> {
+    let cursor: string | null = null
+    do {
+      const page: FilePage = await this.list({ ...options, cursor })
+      yield* page.files
+      cursor = page.next
+    } while (cursor !== null)
+  }
+
+  /** @param id has 24 hex digits, or the 32 of a share's link. @throws FILE_NOT_FOUND, INVALID_REQUEST */
+  async file(id: string, { signal }: CallOptions = {}): Promise<FileWithChunks> {
+    return parseFileWithChunks(await this.#http.json({ method: 'GET', path: idPath(id), canSendAgain: true, signal }))
+  }
+
+  /**
+   * Changes name, content type or expiry.
+   * @returns the file as it is from then on. @throws FILE_NOT_FOUND, FILE_EXISTS, INVALID_REQUEST
+   */
+  async update(id: string, change: FileChange, { signal }: CallOptions = {}): Promise<FileDescription> {
+    const body = new TextEncoder().encode(JSON.stringify(change))
+    const answer = await this.#http.json({
+      method: 'PATCH',
+      path: idPath(id),
+      headers: { 'content-type': 'application/json' },
+      body: async () => body,
+      canSendAgain: true,
+      signal,
+    })
+    return parseFile(answer)
+  }
+
+  /** @returns the file as it was. @throws FILE_NOT_FOUND, INVALID_REQUEST */
+  async deleteById(id: string, { signal }: CallOptions = {}): Promise<FileDescription> {
+    return parseFile(await this.#http.json({ method: 'DELETE', path: idPath(id), canSendAgain: true, signal }))
+  }
+
   async activeNodes({ signal }: CallOptions = {}): Promise<ActiveNode[]> {
     return parseActiveNodes(await this.#http.json({ method: 'GET', path: '/active-nodes', canSendAgain: true, signal }))
+  }
+
+  /** @returns null where upkeep never ran. @throws ROUTE_NOT_FOUND where the manager is too old to tell */
+  async upkeep({ signal }: CallOptions = {}): Promise<Upkeep | null> {
+    return parseUpkeep(await this.#http.json({ method: 'GET', path: '/upkeep', canSendAgain: true, signal }))
+  }
+
+  async #upload(
+    request: Pick<HttpRequest, 'method' | 'path' | 'headers' | 'reword'>,
+    form: BodyForm,
+    source: FileSource,
+    { signal, onProgress = () => undefined }: UploadOptions,
+  ): Promise<unknown> {
+    const openable = toOpenable(source)
+    const whole = wholeBody(form, source)
+    const streamed = { openable, patienceMs: this.#sourcePatienceMs, spent: this.#spent, onProgress }
+    const answer = await this.#http.json({
+      ...request,
+      headers: { ...request.headers, ...(whole !== null && form === rawForm && (await contentDigest(whole))) },
+      body: async (watch) => whole ?? streamedBody(form, streamed, watch),
+      canSendAgain: openable.canSendAgain,
+      signal,
+    })
+    if (whole !== null && source instanceof Uint8Array) onProgress(source.length)
+    return answer
+  }
+}
+
+async function download(
+  http: HttpClient,
+  { path, headers, signal }: Pick<HttpRequest, 'path' | 'headers' | 'signal'>,
+): Promise<Download> {
+  const { response, watch, explain } = await http.send({
+    method: 'GET',
+    path,
+    headers: { 'accept-encoding': 'identity', ...headers },
+    canSendAgain: true,
+    signal,
+  })
+  const length = response.headers.get('content-length')
+  if (length === null || !/^\d+$/.test(length)) {
+    watch[Symbol.dispose]()
+    await response.body?.cancel()
+    throw new StoreError('INTERNAL', 'the answer does not say how long the file is')
+  }
+  watch.pause()
+  const etag = response.headers.get('etag')
+  return {
+    stream: completeBody(response.body, Number(length), watch, explain),
+    sizeBytes: Number(length),
+    contentType: response.headers.get('content-type') ?? 'application/octet-stream',
+    etag,
+    sha256: digestOfEtag(etag),
   }
 }
 
@@ -147,4 +336,24 @@ function parseBaseUrl(baseUrl: string): string {
 
 function pathOf(name: string): string {
   return `/file/${encodeFileNamePath(parseFileName(name))}`
+}
+
+/** Other texts in the place of an id would lead to other routes. */
+function idPath(id: string): string {
+  if (isFileId(id) || isLinkId(id)) return `/files/${id}`
+  throw new StoreError('INVALID_REQUEST', 'an id has 24 hex digits, or the 32 of a link')
+}
+
+/** Without a field that is undefined or null. @returns nothing where no field is left */
+function queryOf(fields: Readonly<Record<string, string | null | undefined>>): string {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)
+  if (given.length === 0) return ''
+  return `?${given.map(([key, value]) => `${key}=${encodeURIComponent(String(value).toWellFormed())}`).join('&')}`
+}
+
+/** @throws INVALID_REQUEST where a date is none */
+function textOf(expires: string | Date | undefined): string | undefined {
+  if (!(expires instanceof Date)) return expires
+  if (Number.isNaN(expires.getTime())) throw new StoreError('INVALID_REQUEST', 'expires is no date')
+  return expires.toISOString()
 }

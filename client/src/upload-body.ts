@@ -22,15 +22,47 @@ export interface UploadSource {
   readonly onProgress: (sentBytes: number) => void
 }
 
+/** This is how a file travels in the body of a request. */
+export interface BodyForm {
+  readonly before: Uint8Array
+  readonly after: Uint8Array
+  /** @returns a copy of its own. */
+  encode(bytes: Uint8Array): Uint8Array<ArrayBuffer>
+  encodeStream(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>
+}
+
+/** The body is JSON that holds the name and the file in base64. */
+export function jsonForm(filename: string): BodyForm {
+  const encoder = new TextEncoder()
+  return {
+    before: encoder.encode(`{"filename":${JSON.stringify(filename)},"file":"`),
+    after: encoder.encode('"}'),
+    encode: encodeBase64,
+    encodeStream: encodeBase64Stream,
+  }
+}
+
+/** The body is the file itself. */
+export const rawForm: BodyForm = {
+  before: new Uint8Array(0),
+  after: new Uint8Array(0),
+  encode: (bytes) => new Uint8Array(bytes),
+  async *encodeStream(source) {
+    // A source may use its buffer again while what it gave is still to be sent.
+    for await (const bytes of source) yield new Uint8Array(bytes)
+  },
+}
+
 /** @returns the whole request body where the source is small and in memory, or null. */
-export function wholeBody(filename: string, source: FileSource): Uint8Array<ArrayBuffer> | null {
+export function wholeBody(form: BodyForm, source: FileSource): Uint8Array<ArrayBuffer> | null {
   if (!(source instanceof Uint8Array) || source.length > WHOLE_MAX_BYTES) return null
-  const [before, after] = frame(filename)
-  const base64 = encodeBase64(source)
-  const body = new Uint8Array(before.length + base64.length + after.length)
+  const { before, after } = form
+  const encoded = form.encode(source)
+  if (before.length + after.length === 0) return encoded
+  const body = new Uint8Array(before.length + encoded.length + after.length)
   body.set(before)
-  body.set(base64, before.length)
-  body.set(after, before.length + base64.length)
+  body.set(encoded, before.length)
+  body.set(after, before.length + encoded.length)
   return body
 }
 
@@ -39,13 +71,12 @@ export function wholeBody(filename: string, source: FileSource): Uint8Array<Arra
  * open while a producer has nothing to send yet. The source is closed when the call is over.
  */
 export async function streamedBody(
-  filename: string,
+  form: BodyForm,
   source: UploadSource,
   watch: IdleWatch,
 ): Promise<ReadableStream<Uint8Array>> {
-  const [before, after] = frame(filename)
   const stop = AbortSignal.any([watch.signal, watch.over])
-  const encoded = encodeBase64Stream(guarded(source, stop))
+  const encoded = form.encodeStream(guarded(source, stop))
   const close = (): void => void encoded.return(undefined).catch(() => undefined)
   stop.addEventListener('abort', close, { once: true })
   const nextPiece = async (): Promise<IteratorResult<Uint8Array>> => {
@@ -58,9 +89,9 @@ export async function streamedBody(
   }
   const first = await nextPiece()
   async function* pieces(): AsyncGenerator<Uint8Array> {
-    yield before
+    if (form.before.length > 0) yield form.before
     for (let next = first; !next.done; next = await nextPiece()) yield next.value
-    yield after
+    if (form.after.length > 0) yield form.after
   }
   const iterator = pieces()
   return new ReadableStream({
@@ -136,9 +167,4 @@ function within<T>(next: Promise<T>, patienceMs: number, stop: AbortSignal): Pro
 
 function cancelled(stop: AbortSignal): StoreError {
   return new StoreError('CANCELLED', undefined, { cause: stop.reason })
-}
-
-function frame(filename: string): [before: Uint8Array, after: Uint8Array] {
-  const encoder = new TextEncoder()
-  return [encoder.encode(`{"filename":${JSON.stringify(filename)},"file":"`), encoder.encode('"}')]
 }

@@ -10,7 +10,7 @@ import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
-import { filesRoutes } from './api/files/files.routes.ts'
+import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import { AudioCheck } from './audio/check-audio.ts'
 import { hasFfmpeg } from './audio/decode-audio.ts'
@@ -25,7 +25,7 @@ import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
-import type { ManagerSettings } from './config.ts'
+import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import type { FileRecord } from './files/file.model.ts'
 import { startFiles } from './files/start-files.ts'
@@ -37,6 +37,7 @@ import { MongoJobs } from './jobs/mongo-jobs.ts'
 import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
+import { FileServerDirectory } from './upkeep/file-server-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
@@ -64,6 +65,7 @@ export async function startManager(
 ): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs } = settings
   requireLoopback(host, settings.allowAnonymous)
+  requireReplicas(settings)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
 
@@ -79,6 +81,7 @@ export async function startManager(
       evenWithin: settings.rebalanceThreshold,
     })
     const writer = new ChunkWriter(registry)
+    const fileServers = new FileServerDirectory({ database, registry, log }, settings)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
     const metadata = new MetadataReader()
@@ -147,6 +150,7 @@ export async function startManager(
       identity: { managerId, clusterId, secret: settings.clusterSecret },
       managers: () => directory.urls,
       countFiles: (id) => records.countOn(id),
+      onJoining: (link) => fileServers.noteJoining(link),
       onConnected: () => upkeep?.wake(),
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
@@ -154,7 +158,7 @@ export async function startManager(
     if (await hasFfmpeg()) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
     else log.info('audio is not checked by decoding it, for there is no ffmpeg')
     const otherLoops = audioCheck === null ? [] : [audioCheck.loop()]
-    upkeep = await startUpkeep({ ...files, managerId, registry, writer, otherLoops, log }, settings, stops)
+    upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
     audioCheck?.start()
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that

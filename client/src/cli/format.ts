@@ -15,20 +15,39 @@ export function formatAge(at: string, nowMs: number): string {
   return seconds < 7200 ? `${Math.round(seconds / 60)} min ago` : `${Math.round(seconds / 3600)} h ago`
 }
 
+/** @returns such as `40 s`, `12 min` or `3.5 h`. */
+export function formatDuration(seconds: number): string {
+  if (seconds < 120) return `${Math.ceil(seconds)} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`
+}
+
+export interface Column {
+  readonly title: string
+  readonly width: number
+  readonly isNumeric?: boolean
+}
+
+/** Makes one line of a table, with numbers to the right. A cell that is wider than its column is not cut. */
+export function formatColumns(columns: readonly Column[], cells: readonly string[]): string {
+  return columns
+    .map(({ width, isNumeric }, index) => {
+      const cell = cells[index] ?? ''
+      return isNumeric ? cell.padStart(width) : cell.padEnd(width)
+    })
+    .join('  ')
+    .trimEnd()
+}
+
 /** Makes columns as wide as their widest cell, and aligns those named in `numeric` to the right. */
 export function formatTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],
   numeric: readonly number[],
 ): string {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)))
-  const line = (cells: readonly string[]): string =>
-    widths
-      .map((width, column) => {
-        const cell = cells[column] ?? ''
-        return numeric.includes(column) ? cell.padStart(width) : cell.padEnd(width)
-      })
-      .join('  ')
-      .trimEnd()
-  return [header, ...rows].map(line).join('\n')
+  const columns = header.map((title, index) => ({
+    title,
+    width: Math.max(title.length, ...rows.map((row) => (row[index] ?? '').length)),
+    isNumeric: numeric.includes(index),
+  }))
+  return [header, ...rows].map((cells) => formatColumns(columns, cells)).join('\n')
 }

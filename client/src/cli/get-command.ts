@@ -2,19 +2,34 @@ import { basename, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { isLinkId } from '@holdfast/shared/ids'
 import { saveFile, targetExists } from '../node/save-file.ts'
 import { findSaveTarget, type SaveTarget } from '../node/save-target.ts'
 import { writeSpecial } from '../node/special-file.ts'
 import { errorCodeOf, PathError } from '../node/system-error.ts'
 import { verifiedBytes } from '../node/verified-download.ts'
+import type { CallOptions, Download, StoreClient } from '../store-client.ts'
 import { type Console, printResult } from './console.ts'
 import { formatBytes } from './format.ts'
 import { type Progress, showProgress } from './progress.ts'
+import { findStored, type Ways } from './stored-file.ts'
 
-/** @param path is `-` for standard output; a directory takes the file under the last part of its name. */
-export async function get(console: Console, name: string, path: string | undefined, isForced: boolean): Promise<void> {
+/**
+ * @param wanted is a name, an id or a link. @param path is `-` for standard output; a directory takes the file under the
+ * last part of its name.
+ */
+export async function get(
+  console: Console,
+  wanted: string,
+  path: string | undefined,
+  isForced: boolean,
+): Promise<void> {
+  const { name, open } = await findStored(console, wanted, {
+    byName: async (name) => ({ name, open: (options) => console.client.get(name, options) }),
+    byId: (client, id) => findById(client, id, console.signal),
+  } satisfies Ways<Openable>)
   const { shown, target } = await chooseTarget(name, path, isForced)
-  const download = await console.client.get(name, { signal: console.signal })
+  const download = await open({ signal: console.signal })
   using progress = showProgress(name, download.sizeBytes, console.stderr)
   const bytes = measured(verifiedBytes(download), progress)
   if (target.kind === 'stdout') {
@@ -27,6 +42,18 @@ export async function get(console: Console, name: string, path: string | undefin
   const { sizeBytes, sha256, contentType } = download
   const result = { filename: name, path: shown, sizeBytes, sha256, contentType }
   printResult(console, result, `saved ${name} as ${shown} (${formatBytes(sizeBytes)})`)
+}
+
+interface Openable {
+  readonly name: string
+  readonly open: (options: CallOptions) => Promise<Download>
+}
+
+async function findById(client: StoreClient, id: string, signal: AbortSignal): Promise<Openable> {
+  const { name, etag } = await client.file(id, { signal })
+  if (isLinkId(id)) return { name, open: (options) => client.getShare(id, options) }
+  // A file that has taken the name meanwhile is not the one with the id.
+  return { name, open: (options) => client.get(name, { ...options, ifMatch: etag }) }
 }
 
 type NamedTarget = Extract<SaveTarget, { readonly path: string }>

@@ -2,16 +2,20 @@ import { readFileSync } from 'node:fs'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { integer } from '@holdfast/shared/settings/parsers'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { StorageClass } from '../answers.ts'
 import { openStandardStreams } from '../node/standard-streams.ts'
 import { StoreClient, type StoreClientOptions } from '../store-client.ts'
+import { DEFAULT_SECRET_FILE } from './cluster-secret.ts'
 import type { Console } from './console.ts'
 import { errorJson, exitCodeHelp, exitCodeOf, exitCodes, sentenceOf } from './exit-code.ts'
 import { get } from './get-command.ts'
+import { ls, ticketBy } from './ls-command.ts'
 import { Output } from './output.ts'
 import { put } from './put-command.ts'
 import { rm } from './rm-command.ts'
+import { share } from './share-command.ts'
 import { status } from './status-command.ts'
-import { DEFAULT_SECRET_FILE, parseDuration, ticket } from './ticket-command.ts'
+import { parseDuration, ticket } from './ticket-command.ts'
 
 interface GlobalOptions {
   readonly manager: string
@@ -24,8 +28,23 @@ interface TicketOptions {
   readonly secretFile?: string
 }
 
+interface ShareOptions {
+  readonly patience: number
+  readonly expires?: string
+  readonly name?: string
+}
+
 interface PutOptions {
   readonly patience: number
+  readonly expires?: string
+  readonly class: StorageClass
+  readonly replace?: boolean
+}
+
+interface LsOptions {
+  readonly long?: boolean
+  readonly shares?: boolean
+  readonly secretFile?: string
 }
 
 /** @param signal ends whatever is under way. @returns the exit code. */
@@ -73,16 +92,39 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
       'its name in the store; the last part of the path unless given, or after a name that ends with /',
     )
     .addOption(
-      new Option('--patience <seconds>', 'how long the input may pause, and take to its first byte')
-        .env('HOLDFAST_PATIENCE')
-        .default(3_600)
-        .argParser(argument(integer({ min: 1, max: 2_000_000 }))),
+      new Option(
+        '--class <class>',
+        'single: whole, on one file-server; replicated: survives the loss of any one of them',
+      )
+        .choices(['single', 'replicated'] satisfies StorageClass[])
+        .default('single' satisfies StorageClass),
     )
-    .action((path: string, name: string | undefined, { patience }: PutOptions) =>
+    .addOption(expiresOption())
+    .option('--replace', 'take the place of a file that has the name')
+    .addOption(patienceOption())
+    .action((path: string, name: string | undefined, options: PutOptions) =>
       run(
         path,
         async (console) => {
-          await put(console, path, name)
+          const { class: storageClass, replace = false, expires } = options
+          await put(console, path, name, { storageClass, replace, ...(expires !== undefined && { expires }) })
+          return 0
+        },
+        { sourcePatienceMs: options.patience * 1000 },
+      ),
+    )
+  program
+    .command('share')
+    .description('store a file under a link that nobody can guess, and print the link')
+    .argument('<file>', 'the file, or - for standard input')
+    .addOption(expiresOption())
+    .option('--name <label>', 'what it is called; the last part of the path unless given')
+    .addOption(patienceOption())
+    .action((path: string, { patience, ...wish }: ShareOptions) =>
+      run(
+        path,
+        async (console) => {
+          await share(console, path, wish)
           return 0
         },
         { sourcePatienceMs: patience * 1000 },
@@ -91,7 +133,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   program
     .command('get')
     .description('save a stored file, verified by its digest')
-    .argument('<name>', 'its name in the store')
+    .argument('<name>', 'its name in the store, its id, or the link of a share')
     .argument('[path]', 'where to save it, or - for standard output; the last part of the name unless given')
     .option('-f, --force', 'overwrite what is there')
     .action((name: string, path: string | undefined, options: { force?: boolean }) =>
@@ -103,11 +145,31 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   program
     .command('rm')
     .description('delete stored files')
-    .argument('<name...>', 'their names in the store')
+    .argument('<name...>', 'their names in the store, ids, or links of shares')
     .action((names: string[]) => run(null, (console) => rm(console, names)))
   program
+    .command('ls')
+    .description('list stored files by name')
+    .argument('[prefix]', 'only names that begin with it')
+    .option('-l, --long', 'with id, class, size and times')
+    .option('--shares', 'shares with their links in place of files with a path; an operator may')
+    .option(
+      '--secret-file <file>',
+      "where the cluster's secret is, for --shares of a manager that others reach too; CLUSTER_SECRET unless given",
+    )
+    .action((prefix: string | undefined, { long = false, shares = false, secretFile }: LsOptions) =>
+      run(
+        prefix ?? null,
+        async (console) => {
+          await ls(console, { prefix, shares, long })
+          return 0
+        },
+        { ticket: ticketBy(secretFile ?? null) },
+      ),
+    )
+  program
     .command('status')
-    .description('list the active file-servers')
+    .description('list the active file-servers, and tell how many replicas chunks have and how healing goes')
     .action(() =>
       run(null, async (console) => {
         await status(console)
@@ -154,6 +216,17 @@ function dropEmptyVariables(): void {
 function readVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return version
+}
+
+function expiresOption(): Option {
+  return new Option('--expires <when>', 'when the store ends it: after 90s, 12h or 7d, say, or at a date')
+}
+
+function patienceOption(): Option {
+  return new Option('--patience <seconds>', 'how long the input may pause, and take to its first byte')
+    .env('HOLDFAST_PATIENCE')
+    .default(3_600)
+    .argParser(argument(integer({ min: 1, max: 2_000_000 })))
 }
 
 /** Has commander say what a parser of ours refuses. */

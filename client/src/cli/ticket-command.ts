@@ -1,17 +1,12 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { bodyDigest, issueTicket, MANAGER_TICKET } from '@holdfast/shared/node/ticket'
-import { secret } from '@holdfast/shared/settings/parsers'
-import { errorCodeOf, PathError } from '../node/system-error.ts'
+import { PathError } from '../node/system-error.ts'
+import { readSecret } from './cluster-secret.ts'
 import { type Console, printResult } from './console.ts'
-
-/** `npm start` keeps the secret of its cluster there, seen from where it was typed. */
-export const DEFAULT_SECRET_FILE = join('data', 'cluster-secret')
 
 const MAX_VALID_SECONDS = 86_400
 
@@ -32,7 +27,7 @@ export async function ticket(console: Console, wish: TicketWish): Promise<void> 
     bodySha256: wish.body === undefined ? bodyDigest('') : await digestOf(console, wish.body),
     server: MANAGER_TICKET,
   }
-  const secretText = await findSecret(wish.secretFile)
+  const secretText = await readSecret(wish.secretFile ?? null)
   const expiresAt = Math.ceil(Date.now() / 1000) + wish.validSeconds
   const made = issueTicket(secretText, request, expiresAt)
   printResult(console, { ticket: made, expiresAt: new Date(expiresAt * 1000).toISOString() }, made)
@@ -68,27 +63,4 @@ async function digestOf({ stdin, signal }: Console, body: string): Promise<Diges
     throw new PathError(body === '-' ? 'standard input' : body, error)
   })
   return hash.digest('hex') as Digest
-}
-
-async function findSecret(file: string | undefined): Promise<string> {
-  const given = process.env.CLUSTER_SECRET?.trim()
-  if (file === undefined && given !== undefined && given !== '') return checked(given, 'CLUSTER_SECRET')
-  const path = file ?? DEFAULT_SECRET_FILE
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (file === undefined && errorCodeOf(error) === 'ENOENT')
-      throw new StoreError(
-        'INVALID_REQUEST',
-        `the cluster's secret is not here: set CLUSTER_SECRET, or name the file with --secret-file (npm start keeps it as ${DEFAULT_SECRET_FILE})`,
-      )
-    throw new PathError(path, error)
-  })
-  return checked(text.trim(), path)
-}
-
-function checked(text: string, where: string): string {
-  try {
-    return secret(text)
-  } catch (error) {
-    throw new StoreError('INVALID_REQUEST', `${where}: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }

@@ -66,7 +66,16 @@ export interface SourceBytes {
   close(): Promise<void>
 }
 
-type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short' | 'extents'> & {
+/** A file on its way to where it is stored. */
+export interface IncomingSource {
+  readonly bytes: SourceBytes
+  /** Is called when the first bytes are there. It may throw to refuse the file. */
+  onHead(): void
+  /** Reads what comes after the bytes, and may throw to call the file off. */
+  beforeEnd(): Promise<void>
+}
+
+type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short'> & {
   readonly open: OpenFile | null
   readonly allChunks: readonly Chunk[]
 }
@@ -84,17 +93,23 @@ export async function putFile(
   const { bytes } = source
   const _id = new Types.ObjectId()
   try {
-    await bytes.readHead(INLINE_MAX_BYTES)
+    // A body of class `replicated` has its memory counted before it is read.
+    if (wish.storageClass === 'single') await bytes.readHead(INLINE_MAX_BYTES)
     if (!bytes.isComplete) await requireFree(deps, source, wish)
-    const inspection = deps.inspection?.inspector.begin((length) => bytes.firstBytes(length)) ?? null
+    const inspections: Inspection[] = []
+    const onHead = (): void => {
+      const inspection = deps.inspection?.inspector.begin((length) => bytes.firstBytes(length)) ?? null
+      if (inspection !== null) inspections.push(inspection)
+    }
     let name: FileName | undefined
     const beforeEnd = async (): Promise<void> => {
       name = await source.finish()
     }
-    const stored = await store(deps, _id, { bytes, beforeEnd }, wish, context)
+    const stored = await store(deps, _id, { bytes, onHead, beforeEnd }, wish, context)
     if (name === undefined) throw new StoreError('INTERNAL', 'a source ended without its end')
     const { open, allChunks, ...fields } = stored
-    const findings = inspection === null ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
+    const [inspection] = inspections
+    const findings = inspection === undefined ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
     const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
     const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings) }
     await makeVisible(deps, record, open, wish, context)
@@ -118,11 +133,12 @@ async function requireFree({ records }: PutDeps, { earlyName }: FileSource, wish
 async function store(
   deps: PutDeps,
   _id: Types.ObjectId,
-  source: { readonly bytes: SourceBytes; readonly beforeEnd: () => Promise<void> },
+  source: IncomingSource,
   { storageClass }: PutWish,
   context: PutContext,
 ): Promise<Stored> {
   if (storageClass === 'single') {
+    source.onHead()
     const { chunk, partKey } = await storeSingle(deps.writer, _id.toHexString() as FileId, source, context)
     const { size, sha256 } = chunk
     const chunks = [chunk]

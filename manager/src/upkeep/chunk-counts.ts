@@ -2,14 +2,18 @@ import type { ServerId } from '@holdfast/shared/ids'
 import type { ChunkCount, HolderRecords } from '../files/holder-records.ts'
 import type { Loop } from './upkeep.ts'
 
-/** To count all chunks reads all their records. */
+/** To count all chunks reads all their records, so that it is done this often where they are many. */
 const COUNT_ALL_EVERY_MS = 600_000
+
+/** Where they are few, counting takes this share of the time. */
+const COUNT_ALL_SHARE = 0.01
 
 export interface ReplicaCounts {
   /** All chunks of class `replicated`. */
   readonly total: number
   /** How many of them have so many replicas that count: "0", "1", … */
   readonly byReplicas: Readonly<Record<string, number>>
+  /** All were counted then. Those that lack some are counted more often. */
   readonly countedAt: string
 }
 
@@ -63,22 +67,37 @@ export class ChunkCounts {
     return {
       name: 'count-chunks',
       everyMs,
-      run: async () => {
-        const known = await this.#deps.fileServers.read()
-        const counting = { replicas: this.#replicas, lost: known.filter(({ isLost }) => isLost).map(({ id }) => id) }
-        if (performance.now() >= this.#allDueAt) {
-          // One that takes too long is not tried again at once.
-          this.#allDueAt = performance.now() + COUNT_ALL_EVERY_MS
-          const all = await this.#deps.holders.countChunks('all', counting)
-          this.#short = all.filter(({ good }) => good < this.#replicas)
-          this.#total = all.reduce((sum, { chunks }) => sum + chunks, 0)
-        } else {
-          const short = await this.#deps.holders.countChunks('short', counting)
-          this.#short = short.filter(({ good }) => good < this.#replicas)
+      run: async (signal) => {
+        // A count takes long, and a manager that stops does not wait for it.
+        let stop: () => void = () => undefined
+        const stopped = new Promise<void>((resolve) => {
+          stop = resolve
+        })
+        signal.addEventListener('abort', stop)
+        try {
+          await Promise.race([this.#count(), stopped])
+        } finally {
+          signal.removeEventListener('abort', stop)
         }
-        this.#countedAt = new Date()
         return false
       },
     }
+  }
+
+  async #count(): Promise<void> {
+    const { holders, fileServers } = this.#deps
+    const lost = (await fileServers.read()).filter(({ isLost }) => isLost).map(({ id }) => id)
+    const counting = { replicas: this.#replicas, lost }
+    const startedAt = performance.now()
+    const isAllDue = startedAt >= this.#allDueAt
+    // One that takes too long is not tried again at once.
+    if (isAllDue) this.#allDueAt = startedAt + COUNT_ALL_EVERY_MS
+    const found = await holders.countChunks(isAllDue ? 'all' : 'short', counting)
+    this.#short = found.filter(({ good }) => good < this.#replicas)
+    if (!isAllDue) return
+    this.#total = found.reduce((sum, { chunks }) => sum + chunks, 0)
+    this.#countedAt = new Date()
+    const nextAt = startedAt + (performance.now() - startedAt) / COUNT_ALL_SHARE
+    this.#allDueAt = Math.min(this.#allDueAt, nextAt)
   }
 }

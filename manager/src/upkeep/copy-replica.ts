@@ -1,20 +1,23 @@
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
-import type { FileId } from '@holdfast/shared/ids'
-import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
-import { type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
+import type { CopyId, FileId } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import type { StoredCopy } from '@holdfast/shared/wire/shapes'
+import { type PartSpan, type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
-import { PartBuffers } from '../chunks/reading/part-buffers.ts'
-import { readPart } from '../chunks/reading/read-part.ts'
+import type { PartBuffers } from '../chunks/reading/part-buffers.ts'
+import { type PartRead, readPart } from '../chunks/reading/read-part.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { discardCopies } from '../chunks/writing/delete-copy.ts'
-import { storeCopy } from '../chunks/writing/store-copy.ts'
+import { type CopySource, storeCopy } from '../chunks/writing/store-copy.ts'
 import { transferCopy } from '../chunks/writing/transfer-copy.ts'
 import type { Holder } from '../files/file.model.ts'
 
 export interface CopyDeps {
   readonly registry: FileServerRegistry
   readonly writer: ChunkWriter
+  /** All copies of one manager's upkeep are read into these. */
+  readonly buffers: PartBuffers
 }
 
 /** Says which copy is read, on which file-server, and where the other one goes. */
@@ -31,7 +34,7 @@ const REQUEST_ID = 'upkeep'
  * nothing of it stays. @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where one of the two copies is bad
  */
 export async function copyReplica(
-  { registry, writer }: CopyDeps,
+  { registry, writer, buffers }: CopyDeps,
   holder: Pick<Holder, '_id'>,
   place: PlacedChunk,
   { from, source, target }: CopyWay,
@@ -40,24 +43,15 @@ export async function copyReplica(
   const { size, sha256 } = place.chunk
   const to = writer.copyIds.next(holder._id.toHexString() as FileId, place.number)
   using _place = registry.reserveOn(target, size)
+  const named = { copyId: from.copyId, slot: from.slot, sha256 }
   const stored =
-    size <= INLINE_MAX_BYTES
-      ? await storeCopy(
-          target,
-          { copyId: to, encoding: 'binary', sizeBytes: size, sha256, requestId: REQUEST_ID },
-          { kind: 'inline', bytes: await readSmallCopy(place, from, source, signal) },
-          { signal },
-        )
-      : await transferCopy(
-          source,
-          target,
-          { from: { copyId: from.copyId, slot: from.slot, sha256 }, to, sizeBytes: size },
-          signal,
-        )
+    size <= PART_BYTES
+      ? await copyPart(buffers, place, { from, source, target }, to, signal)
+      : await transferCopy(source, target, { from: named, to, sizeBytes: size }, signal)
   const fresh: Replica = { server: target.id, slot: stored.slot, copyId: stored.copyId }
   registry.count(target.id, 1)
   try {
-    await verifyCopy(place, fresh, target, signal)
+    await verifyCopy(buffers, place, fresh, target, signal)
   } catch (error) {
     discardCopies(registry, [fresh], REQUEST_ID)
     throw error
@@ -66,51 +60,79 @@ export async function copyReplica(
 }
 
 /** Reads a whole copy. @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where it is not what it should be */
-export async function verifyCopy(
+async function verifyCopy(
+  buffers: PartBuffers,
   place: PlacedChunk,
-  { copyId, slot }: Replica,
-  target: FileServerLink,
+  replica: Replica,
+  link: FileServerLink,
   signal: AbortSignal,
 ): Promise<void> {
-  const { size, sha256 } = place.chunk
-  const buffers = new PartBuffers()
+  const { size } = place.chunk
   // A chunk by itself is read as a file that begins with it.
   for (const { index, offset, length } of partsOf([place], { start: 0, end: size })) {
     signal.throwIfAborted()
-    const proof = proofOfPart(place, index)
-    const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, buffers }
-    const { digest, giveBack } = await readPart(target, { copyId, slot, sha256 }, span, { signal })
-    if (!digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
+    const { giveBack } = await readSound(buffers, place, replica, link, { index, offset, length }, signal)
     giveBack()
   }
 }
 
-/** Reads a whole copy to judge it. @throws where the file-server does not answer for it: then nothing is known */
+/**
+ * Reads a whole copy to judge it. One that its disk does not give is missing, which it is no more once it can be read. @throws
+ * where the file-server does not answer for it: then nothing is known
+ */
 export async function judgeCopy(
+  buffers: PartBuffers,
   place: PlacedChunk,
   replica: Replica,
   link: FileServerLink,
   signal: AbortSignal,
 ): Promise<'sound' | NonNullable<Replica['bad']>> {
   try {
-    await verifyCopy(place, replica, link, signal)
+    await verifyCopy(buffers, place, replica, link, signal)
     return 'sound'
   } catch (error) {
-    if (hasErrorName(error, 'COPY_NOT_FOUND')) return 'missing'
+    if (hasErrorName(error, 'COPY_NOT_FOUND', 'DISK_FAILED')) return 'missing'
     if (hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH')) return 'damaged'
     throw error
   }
 }
 
-/** @returns the bytes of a chunk that fits into a message */
-async function readSmallCopy(
-  { chunk: { size, sha256 } }: PlacedChunk,
-  { copyId, slot }: Replica,
-  source: FileServerLink,
+/** Copies a chunk that is no larger than a part, which is in memory meanwhile. A small one shares messages and a sync. */
+async function copyPart(
+  buffers: PartBuffers,
+  place: PlacedChunk,
+  { from, source, target }: CopyWay,
+  to: CopyId,
   signal: AbortSignal,
-): Promise<Buffer> {
-  const span = { sizeBytes: size, offset: 0, length: size, requestId: REQUEST_ID }
-  const { bytes, digest } = await readPart(source, { copyId, slot, sha256 }, span, { signal })
-  if (digest.toString('hex') !== sha256) throw new StoreError('DIGEST_MISMATCH')
-  return bytes
+): Promise<StoredCopy> {
+  const { size, sha256 } = place.chunk
+  const span = { index: 0, offset: 0, length: size }
+  const { bytes, giveBack } = await readSound(buffers, place, from, source, span, signal)
+  const order = { copyId: to, encoding: 'binary' as const, sizeBytes: size, sha256, requestId: REQUEST_ID }
+  const whole = (async function* () {
+    yield bytes
+  })()
+  const isSmall = size <= INLINE_MAX_BYTES
+  const sent: CopySource = isSmall ? { kind: 'inline', bytes } : { kind: 'stream', chunks: whole, partKey: null }
+  const stored = await storeCopy(target, order, sent, { signal })
+  // What was not acknowledged may still be read from the memory, so it is given back only here.
+  giveBack()
+  return stored
+}
+
+/** Reads a part of a copy. @throws DIGEST_MISMATCH where the bytes are not the right ones */
+async function readSound(
+  buffers: PartBuffers,
+  place: PlacedChunk,
+  { copyId, slot }: Replica,
+  link: FileServerLink,
+  { index, offset, length }: Pick<PartSpan, 'index' | 'offset' | 'length'>,
+  signal: AbortSignal,
+): Promise<PartRead> {
+  const { size, sha256 } = place.chunk
+  const proof = proofOfPart(place, index)
+  const span = { sizeBytes: size, offset, length, requestId: REQUEST_ID, method: proof.method, buffers }
+  const read = await readPart(link, { copyId, slot, sha256 }, span, { signal })
+  if (!read.digest.equals(proof.digest)) throw new StoreError('DIGEST_MISMATCH')
+  return read
 }

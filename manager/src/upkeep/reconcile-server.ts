@@ -6,6 +6,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { listCopies, moveCopy, suspectCopies } from '../chunks/inventory.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
+import type { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import { readPart } from '../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
 import { judgeCopy } from './copy-replica.ts'
@@ -19,6 +20,7 @@ export interface ReconcileDeps {
   /** Says how many copies are missing, before any of them is marked, where they are an unlikely share; null where not. */
   readonly noteMissingShare: (server: ServerId, share: MissingShare | null) => Promise<void>
   readonly throttle: Throttle
+  readonly buffers: PartBuffers
   readonly log: Logger
 }
 
@@ -26,6 +28,8 @@ export interface ReconcileLimits {
   /** An orphan is kept this long after it was first seen. */
   readonly graceMs: number
   readonly maxSharePercent: number
+  /** One pass marks so many missing copies, 100,000 unless given. */
+  readonly maxMarked?: number
 }
 
 export interface ReconcileReport {
@@ -34,7 +38,9 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** So many of those do not count any more, and will be replaced. The others are all that their files had. */
+  /** So many of those were all that their files had. */
+  readonly missingSingleCount: number
+  /** So many do not count from now on, and will be replaced. */
   readonly markedCount: number
   /** So many that were missing are there again, and count. */
   readonly recountedCount: number
@@ -42,13 +48,15 @@ export interface ReconcileReport {
   readonly isMissingShare: boolean
   /** Whether orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
+  /** Whether there are more missing copies to be marked than one pass marks. */
+  readonly isCut: boolean
 }
 
 interface Orphan extends NamedCopy {
   readonly where: CopyPage['where']
 }
 
-/** One pass looks at so many orphans, and at so many missing copies, and the next finds the rest. */
+/** One pass looks at so many orphans, and marks so many missing copies, and the next finds the rest. */
 const MAX_ORPHANS = 100_000
 const AT_ONCE = 16
 /** So many holders are read at once when copies are missed. */
@@ -63,8 +71,11 @@ export async function reconcileServer(
 ): Promise<ReconcileReport> {
   const { holders, log } = deps
   const orphans: Orphan[] = []
-  const missing: MissingCopy[] = []
+  const toMark: MissingCopy[] = []
+  const missingSingles: MissingCopy[] = []
+  const { maxMarked = MAX_ORPHANS } = limits
   let [copyCount, orphanCount, restoredCount, missingCount, recountedCount] = [0, 0, 0, 0, 0]
+  let isCut = false
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
@@ -76,8 +87,12 @@ export async function reconcileServer(
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
     if (page.where === 'tree') {
       for await (const copies of missingFrom(holders, link, cursor, page)) {
-        for (const copy of copies) if (missing.length < MAX_ORPHANS) missing.push(copy)
         missingCount += copies.length
+        for (const copy of copies.filter(({ isMarked }) => !isMarked)) {
+          const list = copy.storageClass === 'single' ? missingSingles : toMark
+          if (list.length < maxMarked) list.push(copy)
+          else isCut ||= list === toMark
+        }
       }
       recountedCount += await recount(deps, link, verdict.toRecount, signal)
     }
@@ -90,7 +105,7 @@ export async function reconcileServer(
   const share = isMissingShare ? { missing: missingCount, copies: copyCount + missingCount } : null
   // A pass that was cut short has not seen all that is missing.
   if (!signal.aborted) await deps.noteMissingShare(link.id, share)
-  const markedCount = await markMissing(deps, link, missing, signal)
+  const markedCount = await markMissing(deps, link, [...missingSingles, ...toMark], signal)
 
   const due = await findDue(link, orphans, limits.graceMs)
   // All orphans count, not only those that are due, for records that are lost bit by bit make them due bit by bit.
@@ -106,8 +121,12 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  const counts = { copyCount, orphanCount, collectedCount, restoredCount, missingCount, markedCount, recountedCount }
-  return { ...counts, isMissingShare, isHalted }
+  const missingSingleCount = missingSingles.length
+  const [seen, done] = [
+    { copyCount, orphanCount, missingCount, missingSingleCount },
+    { collectedCount, restoredCount, markedCount, recountedCount },
+  ]
+  return { ...seen, ...done, isMissingShare, isHalted, isCut }
 }
 
 /** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
@@ -186,11 +205,11 @@ async function markMissing(
 ): Promise<number> {
   let markedCount = 0
   await eachAtOnce(missing, AT_ONCE, async (copy) => {
-    const { copyId, slot, storageClass, isMarked } = copy
-    if (signal.aborted) return
+    const { copyId, slot, storageClass } = copy
+    // It may have been put back from the quarantine meanwhile.
+    if (signal.aborted || (await isThere(link, copy))) return
     if (storageClass !== 'replicated')
       return log.error({ serverId: link.id, fileId: fileIdOf(copyId), slot }, 'copy is missing')
-    if (isMarked) return
     await failpoint?.('manager.before-mark')
     if (await holders.markBad(copy, 'missing')) markedCount++
   })
@@ -199,7 +218,7 @@ async function markMissing(
 
 /** Has replicas count again that were missing and can be read. */
 async function recount(
-  { holders, throttle, log }: ReconcileDeps,
+  { holders, throttle, buffers, log }: ReconcileDeps,
   link: FileServerLink,
   toRecount: readonly PlacedReplica[],
   signal: AbortSignal,
@@ -208,7 +227,7 @@ async function recount(
   await eachAtOnce(toRecount, AT_ONCE, async ({ place, replica }) => {
     await throttle.take(place.chunk.size, signal)
     if (signal.aborted) return
-    const verdict = await judgeCopy(place, replica, link, signal)
+    const verdict = await judgeCopy(buffers, place, replica, link, signal)
     if (verdict !== 'sound')
       return log.warn(
         { serverId: link.id, copyId: replica.copyId, verdict },

@@ -43,7 +43,7 @@ export function reconciler(
           return null
         })
         if (report === null || signal.aborted) continue
-        schedule.done(link, performance.now())
+        if (!report.isCut) schedule.done(link, performance.now())
         doneCount++
         if (report.isHalted) halted.set(link.id, { orphans: report.orphanCount, copies: report.copyCount })
         else halted.delete(link.id)
@@ -52,7 +52,8 @@ export function reconciler(
         if (report.isHalted) log.error(fields, 'reconcile stopped: an unlikely share of the copies has no record')
         else if (report.isMissingShare)
           log.error(fields, 'an unlikely share of the copies is missing: they are replaced, but nothing is dropped')
-        else if (report.missingCount > 0) log.error(fields, 'reconciled: records name copies that are not there')
+        else if (report.missingSingleCount > 0) log.error(fields, 'reconciled: records name copies that are not there')
+        else if (report.markedCount > 0) log.warn(fields, 'reconciled: copies are missing, and are replaced')
         else if (report.collectedCount + report.restoredCount + report.recountedCount > 0)
           log.info(fields, 'reconciled')
         else log.debug(fields, 'reconciled')

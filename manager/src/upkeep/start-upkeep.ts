@@ -1,5 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import type { FileRecords } from '../files/file-records.ts'
@@ -8,7 +9,7 @@ import type { Database } from '../mongo/database.ts'
 import { ChunkCounts } from './chunk-counts.ts'
 import { garbageCollector } from './collect-garbage.ts'
 import { expirer } from './end-expired.ts'
-import { FileServerDirectory } from './file-server-directory.ts'
+import type { FileServerDirectory } from './file-server-directory.ts'
 import { Lease } from './lease.ts'
 import { rebalancer } from './rebalance.ts'
 import { reconciler } from './reconcile.ts'
@@ -24,15 +25,14 @@ export interface UpkeepDeps {
   readonly records: FileRecords
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
+  readonly fileServers: FileServerDirectory
   /** Loops of other folders, which run beside those of this one. */
   readonly otherLoops: readonly Loop[]
   readonly log: Logger
 }
 
 export interface UpkeepSettings {
-  readonly activeWithinMs: number
   readonly replicas: number
-  readonly fileServerGraceMs: number
   readonly upkeepEveryMs: number
   readonly upkeepBytesPerSecond: number
   readonly rebalanceThreshold: number
@@ -44,16 +44,15 @@ export interface UpkeepSettings {
 /** Starts the loops, which run while this manager holds the lease. Every manager records which file-servers it hears from. */
 export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, stops: StopStack): Promise<Upkeep> {
   const { upkeepEveryMs: everyMs, replicas } = settings
-  const { database, managerId, holders, log } = deps
+  const { database, managerId, holders, fileServers, log } = deps
   const lease = new Lease(database, managerId)
   stops.add(() => lease.close())
   await lease.start()
-  const fileServers = new FileServerDirectory(deps, settings)
   stops.add(() => fileServers.close())
   fileServers.start()
   const throttle = new Throttle(settings.upkeepBytesPerSecond)
   const counts = new ChunkCounts({ holders, fileServers }, replicas)
-  const shared = { ...deps, throttle, fileServers, lease, counts }
+  const shared = { ...deps, buffers: new PartBuffers(), throttle, lease, counts }
   const reconcile = reconciler(
     {
       ...shared,

@@ -1,29 +1,18 @@
 import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
-import type { CopyId, PartKey } from '@holdfast/shared/ids'
+import type { CopyId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
-import { digestPart } from '@holdfast/shared/node/part-digest'
-import type { OpenUpload } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
-import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
-import { FileRecords } from '../../src/files/file-records.ts'
-import { type FileSource, putFile } from '../../src/files/put-file.ts'
-import {
-  type Ack,
-  aHeartbeat,
-  linkOf,
-  type ScriptedFileServer,
-  useSocketServer,
-} from '../chunks/scripted-file-server.ts'
-import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
+import { type FileSource, type PutDeps, putFile } from '../../src/files/put-file.ts'
+import { type Ack, aHeartbeat } from '../chunks/scripted-file-server.ts'
+import { newName, newRecord } from '../mongo/mongo-fixture.ts'
+import { context, SILENCE_MS, useStores } from './stores.ts'
 
-const used = useDatabase()
-const { start } = useSocketServer()
-/** A test need not wait for long with this. */
-const SILENCE_MS = 300
-const context = () => ({ requestId: 'test', signal: new AbortController().signal })
+const { fileServers } = useStores()
+const put = (deps: PutDeps, file: FileSource, by = context()) =>
+  putFile(deps, file, { storageClass: 'single', addressedBy: 'path' }, by)
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -44,67 +33,10 @@ const small = (name: string, fields: Partial<FileSource> = {}) => incoming(name,
 const large = (name: string, fields: Partial<FileSource> = {}) =>
   incoming(name, [Buffer.alloc(INLINE_MAX_BYTES), Buffer.alloc(FRAME_BYTES), Buffer.alloc(10)], fields)
 
-/** Stores what comes, and knows which copies it has been told to delete. */
-class Stores {
-  readonly copies = new Map<CopyId, Buffer>()
-  readonly deleted: CopyId[] = []
-  readonly #keys = new Map<CopyId, PartKey>()
-
-  constructor(peer: ScriptedFileServer) {
-    peer.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
-      this.copies.set(copyId, bytes)
-      ack({ ok: true, copy: this.#stored(copyId), workMs: 1 })
-    })
-    peer.answer('open-upload', ({ copyId, partKey }: OpenUpload, ack: Ack) => {
-      if (partKey !== null) this.#keys.set(copyId, partKey)
-      this.copies.set(copyId, Buffer.alloc(0))
-      ack({ ok: true })
-    })
-    peer.answer('upload-frame', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
-      this.copies.set(copyId, Buffer.concat([this.copies.get(copyId) ?? Buffer.alloc(0), bytes]))
-      ack({ ok: true })
-    })
-    peer.answer('upload-end', ({ copyId }: { copyId: CopyId }, ack: Ack) =>
-      ack({ ok: true, copy: this.#stored(copyId) }),
-    )
-    peer.answer('delete-file', ({ copyId }: { copyId: CopyId }, ack: Ack) => {
-      this.deleted.push(copyId)
-      ack({ ok: true, existed: this.copies.delete(copyId) })
-    })
-  }
-
-  #tagsOf(copyId: CopyId, bytes: Buffer): Buffer {
-    const key = this.#keys.get(copyId)
-    return key === undefined || bytes.length === 0 ? Buffer.alloc(0) : digestPart({ key, chunk: 0, index: 0 }, bytes)
-  }
-
-  #stored(copyId: CopyId) {
-    const bytes = this.copies.get(copyId) ?? Buffer.alloc(0)
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    return { copyId, slot: 4, sizeBytes: bytes.length, sha256, partTags: this.#tagsOf(copyId, bytes) }
-  }
-}
-
-/** Connects file-servers of which the first has the fewest files, so that it is tried first. */
-async function fileServers(count: number) {
-  const { registry, dial } = await start()
-  const peers: ScriptedFileServer[] = []
-  for (let index = 0; index < count; index++) {
-    const peer = dial({ heartbeat: { ...aHeartbeat, fileCount: index } })
-    await linkOf(registry, peer)
-    peers.push(peer)
-  }
-  const stores = peers.map((peer) => new Stores(peer))
-  const [first, second] = peers
-  if (first === undefined) throw new Error('no file-server')
-  const deps = { writer: new ChunkWriter(registry, SILENCE_MS), records: new FileRecords(used.model) }
-  return { deps, registry, first, second: second ?? first, stores }
-}
-
 test.each([2, 3])('a small file goes to another of %i file-servers when the first one goes away', async (count) => {
   const { deps, first, registry, stores } = await fileServers(count)
   first.answer('upload-file', () => void first.socket.disconnect())
-  const record = await putFile(deps, small(newName()), context())
+  const record = await put(deps, small(newName()))
   const [replica] = record.chunks[0]?.replicas ?? []
   expect(replica?.server).not.toBe(first.hello.serverId)
   expect(stores[1]?.copies.get(replica?.copyId as CopyId)?.toString()).toBe('bytes')
@@ -121,7 +53,7 @@ test.each([
     asked.push(copyId)
     ack({ ok: false, error: { name: error } })
   })
-  const record = await putFile(deps, small(newName()), context())
+  const record = await put(deps, small(newName()))
   expect(asked).toHaveLength(1)
   expect(record.chunks[0]?.replicas[0]?.copyId).not.toBe(asked[0])
   await vi.waitFor(() => expect(stores[0]?.deleted).toEqual(asked))
@@ -133,7 +65,7 @@ test('the error of the last file-server is the answer where there is no other, a
     ack({ ok: false, error: { name: 'DISK_FULL' } }),
   )
   const name = newName()
-  await expect(putFile(deps, small(name), context())).rejects.toMatchObject({ name: 'DISK_FULL' })
+  await expect(put(deps, small(name))).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(await deps.records.findLive(name as FileName)).toBeNull()
 })
 
@@ -144,7 +76,7 @@ test('a small file whose client has hung up is not tried elsewhere', async () =>
     hangUp.abort()
     ack({ ok: false, error: { name: 'DISK_FULL' } })
   })
-  const upload = putFile(deps, small(newName()), { requestId: 'test', signal: hangUp.signal })
+  const upload = put(deps, small(newName()), context(hangUp.signal))
   await expect(upload).rejects.toMatchObject({ name: 'DISK_FULL' })
   expect(stores[1]?.copies.size).toBe(0)
 })
@@ -154,7 +86,7 @@ test('bytes that the file-server refuses for themselves are not tried elsewhere'
   first.answer('upload-file', (_command: unknown, _bytes: Buffer, ack: Ack) =>
     ack({ ok: false, error: { name: 'INVALID_REQUEST', detail: 'not base64' } }),
   )
-  await expect(putFile(deps, small(newName()), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await expect(put(deps, small(newName()))).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
   expect(stores[1]?.copies.size).toBe(0)
 })
 
@@ -163,7 +95,7 @@ test.each(['small', 'large'])('the bytes of a %s file whose name is taken are re
   const name = newName()
   await deps.records.insert(newRecord(name))
   const file = size === 'small' ? small(name) : large(name)
-  await expect(putFile(deps, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  await expect(put(deps, file)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
   await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
 })
 
@@ -172,14 +104,14 @@ test('a large file whose name came early and is taken sends nothing', async () =
   const name = newName()
   await deps.records.insert(newRecord(name))
   const file = large(name, { earlyName: name as FileName })
-  await expect(putFile(deps, file, context())).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+  await expect(put(deps, file)).rejects.toMatchObject({ name: 'FILE_EXISTS' })
   expect(stores[0]?.copies.size).toBe(0)
 })
 
 test('while it is not known whether the record was written its bytes stay', async () => {
   const { deps, stores } = await fileServers(1)
   vi.spyOn(deps.records, 'insert').mockRejectedValue(new StoreError('DATABASE_UNAVAILABLE'))
-  await expect(putFile(deps, small(newName()), context())).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  await expect(put(deps, small(newName()))).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
   expect([stores[0]?.deleted, stores[0]?.copies.size]).toEqual([[], 1])
 })
 
@@ -187,7 +119,7 @@ test('invariant 2: a large body that is not right at its end leaves no record an
   const { deps, stores } = await fileServers(1)
   const name = newName()
   const finish = () => Promise.reject(new StoreError('INVALID_REQUEST', 'no filename'))
-  await expect(putFile(deps, large(name, { finish }), context())).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  await expect(put(deps, large(name, { finish }))).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
   await vi.waitFor(() => expect([stores[0]?.deleted.length, stores[0]?.copies.size]).toEqual([1, 0]))
   expect(await deps.records.findLive(name as FileName)).toBeNull()
 })
@@ -195,17 +127,17 @@ test('invariant 2: a large body that is not right at its end leaves no record an
 test('a file-server that stored fewer bytes than were sent is not believed', async () => {
   const { deps, first, stores } = await fileServers(1)
   first.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => ack({ ok: true }))
-  await expect(putFile(deps, large(newName()), context())).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
+  await expect(put(deps, large(newName()))).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
   await vi.waitFor(() => expect(stores[0]?.deleted).toHaveLength(1))
 })
 
 test.each(['small', 'large'])('no place stays taken after a %s upload, successful or not', async (size) => {
   const { deps, first, registry } = await fileServers(1)
   const file = () => (size === 'small' ? small(newName()) : large(newName()))
-  await putFile(deps, file(), context())
+  await put(deps, file())
   for (const command of ['upload-file', 'open-upload'])
     first.answer(command, (...args: unknown[]) => (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }))
-  await putFile(deps, file(), context()).catch(() => undefined)
+  await put(deps, file()).catch(() => undefined)
   expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
 })
 
@@ -225,11 +157,11 @@ test.each(['small', 'large'])(
       ack({ ok: true, existed: true })
     })
     const startedAt = performance.now()
-    const record = await putFile(deps, size === 'small' ? small(newName()) : large(newName()), context())
+    const record = await put(deps, size === 'small' ? small(newName()) : large(newName()))
     expect(performance.now() - startedAt).toBeLessThan(10 * SILENCE_MS)
     expect(record.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
     // The next upload does not try it first, although it has the fewest files.
-    const next = await putFile(deps, small(newName()), context())
+    const next = await put(deps, small(newName()))
     expect(next.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
     for (const answer of late) answer()
     await vi.waitFor(() => expect(deleted).toHaveLength(1))
@@ -253,6 +185,6 @@ test('a file-server that is silent alone is waited for', async () => {
       3 * SILENCE_MS,
     )
   })
-  expect((await putFile(deps, small(newName()), context())).size).toBe(5)
+  expect((await put(deps, small(newName()))).size).toBe(5)
   expect(store?.deleted).toEqual([])
 })

@@ -24,11 +24,13 @@ import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { storeCopy } from '../../src/chunks/writing/store-copy.ts'
+import { UploadMemory } from '../../src/chunks/writing/upload-memory.ts'
 import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { readFile } from '../../src/files/get-file.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
-import { putFile } from '../../src/files/put-file.ts'
+import { OpenFiles } from '../../src/files/open-files.ts'
+import { type PutDeps, putFile } from '../../src/files/put-file.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
 import { FileServerDirectory, type MissingShare } from '../../src/upkeep/file-server-directory.ts'
 import { moveReplica } from '../../src/upkeep/move-replica.ts'
@@ -41,11 +43,9 @@ const quiet = createLogger('test', 'silent')
 const never = (): AbortSignal => new AbortController().signal
 
 /** One manager works with these, real and in this process, so that a test can stop it between any two steps. */
-export interface ManagerDeps {
+export interface ManagerDeps extends PutDeps {
   readonly registry: FileServerRegistry
-  readonly records: FileRecords
   readonly holders: HolderRecords
-  readonly writer: ChunkWriter
   readonly buffers: PartBuffers
   readonly hedges: HedgeBudget
 }
@@ -110,6 +110,9 @@ export class FaultCluster implements AsyncDisposable {
         records: new FileRecords(model),
         holders: new HolderRecords(model),
         writer: new ChunkWriter(registry),
+        openFiles: new OpenFiles(model),
+        uploadMemory: new UploadMemory(64 * 1024 * 1024),
+        replicas: { replicas: 2, least: 1 },
         buffers: new PartBuffers(),
         hedges: new HedgeBudget(),
       })
@@ -144,7 +147,8 @@ export class FaultCluster implements AsyncDisposable {
       bytes: new IncomingBytes('binary', pieces),
       finish: async () => name as FileName,
     }
-    return putFile(by, file, { requestId: 'test', signal: never() })
+    const wish = { storageClass: 'single', addressedBy: 'path' } as const
+    return putFile(by, file, wish, { requestId: 'test', signal: never(), stopReading: () => undefined })
   }
 
   /** @returns what a client would get, or null where there is no such file */
@@ -176,7 +180,7 @@ export class FaultCluster implements AsyncDisposable {
     const reports: ReconcileReport[] = []
     const fileServers = this.directoryOf(by)
     const deps = {
-      ...{ holders: by.holders, throttle: new Throttle(1e12), log: quiet },
+      ...{ holders: by.holders, buffers: by.buffers, throttle: new Throttle(1e12), log: quiet },
       noteMissingShare: (id: ServerId, share: MissingShare | null) => fileServers.noteMissingShare(id, share),
     }
     for (const link of by.registry.links) reports.push(await reconcileServer(deps, link, limits, never()))
@@ -192,11 +196,11 @@ export class FaultCluster implements AsyncDisposable {
   }
 
   /** @returns the loop that heals, of a manager that has held the lease for long */
-  replicator(by: ManagerDeps = this.first, replicas = 2): Loop {
+  replicator(by: ManagerDeps = this.first, settings: { readonly roundMs?: number } = {}): Loop {
     const counts = { lacking: null, countSoon: () => undefined }
     const lease = { isHeld: true, heldMs: 1e9 }
     const deps = { ...by, fileServers: this.directoryOf(by), lease, counts, throttle: new Throttle(1e12), log: quiet }
-    return replicator(deps, { everyMs: 0, replicas })
+    return replicator(deps, { everyMs: 0, replicas: 2, ...settings })
   }
 
   /** Heals until there is nothing more to do at once. @returns why it is stuck, where it is */

@@ -4,6 +4,7 @@ import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import type { MissingShare } from '../../src/upkeep/file-server-directory.ts'
@@ -28,6 +29,7 @@ const reconcileDeps = () => ({
     shares.push(share)
   },
   throttle: new Throttle(1e12),
+  buffers: new PartBuffers(),
   log: createLogger('test', 'silent'),
 })
 const limits = { graceMs: 1_000, maxSharePercent: 5 }
@@ -181,6 +183,25 @@ test('copies that records name and that are not there are counted, across pages,
   for (const slot of [0, 7, 35]) await liveAt(link, slot)
   expect(await run(link)).toMatchObject({ copyCount: 4, missingCount: 3, orphanCount: 0 })
   expect(inventory.moves).toEqual([])
+})
+
+test('missing copies that are marked take no place from those that are not, and a pass that leaves some says so', async () => {
+  const { peer, link } = await connect()
+  new Inventory(peer)
+  for (let slot = 0; slot < 5; slot++) {
+    const record = newRecord(newName(), { storageClass: 'replicated' })
+    const replicas = [newReplica(record._id, { server: link.id, slot: slot as Slot })]
+    await records.insert({ ...record, chunks: [newChunk(replicas)] })
+  }
+  // The one copy of a file of class `single` is missing too, for good.
+  await liveAt(link, 9)
+  const pass = () =>
+    reconcileServer({ ...reconcileDeps(), holders }, link, { ...limits, maxMarked: 2 }, new AbortController().signal)
+  const seen = { missingCount: 6, missingSingleCount: 1 }
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 2, isCut: true })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 2, isCut: true })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 1, isCut: false })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 0, isCut: false })
 })
 
 test('a copy that came after its page was read is asked for by name, and is not missing', async () => {

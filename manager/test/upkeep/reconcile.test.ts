@@ -1,5 +1,7 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
+import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
+import type { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
 import { reconciler } from '../../src/upkeep/reconcile.ts'
 import { Throttle } from '../../src/upkeep/throttle.ts'
@@ -32,20 +34,27 @@ function servePages(peer: ScriptedFileServer, slots: number): { passes: () => nu
   return { passes: () => passes }
 }
 
-async function twoServers(everyMs: number) {
-  const { registry, dial } = await start()
-  const peers = [dial(), dial()]
-  for (const peer of peers) await linkOf(registry, peer)
-  const log = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }
-  const loop = reconciler(
+type Log = Record<'error' | 'warn' | 'info' | 'debug', ReturnType<typeof vi.fn>>
+
+function loopOf(registry: FileServerRegistry, log: Log, everyMs: number) {
+  return reconciler(
     {
       ...{ registry, holders: new HolderRecords(used.model), log: log as unknown as Logger },
       noteMissingShare: async () => undefined,
       onMarked: () => undefined,
       throttle: new Throttle(1e12),
+      buffers: new PartBuffers(),
     },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )
+}
+
+async function twoServers(everyMs: number) {
+  const { registry, dial } = await start()
+  const peers = [dial(), dial()]
+  for (const peer of peers) await linkOf(registry, peer)
+  const log = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }
+  const loop = loopOf(registry, log, everyMs)
   return { peers, log, loop }
 }
 
@@ -54,6 +63,21 @@ test('each file-server is compared in turn, and again only after its time', asyn
   const served = peers.map((peer) => servePages(peer, 0))
   for (let round = 0; round < 3; round++) expect(await loop.run(signal)).toBe(false)
   expect(served.map(({ passes }) => passes())).toEqual([1, 1])
+})
+
+test('a file-server that was started anew is compared at once', async () => {
+  const { registry, dial } = await start()
+  const [first, log] = [dial(), { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }]
+  await linkOf(registry, first)
+  const loop = loopOf(registry, log, 60_000)
+  const { passes } = servePages(first, 0)
+  await loop.run(signal)
+  first.socket.disconnect()
+  const again = dial({ serverId: first.hello.serverId })
+  await vi.waitFor(() => expect(registry.find(first.hello.serverId)?.bootId).toBe(again.hello.bootId))
+  const { passes: passesAfter } = servePages(again, 0)
+  for (let round = 0; round < 3; round++) await loop.run(signal)
+  expect([passes(), passesAfter()]).toEqual([1, 1])
 })
 
 test('a file-server whose inventory fails keeps none of the others waiting, and is tried again', async () => {

@@ -5,6 +5,9 @@ const activeNode = z
   .object({
     id: z.string().regex(/^[0-9a-f]{16}$/),
     name: z.string(),
+    zone: z
+      .string()
+      .describe('What fails together with it: replicas of a chunk go to different zones while there are enough'),
     state: z
       .enum(['active', 'counting', 'full'])
       .describe('full: serves and deletes, takes nothing more. counting: its inventory is not done'),

@@ -17,11 +17,12 @@ export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestS
   return router
 }
 
-function rowOf({ id, name, heartbeat, sincePingMs }: FileServerLink, files: number, now: number): ActiveNode {
+function rowOf({ id, name, zone, heartbeat, sincePingMs }: FileServerLink, files: number, now: number): ActiveNode {
   const { sizeBytes, freeBytes, totalBytes, isWritable, isInventoryDone } = heartbeat
   return {
     id,
     name,
+    zone,
     lastPingAt: new Date(now - sincePingMs).toISOString(),
     files,
     bytes: sizeBytes,
