@@ -20,7 +20,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],
 }
 
-const apiMayImport = ['api/common', 'files', 'chunks', 'upkeep', 'bodies', 'http'] as const
+const apiMayImport = ['api/common', 'files', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
 
 /** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
@@ -31,12 +31,15 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   workers: [],
   files: ['chunks', 'mongo'],
   upkeep: ['files', 'chunks', 'mongo'],
+  jobs: ['mongo'],
+  audio: ['files', 'chunks', 'mongo', 'jobs'],
   /** Several interfaces share it. */
   'api/common': apiMayImport,
   'api/file': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,
   'api/page': apiMayImport,
+  'api/audio': [...apiMayImport, 'audio'],
 }
 
 /** @returns one sentence a problem. */

@@ -3,7 +3,9 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
+import { audioRoutes } from './api/audio/audio.routes.ts'
 import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
+import { jobsRoutes } from './api/cluster/jobs.routes.ts'
 import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
@@ -12,6 +14,11 @@ import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { AudioCheck } from './audio/check-audio.ts'
+import { hasFfmpeg } from './audio/decode-audio.ts'
+import { audioInspector } from './audio/inspect-audio.ts'
+import { MetadataReader } from './audio/metadata-reader.ts'
+import { TrackList } from './audio/track-list.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -22,11 +29,14 @@ import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
+import type { FileRecord } from './files/file.model.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
+import { MongoJobs } from './jobs/mongo-jobs.ts'
+import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { FileServerDirectory } from './upkeep/file-server-directory.ts'
@@ -69,6 +79,7 @@ export async function startManager(
     const { database, records, holders, openFiles, clusterId } = files
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
+    let audioCheck: AudioCheck | null = null
     const registry = new FileServerRegistry(settings.activeWithinMs, {
       onChange: () => place?.noteFileServers(),
       evenWithin: settings.rebalanceThreshold,
@@ -77,13 +88,27 @@ export async function startManager(
     const fileServers = new FileServerDirectory({ database, registry, log }, settings)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
+    const metadata = new MetadataReader()
+    stops.add(() => metadata.close())
 
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
+    const jobs =
+      settings.redisUrl === null
+        ? await MongoJobs.open(database, log)
+        : new RedisJobs(settings.redisUrl, clusterId, log)
+    stops.add(() => jobs.close())
+    const reading = {
+      registry,
+      buffers: new PartBuffers(),
+      hedges: new HedgeBudget(),
+      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
+    }
     const deps = {
-      ...{ registry, records, openFiles, writer, maxFileBytes, senderPatienceMs },
+      ...reading,
+      ...{ jobs, records, openFiles, writer, maxFileBytes, senderPatienceMs },
       gate: new UploadGate({
         registry,
         isDatabaseAvailable: () => database.isAvailable,
@@ -92,9 +117,10 @@ export async function startManager(
       uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
-      buffers: new PartBuffers(),
-      hedges: new HedgeBudget(),
-      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
+      inspection: {
+        ...{ inspector: audioInspector(metadata, log), reading, log },
+        onVisible: (record: FileRecord) => audioCheck?.onVisible(record),
+      },
       requireOperator: operatorGuard(settings),
       managers: () => directory.urls,
       page,
@@ -104,10 +130,12 @@ export async function startManager(
         fileRoutes(deps),
         shareRoutes(deps),
         filesRoutes(deps),
+        audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
+        jobsRoutes(deps),
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
@@ -133,11 +161,17 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, log }, settings, stops)
+    if (await hasFfmpeg()) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
+    else log.info('audio is not checked by decoding it, for there is no ffmpeg')
+    const otherLoops = audioCheck === null ? [] : [audioCheck.loop()]
+    upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
+    audioCheck?.start()
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.
     stops.add(() => Promise.all([drainRequests(), upkeep?.close()]))
+    // Jobs under way are ended first, for a decoder reads from this manager.
+    stops.add(() => jobs.close())
     if (isWorker) {
       place = new WorkerPlace(
         { url: ownUrl, ownPort: Number(own.port) },

@@ -10,6 +10,7 @@ import {
   milliseconds,
   mongoUrl,
   port,
+  redisUrl,
   secret,
   text,
 } from '@holdfast/shared/settings/parsers'
@@ -26,6 +27,13 @@ export const managerSettings = {
     parse: mongoUrl,
     isSecret: true,
     doc: 'MongoDB, a replica set: mongodb://host:27017/holdfast?replicaSet=rs0',
+  },
+  redisUrl: {
+    env: 'REDIS_URL',
+    parse: (value: string): string | null => redisUrl(value),
+    default: null,
+    isSecret: true,
+    doc: 'Redis or Valkey, which keeps the jobs: redis://host:6379; without it MongoDB keeps them. The same for all managers',
   },
   clusterSecret: {
     env: 'CLUSTER_SECRET',

@@ -1,4 +1,6 @@
+import { audioOperations } from './api/audio/audio.operations.ts'
 import { activeNodesOperations } from './api/cluster/active-nodes.operations.ts'
+import { jobsOperations } from './api/cluster/jobs.operations.ts'
 import { pingOperations } from './api/cluster/ping.operations.ts'
 import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
@@ -12,8 +14,10 @@ export const openApiDocument = openApiDocumentOf([
   ...fileOperations,
   ...shareOperations,
   ...filesOperations,
+  ...audioOperations,
   ...activeNodesOperations,
   ...pingOperations,
   ...upkeepOperations,
+  ...jobsOperations,
   ...healthOperations,
 ])

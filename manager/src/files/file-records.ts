@@ -152,7 +152,7 @@ export class FileRecords {
     const { filter, sort, hint } = listQuery(wish)
     const find = () =>
       this.#collection
-        .find<FileRecord>(filter as mongo.Filter<FileRecord>, { projection: { chunks: 0 } })
+        .find<FileRecord>(filter as mongo.Filter<FileRecord>, { projection: { chunks: 0, audio: 0 } })
         .sort(sort)
         .hint(hint)
         .limit(wish.limit)

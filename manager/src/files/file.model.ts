@@ -2,6 +2,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId, Digest, LinkId, PartKey } from '@holdfast/shared/ids'
 import { type Connection, type Model, Schema, type Types } from 'mongoose'
 import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
+import { type AudioFields, indexAudio } from './audio-fields.ts'
 
 /** A file of class `single` is one chunk with one replica. One of class `replicated` is cut into chunks of `PART_BYTES`. */
 export type StorageClass = 'single' | 'replicated'
@@ -45,6 +46,8 @@ export interface FileRecord extends Holder {
   readonly size: number
   readonly sha256: Digest
   readonly contentType: string
+  /** A file has these where it is audio. */
+  readonly audio?: AudioFields
   readonly owner: string | null
   readonly createdAt: Date
   readonly expiresAt: Date | null
@@ -104,6 +107,7 @@ const file = new Schema<HolderDocument>(
     size: Number,
     sha256: String,
     contentType: String,
+    audio: Schema.Types.Mixed,
     owner: String,
     storageClass: String,
     createdAt: Date,
@@ -150,6 +154,7 @@ file.index({ state: 1, deletedAt: 1 }, { ...having('deletedAt'), name: 'deleted'
 file.index({ bytesDueAt: 1 }, { ...having('bytesDueAt'), name: 'bytes_due' })
 file.index({ touchedAt: 1 }, { partialFilterExpression: { state: 'open' }, name: 'open' })
 file.index({ expiresAt: 1 }, { partialFilterExpression: { expiresAt: { $type: 'date' } }, name: 'expires' })
+indexAudio(file)
 
 /** The collection holds files and extents of them. */
 type HolderDocument = FileRecord & Partial<Pick<Extent, 'fileId' | 'extent'>>

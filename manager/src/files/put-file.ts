@@ -6,16 +6,20 @@ import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
+import type { Chunk } from '../chunks/chunk.ts'
 import { contentTypeOf } from './content-type.ts'
 import type { Expiry } from './expiry.ts'
-import type { FileRecord, StorageClass } from './file.model.ts'
+import { chunksOf, type FileRecord, type StorageClass } from './file.model.ts'
 import type { FileRecords, ReplaceObjection } from './file-records.ts'
+import { type Findings, heldContent, type Inspection, type InspectionDeps, storedContent } from './inspection.ts'
 import type { OpenFile } from './open-files.ts'
 import { type ReplicatedDeps, storeReplicated } from './store-replicated.ts'
 import { storeSingle } from './store-single.ts'
 
 export interface PutDeps extends ReplicatedDeps {
   readonly records: FileRecords
+  /** Files are looked into on their way in, where there is one. */
+  readonly inspection?: InspectionDeps
 }
 
 /** Says how a file is to be kept and found. */
@@ -62,8 +66,18 @@ export interface SourceBytes {
   close(): Promise<void>
 }
 
+/** A file on its way to where it is stored. */
+export interface IncomingSource {
+  readonly bytes: SourceBytes
+  /** Is called when the first bytes are there. It may throw to refuse the file. */
+  onHead(): void
+  /** Reads what comes after the bytes, and may throw to call the file off. */
+  beforeEnd(): Promise<void>
+}
+
 type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short'> & {
   readonly open: OpenFile | null
+  readonly allChunks: readonly Chunk[]
 }
 
 /**
@@ -82,16 +96,24 @@ export async function putFile(
     // A body of class `replicated` has its memory counted before it is read.
     if (wish.storageClass === 'single') await bytes.readHead(INLINE_MAX_BYTES)
     if (!bytes.isComplete) await requireFree(deps, source, wish)
+    const inspections: Inspection[] = []
+    const onHead = (): void => {
+      const inspection = deps.inspection?.inspector.begin((length) => bytes.firstBytes(length)) ?? null
+      if (inspection !== null) inspections.push(inspection)
+    }
     let name: FileName | undefined
     const beforeEnd = async (): Promise<void> => {
       name = await source.finish()
     }
-    const stored = await store(deps, _id, { bytes, beforeEnd }, wish, context)
+    const stored = await store(deps, _id, { bytes, onHead, beforeEnd }, wish, context)
     if (name === undefined) throw new StoreError('INTERNAL', 'a source ended without its end')
-    const contentType = await contentTypeOf(name, (length) => bytes.firstBytes(length))
-    const { open, ...fields } = stored
-    const record = { ...recordOf(_id, name, contentType, wish), ...fields }
+    const { open, allChunks, ...fields } = stored
+    const [inspection] = inspections
+    const findings = inspection === undefined ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
+    const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
+    const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings) }
     await makeVisible(deps, record, open, wish, context)
+    deps.inspection?.onVisible?.(record)
     return record
   } finally {
     await bytes.close()
@@ -111,17 +133,46 @@ async function requireFree({ records }: PutDeps, { earlyName }: FileSource, wish
 async function store(
   deps: PutDeps,
   _id: Types.ObjectId,
-  source: { readonly bytes: SourceBytes; readonly beforeEnd: () => Promise<void> },
+  source: IncomingSource,
   { storageClass }: PutWish,
   context: PutContext,
 ): Promise<Stored> {
   if (storageClass === 'single') {
+    source.onHead()
     const { chunk, partKey } = await storeSingle(deps.writer, _id.toHexString() as FileId, source, context)
     const { size, sha256 } = chunk
-    return { size, sha256, chunks: [chunk], open: null, ...(partKey !== undefined && { partKey }) }
+    const chunks = [chunk]
+    return { size, sha256, chunks, allChunks: chunks, open: null, ...(partKey !== undefined && { partKey }) }
   }
-  const { size, sha256, chunks, short, open } = await storeReplicated(deps, _id, source, context)
-  return { size, sha256, chunks, open, ...(short !== null && { short }) }
+  const { short, ...file } = await storeReplicated(deps, _id, source, context)
+  return { ...file, ...(short !== null && { short }) }
+}
+
+/** Looks into a file that is stored and that nobody can see yet. Nothing of one that is refused stays. */
+async function inspect(
+  deps: PutDeps,
+  inspection: Inspection,
+  { name, bytes }: { readonly name: FileName; readonly bytes: SourceBytes },
+  stored: Stored,
+  { requestId, signal }: PutContext,
+): Promise<Findings> {
+  const { size, allChunks, partKey } = stored
+  const head = bytes.firstBytes(INLINE_MAX_BYTES)
+  const chunks = chunksOf({ chunks: allChunks, ...(partKey !== undefined && { partKey }) })
+  const content =
+    head.length === size || deps.inspection === undefined
+      ? heldContent(head)
+      : storedContent(deps.inspection, { chunks, size, head }, { requestId, signal })
+  try {
+    return await inspection(content, { name, requestId, signal })
+  } catch (error) {
+    await discard(deps, stored, requestId)
+    throw error
+  }
+}
+
+function audioOf({ audio }: Findings): Pick<FileRecord, 'audio'> {
+  return audio === undefined ? {} : { audio }
 }
 
 /** After these errors the record is not there and will not come. */
@@ -140,14 +191,20 @@ async function makeVisible(
     else if (open !== null) await records.complete(record)
     else await records.insert(record)
   } catch (error) {
-    if (hasErrorName(error, ...refusals)) {
-      writer.discard(record.chunks, context.requestId)
-      // Where the database is away, upkeep gives the file up.
-      await open?.abandon().catch(() => undefined)
-    }
+    if (hasErrorName(error, ...refusals)) await discard({ writer }, { chunks: record.chunks, open }, context.requestId)
     throw error
   }
   await failpoint?.('manager.after-insert')
+}
+
+async function discard(
+  { writer }: Pick<PutDeps, 'writer'>,
+  { chunks, open }: Pick<Stored, 'chunks' | 'open'>,
+  requestId: string,
+): Promise<void> {
+  writer.discard(chunks, requestId)
+  // Where the database is away, upkeep gives the file up.
+  await open?.abandon().catch(() => undefined)
 }
 
 function recordOf(_id: Types.ObjectId, name: FileName, contentType: string, wish: PutWish) {

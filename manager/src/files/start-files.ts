@@ -3,7 +3,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
 import { readClusterId } from '../mongo/cluster-identity.ts'
 import { connectDatabase, type Database } from '../mongo/database.ts'
-import { prepareFileModel } from './file.model.ts'
+import { type FileModel, prepareFileModel } from './file.model.ts'
 import { FileRecords } from './file-records.ts'
 import { HolderRecords } from './holder-records.ts'
 import { OpenFiles } from './open-files.ts'
@@ -11,6 +11,7 @@ import { OpenFiles } from './open-files.ts'
 export interface FilesSlice {
   readonly database: Database
   readonly clusterId: ClusterId
+  readonly model: FileModel
   readonly records: FileRecords
   readonly holders: HolderRecords
   readonly openFiles: OpenFiles
@@ -28,6 +29,7 @@ export async function startFiles(
   return {
     database,
     clusterId,
+    model,
     records: new FileRecords(model),
     holders: new HolderRecords(model),
     openFiles: new OpenFiles(model),

@@ -9,7 +9,7 @@ import type { Caller } from '../chunks/writing/store-copy.ts'
 import type { ReplicaWish } from '../chunks/writing/store-replicas.ts'
 import type { UploadMemory, UploadShare } from '../chunks/writing/upload-memory.ts'
 import type { OpenFile, OpenFiles } from './open-files.ts'
-import type { PutContext, SourceBytes } from './put-file.ts'
+import type { IncomingSource, PutContext, SourceBytes } from './put-file.ts'
 
 /** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
 const UNNAMED_CHUNKS = 64
@@ -34,6 +34,8 @@ export interface ReplicatedFile {
   readonly sha256: Digest
   /** The chunks of the file's own document. */
   readonly chunks: readonly Chunk[]
+  /** All chunks of the file, whichever document has them. */
+  readonly allChunks: readonly Chunk[]
   /** The smallest number of replicas that one of the chunks has, where that is too few. */
   readonly short: number | null
   /** The document that has the chunks already, where the upload took long. */
@@ -43,12 +45,11 @@ export interface ReplicatedFile {
 /**
  * Stores a file of class `replicated`: decodes it, cuts it into chunks, and stores each of them on several file-servers at
  * once, while the next one comes in. After a failure nothing of it stays that upkeep does not find.
- * @param beforeEnd reads what comes after the bytes, and may throw to call the file off
  */
 export async function storeReplicated(
   deps: ReplicatedDeps,
   _id: Types.ObjectId,
-  { bytes, beforeEnd }: { readonly bytes: SourceBytes; readonly beforeEnd: () => Promise<void> },
+  { bytes, onHead, beforeEnd }: IncomingSource,
   context: PutContext,
 ): Promise<ReplicatedFile> {
   using share = deps.uploadMemory.join({
@@ -66,6 +67,7 @@ export async function storeReplicated(
       await share.take(HEAD_BYTES)
       await bytes.readHead(HEAD_BYTES)
     }
+    onHead()
     for await (const piece of decoded(bytes, beforeEnd)) await storing.add(piece)
     return await storing.finish()
   } catch (error) {
@@ -195,6 +197,7 @@ class Storing implements Caller {
       // The whole of a file of one chunk was hashed with that.
       sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash?.digest('hex')) as Digest,
       chunks: isNamed ? [] : this.#chunks,
+      allChunks: this.#chunks,
       short: this.#short,
       open: isNamed ? this.#file : null,
     }

@@ -15,7 +15,7 @@ import { rebalancer } from './rebalance.ts'
 import { reconciler } from './reconcile.ts'
 import { replicator } from './replicate.ts'
 import { Throttle } from './throttle.ts'
-import { Upkeep } from './upkeep.ts'
+import { type Loop, Upkeep } from './upkeep.ts'
 import { UpkeepReporter } from './upkeep-status.ts'
 
 export interface UpkeepDeps {
@@ -26,6 +26,8 @@ export interface UpkeepDeps {
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
   readonly fileServers: FileServerDirectory
+  /** Loops of other folders, which run beside those of this one. */
+  readonly otherLoops: readonly Loop[]
   readonly log: Logger
 }
 
@@ -70,6 +72,7 @@ export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, st
     rebalancer(shared, { everyMs, threshold: settings.rebalanceThreshold }),
     reconcile,
     counts.loop(everyMs),
+    ...deps.otherLoops,
   ]
   const upkeep = new Upkeep(lease, loops, log)
   const reporter = new UpkeepReporter({

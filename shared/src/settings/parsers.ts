@@ -111,6 +111,12 @@ export function hostNames(value: string): readonly string[] {
   return [...new Set(names)]
 }
 
+export function redisUrl(value: string): string {
+  if (!/^rediss?:\/\/[^/]/i.test(value) || !URL.canParse(value))
+    throw new Error('must be a URL such as redis://host:6379')
+  return value
+}
+
 export function mongoUrl(value: string): string {
   if (!/^mongodb(\+srv)?:\/\/[^/]+/.test(value))
     throw new Error('must be a URL such as mongodb://host:27017/holdfast?replicaSet=rs0')

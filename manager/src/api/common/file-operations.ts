@@ -26,7 +26,7 @@ const fileHeaders = z.object({
 })
 
 export const bytes = { '*/*': binary }
-const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
+export const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
 export const etagHeader = fileHeaders.pick({ ETag: true })
 
 /** Every upload may be refused with these. */

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+
+/** A job is told what to do by these, which are small: the bytes and the truth stand elsewhere. */
+export type JobData = Readonly<Record<string, string | number | boolean | null>>
+
+export interface JobOrder {
+  /** Says which worker does it. */
+  readonly kind: string
+  /** Of one kind there is at most one job of a key, whether it waits, runs or has failed. */
+  readonly key: string
+  readonly data: JobData
+  /** It does not begin before so long. */
+  readonly delayMs?: number
+}
+
+export interface Job extends Pick<JobOrder, 'kind' | 'key' | 'data'> {
+  readonly id: string
+  /** The attempt that is under way, from 1. */
+  readonly attempt: number
+}
+
+/** Does a job. What it throws is noted, and the job is tried again later; the signal fires when somebody else has the job. */
+export type JobHandler = (job: Job, signal: AbortSignal) => Promise<void>
+
+export interface JobView {
+  readonly id: string
+  readonly kind: string
+  readonly key: string
+  readonly state: 'waiting' | 'delayed' | 'running' | 'failed'
+  readonly attempts: number
+  readonly createdAt: Date
+  /** The last failure, if there was one. */
+  readonly error: string | null
+}
+
+/**
+ * Has things done later, at least once. A job that fails is tried again after longer and longer pauses; one that has failed
+ * for good stays, to be seen and retried. A job whose process is killed goes to another when its lease has run out.
+ * A job is a hint: its need stands in a record, and a loop adds it again where a queue was lost.
+ */
+export interface Jobs {
+  /** @returns whether it was added; not where the same job is there already. @throws DATABASE_UNAVAILABLE */
+  add(order: JobOrder): Promise<boolean>
+  /** Does the jobs of a kind from then on, so many at once. It is called once for a kind. */
+  work(kind: string, handler: JobHandler, atOnce: number): void
+  /** @returns the jobs there are, those that failed first. @throws DATABASE_UNAVAILABLE */
+  list(limit: number): Promise<JobView[]>
+  /** Lets a job that has failed begin anew. @returns whether there is such a job. @throws DATABASE_UNAVAILABLE */
+  retry(id: string): Promise<boolean>
+  /** Begins nothing more, and ends what is under way: another process does it again. */
+  close(): Promise<void>
+}
+
+export interface JobTiming {
+  /** A job is tried so often. */
+  readonly attempts: number
+  /** The pause after the first failure; each further one is twice as long. */
+  readonly backOffMs: number
+  /** A job whose process was killed goes to another after so long. */
+  readonly leaseMs: number
+  /** How often a worker looks for jobs that others added. */
+  readonly pollMs: number
+}
+
+export const jobTiming: JobTiming = { attempts: 5, backOffMs: 5_000, leaseMs: 60_000, pollMs: 2_000 }
+
+/** Failed jobs are kept for so long. */
+export const KEPT_FAILED_MS = 30 * 24 * 3_600_000
+const MAX_ERROR_LENGTH = 300
+
+/** A job's id follows from kind and key, so that there cannot be two of them. */
+export function jobId({ kind, key }: Pick<JobOrder, 'kind' | 'key'>): string {
+  return `${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 24)}`
+}
+
+export function errorText(error: unknown): string {
+  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, MAX_ERROR_LENGTH)
+}

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { mongo } from 'mongoose'
+import { askDatabase, type Database, DURABLE } from '../mongo/database.ts'
+import {
+  errorText,
+  type Job,
+  type JobData,
+  type JobHandler,
+  type JobOrder,
+  type Jobs,
+  type JobTiming,
+  type JobView,
+  jobId,
+  jobTiming,
+  KEPT_FAILED_MS,
+} from './jobs.ts'
+
+const DUPLICATE_KEY = 11_000
+/** Leases are renewed so often in their time. */
+const RENEWALS = 3
+const TELL_NOBODY = (): void => undefined
+
+interface JobDocument {
+  readonly _id: string
+  readonly kind: string
+  readonly key: string
+  readonly data: JobData
+  readonly attempts: number
+  readonly createdAt: Date
+  /** A job that waits begins then, and one that runs is given up then. One that has failed has none. */
+  readonly dueAt?: Date
+  /** Whoever does the job has this lease on it. */
+  readonly lease?: string
+  readonly failedAt?: Date
+  readonly error?: string
+}
+
+/** Keeps jobs in MongoDB, where nothing more has to be installed. Clocks of managers that differ cost time, and nothing else. */
+export class MongoJobs implements Jobs {
+  readonly #collection: mongo.Collection<JobDocument>
+  readonly #log: Logger
+  readonly #timing: JobTiming
+  readonly #stop = new AbortController()
+  readonly #workers: Promise<void>[] = []
+  readonly #wakes = new Map<string, () => void>()
+
+  private constructor(collection: mongo.Collection<JobDocument>, log: Logger, timing: JobTiming) {
+    this.#collection = collection
+    this.#log = log
+    this.#timing = timing
+  }
+
+  static async open({ connection }: Pick<Database, 'connection'>, log: Logger, timing = jobTiming): Promise<MongoJobs> {
+    const collection = (connection.db as mongo.Db).collection<JobDocument>('jobs')
+    await collection.createIndex({ kind: 1, dueAt: 1 }, { name: 'due' })
+    await collection.createIndex({ failedAt: 1 }, { name: 'failed', expireAfterSeconds: KEPT_FAILED_MS / 1000 })
+    return new MongoJobs(collection, log, timing)
+  }
+
+  async add({ kind, key, data, delayMs = 0 }: JobOrder): Promise<boolean> {
+    const now = Date.now()
+    const dueAt = new Date(now + delayMs)
+    const job = { _id: jobId({ kind, key }), kind, key, data, attempts: 0, createdAt: new Date(now), dueAt }
+    try {
+      await askDatabase(() => this.#collection.insertOne(job, DURABLE))
+    } catch (error) {
+      if (isDuplicate(error)) return false
+      throw error
+    }
+    this.#wakes.get(kind)?.()
+    return true
+  }
+
+  work(kind: string, handler: JobHandler, atOnce: number): void {
+    this.#workers.push(this.#workOn(kind, handler, atOnce))
+  }
+
+  async list(limit: number): Promise<JobView[]> {
+    const now = Date.now()
+    const find = () => this.#collection.find({}).sort({ failedAt: -1, _id: 1 }).limit(limit).toArray()
+    return (await askDatabase(find)).map((job) => ({
+      id: job._id,
+      kind: job.kind,
+      key: job.key,
+      state: stateOf(job, now),
+      attempts: job.attempts,
+      createdAt: job.createdAt,
+      error: job.error ?? null,
+    }))
+  }
+
+  async retry(id: string): Promise<boolean> {
+    const anew = { $set: { attempts: 0, dueAt: new Date() }, $unset: { failedAt: true as const } }
+    const failed = { _id: id, failedAt: { $exists: true } }
+    const job = await askDatabase(() => this.#collection.findOneAndUpdate(failed, anew, DURABLE))
+    if (job === null) return false
+    this.#wakes.get(job.kind)?.()
+    return true
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    for (const wake of this.#wakes.values()) wake()
+    await Promise.all(this.#workers)
+  }
+
+  async #workOn(kind: string, handler: JobHandler, atOnce: number): Promise<void> {
+    const running = new Set<Promise<void>>()
+    while (!this.#stop.signal.aborted) {
+      const woken = new Promise<void>((resolve) => this.#wakes.set(kind, resolve))
+      const job = running.size < atOnce ? await this.#claim(kind) : null
+      if (job !== null) {
+        const work = this.#do(job, handler)
+        running.add(work)
+        void work.finally(() => running.delete(work))
+        continue
+      }
+      const rest = new AbortController()
+      const pause = delay(this.#timing.pollMs, undefined, { signal: rest.signal }).catch(TELL_NOBODY)
+      // Where all hands are full only an end of one of them makes a difference.
+      await (running.size < atOnce ? Promise.race([woken, pause, ...running]) : Promise.race([woken, ...running]))
+      rest.abort()
+    }
+    await Promise.all(running)
+  }
+
+  /** Takes the job that has been due the longest: one that waits, or one whose lease has run out. */
+  async #claim(kind: string): Promise<(Job & { readonly lease: string }) | null> {
+    const now = Date.now()
+    const lease = randomBytes(8).toString('hex')
+    const take = () =>
+      this.#collection.findOneAndUpdate(
+        { kind, dueAt: { $lte: new Date(now) } },
+        { $set: { lease, dueAt: new Date(now + this.#timing.leaseMs) }, $inc: { attempts: 1 } },
+        { sort: { dueAt: 1 }, returnDocument: 'after', ...DURABLE },
+      )
+    try {
+      const job = await askDatabase(take)
+      if (job === null) return null
+      const claimed = { ...job, id: job._id, attempt: job.attempts, lease }
+      if (job.attempts <= this.#timing.attempts) return claimed
+      await this.#noteFailure(claimed, new Error('its process ended over it each time'))
+      return null
+    } catch (error) {
+      this.#log.debug({ kind, err: error }, 'no job taken')
+      return null
+    }
+  }
+
+  async #do(job: Job & { readonly lease: string }, handler: JobHandler): Promise<void> {
+    const lost = new AbortController()
+    const signal = AbortSignal.any([lost.signal, this.#stop.signal])
+    const renewal = setInterval(() => void this.#renew(job, lost), this.#timing.leaseMs / RENEWALS)
+    try {
+      await handler(job, signal)
+      await askDatabase(() => this.#collection.deleteOne({ _id: job.id, lease: job.lease }, DURABLE))
+    } catch (error) {
+      // A job that was broken off has not failed, and is due at once.
+      const note = this.#stop.signal.aborted ? this.#giveBack(job) : this.#noteFailure(job, error)
+      await note.catch((cause: unknown) => this.#log.debug({ jobId: job.id, err: cause }, 'a job waits for its lease'))
+    } finally {
+      clearInterval(renewal)
+    }
+  }
+
+  async #renew({ id, lease }: Job & { readonly lease: string }, lost: AbortController): Promise<void> {
+    const dueAt = new Date(Date.now() + this.#timing.leaseMs)
+    try {
+      const renew = () => this.#collection.updateOne({ _id: id, lease }, { $set: { dueAt } }, DURABLE)
+      if ((await askDatabase(renew)).matchedCount === 0) lost.abort()
+    } catch (error) {
+      this.#log.debug({ jobId: id, err: error }, 'a lease of a job was not renewed')
+    }
+  }
+
+  async #giveBack({ id, lease }: Job & { readonly lease: string }): Promise<void> {
+    const back = { $set: { dueAt: new Date() }, $inc: { attempts: -1 }, $unset: { lease: true as const } }
+    await askDatabase(() => this.#collection.updateOne({ _id: id, lease }, back, DURABLE))
+  }
+
+  async #noteFailure(job: Job & { readonly lease: string }, error: unknown): Promise<void> {
+    const { id, kind, attempt, lease } = job
+    const isLast = attempt >= this.#timing.attempts
+    const note = { error: errorText(error) }
+    const dueAt = new Date(Date.now() + this.#timing.backOffMs * 2 ** (attempt - 1))
+    const update = isLast
+      ? { $set: { ...note, failedAt: new Date() }, $unset: { lease: true as const, dueAt: true as const } }
+      : { $set: { ...note, dueAt }, $unset: { lease: true as const } }
+    this.#log[isLast ? 'warn' : 'debug']({ jobId: id, kind, attempt, err: error }, 'a job failed')
+    await askDatabase(() => this.#collection.updateOne({ _id: id, lease }, update, DURABLE))
+  }
+}
+
+function stateOf({ failedAt, lease, dueAt }: JobDocument, now: number): JobView['state'] {
+  if (failedAt !== undefined) return 'failed'
+  if (lease !== undefined) return 'running'
+  return dueAt !== undefined && dueAt.getTime() > now ? 'delayed' : 'waiting'
+}
+
+function isDuplicate(error: unknown): boolean {
+  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
+  return code === DUPLICATE_KEY || cause?.code === DUPLICATE_KEY
+}

@@ -1,0 +1,251 @@
+import { fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { type RedisForTests, startRedisForTests } from '../../../test/redis-for-tests.ts'
+import type { Job, Jobs } from '../../src/jobs/jobs.ts'
+import { openJobs, quickTiming } from './open-jobs.ts'
+
+let redis: RedisForTests | string
+beforeAll(async () => {
+  redis = await startRedisForTests()
+  if (typeof redis === 'string') console.warn(redis)
+}, 180_000)
+afterAll(async () => {
+  if (typeof redis !== 'string') await redis.stop()
+})
+
+const kinds = {
+  MongoDB: () => {
+    const url = new URL(inject('mongoUrl'))
+    url.pathname = `/test-jobs-${randomBytes(6).toString('hex')}`
+    return url.href
+  },
+  Redis: () => (typeof redis === 'string' ? null : redis.url),
+} as const
+
+describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind) => {
+  const opened: Jobs[] = []
+  let url = ''
+  let cluster = ''
+  const open = async (): Promise<Jobs> => {
+    const jobs = await openJobs(url, cluster, quickTiming)
+    opened.push(jobs)
+    return jobs
+  }
+  /** A test without a Redis passes, and the run has said so. */
+  const contract = (name: string, body: () => Promise<void>): void =>
+    test(name, async () => {
+      const found = kinds[kind]()
+      if (found === null) return
+      url = found
+      cluster = randomBytes(4).toString('hex')
+      await body()
+    })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((jobs) => jobs.close()))
+  })
+  const order = (key: string, delayMs?: number) => ({
+    kind: 'work',
+    key,
+    data: { key, number: 7 },
+    ...(delayMs !== undefined && { delayMs }),
+  })
+  const isIdle = (jobs: Jobs) => vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]), 8_000)
+
+  contract('a job is done with its data, and is gone then', async () => {
+    const jobs = await open()
+    const done: Pick<Job, 'key' | 'data' | 'attempt'>[] = []
+    jobs.work('work', async ({ key, data, attempt }) => void done.push({ key, data, attempt }), 2)
+    expect(await jobs.add(order('a'))).toBe(true)
+    await vi.waitFor(() => expect(done).toEqual([{ key: 'a', data: { key: 'a', number: 7 }, attempt: 1 }]))
+    await isIdle(jobs)
+    expect(await jobs.add(order('a'))).toBe(true)
+    await vi.waitFor(() => expect(done).toHaveLength(2))
+  })
+
+  contract('a job that one process adds is done by another', async () => {
+    const [adding, working] = [await open(), await open()]
+    const done: string[] = []
+    working.work('work', async ({ key }) => void done.push(key), 3)
+    await Promise.all(Array.from({ length: 40 }, (_, index) => adding.add(order(`key ${index}`))))
+    await vi.waitFor(() => expect(new Set(done).size).toBe(40), 8_000)
+    expect(done).toHaveLength(40)
+  })
+
+  contract('of one key there is one job, while it waits and while it runs', async () => {
+    const jobs = await open()
+    expect(await jobs.add(order('a'))).toBe(true)
+    expect(await jobs.add(order('a'))).toBe(false)
+    let end: () => void = () => undefined
+    const begun = new Promise<void>((begin) => {
+      const ended = new Promise<void>((resolve) => {
+        end = resolve
+      })
+      const handler = (): Promise<void> => {
+        begin()
+        return ended
+      }
+      jobs.work('work', handler, 1)
+    })
+    await begun
+    expect(await jobs.add(order('a'))).toBe(false)
+    expect(await jobs.list(10)).toMatchObject([{ key: 'a', state: 'running' }])
+    end()
+    await isIdle(jobs)
+  })
+
+  contract('no more jobs run at once than a worker may', async () => {
+    const jobs = await open()
+    let running = 0
+    let most = 0
+    let count = 0
+    for (let index = 0; index < 12; index++) await jobs.add(order(`${index}`))
+    jobs.work(
+      'work',
+      async () => {
+        most = Math.max(most, ++running)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        running--
+        count++
+      },
+      3,
+    )
+    await vi.waitFor(() => expect(count).toBe(12), 8_000)
+    expect(most).toBe(3)
+  })
+
+  contract('a delayed job waits for its time', async () => {
+    const jobs = await open()
+    const addedAt = performance.now()
+    const begun = new Promise<number>((resolve) =>
+      jobs.work('work', async () => resolve(performance.now() - addedAt), 1),
+    )
+    await jobs.add(order('later', 700))
+    expect(await jobs.list(10)).toMatchObject([{ key: 'later', state: 'delayed' }])
+    expect(await begun).toBeGreaterThan(650)
+  })
+
+  contract('a job that fails is tried again after longer and longer pauses', async () => {
+    const jobs = await open()
+    const begunAt: number[] = []
+    jobs.work(
+      'work',
+      async ({ attempt }) => {
+        begunAt.push(performance.now())
+        if (attempt < 3) throw new Error(`attempt ${attempt}`)
+      },
+      1,
+    )
+    await jobs.add(order('flaky'))
+    await vi.waitFor(() => expect(begunAt).toHaveLength(3), 8_000)
+    const [first = 0, second = 0, third = 0] = begunAt
+    expect(second - first).toBeGreaterThan(90)
+    expect(third - second).toBeGreaterThan(180)
+    await isIdle(jobs)
+  })
+
+  contract('a job that has failed for good stays, is not added again, and can be retried', async () => {
+    const jobs = await open()
+    let isMended = false
+    let attempts = 0
+    const handler = async (): Promise<void> => {
+      attempts++
+      if (!isMended) throw new TypeError('no such luck')
+    }
+    jobs.work('work', handler, 1)
+    await jobs.add(order('bad'))
+    const seen = await vi.waitFor(async () => {
+      const [job] = await jobs.list(10)
+      expect(job).toMatchObject({
+        key: 'bad',
+        state: 'failed',
+        attempts: 3,
+        error: expect.stringMatching(/no such luck/),
+      })
+      return job
+    }, 8_000)
+    expect(await jobs.add(order('bad'))).toBe(false)
+    expect(await jobs.retry('nothing')).toBe(false)
+    isMended = true
+    expect(await jobs.retry(seen?.id ?? '')).toBe(true)
+    await isIdle(jobs)
+    expect(attempts).toBe(4)
+  })
+
+  contract('a job that is longer than its lease keeps it', async () => {
+    const [first, second] = [await open(), await open()]
+    let begun = 0
+    let ended = 0
+    const handler = async (): Promise<void> => {
+      begun++
+      await new Promise((resolve) => setTimeout(resolve, quickTiming.leaseMs * 2))
+      ended++
+    }
+    first.work('work', handler, 1)
+    second.work('work', handler, 1)
+    await first.add(order('long'))
+    await vi.waitFor(() => expect(ended).toBe(1), 10_000)
+    expect(begun).toBe(1)
+  })
+
+  contract('a job whose process is killed is done by another', async () => {
+    const jobs = await open()
+    const victim = fork(fileURLToPath(new URL('./victim.mjs', import.meta.url)), [url, cluster])
+    try {
+      await jobs.add(order('survives'))
+      await once(victim, 'message')
+    } finally {
+      victim.kill('SIGKILL')
+    }
+    const done = new Promise<number>((resolve) => jobs.work('work', async ({ attempt }) => resolve(attempt), 1))
+    expect(await done).toBeGreaterThanOrEqual(1)
+    await isIdle(jobs)
+  })
+
+  contract('a job that a shutdown breaks off is done by another at once', async () => {
+    const [first, second] = [await open(), await open()]
+    const begun = new Promise<void>((begin) => {
+      first.work(
+        'work',
+        (_job, signal) =>
+          new Promise((_resolve, reject) => {
+            begin()
+            signal.addEventListener('abort', () => reject(new Error('broken off')))
+          }),
+        1,
+      )
+    })
+    await first.add(order('moved'))
+    await begun
+    opened.splice(opened.indexOf(first), 1)
+    await first.close()
+    const done = new Promise<number>((resolve) => second.work('work', async ({ attempt }) => resolve(attempt), 1))
+    expect(await done).toBe(1)
+    await isIdle(second)
+  })
+})
+
+test('what was lost with a Redis can be added again', async () => {
+  if (typeof redis === 'string') return
+  const jobs = await openJobs(redis.url, 'lost', quickTiming)
+  await jobs.add({ kind: 'work', key: 'a', data: {} })
+  const client = new Redis(redis.url)
+  await client.flushall()
+  client.disconnect()
+  expect(await jobs.list(10)).toEqual([])
+  expect(await jobs.add({ kind: 'work', key: 'a', data: {} })).toBe(true)
+  const done = new Promise((resolve) => jobs.work('work', async () => resolve(true), 1))
+  expect(await done).toBe(true)
+  await jobs.close()
+})
+
+test('a Redis that is away is an error within seconds, and nothing more', async () => {
+  const jobs = await openJobs('redis://127.0.0.1:1', 'away', quickTiming)
+  jobs.work('work', async () => undefined, 1)
+  await expect(jobs.add({ kind: 'work', key: 'a', data: {} })).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  await expect(jobs.list(1)).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  await jobs.close()
+}, 30_000)

@@ -1,0 +1,27 @@
+import { createLogger } from '@holdfast/shared/node/logger'
+import type { Jobs, JobTiming } from '../../src/jobs/jobs.ts'
+import { MongoJobs } from '../../src/jobs/mongo-jobs.ts'
+import { RedisJobs } from '../../src/jobs/redis-jobs.ts'
+import { connectDatabase } from '../../src/mongo/database.ts'
+
+/** With this no test waits for long. */
+export const quickTiming: JobTiming = { attempts: 3, backOffMs: 100, leaseMs: 1_500, pollMs: 50 }
+
+const log = createLogger('test', 'silent')
+
+/** @param url of MongoDB or Redis. @param cluster keeps the tests of one Redis apart */
+export async function openJobs(url: string, cluster: string, timing: JobTiming): Promise<Jobs> {
+  if (url.startsWith('redis:')) return new RedisJobs(url, cluster, log, timing)
+  const database = await connectDatabase(url, log, new AbortController().signal)
+  const jobs = await MongoJobs.open(database, log, timing)
+  return {
+    add: (order) => jobs.add(order),
+    work: (kind, handler, atOnce) => jobs.work(kind, handler, atOnce),
+    list: (limit) => jobs.list(limit),
+    retry: (id) => jobs.retry(id),
+    async close() {
+      await jobs.close()
+      await database.close()
+    },
+  }
+}
