@@ -19,7 +19,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   scripts: ['shared', 'launcher', 'manager', 'file-server'],
 }
 
-const apiMayImport = ['api/common', 'files', 'chunks', 'upkeep', 'bodies', 'http'] as const
+const apiMayImport = ['api/common', 'files', 'peers', 'chunks', 'upkeep', 'bodies', 'http'] as const
 
 /** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
@@ -29,12 +29,14 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   mongo: [],
   workers: [],
   files: ['chunks', 'mongo'],
+  peers: ['mongo'],
   upkeep: ['files', 'chunks', 'mongo'],
   /** Several interfaces share it. */
   'api/common': apiMayImport,
   'api/file': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,
+  'api/tracker': apiMayImport,
 }
 
 /** @returns one sentence a problem. */

@@ -10,6 +10,7 @@ import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -27,6 +28,8 @@ import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
+import { RateLimit } from './peers/rate-limit.ts'
+import { startPeers } from './peers/start-peers.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
@@ -36,6 +39,9 @@ import { addressesOf, shareOf } from './workers/worker-settings.ts'
 
 /** Of the memory for uploads a worker has so much at least, or it could not hold a chunk. */
 const LEAST_SHARE_BYTES = 8 * 1024 ** 2
+
+/** How often one network may write to the trackers. */
+const TRACKER_WRITES = { perSecond: 50, burst: 1_000 }
 
 export interface ManagerService extends Service {
   readonly url: string
@@ -71,6 +77,9 @@ export async function startManager(
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
 
+    const peers = await startPeers({ database, log, stops }, settings)
+    const requireOperator = operatorGuard(settings)
+
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
@@ -88,7 +97,7 @@ export async function startManager(
       buffers: new PartBuffers(),
       hedges: new HedgeBudget(),
       onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
-      requireOperator: operatorGuard(settings),
+      requireOperator,
       managers: () => directory.urls,
     }
     const httpServer = createHttpServer({
@@ -98,6 +107,7 @@ export async function startManager(
         filesRoutes(deps),
         activeNodesRoutes(registry),
         pingRoutes(deps),
+        napsterRoutes({ ...peers, requireOperator, writeLimit: new RateLimit(TRACKER_WRITES) }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         healthRoutes(findObstacles, openApiDocument),
       ],
@@ -109,6 +119,7 @@ export async function startManager(
     const own = await listen(httpServer, { host, port: addresses.ownPort })
     stops.add(() => httpServer.close())
     const ownUrl = addresses.ownUrl(own)
+    peers.openUdp({ host, port: isWorker ? settings.port : Number(own.port) })
 
     const directory = new ManagerDirectory(database, { managerId, url: addresses.advertisedUrl(own) }, () =>
       socketServer.announceManagers(),

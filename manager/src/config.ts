@@ -161,6 +161,12 @@ export const managerSettings = {
     default: 50 * MIB,
     doc: 'What healing and rebalancing together copy at most, per second',
   },
+  heartbeatEveryMs: {
+    env: 'UDP_HEARTBEAT_EVERY_MS',
+    parse: milliseconds,
+    default: 15_000,
+    doc: 'Pause between two heartbeats to a user of the Napster tracker; who leaves three unanswered is inactive when the next one is due',
+  },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable
 

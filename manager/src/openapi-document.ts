@@ -4,6 +4,7 @@ import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
+import { napsterOperations } from './api/tracker/napster.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
@@ -15,5 +16,6 @@ export const openApiDocument = openApiDocumentOf([
   ...activeNodesOperations,
   ...pingOperations,
   ...upkeepOperations,
+  ...napsterOperations,
   ...healthOperations,
 ])

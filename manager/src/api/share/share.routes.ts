@@ -83,7 +83,9 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
     return stored.map((record) => ({ ...record, expiresAt }))
   } catch (error) {
     const ending = deps.records.markAllDeleted(stored.map(({ _id }) => _id))
-    await ending.catch((cause: unknown) => ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'))
+    await ending.catch((cause: unknown) =>
+      ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'),
+    )
     throw error
   }
 }
