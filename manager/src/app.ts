@@ -11,6 +11,7 @@ import { fileRoutes } from './api/file/file.routes.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
+import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -28,7 +29,6 @@ import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
-import { RateLimit } from './peers/rate-limit.ts'
 import { startPeers } from './peers/start-peers.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
@@ -39,9 +39,6 @@ import { addressesOf, shareOf } from './workers/worker-settings.ts'
 
 /** Of the memory for uploads a worker has so much at least, or it could not hold a chunk. */
 const LEAST_SHARE_BYTES = 8 * 1024 ** 2
-
-/** How often one network may write to the trackers. */
-const TRACKER_WRITES = { perSecond: 50, burst: 1_000 }
 
 export interface ManagerService extends Service {
   readonly url: string
@@ -107,7 +104,8 @@ export async function startManager(
         filesRoutes(deps),
         activeNodesRoutes(registry),
         pingRoutes(deps),
-        napsterRoutes({ ...peers, requireOperator, writeLimit: new RateLimit(TRACKER_WRITES) }),
+        napsterRoutes({ ...peers, requireOperator }),
+        torrentRoutes({ ...peers, requireOperator }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         healthRoutes(findObstacles, openApiDocument),
       ],

@@ -5,6 +5,7 @@ import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
+import { torrentOperations } from './api/tracker/torrent.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
@@ -17,5 +18,6 @@ export const openApiDocument = openApiDocumentOf([
   ...pingOperations,
   ...upkeepOperations,
   ...napsterOperations,
+  ...torrentOperations,
   ...healthOperations,
 ])

@@ -7,10 +7,10 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { StopStack } from '@holdfast/shared/node/stop-stack'
 import { onTestFinished } from 'vitest'
 import { napsterRoutes } from '../../src/api/tracker/napster.routes.ts'
+import { torrentRoutes } from '../../src/api/tracker/torrent.routes.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { operatorGuard } from '../../src/http/operator.ts'
 import type { Database } from '../../src/mongo/database.ts'
-import { RateLimit } from '../../src/peers/rate-limit.ts'
 import { type Peers, type PeersSettings, startPeers } from '../../src/peers/start-peers.ts'
 
 const log = createLogger('test', 'silent')
@@ -33,12 +33,16 @@ export async function startTracker(
     ...{ host: '127.0.0.1', publicUrl: isOperator ? null : 'http://files.example.test', publicHosts: [] },
     clusterSecret: 'the secret of the cluster',
   }
-  const peers = await startPeers({ database, log, stops }, { heartbeatEveryMs: 250, ...settings })
+  const peers = await startPeers(
+    { database, log, stops },
+    {
+      ...{ clusterSecret: known.clusterSecret, heartbeatEveryMs: 250, isTrackerOpen: true, announceEveryMs: 60_000 },
+      ...settings,
+    },
+  )
   const requireOperator = operatorGuard(known)
   const server = createHttpServer({
-    routers: [
-      napsterRoutes({ ...peers, requireOperator, writeLimit: new RateLimit({ perSecond: 1_000, burst: 1_000 }) }),
-    ],
+    routers: [napsterRoutes({ ...peers, requireOperator }), torrentRoutes({ ...peers, requireOperator })],
     ...{ ...known, log, keepAliveMs: 1_000, isOwnUpgrade: () => false },
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
