@@ -16,7 +16,7 @@ export function parseBinaryQuery(target: string): BinaryQuery {
     const [name = ''] = pair.split('=', 1)
     const values = query.get(name) ?? []
     query.set(name, values)
-    values.push(unescape(pair.slice(name.length + 1)))
+    values.push(bytesOf(pair.slice(name.length + 1)))
   }
   return query
 }
@@ -42,7 +42,7 @@ export function numberIn(query: BinaryQuery, name: string): number | undefined {
   return Number(text)
 }
 
-function unescape(text: string): Buffer {
+function bytesOf(text: string): Buffer {
   const plain = text
     .replaceAll('+', ' ')
     .replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))

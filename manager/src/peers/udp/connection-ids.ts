@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, timingSafeEqual } from 'node:crypto'
 
 const WINDOW_MS = 60_000
 export const CONNECTION_ID_BYTES = 8
@@ -21,12 +21,11 @@ export class ConnectionIds {
     return this.#sign(address, port, Math.floor(now / WINDOW_MS))
   }
 
-  /** @param id the first bytes of a datagram */
+  /** @param id a datagram of eight bytes at least, which begins with it */
   isValid(id: Buffer, address: Buffer, port: number, now: number): boolean {
     const window = Math.floor(now / WINDOW_MS)
-    return [window, window - 1].some(
-      (candidate) => this.#sign(address, port, candidate).compare(id, 0, CONNECTION_ID_BYTES) === 0,
-    )
+    const given = id.subarray(0, CONNECTION_ID_BYTES)
+    return [window, window - 1].some((made) => timingSafeEqual(this.#sign(address, port, made), given))
   }
 
   #sign(address: Buffer, port: number, window: number): Buffer {

@@ -59,7 +59,10 @@ export class UdpTracker {
     const { ids, requests } = this.#deps
     const action = datagram.readUInt32BE(CONNECTION_ID_BYTES)
     const request = { datagram, source, port, transaction: datagram.readUInt32BE(12) }
-    if (action === CONNECT) return this.#connect(request)
+    if (action === CONNECT) {
+      this.#connect(request)
+      return
+    }
     if (!ids.isValid(datagram, source.bytes, port, Date.now()) || !admits(requests, source)) return
     if (this.#waiting >= MAX_WAITING) return
     if (action === ANNOUNCE && datagram.length >= ANNOUNCE_BYTES)
