@@ -74,7 +74,10 @@ export async function startManager(
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
 
-    const peers = await startPeers({ database, log, stops }, settings)
+    const peers = await startPeers(
+      { database, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
+      settings,
+    )
     const requireOperator = operatorGuard(settings)
 
     const findObstacles = (): string[] => [

@@ -10,6 +10,8 @@ export interface Address {
   readonly scope: Scope
   /** 4 or 16 bytes. */
   readonly bytes: Buffer
+  /** What one customer usually has to himself: an IPv4 address, or 64 bits of IPv6. */
+  readonly network: string
 }
 
 /** An address with a port, as peers are told of each other. */
@@ -60,7 +62,8 @@ export function parseAddress(text: string): Address | null {
 
 function addressOf(ip: string, family: 'ipv4' | 'ipv6', bytes: Buffer): Address | null {
   const scope = loopback.check(ip, family) ? 'loopback' : privateNetworks.check(ip, family) ? 'private' : 'public'
-  return scope !== 'loopback' && nobodys.check(ip, family) ? null : { ip, scope, bytes }
+  if (scope !== 'loopback' && nobodys.check(ip, family)) return null
+  return { ip, scope, bytes, network: bytes.toString('hex', 0, family === 'ipv4' ? 4 : 8) }
 }
 
 /** @returns whether the text means all addresses of a machine, as a program says that listens on them */
@@ -73,11 +76,6 @@ const scopes: readonly Scope[] = ['loopback', 'private', 'public']
 /** An address of a narrower scope than the asker's says nothing to him, or names something of his own network. */
 export function isReachableFrom(asker: Scope, target: Scope): boolean {
   return scopes.indexOf(target) >= scopes.indexOf(asker)
-}
-
-/** @returns what one customer of a network usually has to himself: an IPv4 address, or 64 bits of IPv6 */
-export function networkOf({ bytes }: Address): string {
-  return bytes.toString('latin1', 0, bytes.length === 4 ? 4 : 8)
 }
 
 /** @returns address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7) */

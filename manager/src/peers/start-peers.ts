@@ -22,6 +22,8 @@ export interface PeersDeps {
   readonly database: Database
   readonly log: Logger
   readonly stops: StopStack
+  /** Whether there are other managers on the same database. */
+  readonly hasOtherManagers: () => boolean
 }
 
 export interface PeersSettings {
@@ -41,7 +43,10 @@ export interface Peers extends UsersDeps {
 }
 
 /** Starts what knows of peers: the Napster tracker with its heartbeats, and the torrent trackers. */
-export async function startPeers({ database, log, stops }: PeersDeps, settings: PeersSettings): Promise<Peers> {
+export async function startPeers(
+  { database, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
+  settings: PeersSettings,
+): Promise<Peers> {
   const users = new UserRecords(database)
   const tracks = new TrackRecords(database)
   const hashes = new HashRecords(database)
@@ -56,7 +61,7 @@ export async function startPeers({ database, log, stops }: PeersDeps, settings: 
   })
   stops.add(() => heartbeats.close())
   const swarms = new Swarms({
-    ...{ records: swarmRecords, log, isOpen: settings.isTrackerOpen },
+    ...{ records: swarmRecords, log, hasOthers, isOpen: settings.isTrackerOpen },
     intervalMs: settings.announceEveryMs,
   })
   stops.add(() => swarms.close())

@@ -34,7 +34,7 @@ export async function startTracker(
     clusterSecret: 'the secret of the cluster',
   }
   const peers = await startPeers(
-    { database, log, stops },
+    { database, log, stops, hasOtherManagers: () => true },
     {
       ...{ clusterSecret: known.clusterSecret, heartbeatEveryMs: 250, isTrackerOpen: true, announceEveryMs: 60_000 },
       ...settings,

@@ -2,7 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { isProxied, type RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
-import { type Address, isUnspecified, networkOf, parseAddress, type Scope } from '../../peers/address.ts'
+import { type Address, isUnspecified, parseAddress, type Scope } from '../../peers/address.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 
 /** @returns where a request comes from. @throws FORBIDDEN where that cannot be told */
@@ -24,7 +24,7 @@ export function scopeOf(ctx: AppContext): Scope {
 
 /** Refuses a caller whose network asks too often. This machine itself may. @throws TOO_MANY_REQUESTS */
 export function limitCaller(limit: RateLimit, caller: Address): void {
-  if (caller.scope !== 'loopback' && !limit.admits(networkOf(caller)))
+  if (caller.scope !== 'loopback' && !limit.admits(caller.network))
     throw new StoreError('TOO_MANY_REQUESTS', 'this address asks too often')
 }
 

@@ -1,4 +1,4 @@
-import { type Address, compactOf, type Endpoint, isReachableFrom, networkOf, type Scope } from '../address.ts'
+import { type Address, compactOf, type Endpoint, isReachableFrom, type Scope } from '../address.ts'
 
 /** Who shares or loads the bytes of an info-hash. */
 export interface SwarmPeer {
@@ -26,8 +26,11 @@ export function peerOf(
   endpoint: Endpoint,
   fields: Pick<SwarmPeer, 'peerId' | 'isSeed' | 'expiresAt' | 'storedUntil'>,
 ): SwarmPeer {
-  const compact = compactOf(endpoint)
-  return { key: compact.toString('hex'), compact, ...endpoint, ...fields }
+  return { key: keyOf(endpoint), compact: compactOf(endpoint), ...endpoint, ...fields }
+}
+
+export function keyOf({ address, port }: Endpoint): string {
+  return address.bytes.toString('hex') + port.toString(16).padStart(4, '0')
 }
 
 interface Entry {
@@ -69,19 +72,21 @@ export class Swarm {
 
   /** @returns whether an address may have one more peer here */
   hasRoomFor(address: Address): boolean {
-    return (this.#ofNetwork.get(networkOf(address)) ?? 0) < MAX_PEERS_PER_NETWORK
+    return (this.#ofNetwork.get(address.network) ?? 0) < MAX_PEERS_PER_NETWORK
   }
 
   /** Puts a peer in, in place of what it was before. */
   put(peer: SwarmPeer): void {
     const known = this.#entries.get(peer.key)
     if (known !== undefined) {
-      this.#count(known.peer, -1)
+      this.#seedCount += Number(peer.isSeed) - Number(known.peer.isSeed)
       this.#entries.delete(peer.key)
+      this.#entries.set(peer.key, known)
       known.peer = peer
+      return
     }
-    const entry = known ?? { peer, index: this.#list.length }
-    if (known === undefined) this.#list.push(entry)
+    const entry = { peer, index: this.#list.length }
+    this.#list.push(entry)
     this.#entries.set(peer.key, entry)
     this.#count(peer, 1)
     if (this.#list.length <= MAX_PEERS) return
@@ -132,7 +137,7 @@ export class Swarm {
   }
 
   #count(peer: SwarmPeer, change: 1 | -1): void {
-    const network = networkOf(peer.address)
+    const { network } = peer.address
     const count = (this.#ofNetwork.get(network) ?? 0) + change
     if (count === 0) this.#ofNetwork.delete(network)
     else this.#ofNetwork.set(network, count)

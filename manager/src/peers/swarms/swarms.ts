@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { GroupedWork, resultOf } from '../../mongo/grouped-work.ts'
-import { compactOf, type Endpoint } from '../address.ts'
-import { peerOf, Swarm, type SwarmPeer } from './swarm.ts'
+import type { Endpoint } from '../address.ts'
+import { keyOf, peerOf, Swarm, type SwarmPeer } from './swarm.ts'
 import type { PeerChange, StoredSwarm, SwarmChange, SwarmRecords } from './swarm-records.ts'
 
 /** What a peer tells of itself, and asks for. */
@@ -37,6 +37,8 @@ export interface SwarmsDeps {
   readonly isOpen: boolean
   /** Peers are told to announce so often. */
   readonly intervalMs: number
+  /** Whether there are other managers, which peers may announce to. */
+  readonly hasOthers: () => boolean
 }
 
 /** What is in memory is at most so much; what announced longest ago makes place, and stays in the database. */
@@ -46,6 +48,8 @@ const MAX_PEERS_IN_MEMORY = 400_000
 const MAX_PEERS_STORED = 4_000_000
 /** Another manager may have heard of further peers, so a swarm is read again when it is asked for after this. */
 const READ_AGAIN_MS = 2_000
+/** The same where no other manager is known; one that has just come is soon. */
+const READ_AGAIN_ALONE_MS = 60_000
 /** That an info-hash is not tracked is remembered so long, for so many of them. */
 const REFUSED_MS = 3_000
 const MAX_REFUSED = 20_000
@@ -107,6 +111,10 @@ export class Swarms {
     return Math.max(1, Math.round(this.#deps.intervalMs / 1000))
   }
 
+  get #readAgainMs(): number {
+    return this.#deps.hasOthers() ? READ_AGAIN_MS : READ_AGAIN_ALONE_MS
+  }
+
   /** A peer counts for so long after an announce. */
   get #lifeMs(): number {
     return 2 * this.#deps.intervalMs + SLACK_MS
@@ -129,7 +137,7 @@ export class Swarms {
     if (swarm === null) return null
     const now = Date.now()
     const sizeBefore = swarm.size
-    const key = compactOf(endpoint).toString('hex')
+    const key = keyOf(endpoint)
     swarm.expire(now)
     const known = swarm.get(key)
     if (event === 'stopped') {
@@ -173,7 +181,8 @@ export class Swarms {
     // One that announces every few seconds is not written each time: the database may believe it to expire a little earlier.
     const isDue = known === undefined || expiresAt - known.storedUntil > intervalMs / 2
     const storedUntil = isNews || isDue || isPending ? expiresAt : known.storedUntil
-    const peer = peerOf(endpoint, { peerId, isSeed, expiresAt, storedUntil })
+    const fields = { peerId, isSeed, expiresAt, storedUntil }
+    const peer = known === undefined ? peerOf(endpoint, fields) : { ...known, ...fields }
     swarm.put(peer)
     if (storedUntil === expiresAt) this.#change({ hash: infoHash, key: peer.key, peer })
   }
@@ -181,7 +190,7 @@ export class Swarms {
   /** @returns a swarm whose peers are known well enough */
   #fresh(infoHash: string): Swarm | undefined {
     const swarm = this.#swarms.get(infoHash)
-    if (swarm === undefined || performance.now() - swarm.readAt > READ_AGAIN_MS) return undefined
+    if (swarm === undefined || performance.now() - swarm.readAt > this.#readAgainMs) return undefined
     this.#swarms.delete(infoHash)
     this.#swarms.set(infoHash, swarm)
     return swarm

@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
 import type { Logger } from '@holdfast/shared/node/logger'
 
@@ -66,7 +67,7 @@ export class UdpPort {
 
   #open(): void {
     const { host, port } = this.#address
-    const socket = createSocket(this.#isSix ? 'udp6' : 'udp4')
+    const socket = createSocket({ type: this.#isSix ? 'udp6' : 'udp4', lookup: lookUpNames })
     socket.on('error', (error: NodeJS.ErrnoException) => this.#tryAgain(socket, error))
     socket.on('message', this.#listener)
     socket.bind({ address: host, port, exclusive: true }, () => {
@@ -96,6 +97,16 @@ export class UdpPort {
     this.#timer = setTimeout(() => this.#open(), TRY_AGAIN_MS)
   }
 }
+
+/** An address needs no look-up, and Node's own would put off every datagram for it. */
+const lookUpNames: typeof lookup = ((
+  host: string,
+  family: number,
+  done: (error: Error | null, address: string, family: number) => void,
+) => {
+  if (isIP(host) === 0) lookup(host, family, done)
+  else done(null, host, family)
+}) as typeof lookup
 
 /** An address that cannot be reached shows in answers that do not come. */
 function ignoreUnsent(): void {}

@@ -1,6 +1,6 @@
 import type { RemoteInfo } from 'node:dgram'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
-import { type Address, networkOf, parseAddress } from '../address.ts'
+import { type Address, parseAddress } from '../address.ts'
 import type { RateLimit } from '../rate-limit.ts'
 import type { Announce, Swarms } from '../swarms/swarms.ts'
 import { CONNECTION_ID_BYTES, type ConnectionIds } from './connection-ids.ts'
@@ -22,6 +22,9 @@ const WANTED_UNLESS_SAID = 50
 const MAX_PEER_BYTES = 1_200
 /** Requests that wait for the database. Further ones are dropped, and their clients ask again. */
 const MAX_WAITING = 5_000
+const MAX_VERIFIED = 10_000
+/** It adds to how long an id counts. */
+const VERIFIED_MS = 5_000
 
 export interface UdpTrackerDeps {
   readonly swarms: Swarms
@@ -47,6 +50,8 @@ interface Request {
 export class UdpTracker {
   readonly #deps: UdpTrackerDeps
   #waiting = 0
+  /** Sources that have shown an id a moment ago, which saves to compute it again. */
+  readonly #verified = new Map<string, { source: Address; id: bigint; until: number }>()
 
   constructor(deps: UdpTrackerDeps) {
     this.#deps = deps
@@ -54,22 +59,34 @@ export class UdpTracker {
 
   take(datagram: Buffer, { address, port }: Pick<RemoteInfo, 'address' | 'port'>): void {
     if (datagram.length < HEADER_BYTES || port === 0) return
-    const source = parseAddress(address)
-    if (source === null) return
-    const { ids, requests } = this.#deps
     const action = datagram.readUInt32BE(CONNECTION_ID_BYTES)
-    const request = { datagram, source, port, transaction: datagram.readUInt32BE(12) }
+    const transaction = datagram.readUInt32BE(12)
     if (action === CONNECT) {
-      this.#connect(request)
+      const source = parseAddress(address)
+      if (source !== null) this.#connect({ datagram, source, port, transaction })
       return
     }
-    if (!ids.isValid(datagram, source.bytes, port, Date.now()) || !admits(requests, source)) return
-    if (this.#waiting >= MAX_WAITING) return
+    const source = this.#verify(datagram, address, port)
+    if (source === null || !admits(this.#deps.requests, source) || this.#waiting >= MAX_WAITING) return
+    const request = { datagram, source, port, transaction }
     if (action === ANNOUNCE && datagram.length >= ANNOUNCE_BYTES)
       void this.#answer(request, () => this.#announce(request))
     else if (action === SCRAPE && datagram.length >= HEADER_BYTES + HASH_BYTES)
       void this.#answer(request, () => this.#scrape(request))
     else this.#send(request, errorOf('the request is none that BEP 15 knows'))
+  }
+
+  /** @returns where a datagram comes from, if it begins with an id that was sent there */
+  #verify(datagram: Buffer, ip: string, port: number): Address | null {
+    const now = Date.now()
+    const place = `${ip} ${port}`
+    const known = this.#verified.get(place)
+    if (known !== undefined && now < known.until && known.id === datagram.readBigUInt64BE(0)) return known.source
+    const source = parseAddress(ip)
+    if (source === null || !this.#deps.ids.isValid(datagram, source.bytes, port, now)) return null
+    if (this.#verified.size >= MAX_VERIFIED) this.#verified.clear()
+    this.#verified.set(place, { source, id: datagram.readBigUInt64BE(0), until: now + VERIFIED_MS })
+    return source
   }
 
   #connect(request: Request): void {
@@ -107,11 +124,13 @@ export class UdpTracker {
     }
     const answer = await swarms.announce(wish)
     if (answer === null) return errorOf('this info-hash is not tracked here')
-    const counts = Buffer.alloc(12)
-    counts.writeUInt32BE(swarms.intervalSeconds, 0)
-    counts.writeUInt32BE(answer.leechers, 4)
-    counts.writeUInt32BE(answer.seeds, 8)
-    return { action: ANNOUNCE, body: Buffer.concat([counts, ...answer.peers.map(({ compact }) => compact)]) }
+    const size = source.bytes.length + 2
+    const body = Buffer.allocUnsafe(12 + answer.peers.length * size)
+    body.writeUInt32BE(swarms.intervalSeconds, 0)
+    body.writeUInt32BE(answer.leechers, 4)
+    body.writeUInt32BE(answer.seeds, 8)
+    for (const [index, { compact }] of answer.peers.entries()) compact.copy(body, 12 + index * size)
+    return { action: ANNOUNCE, body }
   }
 
   async #scrape({ datagram }: Request): Promise<Answer> {
@@ -131,10 +150,11 @@ export class UdpTracker {
   }
 
   #send({ transaction, source, port }: Request, { action, body }: Answer): void {
-    const header = Buffer.alloc(8)
-    header.writeUInt32BE(action, 0)
-    header.writeUInt32BE(transaction, 4)
-    this.#deps.send(Buffer.concat([header, body]), port, source.ip)
+    const datagram = Buffer.allocUnsafe(8 + body.length)
+    datagram.writeUInt32BE(action, 0)
+    datagram.writeUInt32BE(transaction, 4)
+    body.copy(datagram, 8)
+    this.#deps.send(datagram, port, source.ip)
   }
 }
 
@@ -149,5 +169,5 @@ function errorOf(sentence: string): Answer {
 
 /** This machine itself may ask as often as it likes. */
 function admits(limit: RateLimit, source: Address): boolean {
-  return source.scope === 'loopback' || limit.admits(networkOf(source))
+  return source.scope === 'loopback' || limit.admits(source.network)
 }

@@ -8,11 +8,11 @@ import { exchange, startTracker, type Tracker } from '../tracker-fixture.ts'
 
 const used = useDatabase()
 const newHash = () => randomBytes(20)
-const escape = (bytes: Buffer) => [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
+const escaped = (bytes: Buffer) => [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
 
 async function announce(tracker: Tracker, hash: Buffer, from: string, query = 'left=1') {
   const port = `&port=${6_881}`
-  const target = `/announce?info_hash=${escape(hash)}&peer_id=${escape(Buffer.from(`-XX0001-${from.padEnd(12, '-')}`))}`
+  const target = `/announce?info_hash=${escaped(hash)}&peer_id=${escaped(Buffer.from(`-XX0001-${from.padEnd(12, '-')}`))}`
   const { status, bytes } = await exchange(tracker.port, `${target}${query.includes('port=') ? '' : port}&${query}`, {
     from,
   })
@@ -21,7 +21,7 @@ async function announce(tracker: Tracker, hash: Buffer, from: string, query = 'l
 }
 
 async function scrape(tracker: Tracker, ...hashes: Buffer[]) {
-  const query = hashes.map((hash) => `info_hash=${escape(hash)}`).join('&')
+  const query = hashes.map((hash) => `info_hash=${escaped(hash)}`).join('&')
   return bdecode((await exchange(tracker.port, `/scrape?${query}`)).bytes)
 }
 

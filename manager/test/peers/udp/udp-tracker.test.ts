@@ -149,7 +149,7 @@ describe('a client of BEP 15', () => {
     const { swarms } = tracker.peers
     for (let number = 0; number < 1_500; number++) {
       const bytes = Buffer.from([93, 184, number >> 8, number & 255])
-      const address = { ip: bytes.join('.'), scope: 'public' as const, bytes }
+      const address = { ip: bytes.join('.'), scope: 'public' as const, bytes, network: bytes.toString('hex') }
       const rest = { peerId: Buffer.alloc(20), isSeed: true, event: null, wanted: 0, family: null }
       await swarms.announce({ infoHash: hash.toString('hex'), endpoint: { address, port: 1 }, ...rest })
     }
