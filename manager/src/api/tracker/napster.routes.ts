@@ -80,7 +80,7 @@ export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
 
   router.get('/download', async (ctx, next) => {
     // The audio server has the same path, with a name.
-    if (!/[?&]id=/.test(ctx.req.url ?? '')) return next()
+    if (/[?&]name=/.test(ctx.req.url ?? '') && !/[?&]id=/.test(ctx.req.url ?? '')) return next()
     const { id } = parseQuery(locateQuery, ctx.req.url ?? '')
     ctx.body = await locate(deps, id, scopeOf(ctx))
   })

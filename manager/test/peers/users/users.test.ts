@@ -249,6 +249,8 @@ test.each([
   ['/search?year=abc', 400],
   ['/search?song[$gt]=', 400],
   ['/search?song=nothing.of%28this%5B', 200],
+  ['/download', 400],
+  ['/download?name=of-the-audio-server.wav', 405],
   ['/download?id=', 400],
   ['/download?id=nothing', 400],
   [`/download?id=${randomUUID()}`, 404],
