@@ -29,7 +29,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   mongo: [],
   workers: [],
   files: ['chunks', 'mongo'],
-  peers: ['mongo'],
+  peers: ['files', 'chunks', 'mongo'],
   upkeep: ['files', 'chunks', 'mongo'],
   /** Several interfaces share it. */
   'api/common': apiMayImport,

@@ -12,6 +12,7 @@ import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
+import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -100,15 +101,17 @@ export async function startManager(
       requireOperator,
       managers: () => directory.urls,
     }
+    const torrents = peers.makeTorrents(deps)
     const httpServer = createHttpServer({
       routers: [
-        fileRoutes(deps),
+        fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes(deps),
         filesRoutes(deps),
         activeNodesRoutes(registry),
         pingRoutes(deps),
         napsterRoutes({ ...peers, requireOperator }),
         torrentRoutes({ ...peers, requireOperator }),
+        torrentFilesRoutes({ records, torrents, publicUrl: settings.publicUrl }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         healthRoutes(findObstacles, openApiDocument),
       ],

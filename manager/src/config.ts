@@ -172,7 +172,7 @@ export const managerSettings = {
     env: 'TRACKER_OPEN',
     parse: flag,
     default: false,
-    doc: 'Track every info-hash that is announced, and not only those that were registered by POST /hash',
+    doc: 'Track every info-hash that is announced, and not only those of stored files and those registered by POST /hash',
   },
   announceEveryMs: {
     env: 'TRACKER_ANNOUNCE_EVERY_MS',

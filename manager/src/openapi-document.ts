@@ -6,6 +6,7 @@ import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
 import { torrentOperations } from './api/tracker/torrent.operations.ts'
+import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
@@ -19,5 +20,6 @@ export const openApiDocument = openApiDocumentOf([
   ...upkeepOperations,
   ...napsterOperations,
   ...torrentOperations,
+  ...torrentFilesOperations,
   ...healthOperations,
 ])

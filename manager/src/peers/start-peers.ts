@@ -5,6 +5,8 @@ import { HashRecords } from './hash-records.ts'
 import { RateLimit } from './rate-limit.ts'
 import { SwarmRecords } from './swarms/swarm-records.ts'
 import { Swarms } from './swarms/swarms.ts'
+import { TorrentRecords } from './torrents/torrent-records.ts'
+import { Torrents, type TorrentsDeps } from './torrents/torrents.ts'
 import { ConnectionIds } from './udp/connection-ids.ts'
 import { type UdpAddress, UdpPort } from './udp/udp-port.ts'
 import { UdpTracker } from './udp/udp-tracker.ts'
@@ -38,6 +40,8 @@ export interface Peers extends UsersDeps {
   readonly swarms: Swarms
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
+  /** Makes what makes torrents of stored files. */
+  makeTorrents(files: TorrentsDeps['files']): Torrents
   /** Opens the UDP port, or waits until it can be had. */
   openUdp(address: UdpAddress): void
 }
@@ -51,7 +55,8 @@ export async function startPeers(
   const tracks = new TrackRecords(database)
   const hashes = new HashRecords(database)
   const swarmRecords = new SwarmRecords(database)
-  await Promise.all([users, tracks, hashes, swarmRecords].map((records) => records.prepare()))
+  const torrentRecords = new TorrentRecords(database)
+  await Promise.all([users, tracks, hashes, swarmRecords, torrentRecords].map((records) => records.prepare()))
   let udp: UdpPort | null = null
   const send = (datagram: Buffer, port: number, ip: string): void => udp?.send(datagram, port, ip)
   const heartbeats = new Heartbeats({
@@ -73,6 +78,11 @@ export async function startPeers(
   return {
     ...{ users, tracks, hashes, swarms, announceLimit },
     writeLimit: new RateLimit(WRITES),
+    makeTorrents(files) {
+      const torrents = new Torrents({ files, records: torrentRecords, swarms, log })
+      stops.add(() => torrents.close())
+      return torrents
+    },
     openUdp(address) {
       const opened = new UdpPort(
         address,

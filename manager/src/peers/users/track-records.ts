@@ -33,7 +33,7 @@ export interface TrackPage {
   readonly next: string | null
 }
 
-export const MAX_TRACKS_PER_USER = 10_000
+const MAX_TRACKS_PER_USER = 10_000
 const MAX_TRACKS = 20_000_000
 /** A search that takes longer has words too common to be of use. */
 const SEARCH_TIME_MS = 1_500
