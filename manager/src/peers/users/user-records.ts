@@ -65,13 +65,13 @@ export class UserRecords {
     }
   }
 
-  /** Makes a user active; its first heartbeat is due at once. @returns it as it was before. @throws DATABASE_UNAVAILABLE */
-  async activate(id: string): Promise<UserDocument | null> {
+  /** Makes a user active; its first heartbeat is due at once. @throws DATABASE_UNAVAILABLE */
+  async activate(id: string): Promise<void> {
     const change = {
       $set: { isActive: true, unanswered: 0, nextBeatAt: new Date(0) },
       $currentDate: { seenAt: true as const },
     }
-    return askDatabase(() => this.#users.findOneAndUpdate({ _id: id }, change, { returnDocument: 'before' }))
+    await askDatabase(() => this.#users.updateOne({ _id: id }, change))
   }
 
   /** Notes that the tracks of a user stand as online or offline, unless the user has become the other meanwhile. */

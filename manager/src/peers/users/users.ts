@@ -37,8 +37,9 @@ const MAX_SOURCES = 50
 export async function checkIn({ users, tracks }: UsersDeps, { ip, port, ids, gone }: CheckIn): Promise<CheckedIn> {
   const { _id } = await users.require(ip, port)
   if (gone.length > 0) await tracks.remove(_id, gone)
-  const before = await users.activate(_id)
-  if (before?.isShown !== true) await show({ users, tracks }, _id, true)
+  await users.activate(_id)
+  // Also where they stood as online: one that was published while the user became active may not.
+  await show({ users, tracks }, _id, true)
   if (ids === null) return { userId: _id, missing: [], unknown: [] }
   const known = new Set(await tracks.idsOf(_id))
   const own = new Set(ids)
