@@ -20,7 +20,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],
 }
 
-const apiMayImport = ['api/common', 'files', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
+const apiMayImport = ['api/common', 'files', 'peers', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
 
 /** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
@@ -30,6 +30,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   mongo: [],
   workers: [],
   files: ['chunks', 'mongo'],
+  peers: ['files', 'chunks', 'mongo'],
   upkeep: ['files', 'chunks', 'mongo'],
   jobs: ['mongo'],
   audio: ['files', 'chunks', 'mongo', 'jobs'],
@@ -40,6 +41,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/cluster': apiMayImport,
   'api/page': apiMayImport,
   'api/audio': [...apiMayImport, 'audio'],
+  'api/tracker': apiMayImport,
 }
 
 /** @returns one sentence a problem. */

@@ -14,6 +14,9 @@ import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { napsterRoutes } from './api/tracker/napster.routes.ts'
+import { torrentRoutes } from './api/tracker/torrent.routes.ts'
+import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import { AudioCheck } from './audio/check-audio.ts'
 import { hasFfmpeg } from './audio/decode-audio.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
@@ -39,6 +42,7 @@ import { MongoJobs } from './jobs/mongo-jobs.ts'
 import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
+import { startPeers } from './peers/start-peers.ts'
 import { FileServerDirectory } from './upkeep/file-server-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
@@ -91,6 +95,12 @@ export async function startManager(
     const metadata = new MetadataReader()
     stops.add(() => metadata.close())
 
+    const peers = await startPeers(
+      { database, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
+      settings,
+    )
+    const requireOperator = operatorGuard(settings)
+
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
@@ -121,18 +131,22 @@ export async function startManager(
         ...{ inspector: audioInspector(metadata, log), reading, log },
         onVisible: (record: FileRecord) => audioCheck?.onVisible(record),
       },
-      requireOperator: operatorGuard(settings),
+      requireOperator,
       managers: () => directory.urls,
       page,
     }
+    const torrents = peers.makeTorrents(deps)
     const httpServer = createHttpServer({
       routers: [
-        fileRoutes(deps),
+        fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes(deps),
         filesRoutes(deps),
         audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
+        napsterRoutes({ ...peers, requireOperator }),
+        torrentRoutes({ ...peers, requireOperator }),
+        torrentFilesRoutes({ records, torrents, publicUrl: settings.publicUrl }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
         jobsRoutes(deps),
@@ -146,6 +160,7 @@ export async function startManager(
     const own = await listen(httpServer, { host, port: addresses.ownPort })
     stops.add(() => httpServer.close())
     const ownUrl = addresses.ownUrl(own)
+    peers.openUdp({ host, port: isWorker ? settings.port : Number(own.port) })
 
     const directory = new ManagerDirectory(database, { managerId, url: addresses.advertisedUrl(own) }, () =>
       socketServer.announceManagers(),

@@ -3,6 +3,7 @@ import { StartError } from '@holdfast/shared/node/run-service'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
 import {
   bytes,
+  flag,
   hostNames,
   httpPort,
   httpUrl,
@@ -169,6 +170,24 @@ export const managerSettings = {
     parse: bytes,
     default: 50 * MIB,
     doc: 'What healing and rebalancing together copy at most, per second',
+  },
+  heartbeatEveryMs: {
+    env: 'UDP_HEARTBEAT_EVERY_MS',
+    parse: milliseconds,
+    default: 15_000,
+    doc: 'Pause between two heartbeats to a user of the Napster tracker; who leaves three unanswered is inactive when the next one is due',
+  },
+  isTrackerOpen: {
+    env: 'TRACKER_OPEN',
+    parse: flag,
+    default: false,
+    doc: 'Track every info-hash that is announced, and not only those of stored files and those registered by POST /hash',
+  },
+  announceEveryMs: {
+    env: 'TRACKER_ANNOUNCE_EVERY_MS',
+    parse: integer({ min: 1_000, max: 86_400_000 }),
+    default: 1_800_000,
+    doc: 'How often BitTorrent peers are asked to announce; one that is silent twice as long and a minute is gone',
   },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable

@@ -6,6 +6,9 @@ import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
+import { napsterOperations } from './api/tracker/napster.operations.ts'
+import { torrentOperations } from './api/tracker/torrent.operations.ts'
+import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
 import { openApiDocumentOf } from './http/openapi.ts'
 
@@ -19,5 +22,8 @@ export const openApiDocument = openApiDocumentOf([
   ...pingOperations,
   ...upkeepOperations,
   ...jobsOperations,
+  ...napsterOperations,
+  ...torrentOperations,
+  ...torrentFilesOperations,
   ...healthOperations,
 ])

@@ -58,7 +58,8 @@ describe('docker-compose.yml', () => {
 
   test('publishes the manager on the loopback of the host, and nothing else', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? [])
-    expect(ports).toEqual([`127.0.0.1:8000:${manager.environment?.PORT}`])
+    const published = `127.0.0.1:8000:${manager.environment?.PORT}`
+    expect(ports).toEqual([published, `${published}/udp`])
   })
 
   test('runs Node as `npm start` does', () => {

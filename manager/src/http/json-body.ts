@@ -12,10 +12,17 @@ const MAX_BYTES = 64 * 1024
 const jsonTypes = ['application/json', 'application/x-www-form-urlencoded']
 const REPLACEMENT = '\ufffd'
 
-const readJson = koaBody({
-  ...{ json: true, jsonLimit: MAX_BYTES, jsonTypes, includeUnparsed: true },
-  ...{ text: false, urlencoded: false, multipart: false },
-})
+const readerOf = (maxBytes: number) =>
+  koaBody({
+    ...{ json: true, jsonLimit: maxBytes, jsonTypes, includeUnparsed: true },
+    ...{ text: false, urlencoded: false, multipart: false },
+  })
+
+interface JsonBodyLimits {
+  readonly maxBytes?: number
+  /** The whole body may take so long. */
+  readonly patienceMs?: number
+}
 
 /**
  * Reads the small JSON body of a request. A body of no bytes is `{}`, and one without a content type is taken for JSON.
@@ -25,18 +32,18 @@ type JsonBodyReader<Value> = (ctx: AppContext, judge?: (bodySha256: Digest) => v
 
 /**
  * Makes the reader that a route of `POST`, `PUT` or `PATCH` calls.
- * @param patienceMs is how long the whole body may take
  * @throws INVALID_REQUEST with the field that is wrong, TOO_LARGE, UNSUPPORTED_MEDIA, REQUEST_TIMEOUT, CANCELLED
  */
 export function jsonBody<Schema extends z.ZodType>(
   schema: Schema,
-  patienceMs = 10_000,
+  { maxBytes = MAX_BYTES, patienceMs = 10_000 }: JsonBodyLimits = {},
 ): JsonBodyReader<z.output<Schema>> {
+  const readJson = readerOf(maxBytes)
   return async (ctx, judge) => {
     ctx.req.headers['content-type'] ??= jsonTypes[0]
-    judgeHeaders(ctx)
+    judgeHeaders(ctx, maxBytes)
     if (expectsContinue(ctx.req)) ctx.res.writeContinue()
-    const { text, body, problem } = await readInTime(ctx, patienceMs)
+    const { text, body, problem } = await readInTime(ctx, readJson, { maxBytes, patienceMs })
     judge?.(bodyDigest(text))
     // What is not UTF-8 was read as this, and would stay in a name.
     if (text.includes(REPLACEMENT)) throw new StoreError('INVALID_REQUEST', 'the body must be UTF-8')
@@ -45,13 +52,13 @@ export function jsonBody<Schema extends z.ZodType>(
   }
 }
 
-function judgeHeaders(ctx: AppContext): void {
+function judgeHeaders(ctx: AppContext, maxBytes: number): void {
   const { 'content-type': type = '', 'content-encoding': encoding, 'content-length': length } = ctx.req.headers
   const isOtherType = ctx.is(jsonTypes) === false
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8'
   if (isOtherType || (encoding ?? 'identity') !== 'identity' || (charset !== 'utf-8' && charset !== 'utf8'))
     throw new StoreError('UNSUPPORTED_MEDIA', 'send JSON in UTF-8, not compressed')
-  if (Number(length ?? 0) > MAX_BYTES) throw tooLarge()
+  if (Number(length ?? 0) > maxBytes) throw tooLarge(maxBytes)
 }
 
 interface ReadBody {
@@ -62,7 +69,11 @@ interface ReadBody {
 }
 
 /** What comes too late is dropped, and so is its error. */
-async function readInTime(ctx: AppContext, patienceMs: number): Promise<ReadBody> {
+async function readInTime(
+  ctx: AppContext,
+  readJson: ReturnType<typeof readerOf>,
+  { maxBytes, patienceMs }: Required<JsonBodyLimits>,
+): Promise<ReadBody> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StoreError('REQUEST_TIMEOUT', 'the JSON did not come in time')), patienceMs)
@@ -73,24 +84,24 @@ async function readInTime(ctx: AppContext, patienceMs: number): Promise<ReadBody
     const problem = rawBody === undefined ? new StoreError('INVALID_REQUEST', 'the body is missing') : null
     return { text: rawBody ?? '', body, problem }
   } catch (error) {
-    return problemIn(error)
+    return problemIn(error, maxBytes)
   } finally {
     clearTimeout(timer)
   }
 }
 
 /** @throws where the body could not be read */
-function problemIn(error: unknown): ReadBody {
+function problemIn(error: unknown, maxBytes: number): ReadBody {
   const { status, type, name, body } = error as { status?: number; type?: string; name?: string; body?: unknown }
   const options = { cause: error }
   if (name === 'SyntaxError' && typeof body === 'string')
     return { text: body, problem: new StoreError('INVALID_REQUEST', 'the body is not valid JSON', options) }
   if (type === 'request.aborted') throw new StoreError('CANCELLED', undefined, options)
-  if (status === 413) throw tooLarge()
+  if (status === 413) throw tooLarge(maxBytes)
   if (status === 400) throw new StoreError('INVALID_REQUEST', 'the body cannot be read', options)
   throw error
 }
 
-function tooLarge(): StoreError {
-  return new StoreError('TOO_LARGE', `the JSON must have at most ${MAX_BYTES} bytes`)
+function tooLarge(maxBytes: number): StoreError {
+  return new StoreError('TOO_LARGE', `the JSON must have at most ${maxBytes} bytes`)
 }

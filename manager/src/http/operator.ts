@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { isLoopback } from '@holdfast/shared/node/loopback'
@@ -13,6 +14,11 @@ import { isLoopbackHost, type KnownHosts } from './same-site.ts'
 
 /** Proxies add these, if not every one of them does. */
 const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip']
+
+/** @returns whether a request came through a proxy, whose address says nothing of the client's */
+export function isProxied(headers: IncomingHttpHeaders): boolean {
+  return proxyHeaders.some((name) => headers[name] !== undefined)
+}
 
 const problems: Readonly<Record<TicketProblem, string>> = {
   malformed: 'this is no ticket: "holdfast ticket METHOD PATH" prints one',
@@ -40,8 +46,7 @@ export function operatorGuard({ host, publicUrl, publicHosts, clusterSecret }: O
   return (ctx, bodySha256 = bodyDigest('')) => {
     const { headers, url = '' } = ctx.req
     // A proxy on this machine may bring requests from others, though no setting speaks of it.
-    const isProxied = proxyHeaders.some((name) => headers[name] !== undefined)
-    if (isPrivate && isLoopbackHost(headers.host) && !isProxied) return
+    if (isPrivate && isLoopbackHost(headers.host) && !isProxied(headers)) return
     const ticket = readBearer(headers.authorization)
     if (ticket === null)
       throw new StoreError('UNAUTHORIZED', 'an operator route needs a ticket: "holdfast ticket METHOD PATH" prints one')

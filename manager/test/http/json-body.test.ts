@@ -34,7 +34,7 @@ beforeEach(async () => {
   failures = []
   begun = 0
   const read = jsonBody(changes)
-  const readFast = jsonBody(changes, 50)
+  const readFast = jsonBody(changes, { patienceMs: 50 })
   const served = await serve((router) => {
     router.patch('/changes', async (ctx) => {
       begun++

@@ -1,6 +1,5 @@
 /**
- * All errors stand in this table. Clients see `code` in an error body, so a number never comes to mean anything else: 14 is
- * kept for TOO_MANY_REQUESTS. 1 to 4 and their messages are those of the original Distributed File
+ * All errors stand in this table. Clients see `code` in an error body, so a number never comes to mean anything else. 1 to 4 and their messages are those of the original Distributed File
  * Server, to the letter. Rows from 100 travel between manager and file-server only; over HTTP they appear as the row that
  * `shownAs` names.
  */
@@ -18,6 +17,7 @@ export const errorTable = {
   PRECONDITION_FAILED: { code: 11, status: 412, isRetryable: false, message: 'Precondition failed' },
   RANGE_NOT_SATISFIABLE: { code: 12, status: 416, isRetryable: false, message: 'Range not satisfiable' },
   INSUFFICIENT_STORAGE: { code: 13, status: 507, isRetryable: true, message: 'All file-servers are full' },
+  TOO_MANY_REQUESTS: { code: 14, status: 429, isRetryable: true, message: 'Too many requests' },
   INTERNAL: { code: 15, status: 500, isRetryable: false, message: 'Internal error' },
   DATABASE_UNAVAILABLE: { code: 16, status: 503, isRetryable: true, message: 'Database unavailable' },
   OVERLOADED: { code: 17, status: 503, isRetryable: true, message: 'Too many requests are under way' },

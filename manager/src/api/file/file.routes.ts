@@ -8,12 +8,13 @@ import { type PutDeps, putFile } from '../../files/put-file.ts'
 import { hasPreconditions, judgePreconditions, objectionOf, validatorsOf } from '../../http/preconditions.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { type SendDeps, sendFile } from '../common/send-file.ts'
+import { type SendTorrentDeps, sendTorrent, wantsTorrent } from '../common/send-torrent.ts'
 import { UploadContext } from '../common/upload-context.ts'
 import type { UploadGate } from '../common/upload-gate.ts'
 import { parseUploadWish, type ReceivingLimits, receiving } from '../common/upload-wish.ts'
 import type { DeletedFile, StoredFile } from './file.operations.ts'
 
-export interface FileApiDeps extends PutDeps, SendDeps, ReceivingLimits {
+export interface FileApiDeps extends PutDeps, SendDeps, SendTorrentDeps, ReceivingLimits {
   readonly gate: UploadGate
 }
 
@@ -66,7 +67,8 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   router.get(onePath, async (ctx) => {
     const record = await deps.records.findLive(nameOf(ctx))
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
-    await sendFile(deps, ctx, record)
+    if (ctx.method === 'GET' && wantsTorrent(ctx)) await sendTorrent(deps, ctx, record)
+    else await sendFile(deps, ctx, record)
   })
 
   router.delete(onePath, async (ctx) => {

@@ -1,0 +1,55 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileRecord } from '../../files/file.model.ts'
+import type { AppContext } from '../../http/request-context.ts'
+import { safeHeaders } from '../../http/safe-headers.ts'
+import { magnetOf, metainfoOf } from '../../peers/torrents/metainfo.ts'
+import type { Torrents } from '../../peers/torrents/torrents.ts'
+import { describeFile } from './file-description.ts'
+
+export interface SendTorrentDeps {
+  readonly torrents: Torrents
+  /** MANAGER_URL */
+  readonly publicUrl: string | null
+}
+
+/** @returns whether a request asks for a torrent of a file in place of its bytes */
+export function wantsTorrent(ctx: AppContext): boolean {
+  return /[?&]torrent(?:[=&]|$)/.test(ctx.req.url ?? '')
+}
+
+/**
+ * Answers with a torrent of a file, or with its magnet link. @throws FILE_UNAVAILABLE where its pieces are still hashed,
+ * INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
+ */
+export async function sendTorrent(
+  { torrents, publicUrl }: SendTorrentDeps,
+  ctx: AppContext,
+  record: FileRecord,
+  form: 'torrent' | 'magnet' = 'torrent',
+): Promise<void> {
+  const origin = publicUrl ?? originAskedFor(ctx)
+  const info = await torrents.of(record)
+  const { id, url } = describeFile(record)
+  const places = { trackers: trackersAt(origin), webSeed: origin + url, torrent: `${origin}/torrent/${id}` }
+  ctx.set(safeHeaders(`${info.name}.torrent`, 'application/x-bittorrent'))
+  if (form === 'torrent') ctx.body = metainfoOf(info, places)
+  else {
+    ctx.set(safeHeaders('magnet.txt', 'text/plain; charset=utf-8'))
+    ctx.body = `${magnetOf(info, places)}\n`
+  }
+}
+
+/** The host was judged before any route. @throws INVALID_REQUEST */
+function originAskedFor({ req }: AppContext): string {
+  const { host } = req.headers
+  if (host === undefined || !URL.canParse(`http://${host}`))
+    throw new StoreError('INVALID_REQUEST', 'the torrent would lead nowhere without a Host header')
+  return new URL(`http://${host}`).origin
+}
+
+/** UDP has the same port, where no proxy stands in between. */
+function trackersAt(origin: string): string[] {
+  const { protocol, hostname, port } = new URL(origin)
+  const overHttp = `${origin}/announce`
+  return protocol === 'http:' ? [overHttp, `udp://${hostname}:${port === '' ? '80' : port}`] : [overHttp]
+}

@@ -1,0 +1,88 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Digest } from '@holdfast/shared/ids'
+import Router from '@koa/router'
+import { jsonBody } from '../../http/json-body.ts'
+import type { RequireOperator } from '../../http/operator.ts'
+import { parseQuery } from '../../http/parse-query.ts'
+import type { RequestState } from '../../http/request-context.ts'
+import type { RateLimit } from '../../peers/rate-limit.ts'
+import { planSearch } from '../../peers/users/search-terms.ts'
+import { checkIn, locate, publish, search, type UsersDeps } from '../../peers/users/users.ts'
+import { callerOf, limitCaller, ownAddress, scopeOf } from './caller.ts'
+import {
+  CHECK_IN_BYTES,
+  type CheckedInAnswer,
+  checkIn as checkInBody,
+  type Found,
+  locateQuery,
+  publication,
+  searchQuery,
+} from './napster.operations.ts'
+
+export interface NapsterApiDeps extends UsersDeps {
+  readonly requireOperator: RequireOperator
+  readonly writeLimit: RateLimit
+}
+
+/** Serves the Napster tracker: `POST /user/checkin` and `/user/upload-metadata`, `GET /search`, and `GET /download?id=`. */
+export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
+  const { requireOperator, writeLimit } = deps
+  const router = new Router<RequestState>()
+  const readCheckIn = jsonBody(checkInBody, { maxBytes: CHECK_IN_BYTES })
+  const readPublication = jsonBody(publication)
+
+  router.post('/user/checkin', async (ctx) => {
+    limitCaller(writeLimit, callerOf(ctx))
+    let bodySha256: Digest | undefined
+    const {
+      ip,
+      port,
+      ids = null,
+      gone,
+    } = await readCheckIn(ctx, (digest) => {
+      bodySha256 = digest
+    })
+    const address = ownAddress(ctx, ip, { requireOperator, bodySha256 })
+    const { userId, missing, unknown } = await checkIn(deps, { ip: address.ip, port, ids, gone })
+    const answer: CheckedInAnswer = { userId, active: true, missing: [...missing], unknown: [...unknown] }
+    ctx.body = answer
+  })
+
+  router.post('/user/upload-metadata', async (ctx) => {
+    limitCaller(writeLimit, callerOf(ctx))
+    let bodySha256: Digest | undefined
+    const {
+      ip,
+      port,
+      fileSize = 0,
+      ...metadata
+    } = await readPublication(ctx, (digest) => {
+      bodySha256 = digest
+    })
+    const address = ownAddress(ctx, ip, { requireOperator, bodySha256 })
+    ctx.body = { id: await publish(deps, { ip: address.ip, port }, { ...metadata, fileSize }) }
+  })
+
+  router.get('/search', async (ctx) => {
+    const { limit, cursor = null, ...wish } = parseQuery(searchQuery, ctx.req.url ?? '')
+    const plan = planSearch(wish)
+    if (plan === null) throw new StoreError('INVALID_REQUEST', 'name a word in song, artist, album, year or q')
+    const { found, next } = await search(deps, plan, { limit, after: cursor }, scopeOf(ctx))
+    const answer: Found = {
+      results: found.map(({ track, users }) => {
+        const { _id: id, song, artist, album, duration, fileSize, year, checksum } = track
+        return { id, song, artist, album, duration, fileSize, year, checksum, users: [...users] }
+      }),
+      next,
+    }
+    ctx.body = answer
+  })
+
+  router.get('/download', async (ctx, next) => {
+    // The audio server has the same path, with a name.
+    if (/[?&]name=/.test(ctx.req.url ?? '') && !/[?&]id=/.test(ctx.req.url ?? '')) return next()
+    const { id } = parseQuery(locateQuery, ctx.req.url ?? '')
+    ctx.body = await locate(deps, id, scopeOf(ctx))
+  })
+  return router
+}

@@ -1,0 +1,139 @@
+import { toStoreError } from '@holdfast/shared/errors/store-error'
+import type { Digest } from '@holdfast/shared/ids'
+import Router from '@koa/router'
+import { jsonBody } from '../../http/json-body.ts'
+import type { RequireOperator } from '../../http/operator.ts'
+import type { AppContext, RequestState } from '../../http/request-context.ts'
+import { isReachableFrom, parseAddress } from '../../peers/address.ts'
+import { type Bencodable, bencode } from '../../peers/bencode.ts'
+import type { HashRecords } from '../../peers/hash-records.ts'
+import type { RateLimit } from '../../peers/rate-limit.ts'
+import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
+import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
+import { infoHashesIn, numberIn, parseBinaryQuery, textIn } from './announce-query.ts'
+import { callerOf, limitCaller, ownAddress } from './caller.ts'
+import { type PeerList, peersRequest, registration } from './torrent.operations.ts'
+
+const WANTED_UNLESS_SAID = 50
+const MOST_WANTED = 200
+const MAX_SCRAPED = 74
+const MIN_INTERVAL_SECONDS = 30
+const ID_BYTES = 20
+const KNOWN_EVENTS = ['started', 'stopped', 'completed'] as const
+
+export interface TorrentApiDeps {
+  readonly hashes: HashRecords
+  readonly swarms: Swarms
+  readonly requireOperator: RequireOperator
+  readonly writeLimit: RateLimit
+  readonly announceLimit: RateLimit
+}
+
+/** Serves the torrent tracker of the document, `POST /hash` and `/peers`, and BitTorrent's own, `GET /announce` and `/scrape`. */
+export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
+  const { hashes, swarms, requireOperator, writeLimit } = deps
+  const router = new Router<RequestState>()
+  const readRegistration = jsonBody(registration)
+  const readPeersRequest = jsonBody(peersRequest)
+
+  router.post('/hash', async (ctx) => {
+    limitCaller(writeLimit, callerOf(ctx))
+    let bodySha256: Digest | undefined
+    const { listening_host, listening_port, info_hash } = await readRegistration(ctx, (digest) => {
+      bodySha256 = digest
+    })
+    const { ip } = ownAddress(ctx, listening_host, { requireOperator, bodySha256 })
+    if (info_hash !== undefined) await swarms.allow(info_hash.toLowerCase())
+    ctx.body = { hash: await hashes.make(ip, listening_port) }
+  })
+
+  router.post('/peers', async (ctx) => {
+    const caller = callerOf(ctx)
+    limitCaller(writeLimit, caller)
+    let bodySha256: Digest | undefined
+    const { hash, listening_host, listening_port } = await readPeersRequest(ctx, (digest) => {
+      bodySha256 = digest
+    })
+    const { ip } = ownAddress(ctx, listening_host, { requireOperator, bodySha256 })
+    const peers = await hashes.join(hash, ip, listening_port)
+    const reachable = peers.filter((peer) => {
+      const address = parseAddress(peer.ip)
+      return address !== null && isReachableFrom(caller.scope, address.scope)
+    })
+    const answer: PeerList = {
+      peers: reachable.map((peer) => ({ listening_host: peer.ip, listening_port: peer.port })),
+    }
+    ctx.body = answer
+  })
+
+  router.get('/announce', (ctx) => answerBencoded(ctx, () => announce(deps, ctx)))
+  router.get('/scrape', (ctx) => answerBencoded(ctx, () => scrape(deps, ctx)))
+  return router
+}
+
+/** A client of BitTorrent reads why it is refused in the body of an answer of status 200. */
+async function answerBencoded(ctx: AppContext, answer: () => Promise<Bencodable>): Promise<void> {
+  ctx.type = 'text/plain'
+  try {
+    ctx.body = bencode(await answer())
+  } catch (thrown) {
+    const { name, message, detail } = toStoreError(thrown)
+    if (name === 'INTERNAL') throw thrown
+    ctx.body = bencode({ 'failure reason': detail ?? message })
+  }
+}
+
+async function announce({ swarms, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+  const address = callerOf(ctx)
+  limitCaller(announceLimit, address)
+  const query = parseBinaryQuery(ctx.req.url ?? '')
+  const [infoHash = ''] = infoHashesIn(query)
+  const peerId = query.get('peer_id')?.[0]
+  const port = numberIn(query, 'port') ?? 0
+  if (peerId?.length !== ID_BYTES) return { 'failure reason': 'peer_id must have 20 bytes' }
+  if (port < 1 || port > 65_535) return { 'failure reason': 'port must be between 1 and 65535' }
+  const wanted = numberIn(query, 'numwant') ?? WANTED_UNLESS_SAID
+  const said = textIn(query, 'event')
+  const wish: Announce = {
+    ...{ infoHash, peerId, family: null, isSeed: numberIn(query, 'left') === 0 },
+    // `ip`, `ipv4` and `ipv6` of a query are not looked at: a peer is where its request comes from.
+    endpoint: { address, port },
+    event: KNOWN_EVENTS.find((event) => event === said) ?? null,
+    wanted: Math.min(wanted < 0 ? WANTED_UNLESS_SAID : wanted, MOST_WANTED),
+  }
+  const answer = await swarms.announce(wish)
+  if (answer === null) return { 'failure reason': 'this info-hash is not tracked here' }
+  const isCompact = textIn(query, 'compact') !== '0'
+  const six = answer.peers.filter((peer) => peer.address.bytes.length !== 4)
+  const four = answer.peers.filter((peer) => peer.address.bytes.length === 4)
+  return {
+    interval: swarms.intervalSeconds,
+    'min interval': Math.min(MIN_INTERVAL_SECONDS, swarms.intervalSeconds),
+    complete: answer.seeds,
+    incomplete: answer.leechers,
+    downloaded: answer.downloaded,
+    peers: isCompact ? compactList(four) : answer.peers.map(describePeer),
+    ...(isCompact && six.length > 0 && { peers6: compactList(six) }),
+  }
+}
+
+function compactList(peers: readonly SwarmPeer[]): Buffer {
+  return Buffer.concat(peers.map(({ compact }) => compact))
+}
+
+function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
+  return { 'peer id': peerId, ip: address.ip, port }
+}
+
+async function scrape({ swarms, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+  limitCaller(announceLimit, callerOf(ctx))
+  const infoHashes = infoHashesIn(parseBinaryQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
+  const found = await Promise.all(infoHashes.map((infoHash) => swarms.scrape(infoHash)))
+  const files: Record<string, Bencodable> = {}
+  for (const [index, counts] of found.entries()) {
+    const key = Buffer.from(infoHashes[index] ?? '', 'hex').toString('latin1')
+    if (counts !== null)
+      files[key] = { complete: counts.seeds, downloaded: counts.downloaded, incomplete: counts.leechers }
+  }
+  return { files, flags: { min_request_interval: swarms.intervalSeconds } }
+}

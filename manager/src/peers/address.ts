@@ -1,0 +1,113 @@
+import { BlockList, isIP } from 'node:net'
+
+/** Who can reach an address: this machine alone, the networks around it, or everybody. */
+export type Scope = 'loopback' | 'private' | 'public'
+
+/** A peer's address is always a literal, for a name could come to mean anything. */
+export interface Address {
+  /** The one form of it: no IPv4 within IPv6, and IPv6 in lower case with its longest zeros left out. */
+  readonly ip: string
+  readonly scope: Scope
+  /** 4 or 16 bytes. */
+  readonly bytes: Buffer
+  /** What one customer usually has to himself: an IPv4 address, or 64 bits of IPv6. */
+  readonly network: string
+}
+
+/** An address with a port, as peers are told of each other. */
+export interface Endpoint {
+  readonly address: Address
+  readonly port: number
+}
+
+const loopback = new BlockList()
+loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+loopback.addAddress('::1', 'ipv6')
+
+const privateNetworks = new BlockList()
+privateNetworks.addSubnet('10.0.0.0', 8, 'ipv4')
+privateNetworks.addSubnet('172.16.0.0', 12, 'ipv4')
+privateNetworks.addSubnet('192.168.0.0', 16, 'ipv4')
+privateNetworks.addSubnet('100.64.0.0', 10, 'ipv4')
+privateNetworks.addSubnet('fc00::', 7, 'ipv6')
+
+/**
+ * No peer lives at these: addresses of links (cloud machines tell their secrets there), of groups, of nobody, and IPv6 that
+ * carries IPv4 within and would lead around these lists (https://www.iana.org/assignments/iana-ipv6-special-registry).
+ */
+const nobodys = new BlockList()
+nobodys.addSubnet('0.0.0.0', 8, 'ipv4')
+nobodys.addSubnet('169.254.0.0', 16, 'ipv4')
+nobodys.addSubnet('224.0.0.0', 3, 'ipv4')
+nobodys.addSubnet('::', 96, 'ipv6')
+nobodys.addSubnet('64:ff9b::', 96, 'ipv6')
+nobodys.addSubnet('64:ff9b:1::', 48, 'ipv6')
+nobodys.addSubnet('2001::', 32, 'ipv6')
+nobodys.addSubnet('2002::', 16, 'ipv6')
+nobodys.addSubnet('fe80::', 10, 'ipv6')
+nobodys.addSubnet('ff00::', 8, 'ipv6')
+
+/** @returns null for what is no address that a peer can have */
+export function parseAddress(text: string): Address | null {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(text)?.[1] ?? text
+  const version = isIP(mapped)
+  if (version === 4) return addressOf(mapped, 'ipv4', Buffer.from(mapped.split('.').map(Number)))
+  if (version !== 6 || mapped.includes('%')) return null
+  const bytes = ipv6Bytes(mapped)
+  // The same IPv4 address within IPv6, in hexadecimal.
+  if (bytes.readUIntBE(0, 6) === 0 && bytes.readUIntBE(6, 6) === 0xffff)
+    return parseAddress(bytes.subarray(12).join('.'))
+  return addressOf(new URL(`http://[${mapped}]`).hostname.slice(1, -1), 'ipv6', bytes)
+}
+
+function addressOf(ip: string, family: 'ipv4' | 'ipv6', bytes: Buffer): Address | null {
+  const scope = loopback.check(ip, family) ? 'loopback' : privateNetworks.check(ip, family) ? 'private' : 'public'
+  if (scope !== 'loopback' && nobodys.check(ip, family)) return null
+  return { ip, scope, bytes, network: bytes.toString('hex', 0, family === 'ipv4' ? 4 : 8) }
+}
+
+/** @returns whether the text means all addresses of a machine, as a program says that listens on them */
+export function isUnspecified(text: string): boolean {
+  return /^(0\.0\.0\.0|(0*:)+(0*|:0\.0\.0\.0))$/.test(text) && isIP(text) !== 0
+}
+
+const scopes: readonly Scope[] = ['loopback', 'private', 'public']
+
+/** An address of a narrower scope than the asker's says nothing to him, or names something of his own network. */
+export function isReachableFrom(asker: Scope, target: Scope): boolean {
+  return scopes.indexOf(target) >= scopes.indexOf(asker)
+}
+
+/** @returns address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7) */
+export function compactOf({ address, port }: Endpoint): Buffer {
+  const compact = Buffer.alloc(address.bytes.length + 2)
+  address.bytes.copy(compact)
+  compact.writeUInt16BE(port, address.bytes.length)
+  return compact
+}
+
+/** Reads what `compactOf` wrote. */
+export function endpointOf(compact: Buffer): Endpoint | null {
+  const bytes = compact.subarray(0, -2)
+  const text = bytes.length === 4 ? bytes.join('.') : bytes.toString('hex').replace(/(.{4})(?=.)/g, '$1:')
+  const address = parseAddress(text)
+  return address && { address, port: compact.readUInt16BE(bytes.length) }
+}
+
+/** @param ip one that `isIP` calls IPv6 and that has no zone */
+function ipv6Bytes(ip: string): Buffer {
+  const hexadecimal = ip.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...parts: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = parts.slice(0, 4).map(Number)
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+  })
+  const [head = '', tail] = hexadecimal.split('::')
+  const [front, back] = [groupsOf(head), groupsOf(tail ?? '')]
+  const groups = tail === undefined ? front : [...front, ...Array(8 - front.length - back.length).fill(0), ...back]
+  const bytes = Buffer.alloc(16)
+  for (const [index, group] of groups.entries()) bytes.writeUInt16BE(group, 2 * index)
+  return bytes
+}
+
+function groupsOf(text: string): number[] {
+  return text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16))
+}

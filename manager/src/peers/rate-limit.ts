@@ -1,0 +1,44 @@
+/** So many networks are remembered. Of more, those that were quiet longest begin anew. */
+const MAX_NETWORKS = 20_000
+
+interface Bucket {
+  tokens: number
+  filledAt: number
+}
+
+/** Lets each network do something so often: `burst` times at once, and `perSecond` times a second after that. */
+export class RateLimit {
+  readonly #perSecond: number
+  readonly #burst: number
+  readonly #now: () => number
+  /** The one that was used last stands last. */
+  readonly #buckets = new Map<string, Bucket>()
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(limits: { perSecond: number; burst: number }, now: () => number = () => performance.now()) {
+    this.#perSecond = limits.perSecond
+    this.#burst = limits.burst
+    this.#now = now
+  }
+
+  /** @returns whether it may be done once more */
+  admits(network: string): boolean {
+    const now = this.#now()
+    const bucket = this.#buckets.get(network) ?? { tokens: this.#burst, filledAt: now }
+    bucket.tokens = Math.min(this.#burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * this.#perSecond)
+    bucket.filledAt = now
+    this.#buckets.delete(network)
+    this.#buckets.set(network, bucket)
+    if (this.#buckets.size > MAX_NETWORKS) this.#forgetOldest()
+    if (bucket.tokens < 1) return false
+    bucket.tokens -= 1
+    return true
+  }
+
+  #forgetOldest(): void {
+    for (const network of this.#buckets.keys()) {
+      this.#buckets.delete(network)
+      return
+    }
+  }
+}

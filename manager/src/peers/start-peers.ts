@@ -1,0 +1,98 @@
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import type { Database } from '../mongo/database.ts'
+import { HashRecords } from './hash-records.ts'
+import { RateLimit } from './rate-limit.ts'
+import { SwarmRecords } from './swarms/swarm-records.ts'
+import { Swarms } from './swarms/swarms.ts'
+import { TorrentRecords } from './torrents/torrent-records.ts'
+import { Torrents, type TorrentsDeps } from './torrents/torrents.ts'
+import { ConnectionIds } from './udp/connection-ids.ts'
+import { type UdpAddress, UdpPort } from './udp/udp-port.ts'
+import { UdpTracker } from './udp/udp-tracker.ts'
+import { Heartbeats } from './users/heartbeats.ts'
+import { TrackRecords } from './users/track-records.ts'
+import { UserRecords } from './users/user-records.ts'
+import type { UsersDeps } from './users/users.ts'
+
+/** How often one network may write by JSON, announce and scrape, and ask for a connection id over UDP. */
+const WRITES = { perSecond: 50, burst: 1_000 }
+const ANNOUNCES = { perSecond: 50, burst: 1_000 }
+const CONNECTS = { perSecond: 20, burst: 200 }
+
+export interface PeersDeps {
+  readonly database: Database
+  readonly log: Logger
+  readonly stops: StopStack
+  /** Whether there are other managers on the same database. */
+  readonly hasOtherManagers: () => boolean
+}
+
+export interface PeersSettings {
+  readonly clusterSecret: string
+  readonly heartbeatEveryMs: number
+  readonly isTrackerOpen: boolean
+  readonly announceEveryMs: number
+}
+
+export interface Peers extends UsersDeps {
+  readonly hashes: HashRecords
+  readonly swarms: Swarms
+  readonly writeLimit: RateLimit
+  readonly announceLimit: RateLimit
+  /** Makes what makes torrents of stored files. */
+  makeTorrents(files: TorrentsDeps['files']): Torrents
+  /** Opens the UDP port, or waits until it can be had. */
+  openUdp(address: UdpAddress): void
+}
+
+/** Starts what knows of peers: the Napster tracker with its heartbeats, and the torrent trackers. */
+export async function startPeers(
+  { database, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
+  settings: PeersSettings,
+): Promise<Peers> {
+  const users = new UserRecords(database)
+  const tracks = new TrackRecords(database)
+  const hashes = new HashRecords(database)
+  const swarmRecords = new SwarmRecords(database)
+  const torrentRecords = new TorrentRecords(database)
+  await Promise.all([users, tracks, hashes, swarmRecords, torrentRecords].map((records) => records.prepare()))
+  let udp: UdpPort | null = null
+  const send = (datagram: Buffer, port: number, ip: string): void => udp?.send(datagram, port, ip)
+  const heartbeats = new Heartbeats({
+    ...{ users, tracks, send, log },
+    canSend: () => udp?.isOpen === true,
+    everyMs: settings.heartbeatEveryMs,
+  })
+  stops.add(() => heartbeats.close())
+  const swarms = new Swarms({
+    ...{ records: swarmRecords, log, hasOthers, isOpen: settings.isTrackerOpen },
+    intervalMs: settings.announceEveryMs,
+  })
+  stops.add(() => swarms.close())
+  const announceLimit = new RateLimit(ANNOUNCES)
+  const tracker = new UdpTracker({
+    ...{ swarms, send, requests: announceLimit, connects: new RateLimit(CONNECTS) },
+    ids: new ConnectionIds(settings.clusterSecret),
+  })
+  return {
+    ...{ users, tracks, hashes, swarms, announceLimit },
+    writeLimit: new RateLimit(WRITES),
+    makeTorrents(files) {
+      const torrents = new Torrents({ files, records: torrentRecords, swarms, log })
+      stops.add(() => torrents.close())
+      return torrents
+    },
+    openUdp(address) {
+      const opened = new UdpPort(
+        address,
+        (datagram, source) => {
+          if (!heartbeats.take(datagram)) tracker.take(datagram, source)
+        },
+        log,
+      )
+      udp = opened
+      stops.add(() => opened.close())
+    },
+  }
+}

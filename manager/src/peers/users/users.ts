@@ -1,0 +1,122 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { isReachableFrom, parseAddress, type Scope } from '../address.ts'
+import type { SearchPlan } from './search-terms.ts'
+import type { TrackDocument, TrackMetadata, TrackRecords } from './track-records.ts'
+import type { UserDocument, UserRecords } from './user-records.ts'
+
+export interface UsersDeps {
+  readonly users: UserRecords
+  readonly tracks: TrackRecords
+}
+
+/** Where somebody is to be found. */
+export interface PeerAddress {
+  readonly ip: string
+  readonly port: number
+}
+
+export interface CheckIn extends PeerAddress {
+  /** The ids in the user's own database, if it tells them. */
+  readonly ids: readonly string[] | null
+  /** Ids of files that the user has no longer. */
+  readonly gone: readonly string[]
+}
+
+export interface CheckedIn {
+  readonly userId: string
+  /** The tracker has these of the user, and the user does not. */
+  readonly missing: readonly string[]
+  /** The user has these, and the tracker does not. */
+  readonly unknown: readonly string[]
+}
+
+/** So many users are told of one file. */
+const MAX_SOURCES = 50
+
+/** Makes a user active, and compares its ids with the tracker's. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
+export async function checkIn({ users, tracks }: UsersDeps, { ip, port, ids, gone }: CheckIn): Promise<CheckedIn> {
+  const { _id } = await users.require(ip, port)
+  if (gone.length > 0) await tracks.remove(_id, gone)
+  await users.activate(_id)
+  // Also where they stood as online: one that was published while the user became active may not.
+  await show({ users, tracks }, _id, true)
+  if (ids === null) return { userId: _id, missing: [], unknown: [] }
+  const known = new Set(await tracks.idsOf(_id))
+  const own = new Set(ids)
+  return {
+    userId: _id,
+    missing: [...known].filter((id) => !own.has(id)),
+    unknown: [...own].filter((id) => !known.has(id)),
+  }
+}
+
+/** Marks the files of a user as what the user is. */
+export async function show({ users, tracks }: UsersDeps, user: string, isActive: boolean): Promise<void> {
+  await tracks.mark(user, isActive)
+  await users.noteShown(user, isActive)
+}
+
+/** @returns the id of the file. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
+export async function publish(
+  { users, tracks }: UsersDeps,
+  { ip, port }: PeerAddress,
+  metadata: TrackMetadata,
+): Promise<string> {
+  const user = await users.require(ip, port)
+  return tracks.publish(user._id, metadata, user.isActive)
+}
+
+export interface FoundTrack {
+  readonly track: TrackDocument
+  readonly users: readonly PeerAddress[]
+}
+
+/** @returns files with the active users that have them, whom the asker can reach. @throws OVERLOADED, DATABASE_UNAVAILABLE */
+export async function search(
+  deps: UsersDeps,
+  plan: SearchPlan,
+  page: { readonly limit: number; readonly after: string | null },
+  asker: Scope,
+): Promise<{ readonly found: readonly FoundTrack[]; readonly next: string | null }> {
+  const { tracks, next } = await deps.tracks.search(plan, page)
+  const sources = await activeSources(deps, tracks, asker)
+  const found = tracks.map((track) => ({ track, users: sources.get(track.content) ?? [] }))
+  return { found: found.filter(({ users }) => users.length > 0), next }
+}
+
+/** @returns an active user that has the file. @throws FILE_NOT_FOUND, FILE_UNAVAILABLE, DATABASE_UNAVAILABLE */
+export async function locate(
+  deps: UsersDeps,
+  id: string,
+  asker: Scope,
+): Promise<PeerAddress & { readonly checksum: string }> {
+  const track = await deps.tracks.find(id)
+  if (track === null) throw new StoreError('FILE_NOT_FOUND')
+  const [source] = (await activeSources(deps, [track], asker)).get(track.content) ?? []
+  if (source === undefined) throw new StoreError('FILE_UNAVAILABLE')
+  return { ...source, checksum: track.checksum }
+}
+
+/** @returns the active users by content, the one that published a track before the others */
+async function activeSources(
+  { users, tracks }: UsersDeps,
+  wanted: readonly TrackDocument[],
+  asker: Scope,
+): Promise<Map<string, PeerAddress[]>> {
+  const contents = wanted.map(({ content }) => content)
+  const holders = await tracks.findSources(contents, MAX_SOURCES * Math.max(wanted.length, 1))
+  for (const { content, user } of wanted) holders.set(content, [user, ...(holders.get(content) ?? [])])
+  const active = await users.findActive([...new Set([...holders.values()].flat())])
+  const byId = new Map(active.filter((user) => isReachable(user, asker)).map((user) => [user._id, user]))
+  return new Map(
+    [...holders].map(([content, ids]) => {
+      const found = [...new Set(ids)].flatMap((id) => byId.get(id) ?? []).slice(0, MAX_SOURCES)
+      return [content, found.map(({ ip, port }) => ({ ip, port }))]
+    }),
+  )
+}
+
+function isReachable({ ip }: UserDocument, asker: Scope): boolean {
+  const address = parseAddress(ip)
+  return address !== null && isReachableFrom(asker, address.scope)
+}
