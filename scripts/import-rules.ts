@@ -34,7 +34,6 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   /** Several interfaces share it. */
   'api/common': apiMayImport,
   'api/file': apiMayImport,
-  'api/files': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,
   'api/page': apiMayImport,

@@ -1,7 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, type Hash, randomBytes } from 'node:crypto'
+import mongoose from 'mongoose'
 import { expect, inject, test } from 'vitest'
-import { peakBytes } from './cluster/process-measures.ts'
+import { copiesIn } from './cluster/disk.ts'
+import { KIB, SlowSender } from './cluster/fault-clients.ts'
+import { request } from './cluster/http.ts'
+import { peakBytes, residentBytes } from './cluster/process-measures.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
+import { waitUntil } from './cluster/wait-until.ts'
+import { countOf } from './full-run.ts'
 
 const MIB = 1024 * 1024
 const FILE_MIB = 516
@@ -31,15 +37,184 @@ test('invariant 9: memory does not grow with the size of a file, up or down', as
   const stored = (await Promise.all(answers.map((answer) => answer.json()))) as { sizeBytes: number; sha256: string }[]
   expect(answers.map((answer) => answer.status)).toEqual([201, 201])
 
-  const digests = await Promise.all(
-    names.map(async (name) => {
-      const hash = createHash('sha256')
-      const response = await fetch(`${cluster.url}/file/${name}`)
-      for await (const bytes of response.body ?? []) hash.update(bytes)
-      return hash.digest('hex')
-    }),
-  )
+  const digests = await Promise.all(names.map((name) => digestOf(`${cluster.url}/file/${name}`)))
   expect(digests).toEqual(stored.map((file) => file.sha256))
   // Two files of 516 MiB passed up and down at once, yet no process has ever held as much as one of them.
   for (const pid of pids) expect(await peakBytes(pid)).toBeLessThan(384 * MIB)
 }, 120_000)
+
+const SHARED_MIB = countOf(10 * 1024, 400)
+const BOUNDARY = 'memory-test'
+const RSS_LIMIT_BYTES = 300 * MIB
+
+/** Every piece begins with its number, so that pieces in another order are another file. */
+function pieceOf(noise: Buffer, number: number): Buffer {
+  const piece = Buffer.from(noise)
+  piece.writeUInt32BE(number)
+  return piece
+}
+
+async function* numberedPieces(noise: Buffer, hash: Hash): AsyncGenerator<Buffer> {
+  for (let number = 0; number < SHARED_MIB; number++) {
+    const piece = pieceOf(noise, number)
+    hash.update(piece)
+    yield piece
+  }
+}
+
+/** Beyond this the chunks of a large file are in other documents; a smaller one has the border of two chunks there. */
+const BORDER_MIB = countOf(1024, 256)
+
+async function expectRangesAtBorder(url: string, noise: Buffer): Promise<void> {
+  const around = Buffer.concat(Array.from({ length: 12 }, (_, index) => pieceOf(noise, BORDER_MIB - 6 + index)))
+  const startsAt = (BORDER_MIB - 6) * MIB
+  for (const [from, to] of [
+    [6 * MIB - 1, 6 * MIB + 1],
+    [6 * MIB, 6 * MIB + 5],
+    [6 * MIB - 5, 6 * MIB],
+    [MIB + 1, 11 * MIB + 7],
+  ] as const) {
+    const range = `bytes=${startsAt + from}-${startsAt + to - 1}`
+    const { status, body } = await request(url, { headers: { range } })
+    expect({ range, status, isRight: body.equals(around.subarray(from, to)) }).toEqual({
+      range,
+      status: 206,
+      isRight: true,
+    })
+  }
+}
+
+async function* multipart(name: string, pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield Buffer.from(
+    `--${BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\n` +
+      'Content-Type: application/octet-stream\r\n\r\n',
+  )
+  yield* pieces
+  yield Buffer.from(`\r\n--${BOUNDARY}--\r\n`)
+}
+
+const kinds = [
+  {
+    kind: 'raw',
+    path: '/upload?name=raw',
+    type: 'application/octet-stream',
+    wrap: (pieces: AsyncIterable<Buffer>) => pieces,
+  },
+  {
+    kind: 'multipart',
+    path: '/upload',
+    type: `multipart/form-data; boundary=${BOUNDARY}`,
+    wrap: (pieces: AsyncIterable<Buffer>) => multipart('multipart', pieces),
+  },
+]
+
+for (const { kind, path, type, wrap } of kinds) {
+  test(
+    `invariant 9: every process stays below 300 MiB while a share of ${SHARED_MIB} MiB goes up (${kind}) and comes down`,
+    async () => {
+      await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl') })
+      const hash = createHash('sha256')
+      const noise = randomBytes(MIB)
+      const begunAt = performance.now()
+      const answer = await fetch(`${cluster.url}${path}`, {
+        method: 'POST',
+        duplex: 'half',
+        headers: { 'content-type': type },
+        body: wrap(numberedPieces(noise, hash)),
+      } as unknown as RequestInit)
+      const file = (await answer.json()) as { id: string; size: number; sha256: string; url: string }
+      const sentAt = performance.now()
+      const sha256 = hash.digest('hex')
+      expect(file).toMatchObject({ size: SHARED_MIB * MIB, sha256 })
+      expect(await digestOf(`${cluster.url}${file.url}`)).toBe(sha256)
+      const readAt = performance.now()
+      await expectRangesAtBorder(`${cluster.url}${file.url}`, noise)
+
+      const processes = [...cluster.managers, ...cluster.fileServers].map((member) => member.process)
+      const peaks = await Promise.all(processes.map((process) => peakBytes(process.pid)))
+      const rate = (ms: number): string => `${((SHARED_MIB * MIB) / 1_000 / ms).toFixed(0)} MB/s`
+      console.log(
+        `${kind}, ${SHARED_MIB} MiB: up ${rate(sentAt - begunAt)}, down ${rate(readAt - sentAt)}; peaks`,
+        processes.map((process, index) => `${process.kind} ${((peaks[index] ?? 0) / MIB).toFixed(0)} MiB`).join(', '),
+      )
+      for (const peak of peaks) expect(peak).toBeLessThan(RSS_LIMIT_BYTES)
+
+      await fetch(`${cluster.url}/files/${file.id}`, { method: 'DELETE' })
+      await waitUntil('all copies are gone', async () => (await copiesIn(cluster.directories)).length === 0, 60_000)
+    },
+    countOf(1_800_000, 120_000),
+  )
+}
+
+const SENDERS = countOf(1_000, 200)
+const UPLOAD_MEMORY_MIB = countOf(128, 32)
+/** Node keeps some of what has come for each connection that is not read from. */
+const CONNECTION_BYTES = 192 * KIB
+/** V8 lets so much lie that nobody uses. */
+const GARBAGE_BYTES = 96 * MIB
+
+test(`invariant 9: ${SENDERS} slow senders hold no more than uploads may, block no small file, and leave nothing`, async () => {
+  const managerEnvironment = {
+    UPLOAD_MEMORY_BYTES: `${UPLOAD_MEMORY_MIB}MiB`,
+    // So many processes at once make a slow machine slower.
+    ACTIVE_WITHIN_MS: '60000',
+    UPKEEP_EVERY_MS: '500',
+  }
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), managerEnvironment })
+  const pid = cluster.managers[0]?.process.pid ?? 0
+  let storedCount = 0
+  const send = async (sizeBytes: number): Promise<number> => {
+    const { status } = await request(`${cluster.url}/upload?name=quick`, {
+      method: 'POST',
+      body: randomBytes(sizeBytes),
+    })
+    if (status === 201) storedCount++
+    return status
+  }
+  expect(await send(4 * MIB)).toBe(201)
+  const beforeBytes = await residentBytes(pid)
+  const first = Buffer.alloc(2 * MIB, 'slow')
+  const senders: SlowSender[] = []
+  try {
+    for (let number = 0; number < SENDERS; number++) {
+      // All of them together would hold several times as much as they may.
+      senders.push(new SlowSender(cluster.url, `/upload?name=slow-${number}`, { first, sizeBytes: 8 * MIB }))
+    }
+    // Some wait for memory, until they are refused, and meanwhile others of them are ended.
+    await waitUntil(
+      'slow senders are refused and ended',
+      async () => {
+        expect(await send(4 * KIB)).toBe(201)
+        const answers = new Set(senders.map(({ answer }) => answer))
+        return (answers.has('503 17') && answers.has('408 18')) || [...answers]
+      },
+      60_000,
+    )
+    const answers = new Set(senders.map(({ answer }) => answer))
+    for (const answer of answers) expect([null, '503 17', '408 18']).toContain(answer)
+    const peak = await peakBytes(pid)
+    expect(peak - beforeBytes).toBeLessThan(UPLOAD_MEMORY_MIB * MIB + SENDERS * CONNECTION_BYTES + GARBAGE_BYTES)
+  } finally {
+    for (const sender of senders) sender[Symbol.dispose]()
+  }
+  await waitUntil('large files go up again', async () => (await send(4 * MIB)) === 201)
+  // Every quick file is one chunk of two replicas.
+  const left = { files: storedCount, copies: 2 * storedCount }
+  const connection = await mongoose.createConnection(cluster.mongoUrl).asPromise()
+  try {
+    await waitUntil(`nothing but ${storedCount} quick files is left`, async () => {
+      const files = await connection.collection('files').countDocuments({ state: { $in: ['live', 'open'] } })
+      const found = { files, copies: (await copiesIn(cluster.directories)).length }
+      return JSON.stringify(found) === JSON.stringify(left) || found
+    })
+  } finally {
+    await connection.close()
+  }
+}, 180_000)
+
+async function digestOf(url: string): Promise<string> {
+  const hash = createHash('sha256')
+  const response = await fetch(url)
+  for await (const bytes of response.body ?? []) hash.update(bytes)
+  return hash.digest('hex')
+}

@@ -8,7 +8,7 @@ export const usage = `npm run bench -- [--quick | --long] [--only ${sectionNames
   --long       gives quieter numbers and takes about half an hour
   --only       measures some sections: names with commas between them
   --beside     measures another checkout of Holdfast in the same rounds, in place of GridFS; it is built first where that is needed.
-               Without --only the sections are ${sideBySideNames.join()}
+               Without --only the sections are ${sideBySideNames.filter(anyKnows).join()}; both have to know class replicated for the other
   --directory  where all data goes for the time of the run; the system's directory for temporary files unless given
   --image      puts all data on a fresh ext4 in a file there, as most disks are: the machine's own may be another; needs root and 40 GiB
   --publish    also writes docs/performance.md and its chart`
@@ -59,5 +59,11 @@ function chooseSections(only: readonly string[], hasBeside: boolean): readonly S
   const unknown = wanted.filter((name) => !possible.some((section) => section === name))
   if (unknown.length > 0)
     throw new Error(`--only ${unknown.join()}: there are ${possible.join()}${hasBeside ? ' with --beside' : ''}`)
-  return possible.filter((section) => wanted.length === 0 || wanted.includes(section))
+  const usual = hasBeside ? sideBySideNames.filter(anyKnows) : possible
+  return possible.filter((section) => (wanted.length === 0 ? usual : wanted).includes(section))
+}
+
+/** Whether a section can be measured with a checkout of any age. */
+function anyKnows(section: SectionName): boolean {
+  return section !== 'replicated'
 }

@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import type { UploadWay } from './load/requests.ts'
 import { type LoadOrder, type Operation, runLoad } from './load/run-load.ts'
 
 /** Puts load on any URL that answers POST, GET and DELETE /file, and prints one line of JSON. */
 const usage = `node bench/dist/load-main.js --url URL [--operation upload|download|delete|mixed] [--size BYTES]
-  [--clients 64] [--seconds 5] [--count FILES]
+  [--clients 64] [--seconds 5] [--count FILES] [--way json|raw|raw-single|raw-replicated]
+--way: how files are uploaded, as JSON by POST /file or by PUT /file/:name
 --count: how many files are made first (not measured) for downloads and mixed loads (256), or to be deleted (20000);
 for uploads, how many at most`
 
 const operations = new Set<string>(['upload', 'download', 'delete', 'mixed'])
+const ways = new Set<string>(['json', 'raw', 'raw-single', 'raw-replicated'] satisfies UploadWay[])
+const isWay = (value: string): value is UploadWay => ways.has(value)
 const isOperation = (value: string): value is Operation => operations.has(value)
 
 async function run(): Promise<object> {
@@ -20,12 +24,14 @@ async function run(): Promise<object> {
       clients: { type: 'string', default: '64' },
       seconds: { type: 'string', default: '5' },
       count: { type: 'string' },
+      way: { type: 'string', default: 'json' },
     },
   })
-  const { url, operation } = values
-  if (url === undefined || !isOperation(operation)) throw new Error(usage)
+  const { url, operation, way } = values
+  if (url === undefined || !isOperation(operation) || !isWay(way)) throw new Error(usage)
   const order = {
     url,
+    uploadWay: way,
     sizeBytes: Number(values.size),
     clients: Number(values.clients),
     maxMs: Number(values.seconds) * 1000,

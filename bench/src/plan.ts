@@ -2,15 +2,17 @@ const KIB = 1024
 const MIB = 1024 * KIB
 
 /** Sections that measure Holdfast and others in the same rounds. */
-export const sideBySideNames = ['small', 'large', 'mixed', 'delete'] as const
+export const sideBySideNames = ['small', 'large', 'replicated', 'mixed', 'delete'] as const
 export type SideBySideName = (typeof sideBySideNames)[number]
 
-export const sectionNames = ['small', 'large', 'mixed', 'servers', 'growth', 'delete'] as const
+export const sectionNames = ['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'] as const
 export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
   readonly mode: 'quick' | 'full' | 'long'
   readonly small: readonly { readonly sizeBytes: number; readonly clients: number }[]
+  /** Files of class `replicated` are measured beside those of class `single` with so many clients. */
+  readonly replicatedClients: readonly number[]
   readonly clients: number
   readonly smallBytes: number
   readonly rounds: number
@@ -21,6 +23,8 @@ export interface Plan {
   readonly storedCount: number
   readonly largeBytes: number
   readonly largeRounds: number
+  /** A lost file-server held so much. */
+  readonly lostBytes: number
   readonly fileServerCounts: readonly number[]
   readonly fileCounts: readonly number[]
   /** Each system deletes so many files in a round. */
@@ -36,6 +40,7 @@ export const fullPlan: Plan = {
     { sizeBytes: 4 * KIB, clients: 64 },
     { sizeBytes: 64 * KIB, clients: 64 },
   ],
+  replicatedClients: [1, 64],
   clients: 64,
   smallBytes: 4 * KIB,
   rounds: 3,
@@ -44,6 +49,7 @@ export const fullPlan: Plan = {
   storedCount: 1_000,
   largeBytes: 256 * MIB,
   largeRounds: 5,
+  lostBytes: 2 * 1024 * MIB,
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000, 1_000_000],
   deleteCount: 1_500,
@@ -59,6 +65,7 @@ export const quickPlan: Plan = {
   storedCount: 200,
   largeBytes: 64 * MIB,
   largeRounds: 1,
+  lostBytes: 128 * MIB,
   fileServerCounts: [1, 3],
   fileCounts: [500, 2_000],
   deleteCount: 300,

@@ -22,6 +22,16 @@ export interface Fill {
   readonly seconds: number
 }
 
+/** Tells how long it took to bring all chunks back to their number of replicas after a file-server was lost. */
+export interface Heal {
+  readonly fileServerCount: number
+  /** Of each chunk that the lost file-server had, a copy was made: so many, of so many bytes. */
+  readonly chunkCount: number
+  readonly bytes: number
+  /** From the first new copy to the last. */
+  readonly seconds: number
+}
+
 export interface Machine {
   readonly processor: string
   readonly cores: number
@@ -45,6 +55,7 @@ export interface BenchResult {
   readonly machine: Machine
   readonly cells: readonly Cell[]
   readonly fills: readonly Fill[]
+  readonly heals: readonly Heal[]
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */

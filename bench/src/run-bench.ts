@@ -4,11 +4,19 @@ import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from '.
 import { type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { BenchResult, Cell, Fill } from './result.ts'
+import type { BenchResult, Cell, Fill, Heal } from './result.ts'
+import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
 import { sideBySideSections } from './sections/side-by-side.ts'
 import { warmUp } from './sections/warm-up.ts'
-import { type Report, type StartContext, startSideBySide, usualNode, withSystems } from './start-systems.ts'
+import {
+  type Report,
+  type StartContext,
+  startSideBySide,
+  usualNode,
+  withHealSystem,
+  withSystems,
+} from './start-systems.ts'
 
 /** @param directory an empty one, removed by the caller at the end of everything. */
 export async function runBench(options: BenchOptions, directory: string, report: Report): Promise<BenchResult> {
@@ -20,6 +28,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
     throw new Error(`${directory} is memory, where fsync costs nothing: give a --directory on a disk`)
   const cells: Cell[] = []
   const fills: Fill[] = []
+  const heals: Heal[] = []
   const run = randomBytes(4).toString('hex')
   await using load = new Child(new URL('./load/load-process.js', import.meta.url), [], usualNode)
   const context: StartContext = { beside, directory, report, run, load }
@@ -32,9 +41,10 @@ export async function runBench(options: BenchOptions, directory: string, report:
     for (const section of wanted)
       if (sections.includes(section)) cells.push(...(await sideBySideSections[section](systems, plan, report)))
   }
-  await measureSideBySide('small', 'large')
+  await measureSideBySide('small', 'large', 'replicated')
   if (sections.includes('servers'))
     await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
+  if (sections.includes('heal')) heals.push(await withHealSystem(context, (start) => measureHeal(start, plan, report)))
   if (sections.includes('growth')) {
     await withSystems(context, async (start) => {
       const growth = await measureGrowth(start, plan, report, !(await isSlowAfterDeletes(directory)))
@@ -54,5 +64,6 @@ export async function runBench(options: BenchOptions, directory: string, report:
     machine,
     cells,
     fills,
+    heals,
   }
 }

@@ -4,6 +4,7 @@ import { Held } from './processes/held.ts'
 import { buildCheckout } from './processes/other-checkout.ts'
 import { type RunningHoldfast, startHoldfast } from './processes/start-holdfast.ts'
 import { findDescendants, type WatchedProcess } from './processes/usage.ts'
+import type { StartHealSystem } from './sections/heal.ts'
 import type { StartSystem } from './sections/holdfast-alone.ts'
 import { System } from './system.ts'
 
@@ -39,7 +40,7 @@ export async function startSideBySide(context: StartContext, held: Held): Promis
       : systemOf(
           context,
           'beside',
-          held.use(await startHoldfast(join(directory, 'beside'), FILE_SERVER_COUNT, launcher)),
+          held.use(await startHoldfast(join(directory, 'beside'), FILE_SERVER_COUNT, { launcher })),
         )
   return [systemOf(context, 'holdfast', holdfast), second, await startBareNode(context, held)]
 }
@@ -53,6 +54,26 @@ export async function withSystems(
   await work(async (name, fileServerCount) => {
     const directory = join(context.directory, name.replaceAll(' ', '-'))
     return systemOf(context, name, held.use(await startHoldfast(directory, fileServerCount)))
+  })
+}
+
+/** Starts a system for the section `heal`, which ends with it. A process that was stopped goes on before that. */
+export async function withHealSystem<T>(
+  context: StartContext,
+  work: (start: StartHealSystem) => Promise<T>,
+): Promise<T> {
+  await using held = new Held()
+  return await work(async (fileServerCount, settings) => {
+    const directory = join(context.directory, 'heal')
+    const holdfast = held.use(await startHoldfast(directory, fileServerCount, { settings }))
+    const { url, fileServersDirectory, pid } = holdfast
+    const freezeFileServer = async (): Promise<void> => {
+      const frozen = (await findDescendants(pid)).find(({ role }) => role === 'file-server')
+      if (frozen === undefined) throw new Error('no file-server is found among the processes')
+      process.kill(frozen.pid, 'SIGSTOP')
+      held.use({ [Symbol.asyncDispose]: async () => void process.kill(frozen.pid, 'SIGCONT') })
+    }
+    return { system: systemOf(context, 'replicated', holdfast), url, fileServersDirectory, freezeFileServer }
   })
 }
 

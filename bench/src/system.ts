@@ -1,4 +1,5 @@
 import type { LoadAnswer } from './load/load-process.ts'
+import type { UploadWay } from './load/requests.ts'
 import type { LoadOrder, LoadResult, Operation } from './load/run-load.ts'
 import type { Child } from './processes/child.ts'
 import { type WatchedProcess, watchUsage } from './processes/usage.ts'
@@ -23,6 +24,8 @@ export interface SystemDeps {
   /** The names of files begin with it, so that no other run has used them. */
   readonly run: string
   readonly load: Child
+  /** As JSON unless given. */
+  readonly uploadWay?: UploadWay
   readonly findProcesses: () => Promise<readonly WatchedProcess[]>
 }
 
@@ -39,6 +42,11 @@ export class System {
   constructor(deps: SystemDeps) {
     this.name = deps.name
     this.#deps = deps
+  }
+
+  /** @returns the same system with other files, which are uploaded in another way */
+  uploading(name: string, uploadWay: UploadWay): System {
+    return new System({ ...this.#deps, name, uploadWay, run: `${this.#deps.run}-${uploadWay}` })
   }
 
   /** How many files the system holds. */
@@ -95,11 +103,12 @@ export class System {
   }
 
   async #order({ operation, sizeBytes, clients, maxMs, maxCount }: Slice): Promise<LoadResult> {
-    const { load, url, run, name } = this.#deps
+    const { load, url, run, name, uploadWay = 'json' } = this.#deps
     const stored = this.#stored.get(sizeBytes) ?? { first: 0, count: 0 }
     const order: LoadOrder = {
       url,
       operation,
+      uploadWay,
       sizeBytes,
       clients,
       maxMs,

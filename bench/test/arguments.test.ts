@@ -6,7 +6,9 @@ describe('arguments of the benchmark', () => {
   it('measure every section by the full plan unless something else is said', () => {
     const options = readOptions([])
     expect(options).toMatchObject({ plan: fullPlan, beside: null, hasImage: false, isPublished: false })
-    expect(options?.sections).toEqual(['small', 'large', 'mixed', 'servers', 'growth', 'delete'])
+    expect(options?.sections).toEqual([
+      ...['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'],
+    ])
   })
 
   it.each([
@@ -26,12 +28,18 @@ describe('arguments of the benchmark', () => {
   it('compare with another checkout in the sections that are side by side', () => {
     const options = readOptions(['--beside', '../main'])
     expect(options).toMatchObject({ beside: '../main', sections: ['small', 'large', 'mixed', 'delete'] })
-    expect(readOptions(['--beside', '../main', '--only', 'small,large'])?.sections).toEqual(['small', 'large'])
+    expect(readOptions(['--beside', '../main', '--only', 'replicated,large'])?.sections).toEqual([
+      'large',
+      'replicated',
+    ])
   })
 
   it.each([
-    [['--only', 'small,tiny'], '--only tiny: there are small,large,mixed,servers,growth,delete'],
-    [['--beside', 'x', '--only', 'growth'], '--only growth: there are small,large,mixed,delete with --beside'],
+    [['--only', 'small,tiny'], '--only tiny: there are small,large,replicated,mixed,servers,heal,growth,delete'],
+    [
+      ['--beside', 'x', '--only', 'growth'],
+      '--only growth: there are small,large,replicated,mixed,delete with --beside',
+    ],
     [['--beside', 'x', '--publish'], '--publish writes a page that compares Holdfast with others'],
     [['--quick', '--publish'], 'its numbers are not published'],
   ])('%j is refused in a sentence', (args, sentence) => {

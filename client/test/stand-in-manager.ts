@@ -11,6 +11,16 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void | Pro
  */
 export class StandInManager implements AsyncDisposable {
   readonly files = new Map<string, Buffer>()
+  /** Files by their link. */
+  readonly shares = new Map<string, { readonly name: string; readonly bytes: Buffer }>()
+  /** It answers `GET /upkeep` with this; as an older manager it has no such route. */
+  upkeep: unknown = undefined
+  /** Only who brings this ticket may list shares. */
+  ticketOf: ((url: string) => string) | null = null
+  /** It is told of every request for a list. */
+  onList: (url: string, authorization: string | undefined) => void = () => undefined
+  /** A list has so many files a page, whatever is asked for. */
+  pageSize = 2
   /** A proxy in front of it would take this off every path; other paths get a 404. */
   prefix = ''
   /** It lists the method and path of every request, in order. */
@@ -46,14 +56,79 @@ export class StandInManager implements AsyncDisposable {
     const url = target.slice(this.prefix.length)
     const special = this.nextAnswers.shift()
     if (special !== undefined) return special(request, response)
-    if (method === 'POST' && url === '/file') return this.#upload(request, response)
+    if (method === 'POST' && /^\/file(\?|$)/.test(url)) return this.#upload(request, response)
     if (url === '/active-nodes') return sendJson(response, 200, activeNodes)
+    if (url === '/upkeep' && this.upkeep !== undefined) return sendJson(response, 200, this.upkeep)
+    if (url === '/upkeep') return sendError(response, 'ROUTE_NOT_FOUND')
+    if (method === 'PUT') return this.#replace(request, response, url)
+    if (url.startsWith('/upload')) return this.#share(request, response, url)
+    if (/^\/files(\?|$)/.test(url)) return this.#list(request, response, url)
+    if (url.startsWith('/files/')) return this.#file(request, response, url.slice('/files/'.length))
+    if (url.startsWith('/download/')) {
+      const share = this.shares.get(url.slice('/download/'.length))
+      return share === undefined ? sendError(response, 'FILE_NOT_FOUND') : sendBytes(response, share.bytes)
+    }
     const name = decodeURIComponent(url.replace(/^\/file\//, ''))
     const bytes = this.files.get(name)
     if (bytes === undefined) return sendError(response, 'FILE_NOT_FOUND')
     if (method === 'GET') return sendBytes(response, bytes)
     this.files.delete(name)
     sendJson(response, 200, { filename: name, id: idOf(name) })
+  }
+
+  async #replace(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
+    const bytes = await readAll(request)
+    const name = decodeURIComponent(url.replace(/^\/file\/|\?.*$/g, ''))
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch, 'content-digest': digest } = request.headers
+    const current = this.files.get(name)
+    if (ifNoneMatch === '*' && current !== undefined) return sendError(response, 'PRECONDITION_FAILED')
+    if (ifMatch !== undefined && ifMatch !== (current && etagOf(current)))
+      return sendError(response, 'PRECONDITION_FAILED')
+    const expected = `sha-256=:${createHash('sha256').update(bytes).digest('base64')}:`
+    if (digest !== undefined && digest !== expected) return sendError(response, 'DIGEST_MISMATCH')
+    this.files.set(name, bytes)
+    sendJson(response, 201, { filename: name, id: idOf(name), sizeBytes: bytes.length, sha256: sha256Of(bytes) })
+  }
+
+  async #share(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
+    const bytes = await readAll(request)
+    const name = new URL(url, this.url).searchParams.get('name') ?? 'made.bin'
+    const link = sha256Of(Buffer.from(`${name} ${this.shares.size}`)).slice(0, 32)
+    this.shares.set(link, { name, bytes })
+    sendJson(response, 201, describe(link, name, bytes, `/download/${link}`))
+  }
+
+  #list(request: IncomingMessage, response: ServerResponse, url: string): void {
+    const query = new URL(url, this.url).searchParams
+    this.onList(url, request.headers.authorization)
+    const areShares = query.get('shares') === 'true'
+    const { ticketOf } = this
+    const isRefused = areShares && ticketOf !== null && request.headers.authorization !== `Bearer ${ticketOf(url)}`
+    const all = areShares
+      ? [...this.shares].map(([link, { name, bytes }]) => describe(link, name, bytes, `/download/${link}`))
+      : [...this.files].map(([name, bytes]) => describe(idOf(name), name, bytes, `/file/${name}`))
+    const found = all.filter(({ name }) => name.startsWith(query.get('prefix') ?? ''))
+    const start = Number(query.get('cursor') ?? 0)
+    const end = start + this.pageSize
+    if (isRefused) sendError(response, 'UNAUTHORIZED')
+    else sendJson(response, 200, { files: found.slice(start, end), next: end < found.length ? String(end) : null })
+  }
+
+  async #file(request: IncomingMessage, response: ServerResponse, id: string): Promise<void> {
+    const change = JSON.parse((await readAll(request)).toString() || '{}') as { name?: string }
+    const share = this.shares.get(id)
+    const [path, bytes] = [...this.files].find(([name]) => idOf(name) === id) ?? []
+    if (share === undefined && (path === undefined || bytes === undefined)) return sendError(response, 'FILE_NOT_FOUND')
+    const name = change.name ?? share?.name ?? path ?? ''
+    const file = describe(
+      id,
+      name,
+      share?.bytes ?? bytes ?? Buffer.alloc(0),
+      share ? `/download/${id}` : `/file/${name}`,
+    )
+    if (request.method === 'DELETE' && !this.shares.delete(id)) this.files.delete(name)
+    const chunk = { id: file.sha256, order: 0, size: file.size, locations: ['0123456789abcdef'] }
+    sendJson(response, 200, request.method === 'GET' ? { ...file, chunks: [chunk] } : file)
   }
 
   async #upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -71,6 +146,7 @@ export const activeNodes = [
   {
     id: '0123456789abcdef',
     name: '2',
+    zone: 'rack-7',
     state: 'active',
     lastPingAt: '2026-01-02T03:04:05.000Z',
     files: 7,
@@ -79,6 +155,27 @@ export const activeNodes = [
     totalBytes: 10 * 1024 ** 3,
   },
 ]
+
+export const upkeep = {
+  manager: 'fedcba9876543210',
+  since: '2026-01-02T03:04:05.000Z',
+  loops: [
+    {
+      ...{ name: 'replicate', state: 'working', done: 12, remaining: 34, bytesPerSecond: 50 * 1024 ** 2 },
+      ...{ secondsLeft: 600, lastRunAt: '2026-01-02T03:04:05.000Z' },
+    },
+    {
+      ...{ name: 'rebalance', state: 'stuck', detail: 'no room', done: 0, remaining: null, bytesPerSecond: null },
+      ...{ secondsLeft: null, lastRunAt: null, lastError: 'File unavailable' },
+    },
+  ],
+  chunks: { total: 1234, byReplicas: { '0': 4, '1': 30, '2': 1200 }, countedAt: '2026-01-02T03:04:05.000Z' },
+  fileServers: {
+    ...{ known: 3, active: 2 },
+    lost: [{ id: 'aaaaaaaaaaaaaaaa', name: '3', zone: 'rack-8', lostAt: '2026-01-02T03:04:05.000Z' }],
+  },
+  halted: [{ fileServer: '0123456789abcdef', name: '2', why: 'missing', count: 40, copies: 100 }],
+}
 
 export function sendError(response: ServerResponse, name: ErrorName, headers: Record<string, string> = {}): void {
   const { code, status, message } = errorRow(name)
@@ -105,6 +202,18 @@ function sendJson(response: ServerResponse, status: number, body: unknown, heade
   response.end(JSON.stringify(body))
 }
 
-function idOf(name: string): string {
+function etagOf(bytes: Uint8Array): string {
+  return `"${sha256Of(bytes)}"`
+}
+
+function describe(id: string, name: string, bytes: Buffer, url: string) {
+  const sha256 = sha256Of(bytes)
+  return {
+    ...{ id, name, size: bytes.length, etag: etagOf(bytes), sha256, url },
+    ...{ contentType: 'text/plain', class: 'replicated', uploadedAt: '2026-01-02T03:04:05.678Z', expiresAt: null },
+  }
+}
+
+export function idOf(name: string): string {
   return sha256Of(Buffer.from(name)).slice(0, 24)
 }

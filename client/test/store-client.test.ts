@@ -6,7 +6,16 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { FileSource } from '../src/file-source.ts'
 import { StoreClient } from '../src/store-client.ts'
-import { activeNodes, readAll, StandInManager, sendBytes, sendError, sha256Of } from './stand-in-manager.ts'
+import {
+  activeNodes,
+  idOf,
+  readAll,
+  StandInManager,
+  sendBytes,
+  sendError,
+  sha256Of,
+  upkeep,
+} from './stand-in-manager.ts'
 
 let manager: StandInManager
 let client: StoreClient
@@ -230,6 +239,147 @@ describe('put', () => {
   })
 })
 
+describe('put of class replicated', () => {
+  const bytes = randomBytes(5_000_001)
+  const replicated = { storageClass: 'replicated' } as const
+  const path = 'PUT /file/a/b%20%C3%BC.txt?class=replicated'
+
+  test.each<[string, Buffer, FileSource]>([
+    ['nothing', Buffer.alloc(0), new Uint8Array(0)],
+    ['bytes', bytes.subarray(0, 1000), bytes.subarray(0, 1000)],
+    ['more bytes than go in one piece', bytes, bytes],
+    ['a blob', bytes, new Blob([bytes])],
+    ['an iterable', bytes, iterate(bytes, 65_537)],
+  ])('sends %s as they are', async (_, expected, source) => {
+    const stored = await client.put('a/b ü.txt', source, replicated)
+    expect(stored).toMatchObject({ sizeBytes: expected.length, sha256: sha256Of(expected), isDegraded: false })
+    expect(manager.files.get('a/b ü.txt')?.equals(expected)).toBe(true)
+    expect(manager.requests).toEqual([path])
+  })
+
+  test('sends what a source gave even if it uses its buffer again', async () => {
+    const buffer = Buffer.alloc(100_000)
+    async function* reusing(): AsyncGenerator<Uint8Array> {
+      for (let round = 0; round < 50; round += 1) yield buffer.fill(round)
+    }
+    const expected = Buffer.concat(Array.from({ length: 50 }, (_, round) => Buffer.alloc(100_000, round)))
+    expect((await client.put('a', reusing(), replicated)).sha256).toBe(sha256Of(expected))
+  })
+
+  test('has the digest of a whole body checked', async () => {
+    let sent: string | undefined
+    manager.nextAnswers.push((request, response) => {
+      sent = request.headers['content-digest'] as string
+      sendError(response, 'DIGEST_MISMATCH')
+    })
+    await expect(client.put('a', Buffer.from('x'), replicated)).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
+    expect(sent).toBe(`sha-256=:${Buffer.from(sha256Of(Buffer.from('x')), 'hex').toString('base64')}:`)
+  })
+
+  test('never replaces a file unless it is told to', async () => {
+    manager.files.set('a', bytes)
+    const refused = client.put('a', Buffer.from('x'), replicated)
+    await expect(refused).rejects.toMatchObject({ name: 'FILE_EXISTS', detail: undefined })
+    await client.put('a', Buffer.from('x'), { replace: true })
+    expect(manager.files.get('a')?.toString()).toBe('x')
+    expect(manager.requests.at(-1)).toBe('PUT /file/a?class=single')
+  })
+
+  test('replaces the version that it is told of, and no other', async () => {
+    manager.files.set('a', Buffer.from('1'))
+    const ifMatch = `"${sha256Of(Buffer.from('1'))}"`
+    await client.put('a', Buffer.from('2'), { ifMatch })
+    await expect(client.put('a', Buffer.from('3'), { ifMatch })).rejects.toMatchObject({ name: 'PRECONDITION_FAILED' })
+    expect(manager.files.get('a')?.toString()).toBe('2')
+  })
+
+  test('says that an earlier attempt may have stored the file', async () => {
+    manager.files.set('a', bytes)
+    manager.nextAnswers.push((_, response) => sendError(response, 'DATABASE_UNAVAILABLE'))
+    await expect(client.put('a', bytes, replicated)).rejects.toMatchObject({
+      name: 'FILE_EXISTS',
+      detail: expect.stringContaining('earlier attempt'),
+    })
+  })
+
+  test('tells when it ends', async () => {
+    await client.put('a', Buffer.from('1'), { expires: '7d' })
+    await client.put('b', Buffer.from('1'), { ...replicated, expires: new Date('2040-01-02T03:04:05Z') })
+    expect(manager.requests).toEqual([
+      'POST /file?expires=7d',
+      'PUT /file/b?class=replicated&expires=2040-01-02T03%3A04%3A05.000Z',
+    ])
+    const never = client.put('c', Buffer.from('1'), { expires: new Date(Number.NaN) })
+    await expect(never).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+  })
+})
+
+describe('a share', () => {
+  const bytes = randomBytes(100_000)
+
+  test('is found by its link or its id', async () => {
+    const share = await client.share(iterate(bytes, 1_000), { name: 'ä & b.txt', expires: '7d' })
+    expect(share).toMatchObject({ name: 'ä & b.txt', sizeBytes: bytes.length, sha256: sha256Of(bytes) })
+    expect(manager.requests).toEqual(['POST /upload?name=%C3%A4%20%26%20b.txt&expires=7d'])
+    const link = client.urlOf(share)
+    expect(link).toBe(`${manager.url}/download/${share.id}`)
+    const elsewhere = new StoreClient({ baseUrl: 'http://127.0.0.1:1' })
+    for (const download of [client.getShare(share.id), client.getShare(link), elsewhere.getShare(link)])
+      expect((await readAll((await download).stream)).equals(bytes)).toBe(true)
+  })
+
+  test('is asked for only by a link', async () => {
+    for (const link of [
+      'a',
+      '/download/a',
+      `${manager.url}/file/a`,
+      'a'.repeat(24),
+      `http://u:p@h/download/${'a'.repeat(32)}`,
+    ])
+      await expect(client.getShare(link)).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+    await expect(client.getShare('a'.repeat(32))).rejects.toMatchObject({ name: 'FILE_NOT_FOUND' })
+    expect(manager.requests).toHaveLength(1)
+  })
+})
+
+describe('files', () => {
+  test('are listed page after page', async () => {
+    for (const name of ['a/1', 'a/2', 'a/3', 'a/4', 'a/5', 'b']) manager.files.set(name, Buffer.from(name))
+    const names: string[] = []
+    for await (const { name } of client.files({ prefix: 'a/', limit: 2 })) names.push(name)
+    expect(names).toEqual(['a/1', 'a/2', 'a/3', 'a/4', 'a/5'])
+    expect(manager.requests[1]).toBe('GET /files?prefix=a%2F&cursor=2&limit=2')
+    expect(await client.list({ cursor: '4' })).toMatchObject({ files: [{ name: 'a/5' }, { name: 'b' }], next: null })
+  })
+
+  test('are described, changed and deleted by their ids', async () => {
+    manager.files.set('a', Buffer.from('xyz'))
+    const id = idOf('a')
+    const file = await client.file(id)
+    expect(file).toMatchObject({ id, name: 'a', sizeBytes: 3, storageClass: 'replicated', isDegraded: false })
+    expect(file.chunks).toEqual([{ id: file.sha256, order: 0, sizeBytes: 3, locations: ['0123456789abcdef'] }])
+    expect(await client.update(id, { name: 'b', expiresAt: null })).toMatchObject({ id, name: 'b' })
+    expect(await client.deleteById(id)).toMatchObject({ id, name: 'a' })
+    await expect(client.file(id)).rejects.toMatchObject({ name: 'FILE_NOT_FOUND' })
+  })
+
+  test.each(['..', '', 'a/b', '?shares=true', 'A'.repeat(24)])('have no id such as %j', async (id) => {
+    await expect(client.deleteById(id)).rejects.toMatchObject({ name: 'INVALID_REQUEST' })
+    expect(manager.requests).toEqual([])
+  })
+
+  test('that are shares are listed with a ticket for each page', async () => {
+    for (const name of ['x', 'y', 'z']) await client.share(Buffer.from(name), { name })
+    manager.ticketOf = (url) => `ticket.for.GET${url.length}`
+    await expect(client.list({ shares: true })).rejects.toMatchObject({ name: 'UNAUTHORIZED' })
+    const ticket = async (method: string, path: string) => `ticket.for.${method}${path.length}`
+    const operator = new StoreClient({ baseUrl: manager.url, ticket })
+    const names: string[] = []
+    for await (const { name } of operator.files({ shares: true })) names.push(name)
+    expect(names).toEqual(['x', 'y', 'z'])
+  })
+})
+
 describe('get', () => {
   const bytes = randomBytes(3_000_000)
 
@@ -292,7 +442,30 @@ describe('delete', () => {
   })
 })
 
+describe('upkeep', () => {
+  test('is told as it is', async () => {
+    manager.upkeep = upkeep
+    expect(await client.upkeep()).toEqual(upkeep)
+  })
+
+  test('is null before it ran', async () => {
+    manager.upkeep = null
+    expect(await client.upkeep()).toBeNull()
+  })
+
+  test('is not told by an older manager', async () => {
+    await expect(client.upkeep()).rejects.toMatchObject({ name: 'ROUTE_NOT_FOUND' })
+  })
+})
+
 describe('activeNodes', () => {
+  test('are listed of a manager that knows no zones', async () => {
+    const [{ zone, ...node } = { zone: '' }] = activeNodes
+    manager.nextAnswers.push((_, response) => void response.end(JSON.stringify([node])))
+    expect(await client.activeNodes()).toEqual([{ ...node, zone: null }])
+    expect(zone).not.toBe('')
+  })
+
   test('lists the file-servers', async () => {
     expect(await client.activeNodes()).toEqual(activeNodes)
   })

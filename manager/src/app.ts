@@ -8,9 +8,9 @@ import { pingRoutes } from './api/cluster/ping.routes.ts'
 import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
 import { UploadGate } from './api/common/upload-gate.ts'
 import { fileRoutes } from './api/file/file.routes.ts'
-import { filesRoutes } from './api/files/files.routes.ts'
 import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
+import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
@@ -20,7 +20,7 @@ import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
-import type { ManagerSettings } from './config.ts'
+import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
@@ -29,6 +29,7 @@ import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
+import { FileServerDirectory } from './upkeep/file-server-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
 import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
@@ -56,6 +57,7 @@ export async function startManager(
 ): Promise<ManagerService> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs } = settings
   requireLoopback(host, settings.allowAnonymous)
+  requireReplicas(settings)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
 
@@ -72,6 +74,7 @@ export async function startManager(
       evenWithin: settings.rebalanceThreshold,
     })
     const writer = new ChunkWriter(registry)
+    const fileServers = new FileServerDirectory({ database, registry, log }, settings)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
 
@@ -125,11 +128,12 @@ export async function startManager(
       identity: { managerId, clusterId, secret: settings.clusterSecret },
       managers: () => directory.urls,
       countFiles: (id) => records.countOn(id),
+      onJoining: (link) => fileServers.noteJoining(link),
       onConnected: () => upkeep?.wake(),
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    upkeep = await startUpkeep({ ...files, managerId, registry, writer, log }, settings, stops)
+    upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, log }, settings, stops)
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.

@@ -1,4 +1,5 @@
 import { LARGEST_FILE_BYTES } from '@holdfast/shared/limits'
+import { StartError } from '@holdfast/shared/node/run-service'
 import { allowAnonymousSetting, hostSetting, logLevelSetting } from '@holdfast/shared/settings/every-process'
 import {
   bytes,
@@ -117,7 +118,7 @@ export const managerSettings = {
     env: 'MIN_REPLICAS',
     parse: integer({ min: 1, max: 5 }),
     default: 1,
-    doc: 'With how many of them an upload is acknowledged when there are no more; the others follow. At most REPLICAS count',
+    doc: 'With how many of them an upload is acknowledged when there are no more; the others follow; at most REPLICAS',
   },
   fileServerGraceMs: {
     env: 'FILE_SERVER_GRACE_MS',
@@ -165,6 +166,14 @@ export const managerSettings = {
 } as const satisfies SettingsTable
 
 export type ManagerSettings = SettingsOf<typeof managerSettings>
+
+/** @throws StartError where the settings contradict each other */
+export function requireReplicas({ replicas, minReplicas }: Pick<ManagerSettings, 'replicas' | 'minReplicas'>): void {
+  if (minReplicas <= replicas) return
+  throw new StartError(
+    `MIN_REPLICAS=${minReplicas} is more than REPLICAS=${replicas}, so that no upload of class replicated could be acknowledged.`,
+  )
+}
 
 /** Less holds no two chunks of 4 MiB beside what is kept for small files. */
 function uploadMemory(value: string): number {

@@ -4,7 +4,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import { runService } from '@holdfast/shared/node/run-service'
 import { readSettings } from '@holdfast/shared/settings/settings'
-import { managerSettings } from './config.ts'
+import { managerSettings, requireReplicas } from './config.ts'
 import { Primary } from './workers/primary.ts'
 import { workerHostOf } from './workers/worker-settings.ts'
 
@@ -26,6 +26,7 @@ await runService(title, log, async (signal) => {
     return startManager(settings, log, isWorker, signal)
   }
   requireLoopback(host, settings.allowAnonymous)
+  requireReplicas(settings)
   workerHostOf(settings)
   const script = fileURLToPath(import.meta.url)
   return Primary.start({ script, workerCount, host, port, firstWorkerPort: workerPort }, log)

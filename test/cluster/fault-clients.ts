@@ -66,6 +66,41 @@ export class IdleReaders implements Disposable {
   }
 }
 
+/** Sends the beginning of an upload at once and the rest at 1 KiB/s, until it is answered or hung up. */
+export class SlowSender implements Disposable {
+  readonly #socket: Socket
+  readonly #timer: NodeJS.Timeout
+  #text = ''
+
+  constructor(url: string, path: string, { first, sizeBytes }: { first: Buffer; sizeBytes: number }) {
+    const head = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Length: ${sizeBytes}`]
+    this.#socket = dial(url)
+    this.#socket.setEncoding('latin1').on('data', (text: string) => {
+      this.#text += text
+    })
+    this.#socket.write(`${head.join('\r\n')}\r\n\r\n`)
+    this.#socket.write(first)
+    let leftBytes = sizeBytes - first.length
+    this.#timer = setInterval(() => {
+      const bytes = Buffer.alloc(Math.min(KIB, leftBytes), 'slow')
+      leftBytes -= bytes.length
+      if (this.#text === '' && this.#socket.writable && bytes.length > 0) this.#socket.write(bytes)
+    }, 1_000)
+  }
+
+  /** Is the status and code of its answer, such as `503 17`; null while there is none. */
+  get answer(): string | null {
+    const status = /^HTTP\/1\.1 (\d+)/.exec(this.#text)?.[1]
+    const code = /"code":(\d+)/.exec(this.#text)?.[1]
+    return status !== undefined && code !== undefined ? `${status} ${code}` : null
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+    this.#socket.destroy()
+  }
+}
+
 function getRequest(name: string): string {
   return `GET /file/${encodeURIComponent(name)} HTTP/1.1\r\nHost: localhost\r\n\r\n`
 }

@@ -99,7 +99,8 @@ export class TestCluster implements AsyncDisposable {
       ...this.#options.fileServerEnvironment,
       ...environment,
     }
-    this.fileServers.push({ process: new TestProcess('file-server', full), environment: full, directory })
+    const process = new TestProcess('file-server', full)
+    this.fileServers.push({ process, environment: full, directory: full.DATA_DIR })
   }
 
   /** @param environment is what this one run of it has besides */

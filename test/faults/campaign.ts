@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { checkCluster } from './check/check-cluster.ts'
 import type { FaultCluster } from './cluster/fault-cluster.ts'
 import { FaultLoad, type FaultLoadOptions } from './load/fault-load.ts'
+import type { Operation } from './load/history.ts'
 import { type Random, runCommit, type Seed } from './seed.ts'
 
 export interface Campaign {
@@ -15,7 +16,7 @@ export interface Campaign {
   readonly strike: (cluster: FaultCluster, random: Random, load: FaultLoad) => Promise<void>
   /** The pause between two faults is a random share of this. */
   readonly maxPauseMs?: number
-  readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes' | 'gustMs'>
+  readonly load?: Pick<FaultLoadOptions, 'clients' | 'maxBytes' | 'gustMs' | 'storageClass'>
 }
 
 export interface CampaignResult {
@@ -24,6 +25,7 @@ export interface CampaignResult {
   readonly indeterminateCount: number
   readonly operationsPerSecond: number
   readonly violations: readonly string[]
+  readonly operations: readonly Operation[]
 }
 
 /**
@@ -55,6 +57,7 @@ export async function runCampaign(campaign: Campaign): Promise<CampaignResult> {
       indeterminateCount: load.history.count('indeterminate'),
       operationsPerSecond: load.operationsPerSecond,
       violations,
+      operations,
     }
     const seconds = [strikesEndedAt - startedAt, performance.now() - strikesEndedAt].map((ms) => (ms / 1000).toFixed(0))
     console.log(

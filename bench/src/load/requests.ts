@@ -1,6 +1,17 @@
 import { type BenchFile, BLOCK_BYTES, contentAt, contentOf } from '../contents.ts'
 import type { WantedAnswer } from './response-reader.ts'
 
+/**
+ * How files are uploaded: as JSON with base64 by POST /file, or as they are by PUT /file/:name, which is told the class, by
+ * those who know classes.
+ */
+export type UploadWay = 'json' | 'raw' | 'raw-single' | 'raw-replicated'
+
+const queries: Readonly<Record<Exclude<UploadWay, 'json'>, string>> = {
+  raw: '',
+  'raw-single': '?class=single',
+  'raw-replicated': '?class=replicated',
+}
 const TAIL = Buffer.from('"}')
 const created: WantedAnswer = { status: 201, body: null }
 const anything: WantedAnswer = { status: 200, body: null }
@@ -14,13 +25,27 @@ export interface Exchange {
 /** Makes the bytes of requests. What several requests share is made once. */
 export class Requests {
   readonly #host: string
+  readonly #way: UploadWay
 
-  constructor(url: URL) {
+  constructor(url: URL, way: UploadWay) {
     this.#host = url.host
+    this.#way = way
   }
 
-  /** Uploads by POST /file, as JSON with base64. */
   upload(file: BenchFile): Exchange {
+    return this.#way === 'json' ? this.#uploadJson(file) : this.#uploadRaw(file, queries[this.#way])
+  }
+
+  #uploadRaw(file: BenchFile, query: string): Exchange {
+    const head = Buffer.from(
+      `PUT /file/${file.name}${query} HTTP/1.1\r\nHost: ${this.#host}\r\nContent-Length: ${file.sizeBytes}\r\n\r\n`,
+      'latin1',
+    )
+    const pieces = [head, ...contentOf(file)]
+    return { request: file.sizeBytes > BLOCK_BYTES ? pieces : Buffer.concat(pieces), wanted: created }
+  }
+
+  #uploadJson(file: BenchFile): Exchange {
     const before = `{"filename":"${file.name}","file":"`
     const length = before.length + Math.ceil(file.sizeBytes / 3) * 4 + TAIL.length
     const head = Buffer.from(

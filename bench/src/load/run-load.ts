@@ -1,6 +1,6 @@
 import { nameFile } from '../contents.ts'
 import { HttpConnection } from './http-connection.ts'
-import { type Exchange, Requests } from './requests.ts'
+import { type Exchange, Requests, type UploadWay } from './requests.ts'
 
 export type Operation = 'upload' | 'download' | 'delete' | 'mixed'
 
@@ -8,6 +8,7 @@ export type Operation = 'upload' | 'download' | 'delete' | 'mixed'
 export interface LoadOrder {
   readonly url: string
   readonly operation: Operation
+  readonly uploadWay: UploadWay
   readonly sizeBytes: number
   readonly clients: number
   /** The load ends at `maxMs` or `maxCount`, whichever comes first. Requests under way then are waited for, and count. */
@@ -52,7 +53,7 @@ const mix = [
 /** @throws at the first answer that is not the wanted one */
 export async function runLoad(order: LoadOrder): Promise<LoadResult> {
   const url = new URL(order.url)
-  const next = exchangesOf(order, new Requests(url))
+  const next = exchangesOf(order, new Requests(url, order.uploadWay))
   const connections = Array.from({ length: order.clients }, () => new HttpConnection(url))
   const latencies: number[] = []
   const cpu = process.cpuUsage()

@@ -8,6 +8,7 @@ import { serve } from './serve.ts'
 
 /**
  * Somebody would write this by hand to keep files durably: Node's own HTTP server, no framework, no database, default settings.
+ * It takes JSON with base64 by POST and a file as it is by PUT.
  * Every file is written, fsynced, renamed to its name, and its directory fsynced before the answer.
  */
 const directory = process.env.DIRECTORY ?? ''
@@ -15,8 +16,20 @@ const directory = process.env.DIRECTORY ?? ''
 const WHOLE_MAX_BYTES = 1024 * 1024
 let uploadCount = 0
 
-async function upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { filename, bytes } = await decodeUpload(request, Number(request.headers['content-length']))
+interface Upload {
+  readonly filename: string
+  readonly bytes: Buffer | AsyncIterable<Buffer>
+}
+
+async function readRaw(request: IncomingMessage): Promise<Upload> {
+  const filename = filenameOf(request)
+  if (Number(request.headers['content-length']) > WHOLE_MAX_BYTES) return { filename, bytes: request }
+  const pieces: Buffer[] = []
+  for await (const piece of request) pieces.push(piece)
+  return { filename, bytes: Buffer.concat(pieces) }
+}
+
+async function upload({ filename, bytes }: Upload, response: ServerResponse): Promise<void> {
   const unfinished = join(directory, `${uploadCount++}.unfinished`)
   const file = await open(unfinished, 'wx')
   try {
@@ -64,9 +77,15 @@ function pathOf(filename: string): string {
   return join(directory, filename)
 }
 
-function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method === 'POST') return upload(request, response)
-  const filename = (request.url ?? '').slice('/file/'.length)
+function filenameOf(request: IncomingMessage): string {
+  return (request.url ?? '').slice('/file/'.length)
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.method === 'PUT') return upload(await readRaw(request), response)
+  if (request.method === 'POST')
+    return upload(await decodeUpload(request, Number(request.headers['content-length'])), response)
+  const filename = filenameOf(request)
   return request.method === 'DELETE' ? remove(filename, response) : download(filename, response)
 }
 

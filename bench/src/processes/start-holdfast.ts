@@ -10,6 +10,7 @@ const START_LIMIT_MS = 180_000
 export interface RunningHoldfast extends AsyncDisposable {
   readonly url: string
   readonly mongoUrl: string
+  readonly fileServersDirectory: string
   /** The launcher's process. */
   readonly pid: number
 }
@@ -19,19 +20,24 @@ const ownLauncher = new URL('../../../launcher/dist/main.js', import.meta.url)
 
 /**
  * Starts a system on free ports, as `npm start` runs it.
+ * @param settings are in the environment of all of it
  * @param launcher another checkout's program, where its system is wanted
  */
 export async function startHoldfast(
   directory: string,
   fileServerCount: number,
-  launcher: URL = ownLauncher,
+  {
+    settings,
+    launcher = ownLauncher,
+  }: { readonly settings?: Readonly<Record<string, string>>; readonly launcher?: URL } = {},
 ): Promise<RunningHoldfast> {
   const args = ['--port', '0', '--data', directory, '--file-servers', String(fileServerCount)]
   // The system gets a database and a secret of its own, whatever this process was given.
-  const child = new Child(launcher, args, { MONGO_URL: undefined, CLUSTER_SECRET: undefined })
+  const child = new Child(launcher, args, { ...settings, MONGO_URL: undefined, CLUSTER_SECRET: undefined })
   try {
-    const { managerUrl, mongoUrl } = await waitUntilReady(directory, child)
-    return { url: managerUrl, mongoUrl, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() }
+    const { managerUrl: url, mongoUrl, fileServersDirectory } = await waitUntilReady(directory, child)
+    const end = () => child[Symbol.asyncDispose]()
+    return { url, mongoUrl, fileServersDirectory, pid: child.pid, [Symbol.asyncDispose]: end }
   } catch (error) {
     await child[Symbol.asyncDispose]()
     throw new Error(`Holdfast did not start:\n${child.output}`, { cause: error })

@@ -1,13 +1,15 @@
 import type { BenchResult, Cell } from '../result.ts'
-import { renderCosts, renderFills, renderRates } from './render-tables.ts'
+import { renderCosts, renderFills, renderHeals, renderRates } from './render-tables.ts'
 
 /** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
-  const { machine, cells, fills } = result
+  const { machine, cells, fills, heals } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
     renderSection('Side by side', sideBySideText, rates(...sideBySide)),
+    renderSection('Two replicas', replicatedText, rates('replicated')),
+    renderSection('A lost file-server', healText, renderHeals(heals)),
     renderSection(
       'More file-servers',
       'The same load on systems of their own, all on this one machine.',
@@ -50,6 +52,16 @@ many times as fast as this system the first one is. Uploads are JSON with base64
 - **holdfast**: as \`npm start\` runs it, three file-servers; every answer waits until bytes and record are durable.
 - **gridfs**: the same API on GridFS behind Koa, on the same MongoDB, majority and journaled.
 - **node**: a bare Node server with default settings that decodes the same JSON, writes, fsyncs, renames, and fsyncs the directory.`
+
+const replicatedText = `Files go up as they are, by \`PUT /file/:name\`, and come down by \`GET\`. All in one run, in interleaved rounds, with the same three file-servers.
+
+- **replicated**: class \`replicated\`: chunks of up to 4 MiB, each durable on two file-servers before the answer.
+- **single**: class \`single\`: the same files, whole, on one file-server.
+- **node**: the bare Node server, which keeps one copy.`
+
+const healText = `One of several file-servers holds so much of class \`replicated\` and stops answering for good; \`UPKEEP_BYTES_PER_SECOND\` is set so high that it
+bounds nothing. The time is that from the first new copy on another file-server to the last; every copy is read again and its digest compared before it counts.
+Before that lies \`FILE_SERVER_GRACE_MS\`. At the end \`GET /upkeep\` tells that every chunk has two replicas, and the disks have them.`
 
 const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
 smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`

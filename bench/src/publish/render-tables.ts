@@ -2,6 +2,7 @@ import {
   type Cell,
   costsOf,
   type Fill,
+  type Heal,
   isLarge,
   medianOf,
   rateOf,
@@ -79,6 +80,17 @@ export function renderFills(fills: readonly Fill[]): string {
     formatNumber(addedCount / Math.max(seconds, 0.001)),
   ])
   return renderTable(['files', 'of them made in this step', 'seconds', 'files/s'], rows)
+}
+
+export function renderHeals(heals: readonly Heal[]): string {
+  const rows = heals.map(({ fileServerCount, chunkCount, bytes, seconds }) => [
+    formatNumber(fileServerCount),
+    formatSize(Math.round(bytes / MIB) * MIB),
+    formatNumber(chunkCount),
+    seconds.toFixed(1),
+    formatNumber(bytes / 1e6 / Math.max(seconds, 0.001)),
+  ])
+  return renderTable(['file-servers', 'lost', 'chunks', 'seconds', 'MB/s'], rows)
 }
 
 /** @returns a Markdown table that can be read as it is, or an empty text where there are no rows */

@@ -17,6 +17,7 @@ afterEach(async () => {
 async function startStore(damage: (bytes: Buffer) => Buffer = (bytes) => bytes) {
   const files = new Map<string, Buffer>()
   const counts = new Map<string, number>()
+  const queries = new Set<string>()
   const server = createServer(async (request, response) => {
     const method = request.method ?? ''
     counts.set(method, (counts.get(method) ?? 0) + 1)
@@ -25,8 +26,13 @@ async function startStore(damage: (bytes: Buffer) => Buffer = (bytes) => bytes) 
     const name = (request.url ?? '').slice('/file/'.length)
     const send = (status: number, body: Buffer) =>
       response.writeHead(status, { 'content-length': body.length }).end(body)
-    if (method === 'POST') {
-      const { filename, file } = JSON.parse(Buffer.concat(chunks).toString()) as { filename: string; file: string }
+    if (method === 'POST' || method === 'PUT') {
+      const [path = '', query = ''] = name.split('?')
+      const { filename, file } =
+        method === 'PUT'
+          ? { filename: path, file: Buffer.concat(chunks).toString('base64') }
+          : (JSON.parse(Buffer.concat(chunks).toString()) as { filename: string; file: string })
+      queries.add(query)
       if (files.has(filename)) return send(409, Buffer.from('exists'))
       files.set(filename, Buffer.from(file, 'base64'))
       return send(201, Buffer.from('{}'))
@@ -38,12 +44,13 @@ async function startStore(damage: (bytes: Buffer) => Buffer = (bytes) => bytes) 
   })
   servers.push(server)
   await once(server.listen(0, '127.0.0.1'), 'listening')
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, files, counts }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, files, counts, queries }
 }
 
 const orderOf = (url: string, order: Partial<LoadOrder>): LoadOrder => ({
   url,
   operation: 'upload',
+  uploadWay: 'json',
   sizeBytes: 4096,
   clients: 8,
   maxMs: 10_000,
@@ -67,6 +74,14 @@ describe('runLoad', () => {
     expect(deleted).toMatchObject({ doneCount: 12, deleteCount: 12 })
     expect(Object.fromEntries(counts)).toEqual({ POST: 12, GET: 30, DELETE: 12 })
     expect(files.size).toBe(0)
+  })
+
+  it.each([4096, 2_500_000])('uploads files of %i bytes as they are, and asks for a class', async (sizeBytes) => {
+    const { url, counts, queries } = await startStore()
+    await runLoad(orderOf(url, { sizeBytes, uploadWay: 'raw-replicated', maxCount: 12 }))
+    await runLoad(orderOf(url, { sizeBytes, operation: 'download', stored: { first: 0, count: 12 }, maxCount: 12 }))
+    expect(Object.fromEntries(counts)).toEqual({ PUT: 12, GET: 12 })
+    expect([...queries]).toEqual(['class=replicated'])
   })
 
   it('mixes 60 % downloads, 30 % uploads and 10 % deletes, of its own files only', async () => {

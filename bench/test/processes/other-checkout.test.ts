@@ -38,7 +38,7 @@ describe('another checkout', () => {
     await writeFile(join(root, 'scripts/build.mjs'), build)
     const data = join(root, 'data')
     vi.stubEnv('MONGO_URL', 'mongodb://mine')
-    await using system = await startHoldfast(data, 3, await buildCheckout(root))
+    await using system = await startHoldfast(data, 3, { launcher: await buildCheckout(root) })
     expect(system).toMatchObject({ url: 'http://127.0.0.1:9', mongoUrl: 'mongodb://other' })
     const given = JSON.parse(await readFile(join(data, 'given.json'), 'utf8')) as object
     expect(given).toEqual({ args: ['--port', '0', '--data', data, '--file-servers', '3'], mongo: null })

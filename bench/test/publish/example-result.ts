@@ -48,7 +48,9 @@ export const exampleResult: BenchResult = {
       clients: 1,
       samples: { holdfast: [sample(1, 500_000)], node: [] },
     }),
+    cell({ section: 'replicated', samples: { replicated: [sample(2_000, 1)], single: [sample(4_000, 1)] } }),
     cell({ section: 'growth', samples: { '1,000 files': [sample(4_000, 1)], '100,000 files': [sample(3_990, 1)] } }),
   ],
+  heals: [{ fileServerCount: 3, chunkCount: 512, bytes: 2 * 1024 ** 3, seconds: 20 }],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
 }

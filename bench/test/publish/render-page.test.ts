@@ -20,7 +20,9 @@ describe('renderPage', () => {
 
   it('has a section for every part that was measured, and none for others', () => {
     const page = renderPage(exampleResult)
-    expect(page.match(/^## .+$/gm)).toEqual(['## Side by side', '## More files', '## What it costs'])
-    expect(renderPage({ ...exampleResult, cells: [], fills: [] })).not.toContain('\n## ')
+    expect(page.match(/^## .+$/gm)).toEqual([
+      ...['## Side by side', '## Two replicas', '## A lost file-server', '## More files', '## What it costs'],
+    ])
+    expect(renderPage({ ...exampleResult, cells: [], fills: [], heals: [] })).not.toContain('\n## ')
   })
 })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { renderBeside, renderCosts, renderFills, renderRates } from '../../src/publish/render-tables.ts'
+import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from '../../src/publish/render-tables.ts'
 import { exampleResult } from './example-result.ts'
 
-const { cells, fills } = exampleResult
+const { cells, fills, heals } = exampleResult
 const linesWith = (table: string, ...texts: string[]) =>
   table
     .split('\n')
@@ -42,6 +42,10 @@ describe('tables of a run', () => {
 
   it('show how long filling took', () => {
     expect(linesWith(renderFills(fills), '100,000')).toEqual(['| 100,000 | 98,000 | 24.5 | 4,000 |'])
+  })
+
+  it('show how fast the copies of a lost file-server were made anew', () => {
+    expect(linesWith(renderHeals(heals), '2048 MiB')).toEqual(['| 3 | 2048 MiB | 512 | 20.0 | 107 |'])
   })
 
   it('are nothing without rows', () => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { activeNodes, type StandInManager, sendBytes, sha256Of } from '../stand-in-manager.ts'
+import { bodyDigest, findTicketProblem, MANAGER_TICKET, readBearer } from '@holdfast/shared/node/ticket'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { activeNodes, idOf, type StandInManager, sendBytes, sendError, sha256Of, upkeep } from '../stand-in-manager.ts'
 import { Workplace } from './run-holdfast.ts'
 
 let workplace: Workplace
@@ -96,11 +97,162 @@ test('deletes what it can and reports what it cannot', async () => {
 })
 
 test('lists the file-servers as a table or as JSON', async () => {
-  const table = (await holdfast(['status'])).text.split('\n')
-  expect(table[0]?.split(/ {2,}/)).toEqual(['ID', 'NAME', 'STATE', 'FILES', 'BYTES', 'FREE', 'LAST PING'])
-  expect(table[1]).toMatch(/^0123456789abcdef +2 +active +7 +4\.0 KiB +3\.0 GiB /)
+  const { text, code } = await holdfast(['status'])
+  const table = text.split('\n')
+  expect(table[0]?.split(/ {2,}/)).toEqual(['ID', 'NAME', 'ZONE', 'STATE', 'FILES', 'BYTES', 'FREE', 'LAST PING'])
+  expect(table[1]).toMatch(/^0123456789abcdef +2 +rack-7 +active +7 +4\.0 KiB +3\.0 GiB /)
+  // An older manager does not tell of its upkeep.
+  expect([table.length, code]).toEqual([3, 0])
   const { id, files } = activeNodes[0] ?? {}
-  expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject([{ id, files }])
+  const answer = JSON.parse((await holdfast(['status', '--json'])).text)
+  expect(answer).toMatchObject({ fileServers: [{ id, files }], upkeep: null })
+})
+
+test('tells how many replicas chunks have, and how healing goes', async () => {
+  manager.upkeep = upkeep
+  const { text } = await holdfast(['status'])
+  expect(text.split('\n').slice(3)).toEqual([
+    expect.stringMatching(
+      /^Chunks of class replicated: 1234; by replicas: 1200 with 2, 30 with 1, 4 with 0 \(counted /,
+    ),
+    'Healing: working, 12 chunks done, 34 to do, 50.0 MiB/s, 10 min left',
+    expect.stringMatching(/^Lost: file-server 3 \(aaaaaaaaaaaaaaaa, zone rack-8\), since \d+ h ago$/),
+    'Halted: 40 of 100 copies on file-server 2 (0123456789abcdef) are missing, so nothing of it is removed',
+    '',
+  ])
+  expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject({ upkeep })
+})
+
+test('shows the file-servers even where the manager cannot tell of its upkeep', async () => {
+  manager.nextAnswers.push(
+    (_, response) => void response.end(JSON.stringify(activeNodes)),
+    (_, response) => sendError(response, 'INTERNAL'),
+  )
+  expect(await holdfast(['status'])).toMatchObject({
+    code: 1,
+    text: expect.stringContaining('0123456789abcdef'),
+    errors: 'holdfast: Internal error (code 15)\n',
+  })
+})
+
+describe('ls', () => {
+  beforeEach(() => {
+    for (const name of ['a/1', 'a/2', 'a/3', 'b']) manager.files.set(name, Buffer.from(name))
+  })
+
+  test('prints all names, or those that begin alike', async () => {
+    expect(await holdfast(['ls'])).toMatchObject({ code: 0, text: 'a/1\na/2\na/3\nb\n', errors: '' })
+    expect(await holdfast(['ls', 'a/'])).toMatchObject({ code: 0, text: 'a/1\na/2\na/3\n' })
+    expect(await holdfast(['ls', 'c'])).toMatchObject({ code: 0, text: '', errors: '' })
+  })
+
+  test('prints what is known of each in columns, or as JSON', async () => {
+    const [header, first] = (await holdfast(['ls', '-l', 'a/'])).text.split('\n')
+    expect(header?.split(/ {2,}/)).toEqual(['ID', 'CLASS', 'SIZE', 'STORED', 'EXPIRES', 'NAME'])
+    expect(first?.split(/ {2,}/)).toEqual([idOf('a/1'), 'replicated', '3 B', '2026-01-02T03:04:05Z', '-', 'a/1'])
+    const lines = (await holdfast(['ls', '--json', 'a/'])).text.trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { name: 'a/1', url: `${manager.url}/file/a/1`, sizeBytes: 3 },
+      { name: 'a/2' },
+      { name: 'a/3' },
+    ])
+  })
+
+  test('ends quietly when its reader has seen enough', async () => {
+    manager.pageSize = 100
+    for (let number = 0; number < 20_000; number += 1) manager.files.set(`many/${number}`, Buffer.alloc(0))
+    const { text, errors } = await workplace.bash('set -o pipefail; hf ls | head -1; echo $?')
+    expect([text, errors]).toEqual(['a/1\n141\n', ''])
+    expect(manager.requests.length).toBeLessThan(150)
+  })
+
+  test('signs the request for each page of shares with the secret that it is told of', async () => {
+    for (const name of ['x', 'y', 'z'])
+      manager.shares.set(sha256Of(Buffer.from(name)).slice(0, 32), { name, bytes: Buffer.alloc(1) })
+    const secret = 'the secret of this cluster'
+    manager.ticketOf = () => 'none'
+    const without = await workplace.run(['ls', '--shares'], undefined, { env: { CLUSTER_SECRET: '' } })
+    expect(without).toMatchObject({ code: 1, text: '', errors: expect.stringContaining('(code 9)') })
+    expect(without.errors).toContain('--secret-file')
+    const signed: (string | null)[] = []
+    manager.ticketOf = null
+    manager.onList = (url, authorization) => {
+      const request = { method: 'GET', path: url, bodySha256: bodyDigest(''), server: MANAGER_TICKET }
+      signed.push(findTicketProblem(readBearer(authorization) ?? '', secret, request, Date.now() / 1000))
+    }
+    await writeFile(workplace.path('secret'), `${secret}\n`)
+    for (const [args, CLUSTER_SECRET] of [
+      [['--secret-file', 'secret'], ''],
+      [[], secret],
+    ] as const) {
+      const { text, code } = await workplace.run(['ls', '--shares', ...args], undefined, { env: { CLUSTER_SECRET } })
+      expect([code, text.split('\n').length]).toEqual([0, 4])
+      expect(text).toMatch(new RegExp(`^${manager.url}/download/[0-9a-f]{32}  x\n`))
+    }
+    expect(signed).toEqual([null, null, null, null])
+  })
+})
+
+describe('share', () => {
+  const bytes = randomBytes(300_000)
+  beforeEach(() => writeFile(join(directory, 'photo.jpg'), bytes))
+
+  test('prints the link alone, by which the file is found and deleted', async () => {
+    const { text, code } = await holdfast(['share', 'photo.jpg', '--expires', '7d'])
+    expect(code).toBe(0)
+    expect(text).toMatch(new RegExp(`^${manager.url}/download/[0-9a-f]{32}\n$`))
+    expect(manager.requests).toEqual(['POST /upload?name=photo.jpg&expires=7d'])
+    const link = text.trim()
+    const id = link.slice(-32)
+    await rm(join(directory, 'photo.jpg'))
+    expect(await holdfast(['get', link])).toMatchObject({ code: 0, text: 'saved photo.jpg as photo.jpg (293.0 KiB)\n' })
+    expect((await readFile(join(directory, 'photo.jpg'))).equals(bytes)).toBe(true)
+    expect((await holdfast(['get', id, '-'])).stdout.equals(bytes)).toBe(true)
+    expect(await holdfast(['rm', link])).toMatchObject({ code: 0, text: 'deleted photo.jpg\n' })
+    expect(await holdfast(['get', link, '-'])).toMatchObject({ code: 3, errors: expect.stringContaining('(code 2)') })
+  })
+
+  test('follows a link to its own manager', async () => {
+    const { text } = await holdfast(['share', 'photo.jpg', '--name', 'other.jpg'])
+    const elsewhere = ['--manager', 'http://127.0.0.1:1']
+    expect(await holdfast([...elsewhere, 'get', text.trim()])).toMatchObject({ code: 0 })
+    expect(await readdir(directory)).toContain('other.jpg')
+  })
+
+  test('tells programs more', async () => {
+    const answer = JSON.parse((await holdfast(['--json', 'share', '-'], bytes)).text)
+    expect(answer).toEqual({
+      ...{
+        link: `${manager.url}/download/${answer.id}`,
+        filename: 'made.bin',
+        id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      },
+      ...{ sizeBytes: bytes.length, sha256: sha256Of(bytes), expiresAt: null },
+    })
+  })
+})
+
+describe('an id', () => {
+  test('finds a file, for get and for rm', async () => {
+    manager.files.set('dir/a', Buffer.from('x'))
+    expect(await holdfast(['get', idOf('dir/a')])).toMatchObject({ code: 0, text: 'saved dir/a as a (1 B)\n' })
+    const deleted = await holdfast(['--json', 'rm', idOf('dir/a')])
+    expect(JSON.parse(deleted.text)).toEqual({ filename: 'dir/a', id: idOf('dir/a') })
+    expect(manager.files.size).toBe(0)
+  })
+
+  test.each(['a'.repeat(24), 'b'.repeat(32)])('that no file has is taken for a name: %s', async (name) => {
+    manager.files.set(name, Buffer.from('x'))
+    expect(await holdfast(['get', name, '-'])).toMatchObject({ code: 0, text: 'x' })
+    expect(await holdfast(['rm', name])).toMatchObject({ code: 0, text: `deleted ${name}\n` })
+    expect(await holdfast(['rm', name])).toMatchObject({ code: 3 })
+  })
+
+  test('does not lead to a file that has it for its name', async () => {
+    manager.files.set('mine', Buffer.from('mine'))
+    manager.files.set(idOf('mine'), Buffer.from('a trap'))
+    expect(await holdfast(['get', idOf('mine'), '-'])).toMatchObject({ code: 0, text: 'mine' })
+  })
 })
 
 test('finds a manager behind a path of a proxy', async () => {

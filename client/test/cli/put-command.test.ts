@@ -51,6 +51,33 @@ test('takes the last part of the path after a name that ends with a slash', asyn
   expect(await workplace.run(['put', '-', 'dir/'])).toMatchObject({ code: 2 })
 })
 
+test('stores under a class, for a time, and in the place of another file where it is told to', async () => {
+  const put = (...args: string[]) => workplace.run(['put', 'large', ...args])
+  expect(await put('r', '--class', 'replicated', '--expires', '7d')).toMatchObject({ code: 0 })
+  expect(await put('taken', '--class', 'replicated')).toMatchObject({
+    code: 4,
+    errors: 'holdfast: large: File name already exists (code 3)\n',
+  })
+  expect(await put('taken', '--replace')).toMatchObject({ code: 0, errors: '' })
+  expect(workplace.manager.files.get('taken')?.length).toBe(5_000_000)
+  expect(workplace.manager.requests).toEqual([
+    'PUT /file/r?class=replicated&expires=7d',
+    'PUT /file/taken?class=replicated',
+    'PUT /file/taken?class=single',
+  ])
+  expect(await put('r', '--class', 'other')).toMatchObject({ code: 2 })
+})
+
+test('says that fewer file-servers have a file than should', async () => {
+  const answer = { filename: 'a', id: 'f', sizeBytes: 5_000_000, degraded: true }
+  workplace.manager.nextAnswers.push(async (request, response) => {
+    for await (const _ of request);
+    response.writeHead(201).end(JSON.stringify(answer))
+  })
+  const { text, code } = await workplace.run(['put', 'large', 'a', '--class', 'replicated'])
+  expect([code, text]).toEqual([0, 'stored a (4.8 MiB, id f; fewer file-servers have it yet than should)\n'])
+})
+
 test('stores what a pipe gives', async () => {
   expect(await workplace.bash('hf put <(printf piped) p')).toMatchObject({ code: 0 })
   expect(workplace.manager.files.get('p')?.toString()).toBe('piped')

@@ -6,9 +6,10 @@ const ONE_THREAD = '--single-threaded-gc'
 
 /**
  * Everything that lives as long as a request fits into this young generation. At thousands of requests a second it is
- * collected five times less often than the default one of 16 MiB, for a third of the cost.
+ * collected less often than the default one of 16 MiB. One of 64 MiB would save another 5 % of the
+ * manager's CPU, but it takes twice its size, and a manager that serves a file of 10 GiB has to stay below 300 MiB.
  */
-const YOUNG_64_MIB = '--max-semi-space-size=64'
+const YOUNG_32_MIB = '--max-semi-space-size=32'
 
 /**
  * V8 does not collect what lives longer until it is this large. With its default of a few MiB it marks all of it every
@@ -20,6 +21,6 @@ const OLD_128_MIB = '--initial-old-space-size=128'
 
 /** Node runs our programs with these flags. docker-compose.yml repeats them. */
 export const nodeFlags = {
-  manager: [YOUNG_64_MIB, OLD_256_MIB, ONE_THREAD],
+  manager: [YOUNG_32_MIB, OLD_256_MIB, ONE_THREAD],
   fileServer: [OLD_128_MIB, ONE_THREAD],
 } as const

@@ -27,7 +27,7 @@ import { lastSegmentOf } from './upload-label.ts'
 export const MAX_FILES = 1_000
 
 /** These fields say how the files of the form are kept, and stand before the first of them. */
-const optionNames = ['expires', 'class'] as const
+const optionNames = ['expires'] as const
 const MAX_OPTION_BYTES = 64
 
 /** Each file adds to what a body may hold beside its files. */
@@ -46,7 +46,7 @@ interface ScannedName {
  * comes next, or, after the last one, that one.
  */
 export class MultipartUploadScanner implements BodyScanner {
-  /** Fields of the form that were seen before its first file, of the names `expires` and `class`. */
+  /** Fields of the form that were seen before its first file, of the name `expires`. */
   readonly options = new Map<string, string>()
   readonly #parser: MultipartParser
   readonly #maxFileBytes: number

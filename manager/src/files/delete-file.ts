@@ -93,7 +93,7 @@ export async function removeCopies(
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, remove))
   await failpoint?.('manager.before-forget')
   if (gone.length === all.length) await records.forget(record._id)
-  else for (const replica of gone) await records.forgetReplica(record._id, replica)
+  else await records.forgetReplicas(record._id, gone)
   if (failures.length > 0) throw failures[0]
   return gone.length
 }

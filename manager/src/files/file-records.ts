@@ -6,7 +6,7 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type Extent, type FileModel, type FileRecord, isExpired, LIVE_LINK_NAME, LIVE_PATH } from './file.model.ts'
+import { type Extent, type FileModel, type FileRecord, LIVE_LINK_NAME, LIVE_PATH, visible } from './file.model.ts'
 import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
@@ -75,7 +75,8 @@ export class FileRecords {
       case 'duplicate':
         // Whatever else refused it may be the record itself, whose bytes must stay.
         if (outcome.index !== LIVE_PATH) return this.#resolveById(record, undefined)
-        if (await this.endExpired(record.name)) return this.insert(record)
+        if ((await this.findLive(record.name)) === null && (await this.endExpired(record.name)))
+          return this.insert(record)
         throw new StoreError('FILE_EXISTS')
       case 'unsent':
         throw new StoreError('RECORD_NOT_SENT')
@@ -122,19 +123,23 @@ export class FileRecords {
   }
 
   async findLive(name: FileName): Promise<FileRecord | null> {
-    return unlessExpired(resultOf(await this.#lookUps.add(name)))
+    return resultOf(await this.#lookUps.add(name))
   }
 
   /** @returns the live file that the link leads to */
   async findByLink(link: LinkId): Promise<FileRecord | null> {
-    const find = () => this.#model.findOne({ link, state: 'live' }).lean<FileRecord>().exec()
-    return unlessExpired(await askDatabase(find))
+    return askDatabase(() =>
+      this.#model
+        .findOne({ link, ...visible() })
+        .lean<FileRecord>()
+        .exec(),
+    )
   }
 
   /** @returns the live file of this id that has a path, for one with a link is found by nothing else */
   async findWithPath(id: FileId): Promise<FileRecord | null> {
-    const record = await this.findLiveById(new Types.ObjectId(id))
-    return record?.addressedBy === 'path' ? unlessExpired(record) : null
+    const filter = { _id: new Types.ObjectId(id), addressedBy: 'path' as const, ...visible() }
+    return askDatabase(() => this.#model.findOne(filter).lean<FileRecord>().exec())
   }
 
   /** @returns an extent of a file, or null where the file is gone */
@@ -178,7 +183,10 @@ export class FileRecords {
     for (;;) {
       try {
         return await askDatabase(() =>
-          this.#model.findOneAndUpdate({ _id: id, state: 'live' }, { $set: change }, options).lean<FileRecord>().exec(),
+          this.#model
+            .findOneAndUpdate({ _id: id, ...visible() }, { $set: change }, options)
+            .lean<FileRecord>()
+            .exec(),
         )
       } catch (error) {
         if (!isTakenPath(error)) throw error
@@ -202,6 +210,14 @@ export class FileRecords {
     return outcome
   }
 
+  /** Sets when live files expire, all of them by one update. @throws DATABASE_UNAVAILABLE where one of them is gone */
+  async setExpiry(ids: readonly Types.ObjectId[], expiresAt: Date | null): Promise<void> {
+    const result = await askDatabase(() =>
+      this.#model.updateMany({ _id: { $in: [...ids] }, state: 'live' }, { $set: { expiresAt } }, DURABLE),
+    )
+    if (result.matchedCount < ids.length) throw new StoreError('DATABASE_UNAVAILABLE', 'a file is gone already')
+  }
+
   /** Ends the live file of this id. @returns the record as it is, deleted, or null where it is gone already */
   markDeletedById(id: Types.ObjectId): Promise<FileRecord | null> {
     const now = new Date()
@@ -210,6 +226,14 @@ export class FileRecords {
     return askDatabase(() =>
       this.#model.findOneAndUpdate({ _id: id, state: 'live' }, deletion, options).lean<FileRecord>().exec(),
     )
+  }
+
+  /** Ends live files all at once. Their bytes go by garbage collection. */
+  async markAllDeleted(ids: readonly Types.ObjectId[]): Promise<void> {
+    const now = new Date()
+    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
+    const filter = { _id: { $in: [...ids] }, state: 'live' as const }
+    await askDatabase(() => this.#model.updateMany(filter, deletion, DURABLE), COUNT_DEADLINE_MS)
   }
 
   /** Ends the extents of a deleted file, whose own record stays until they are ended. */
@@ -227,13 +251,14 @@ export class FileRecords {
     return askDatabase(() => this.#model.find(filter).sort({ bytesDueAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
   }
 
-  /** Notes that a copy of a deleted file is gone. With the last one the record goes. */
-  async forgetReplica(id: Types.ObjectId, replica: Replica): Promise<void> {
-    const { copyId } = replica
+  /** Notes that copies of a deleted file are gone. With the last one the record goes. */
+  async forgetReplicas(id: Types.ObjectId, replicas: readonly Replica[]): Promise<void> {
+    if (replicas.length === 0) return
+    const gone = { copyId: { $in: replicas.map(({ copyId }) => copyId) } }
     await askDatabase(async () => {
       await this.#model.updateOne(
         { _id: id, state: 'deleted' },
-        { $pull: { 'chunks.$[].replicas': { copyId }, 'chunks.$[].leaving': { copyId } } },
+        { $pull: { 'chunks.$[].replicas': gone, 'chunks.$[].leaving': gone } },
         DURABLE,
       )
       await this.#model.deleteOne({ _id: id, ...due(), ...emptied }, DURABLE)
@@ -245,7 +270,7 @@ export class FileRecords {
     resultOf(await this.#forgets.add(id))
   }
 
-  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplica`. */
+  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplicas`. */
   async forgetEmptied(): Promise<void> {
     await askDatabase(() => this.#model.deleteMany({ ...due(), ...emptied }, DURABLE))
   }
@@ -286,6 +311,31 @@ export class FileRecords {
     const filter = { state: 'deleted' as const, deletedAt: { $exists: true }, extents: { $exists: true } }
     const fields = { chunks: 0 }
     return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<FileRecord[]>().exec())
+  }
+
+  /**
+   * Ends extents whose file is gone, or has ended without them: an upload whose database was away may write one late. It looks
+   * at some, from those of the file `from` on. @returns how many it ended, and where to go on, or null where that was all
+   */
+  async endLostExtents(
+    from: Types.ObjectId | null,
+    limit: number,
+  ): Promise<{ readonly ended: number; readonly next: Types.ObjectId | null }> {
+    const pipeline = [
+      { $match: { fileId: { $exists: true, ...(from !== null && { $gte: from }) } } },
+      { $sort: { fileId: 1, extent: 1 } },
+      { $limit: limit },
+      { $project: { fileId: 1, state: 1, createdAt: 1 } },
+      { $lookup: { from: this.#collection.collectionName, localField: 'fileId', foreignField: '_id', as: 'files' } },
+      { $project: { fileId: 1, state: 1, createdAt: 1, 'files.state': 1, 'files.extents': 1 } },
+    ]
+    const found = await askDatabase(
+      () => this.#collection.aggregate<ExtentOfFile>(pipeline as never).toArray(),
+      COUNT_DEADLINE_MS,
+    )
+    const lost = found.filter(isLost).map(({ _id }) => _id)
+    const ended = lost.length === 0 ? 0 : await this.#endAll({ _id: { $in: lost }, state: 'live' }, 0)
+    return { ended, next: found.length === limit ? (found.at(-1)?.fileId ?? null) : null }
   }
 
   /** @param keptMs for how long the bytes stay */
@@ -350,8 +400,16 @@ export class FileRecords {
   }
 }
 
-function unlessExpired(record: FileRecord | null): FileRecord | null {
-  return record === null || isExpired(record) ? null : record
+interface ExtentOfFile extends Pick<Extent, '_id' | 'fileId' | 'state'> {
+  readonly createdAt: Date
+  /** There is at most one. */
+  readonly files: readonly Pick<FileRecord, 'state' | 'extents'>[]
+}
+
+/** One that was written a moment ago may be of an upload that is just being completed or given up. */
+function isLost({ state, createdAt, files: [file] }: ExtentOfFile): boolean {
+  if (state !== 'live' || Date.now() - createdAt.getTime() < ABANDONED_AFTER_MS) return false
+  return file === undefined || ((file.state === 'deleted' || file.state === 'tombstone') && file.extents === undefined)
 }
 
 function isTooSlow(error: unknown): boolean {

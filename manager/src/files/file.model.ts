@@ -69,10 +69,8 @@ export function copiesOf({ chunks }: Pick<Holder, 'chunks'>): Replica[] {
   return chunks.flatMap(({ replicas, leaving = [] }) => [...replicas, ...leaving])
 }
 
-/** Readers treat an expired file as absent, though its record is still to be ended. */
-export function isExpired({ expiresAt }: Pick<FileRecord, 'expiresAt'>, now = Date.now()): boolean {
-  return expiresAt !== null && expiresAt.getTime() <= now
-}
+/** Matches what readers may see: an expired file is absent to them, though its record is still to be ended. */
+export const visible = () => ({ state: 'live' as const, expiresAt: { $not: { $lte: new Date() } } })
 
 /** A document holds at most so many chunks, which keeps it far below the 16 MiB that one may have. */
 export const CHUNKS_PER_HOLDER = 256

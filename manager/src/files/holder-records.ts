@@ -52,6 +52,12 @@ export interface ChunkCount {
   readonly bytes: number
 }
 
+/** Holders whose `short` is at least `from` and less than `below`. */
+export interface ShortRange {
+  readonly from: number
+  readonly below: number
+}
+
 /** A walk has read all holders with a replica below slot `next`. */
 export interface SlotPage {
   readonly holders: readonly Holder[]
@@ -121,12 +127,12 @@ export class HolderRecords {
   }
 
   /**
-   * Reads holders that `short` points at, in batches: first those whose worst chunk has the fewest replicas that count, and
-   * last those that have lost a chunk for good. A walk that pauses for many minutes ends with an error.
+   * Reads holders that `short` points at, in batches, range by range, and in each first those whose worst chunk has the fewest
+   * replicas that count. A walk that pauses for many minutes ends with an error.
    */
-  async *walkShort(batchSize: number): AsyncGenerator<Holder[]> {
-    for (const short of [{ $gte: 1 }, 0] as const) {
-      const filter = { state: KEPT, short: short as never }
+  async *walkShort(ranges: readonly ShortRange[], batchSize: number): AsyncGenerator<Holder[]> {
+    for (const { from, below } of ranges) {
+      const filter = { state: KEPT, short: { $gte: from, $lt: below } }
       const cursor = this.#model.find(filter, PLACES).sort({ short: 1 }).batchSize(batchSize).lean<Holder[]>().cursor()
       try {
         let batch: Holder[] = []
@@ -140,7 +146,7 @@ export class HolderRecords {
           if (holder === null) break
         }
       } finally {
-        await cursor.close().catch(() => undefined)
+        await askDatabase(() => cursor.close()).catch(() => undefined)
       }
     }
   }
@@ -240,12 +246,27 @@ export class HolderRecords {
     return false
   }
 
-  /** Takes a copy that is gone from those that are leaving. */
-  async forgetLeaving(holder: Pick<Holder, '_id'>, { copyId }: Replica): Promise<void> {
+  /** Takes copies that are gone from those that are leaving. */
+  async forgetLeaving(holder: Pick<Holder, '_id'>, copies: readonly Replica[]): Promise<void> {
+    if (copies.length === 0) return
+    const copyId = { $in: copies.map((copy) => copy.copyId) }
     const update = { $pull: { 'chunks.$[].leaving': { copyId } } } as unknown as mongo.UpdateFilter<FileRecord>
     await askDatabase(() =>
       this.#collection.updateOne({ _id: holder._id, 'chunks.leaving.copyId': copyId }, update, DURABLE),
     )
+  }
+
+  /**
+   * Has no record wait any more for copies on a file-server that never came back: those that are leaving, and those of deleted
+   * records. What counts, or did before the file-server was lost, stays named.
+   */
+  async giveUpCopiesOn(server: ServerId): Promise<void> {
+    const pull = (list: string) => ({ $pull: { [`chunks.$[].${list}`]: { server } } }) as never
+    await askDatabase(async () => {
+      await this.#collection.updateMany({ 'chunks.leaving.server': server }, pull('leaving'), DURABLE)
+      const deleted = { 'chunks.replicas.server': server, state: 'deleted' as const }
+      await this.#collection.updateMany(deleted as never, pull('replicas'), DURABLE)
+    }, COUNT_DEADLINE_MS)
   }
 
   /**
@@ -262,10 +283,10 @@ export class HolderRecords {
     const now = new Date()
     try {
       const tombstone = { _id, state: 'tombstone', createdAt: now, deletedAt: now, chunks: [] }
-      await this.#collection.insertOne(tombstone as never, DURABLE)
+      await askDatabase(() => this.#collection.insertOne(tombstone as never, DURABLE))
       return true
     } catch (error) {
-      if ((error as { code?: unknown }).code !== DUPLICATE_KEY) return askDatabase(() => Promise.reject(error))
+      if (!isDuplicate(error)) throw error
     }
     return this.#renounceBesideRecord(_id, copy)
   }
@@ -358,6 +379,11 @@ export class HolderRecords {
     }
     return false
   }
+}
+
+/** @param error is what `askDatabase` made of the database's */
+function isDuplicate(error: unknown): boolean {
+  return ((error as Error).cause as { readonly code?: unknown } | undefined)?.code === DUPLICATE_KEY
 }
 
 /** @returns an expression of MongoDB that counts the replicas of a list that count */

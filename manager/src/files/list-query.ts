@@ -1,7 +1,7 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { FileId } from '@holdfast/shared/ids'
 import { Types } from 'mongoose'
-import { LIVE_LINK_NAME, LIVE_PATH, LIVE_PATH_DATE, LIVE_PATH_SIZE } from './file.model.ts'
+import { LIVE_LINK_NAME, LIVE_PATH, LIVE_PATH_DATE, LIVE_PATH_SIZE, visible } from './file.model.ts'
 
 /** A list can be in the order of one of these. The name's is that of its bytes in UTF-8. */
 export type ListOrder = 'name' | 'size' | 'date'
@@ -43,7 +43,7 @@ export function listQuery({
   const keys = new Set([orderFields[order], 'name', ...(addressedBy === 'path' ? [] : ['_id'])])
   const direction = isDescending ? (-1 as const) : (1 as const)
   return {
-    filter: { state: 'live', addressedBy, $and: [namesLike(names), ...hasValue(order), ...place] },
+    filter: { ...visible(), addressedBy, $and: [namesLike(names), ...hasValue(order), ...place] },
     hint: addressedBy === 'path' ? indexes[order] : LIVE_LINK_NAME,
     sort: Object.fromEntries([...keys].map((key) => [key, direction])),
   }
@@ -51,7 +51,7 @@ export function listQuery({
 
 /** @returns what matches all files of such a list */
 export function countFilter({ addressedBy, ...names }: Pick<ListWish, 'addressedBy' | 'prefix' | 'search'>): object {
-  return { state: 'live', addressedBy, ...namesLike(names) }
+  return { ...visible(), addressedBy, ...namesLike(names) }
 }
 
 const orderFields = { name: 'name', size: 'size', date: 'createdAt' } as const satisfies Record<ListOrder, string>

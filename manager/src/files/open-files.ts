@@ -56,10 +56,6 @@ export class OpenFile {
     return this.#addedCount
   }
 
-  get extentCount(): number {
-    return this.#holders.filter(({ extent, isThere }) => extent > 0 && isThere).length
-  }
-
   /** @returns where the chunk of this number in the file, from 0, belongs: a document, and its number in that */
   placeOf(number: number): { readonly holderId: Types.ObjectId; readonly number: number } {
     const extent = Math.floor(number / CHUNKS_PER_HOLDER)
@@ -69,7 +65,8 @@ export class OpenFile {
   }
 
   /**
-   * Adds the next chunks of the file, at least one. It waits a while for a database that is away. @param shortest the smallest number of replicas that one of them has, where that is too few.
+   * Adds the next chunks of the file, at least one. It waits a while for a database that is away.
+   * @param shortest the smallest number of replicas that one of them has, where that is too few
    * @throws COPY_DISCARDED where the file was given up, or a copy of a chunk was discarded meanwhile, DATABASE_UNAVAILABLE
    */
   async add(chunks: readonly Chunk[], shortest: number | null): Promise<void> {
@@ -156,7 +153,8 @@ export class OpenFile {
 
   async #touch({ _id }: GrowingHolder, fields: { readonly extents?: number }): Promise<void> {
     const update = {
-      ...(fields.extents !== undefined && { $set: fields }),
+      // An answer that came late must not hide a later extent.
+      ...(fields.extents !== undefined && { $max: fields }),
       $currentDate: { touchedAt: true as const },
     }
     const result = await askDatabase(() => this.#collection.updateOne({ _id, state: 'open' }, update, DURABLE))

@@ -62,7 +62,7 @@ export interface SourceBytes {
   close(): Promise<void>
 }
 
-type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short' | 'extents'> & {
+type Stored = Pick<FileRecord, 'size' | 'sha256' | 'chunks' | 'partKey' | 'short'> & {
   readonly open: OpenFile | null
 }
 
@@ -79,7 +79,8 @@ export async function putFile(
   const { bytes } = source
   const _id = new Types.ObjectId()
   try {
-    await bytes.readHead(INLINE_MAX_BYTES)
+    // A body of class `replicated` has its memory counted before it is read.
+    if (wish.storageClass === 'single') await bytes.readHead(INLINE_MAX_BYTES)
     if (!bytes.isComplete) await requireFree(deps, source, wish)
     let name: FileName | undefined
     const beforeEnd = async (): Promise<void> => {

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import type { Digest, FileId } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
@@ -14,6 +14,11 @@ import type { PutContext, SourceBytes } from './put-file.ts'
 /** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
 const UNNAMED_CHUNKS = 64
 const UNNAMED_MS = 60_000
+/** So many of the first bytes are kept to the end, for the content type is told by them. */
+const HEAD_BYTES = 64 * 1024
+/** Pieces below this size are gathered in memory of this size, for each costs more than its bytes. */
+const SMALL_PIECE_BYTES = 4 * 1024
+const GATHERED_BYTES = 64 * 1024
 /** So many chunks of one upload are stored at once, while the next one comes in. */
 const AT_ONCE = 2
 
@@ -53,14 +58,19 @@ export async function storeReplicated(
     },
   })
   // A body that is there already cannot be the slowest.
-  if (!bytes.isComplete) share.signal.addEventListener('abort', () => context.stopReading())
+  const isPassing = !bytes.isComplete
+  if (isPassing) share.signal.addEventListener('abort', () => context.stopReading())
   const storing = new Storing(deps, _id, share, context)
   try {
+    if (isPassing) {
+      await share.take(HEAD_BYTES)
+      await bytes.readHead(HEAD_BYTES)
+    }
     for await (const piece of decoded(bytes, beforeEnd)) await storing.add(piece)
     return await storing.finish()
   } catch (error) {
     await storing.abandon()
-    throw !bytes.isComplete && share.signal.aborted ? share.signal.reason : error
+    throw isPassing && share.signal.aborted ? share.signal.reason : error
   }
 }
 
@@ -85,21 +95,63 @@ async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): Asy
 
 /** Gathers the pieces of a chunk. */
 class Gathering {
-  readonly pieces: Buffer[] = []
-  readonly hash: Hash = createHash('sha256')
+  readonly #pieces: Buffer[] = []
+  #hash: Hash | undefined
+  #memory: Buffer = Buffer.alloc(0)
+  #filled = 0
   size = 0
+
+  add(piece: Buffer): void {
+    this.size += piece.length
+    // A small file is one small piece, and is not copied.
+    if (piece.length >= SMALL_PIECE_BYTES || this.size === piece.length) {
+      this.#endGathered()
+      this.#push(piece)
+      return
+    }
+    if (this.#filled + piece.length > this.#memory.length) {
+      this.#endGathered()
+      this.#memory = Buffer.allocUnsafe(GATHERED_BYTES)
+    }
+    piece.copy(this.#memory, this.#filled)
+    this.#filled += piece.length
+  }
+
+  /** What is one piece is hashed in one go, for to make a hash costs more than to use it. */
+  end(): { readonly pieces: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: Digest } {
+    this.#endGathered()
+    const [first = Buffer.alloc(0)] = this.#pieces
+    const sha256 = (this.#hash === undefined ? hash('sha256', first, 'hex') : this.#hash.digest('hex')) as Digest
+    return { pieces: this.#pieces, sizeBytes: this.size, sha256 }
+  }
+
+  #endGathered(): void {
+    if (this.#filled > 0) this.#push(this.#memory.subarray(0, this.#filled))
+    this.#memory = this.#memory.subarray(this.#filled)
+    this.#filled = 0
+  }
+
+  #push(piece: Buffer): void {
+    const [first] = this.#pieces
+    this.#pieces.push(piece)
+    if (first === undefined) return
+    this.#hash ??= createHash('sha256').update(first)
+    this.#hash.update(piece)
+  }
 }
 
-class Storing {
+class Storing implements Caller {
   readonly #deps: ReplicatedDeps
   readonly #share: UploadShare
   readonly #context: PutContext
   readonly #file: OpenFile
-  readonly #hash = createHash('sha256')
-  readonly #failed = new AbortController()
+  /** Hashes the whole of a file of several chunks. */
+  #hash: Hash | undefined
+  readonly #stopped = new AbortController()
   readonly #running = new Set<Promise<void>>()
   readonly #chunks: Chunk[] = []
-  readonly #caller: Caller
+  #failure: { readonly reason: unknown } | undefined
+  #callerSignal: AbortSignal | undefined
   #gathering = new Gathering()
   #startedCount = 0
   #size = 0
@@ -111,14 +163,12 @@ class Storing {
     this.#share = share
     this.#context = context
     this.#file = deps.openFiles.begin(_id)
-    const failed = this.#failed.signal
-    let both: AbortSignal | undefined
-    this.#caller = {
-      get signal() {
-        both ??= AbortSignal.any([context.signal, failed])
-        return both
-      },
-    }
+  }
+
+  /** It fires when the client has gone or a chunk could not be stored. */
+  get signal(): AbortSignal {
+    this.#callerSignal ??= AbortSignal.any([this.#context.signal, this.#stopped.signal])
+    return this.#callerSignal
   }
 
   async add(piece: Buffer): Promise<void> {
@@ -127,9 +177,7 @@ class Storing {
       const gathering = this.#gathering
       const part = piece.subarray(offset, offset + PART_BYTES - gathering.size)
       await this.#share.take(part.length)
-      gathering.pieces.push(part)
-      gathering.hash.update(part)
-      gathering.size += part.length
+      gathering.add(part)
       offset += part.length
       if (gathering.size === PART_BYTES) await this.#store()
     }
@@ -145,7 +193,7 @@ class Storing {
     return {
       size: this.#size,
       // The whole of a file of one chunk was hashed with that.
-      sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash.digest('hex')) as Digest,
+      sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash?.digest('hex')) as Digest,
       chunks: isNamed ? [] : this.#chunks,
       short: this.#short,
       open: isNamed ? this.#file : null,
@@ -154,7 +202,7 @@ class Storing {
 
   /** Ends what is under way. What is stored is deleted, by name or by the document that names it. */
   async abandon(): Promise<void> {
-    this.#failed.abort()
+    this.#stopped.abort()
     await Promise.all(this.#running)
     const unnamed = this.#chunks.slice(this.#file.addedCount).filter((chunk) => chunk !== undefined)
     this.#deps.writer.discard(unnamed, this.#context.requestId)
@@ -165,16 +213,19 @@ class Storing {
   async #store(): Promise<void> {
     while (this.#running.size >= AT_ONCE) await Promise.race(this.#running)
     this.#requireGoing()
-    const { pieces, hash, size } = this.#gathering
+    const held = this.#gathering.end()
     this.#gathering = new Gathering()
     const number = this.#startedCount++
     // A file of one chunk has the chunk's digest, and is not hashed twice.
-    if (size === PART_BYTES || number > 0) for (const piece of pieces) this.#hash.update(piece)
-    this.#size += size
-    const sha256 = hash.digest('hex') as Digest
-    const work = this.#storeChunk(number, { pieces, sizeBytes: size, sha256 }).catch((error: unknown) =>
-      this.#failed.abort(error),
-    )
+    if (held.sizeBytes === PART_BYTES || number > 0) {
+      this.#hash ??= createHash('sha256')
+      for (const piece of held.pieces) this.#hash.update(piece)
+    }
+    this.#size += held.sizeBytes
+    const work = this.#storeChunk(number, held).catch((error: unknown) => {
+      this.#failure ??= { reason: error }
+      this.#stopped.abort(error)
+    })
     this.#running.add(work)
     void work.finally(() => this.#running.delete(work))
   }
@@ -188,7 +239,7 @@ class Storing {
     const place = this.#file.placeOf(number)
     const fileId = place.holderId.toHexString() as FileId
     const order = { fileId, number: place.number, encoding: 'binary', requestId } as const
-    const storing = writer.storeReplicas(order, held, replicas, this.#caller)
+    const storing = writer.storeReplicas(order, held, replicas, this)
     // Bytes that are queued to a late file-server are in memory until it is done with them.
     const settling = storing.then(({ settled }) => settled)
     this.#share.handOn(held.sizeBytes, settling)
@@ -214,6 +265,6 @@ class Storing {
   }
 
   #requireGoing(): void {
-    if (this.#failed.signal.aborted) throw this.#failed.signal.reason
+    if (this.#failure !== undefined) throw this.#failure.reason
   }
 }

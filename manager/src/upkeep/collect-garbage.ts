@@ -61,8 +61,7 @@ async function collectDeleted(deps: Deps, server: ServerId, signal: AbortSignal)
 async function collectLeaving(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {
   const removeOn = async (holder: Holder): Promise<number> => {
     const copies = holder.chunks.flatMap(({ leaving = [] }) => leaving.filter((copy) => copy.server === server))
-    for (const copy of copies) await removeLeaving(deps, holder, copy)
-    return copies.length
+    return removeLeaving(deps, holder, copies)
   }
   return collect(deps, server, await deps.holders.findWithLeaving(server, BATCH), removeOn, signal)
 }

@@ -76,7 +76,10 @@ async function verifyCopy(
   }
 }
 
-/** Reads a whole copy to judge it. @throws where the file-server does not answer for it: then nothing is known */
+/**
+ * Reads a whole copy to judge it. One that its disk does not give is missing, which it is no more once it can be read. @throws
+ * where the file-server does not answer for it: then nothing is known
+ */
 export async function judgeCopy(
   buffers: PartBuffers,
   place: PlacedChunk,
@@ -88,7 +91,7 @@ export async function judgeCopy(
     await verifyCopy(buffers, place, replica, link, signal)
     return 'sound'
   } catch (error) {
-    if (hasErrorName(error, 'COPY_NOT_FOUND')) return 'missing'
+    if (hasErrorName(error, 'COPY_NOT_FOUND', 'DISK_FAILED')) return 'missing'
     if (hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH')) return 'damaged'
     throw error
   }

@@ -4,7 +4,6 @@ import type { FileServerLink } from '../chunks/links/file-server-link.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import { askDatabase, type Database } from '../mongo/database.ts'
 import { type HeardFileServer, planLost } from './plan-lost.ts'
-import { zoneOf } from './zones.ts'
 
 const RECORD_EVERY_MS = 3_000
 
@@ -19,7 +18,7 @@ interface FileServerDocument {
   readonly name: string
   readonly zone: string
   readonly bootId: string
-  /** By mongod's clock. */
+  /** This is by mongod's clock. */
   readonly lastHeardAt: Date
   readonly lostAt?: Date
   readonly missingShare?: MissingShare
@@ -88,6 +87,17 @@ export class FileServerDirectory {
     const heard = registry.links.filter((link) => registry.isActive(link) && link.silentMs <= now - this.#recordedAt)
     if (heard.length > 0) await askDatabase(() => this.#collection.bulkWrite(heard.map(recordOf), { ordered: false }))
     this.#recordedAt = now
+  }
+
+  /**
+   * Records a file-server that is about to be let in, so that it is known before it gets anything. The wait is short, and where
+   * it fails the next round records it.
+   */
+  async noteJoining(link: FileServerLink): Promise<void> {
+    const { filter, update, upsert } = recordOf(link).updateOne
+    await askDatabase(() => this.#collection.updateOne(filter, update, { upsert })).catch((error: unknown) =>
+      this.#deps.log.debug({ serverId: link.id, err: error }, 'file-server not recorded yet'),
+    )
   }
 
   /** Reads what is known of all file-servers. */
@@ -159,9 +169,9 @@ export class FileServerDirectory {
 }
 
 function recordOf(link: FileServerLink) {
-  const { id, name, bootId, silentMs } = link
+  const { id, name, zone, bootId, silentMs } = link
   const heardAt = { $subtract: ['$$NOW', Math.round(silentMs)] }
-  const told = { name: { $literal: name }, zone: { $literal: zoneOf(link) }, bootId }
+  const told = { name: { $literal: name }, zone: { $literal: zone }, bootId }
   const update = [{ $set: { ...told, lastHeardAt: { $max: ['$lastHeardAt', heardAt] } } }, { $unset: 'lostAt' }]
   return { updateOne: { filter: { _id: id }, update, upsert: true } }
 }

@@ -43,19 +43,27 @@ export async function moveReplica(
   }
   await failpoint?.('manager.after-switch')
   // The replica is moved, whatever becomes of the old copy: garbage collection finds it by the record.
-  await removeLeaving(deps, holder, old).catch((error: unknown) =>
+  await removeLeaving(deps, holder, [old]).catch((error: unknown) =>
     log.debug({ fileId: holder._id, chunk: number, serverId: from, err: error }, 'old copy stays until upkeep comes'),
   )
   return true
 }
 
-/** Deletes a copy that is leaving, then what names it. */
+/** Deletes copies that are leaving, then what names those that are gone. @returns how many are. @throws the first failure */
 export async function removeLeaving(
   { registry, holders }: Pick<MoveDeps, 'registry' | 'holders'>,
   holder: Pick<Holder, '_id'>,
-  copy: Replica,
-): Promise<void> {
-  await failpoint?.('manager.before-source-delete')
-  await deleteReplica(registry, copy, REQUEST_ID)
-  await holders.forgetLeaving(holder, copy)
+  copies: readonly Replica[],
+): Promise<number> {
+  const gone: Replica[] = []
+  try {
+    for (const copy of copies) {
+      await failpoint?.('manager.before-source-delete')
+      await deleteReplica(registry, copy, REQUEST_ID)
+      gone.push(copy)
+    }
+  } finally {
+    await holders.forgetLeaving(holder, gone)
+  }
+  return gone.length
 }

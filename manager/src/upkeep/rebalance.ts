@@ -20,6 +20,7 @@ export interface RebalanceSettings {
 }
 
 export interface RebalanceDeps extends MoveDeps {
+  readonly fileServers: { read(): Promise<readonly { readonly id: ServerId; readonly zone: string }[]> }
   readonly throttle: Throttle
 }
 
@@ -28,7 +29,7 @@ export interface RebalanceDeps extends MoveDeps {
  * files.
  */
 export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Loop {
-  const { registry, log } = deps
+  const { registry, fileServers, log } = deps
   const meter = new RateMeter()
   let [doneCount, remaining] = [0, 0]
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
@@ -63,8 +64,10 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
       const now = performance.now()
       if (progress === null) log.info({ remaining: countExcess(registry.views()) }, 'rebalancing starts')
       progress ??= { startedAt: now, saidAt: now, movedCount: 0 }
+      // A replica on a file-server that is away for a moment is as much of a chunk's spread as any other.
+      const zones = new Map([...(await fileServers.read()), ...registry.views()].map(({ id, zone }) => [id, zone]))
       let movedCount = 0
-      for (const moves of plan) movedCount += await carryOut(deps, moves, meter, signal)
+      for (const moves of plan) movedCount += await carryOut(deps, moves, zones, meter, signal)
       progress.movedCount += movedCount
       doneCount += movedCount
       remaining = countExcess(registry.views())
@@ -82,10 +85,11 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
 async function carryOut(
   deps: RebalanceDeps,
   { from, to, count }: PlannedMoves,
+  zones: ReadonlyMap<ServerId, string>,
   meter: RateMeter,
   signal: AbortSignal,
 ): Promise<number> {
-  const apart = keptApart(deps.registry.views(), { from, to })
+  const apart = keptApart(zones, { from, to })
   const waiting = (await deps.holders.findMovable({ from, apart }, count))
     .flatMap((holder) => movesOf(holder, from, apart))
     .slice(0, count)

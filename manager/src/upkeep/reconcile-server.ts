@@ -28,6 +28,8 @@ export interface ReconcileLimits {
   /** An orphan is kept this long after it was first seen. */
   readonly graceMs: number
   readonly maxSharePercent: number
+  /** One pass marks so many missing copies, 100,000 unless given. */
+  readonly maxMarked?: number
 }
 
 export interface ReconcileReport {
@@ -46,13 +48,15 @@ export interface ReconcileReport {
   readonly isMissingShare: boolean
   /** Whether orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
+  /** Whether there are more missing copies to be marked than one pass marks. */
+  readonly isCut: boolean
 }
 
 interface Orphan extends NamedCopy {
   readonly where: CopyPage['where']
 }
 
-/** One pass looks at so many orphans, and at so many missing copies, and the next finds the rest. */
+/** One pass looks at so many orphans, and marks so many missing copies, and the next finds the rest. */
 const MAX_ORPHANS = 100_000
 const AT_ONCE = 16
 /** So many holders are read at once when copies are missed. */
@@ -67,8 +71,11 @@ export async function reconcileServer(
 ): Promise<ReconcileReport> {
   const { holders, log } = deps
   const orphans: Orphan[] = []
-  const missing: MissingCopy[] = []
+  const toMark: MissingCopy[] = []
+  const missingSingles: MissingCopy[] = []
+  const { maxMarked = MAX_ORPHANS } = limits
   let [copyCount, orphanCount, restoredCount, missingCount, recountedCount] = [0, 0, 0, 0, 0]
+  let isCut = false
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
@@ -80,8 +87,12 @@ export async function reconcileServer(
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
     if (page.where === 'tree') {
       for await (const copies of missingFrom(holders, link, cursor, page)) {
-        for (const copy of copies) if (missing.length < MAX_ORPHANS) missing.push(copy)
         missingCount += copies.length
+        for (const copy of copies.filter(({ isMarked }) => !isMarked)) {
+          const list = copy.storageClass === 'single' ? missingSingles : toMark
+          if (list.length < maxMarked) list.push(copy)
+          else isCut ||= list === toMark
+        }
       }
       recountedCount += await recount(deps, link, verdict.toRecount, signal)
     }
@@ -94,7 +105,7 @@ export async function reconcileServer(
   const share = isMissingShare ? { missing: missingCount, copies: copyCount + missingCount } : null
   // A pass that was cut short has not seen all that is missing.
   if (!signal.aborted) await deps.noteMissingShare(link.id, share)
-  const markedCount = await markMissing(deps, link, missing, signal)
+  const markedCount = await markMissing(deps, link, [...missingSingles, ...toMark], signal)
 
   const due = await findDue(link, orphans, limits.graceMs)
   // All orphans count, not only those that are due, for records that are lost bit by bit make them due bit by bit.
@@ -110,12 +121,12 @@ export async function reconcileServer(
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
-  const missingSingleCount = missing.filter(({ storageClass }) => storageClass === 'single').length
+  const missingSingleCount = missingSingles.length
   const [seen, done] = [
     { copyCount, orphanCount, missingCount, missingSingleCount },
     { collectedCount, restoredCount, markedCount, recountedCount },
   ]
-  return { ...seen, ...done, isMissingShare, isHalted }
+  return { ...seen, ...done, isMissingShare, isHalted, isCut }
 }
 
 /** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
@@ -194,12 +205,11 @@ async function markMissing(
 ): Promise<number> {
   let markedCount = 0
   await eachAtOnce(missing, AT_ONCE, async (copy) => {
-    const { copyId, slot, storageClass, isMarked } = copy
+    const { copyId, slot, storageClass } = copy
     // It may have been put back from the quarantine meanwhile.
     if (signal.aborted || (await isThere(link, copy))) return
     if (storageClass !== 'replicated')
       return log.error({ serverId: link.id, fileId: fileIdOf(copyId), slot }, 'copy is missing')
-    if (isMarked) return
     await failpoint?.('manager.before-mark')
     if (await holders.markBad(copy, 'missing')) markedCount++
   })

@@ -43,7 +43,7 @@ export function reconciler(
           return null
         })
         if (report === null || signal.aborted) continue
-        schedule.done(link, performance.now())
+        if (!report.isCut) schedule.done(link, performance.now())
         doneCount++
         if (report.isHalted) halted.set(link.id, { orphans: report.orphanCount, copies: report.copyCount })
         else halted.delete(link.id)

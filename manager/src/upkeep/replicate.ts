@@ -2,7 +2,7 @@ import { hasErrorName, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
+import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { discardCopies } from '../chunks/writing/delete-copy.ts'
 import { chunksOf, type Holder } from '../files/file.model.ts'
 import type { ChunkChange, HolderRecords } from '../files/holder-records.ts'
@@ -11,6 +11,7 @@ import { type CopyDeps, copyReplica, judgeCopy } from './copy-replica.ts'
 import { eachAtOnce } from './each-at-once.ts'
 import type { FileServerDirectory, KnownFileServer } from './file-server-directory.ts'
 import { HoldersToHeal } from './holders-to-heal.ts'
+import { LastResorts } from './last-resorts.ts'
 import type { Lease } from './lease.ts'
 import { type ChunkPlan, type Circumstances, goodReplicas, planReplication } from './plan-replicate.ts'
 import { RateMeter } from './rate-meter.ts'
@@ -22,6 +23,13 @@ const AT_ONCE = 8
 const GROUP = 256
 /** After so many batches of which nothing could be helped the loop rests. */
 const MAX_FRUITLESS = 8
+/** A round begins no copy after so long, so that losses and what was marked meanwhile are looked at. */
+const ROUND_MS = 5_000
+/** What a file-server had that was lost so long ago is not waited for, unless it is all there is of a file. */
+const GIVE_UP_AFTER_MS = 7 * 24 * 3_600_000
+/** What is given up is looked for so often. */
+const GIVE_UP_EVERY_MS = 3_600_000
+const NO_COPY_LEFT = 'no sound copy is left'
 const REQUEST_ID = 'replicate'
 
 export interface ReplicateDeps extends CopyDeps {
@@ -37,10 +45,12 @@ export interface ReplicateSettings {
   readonly everyMs: number
   /** Every chunk of class `replicated` should have so many replicas. */
   readonly replicas: number
+  /** A round begins no copy after so long, 5 s unless given. */
+  readonly roundMs?: number
 }
 
-/** A chunk that may lack something. */
-interface Job {
+/** A chunk may lack a replica, or have too many. */
+interface Candidate {
   readonly holder: Holder
   readonly place: PlacedChunk
   readonly goodCount: number
@@ -54,6 +64,8 @@ interface Change extends ChunkChange {
 /** Counts what a round came to. */
 interface Tally {
   changed: number
+  /** Whether the last round was over before all of its batch was begun. */
+  isCut: boolean
   /** Counts chunks by what stands in their way. */
   readonly waiting: Map<string, number>
 }
@@ -64,33 +76,60 @@ interface Tally {
  */
 export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Loop {
   const { holders, fileServers, lease, counts, log } = deps
-  const toHeal = new HoldersToHeal(holders)
+  const toHeal = new HoldersToHeal(holders, settings.replicas)
+  const lastResorts = new LastResorts()
+  const givenUpAt = new Map<ServerId, number>()
   const meter = new RateMeter()
-  let tally: Tally = { changed: 0, waiting: new Map() }
+  let tally: Tally = { changed: 0, isCut: false, waiting: new Map() }
   let fruitlessCount = 0
   let doneCount = 0
   let stuck: string | undefined
   let isHealing = false
 
   const healNext = async (known: readonly KnownFileServer[], signal: AbortSignal): Promise<void> => {
-    const lost = new Set(known.filter(({ isLost }) => isLost).map(({ id }) => id))
+    const lostAt = new Map(
+      known.flatMap((server) => (server.isLost && server.lostAt ? [[server.id, server.lostAt]] : [])),
+    )
+    const lost = new Set(lostAt.keys())
     const kept = new Set(known.filter(({ missingShare }) => missingShare !== null).map(({ id }) => id))
     const zones = new Map(known.map(({ id, zone }) => [id, zone]))
     const circumstances = (): Circumstances => ({
       ...{ replicas: settings.replicas, servers: deps.registry.views(), lost, kept, zones },
     })
-    const found = await toHeal.next(lost, () => tally.waiting.clear())
-    const jobs = found.flatMap((holder) => jobsOf(holder, circumstances())).sort((a, b) => a.goodCount - b.goodCount)
+    const found = await toHeal.next(lostAt, () => tally.waiting.clear())
+    const candidates = found
+      .flatMap((holder) => candidatesOf(holder, circumstances()))
+      .sort((a, b) => a.goodCount - b.goodCount)
     const before = tally.changed
-    for (let start = 0; start < jobs.length && !signal.aborted && lease.isHeld; start += GROUP) {
-      const changes = await planAndCopy(deps, jobs.slice(start, start + GROUP), circumstances, { tally, meter, signal })
+    const endsAt = performance.now() + (settings.roundMs ?? ROUND_MS)
+    const isOver = (): boolean => signal.aborted || !lease.isHeld || performance.now() >= endsAt
+    const round: Round = { tally, meter, lastResorts, isOver, signal }
+    const helped = new Set<Chunk>()
+    tally.isCut = false
+    for (let start = 0; start < candidates.length && !tally.isCut; start += GROUP) {
+      const changes = await planAndCopy(deps, candidates.slice(start, start + GROUP), circumstances, round)
       doneCount += await writeChanges(deps, changes, tally)
+      for (const { chunk, fresh } of changes) if (fresh.length > 0) helped.add(chunk)
+      tally.isCut ||= isOver() && start + GROUP < candidates.length
     }
-    sayUnrecoverable(log, jobs)
-    const withJobs = new Set(jobs.map(({ holder }) => holder))
-    const touched = found.filter((holder) => holder.short !== undefined || withJobs.has(holder))
+    sayUnrecoverable(
+      log,
+      candidates.filter(({ place }) => !helped.has(place.chunk)),
+    )
+    const withCandidates = new Set(candidates.map(({ holder }) => holder))
+    const touched = found.filter((holder) => holder.short !== undefined || withCandidates.has(holder))
     await holders.settleShort(touched, { replicas: settings.replicas, lost: [...lost] })
+    toHeal.noteSettled(tally.isCut)
     fruitlessCount = tally.changed > before || found.length === 0 ? 0 : fruitlessCount + 1
+  }
+
+  /** Has no record wait for what a file-server had that was lost long ago. */
+  const giveUp = async ({ id, lostAt }: KnownFileServer): Promise<void> => {
+    const now = performance.now()
+    if (lostAt === null || Date.now() - lostAt.getTime() < GIVE_UP_AFTER_MS) return
+    if (now - (givenUpAt.get(id) ?? Number.NEGATIVE_INFINITY) < GIVE_UP_EVERY_MS) return
+    givenUpAt.set(id, now)
+    await holders.giveUpCopiesOn(id)
   }
 
   const endPass = async (known: readonly KnownFileServer[]): Promise<void> => {
@@ -100,8 +139,12 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
       log.info({ chunks: doneCount, ...(stuck !== undefined && { stuck }) }, 'healing ends')
       isHealing = false
     }
-    tally = { changed: 0, waiting: new Map() }
-    for (const { id, name } of known.filter((server) => server.isLost)) {
+    tally = { changed: 0, isCut: false, waiting: new Map() }
+    const lost = known.filter((server) => server.isLost)
+    for (const id of givenUpAt.keys()) if (!lost.some((server) => server.id === id)) givenUpAt.delete(id)
+    for (const server of lost) {
+      const { id, name } = server
+      await giveUp(server)
       if ((await holders.namesCopyOn(id)) || !(await fileServers.forget(id))) continue
       log.info({ serverId: id, name }, 'lost file-server forgotten: no record names a copy on it')
     }
@@ -145,44 +188,61 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
   }
 }
 
-/** Lists the chunks of a holder that lack something. */
-function jobsOf(holder: Holder, circumstances: Circumstances): Job[] {
+/** Lists the chunks of a holder of which something is to be changed. */
+function candidatesOf(holder: Holder, circumstances: Circumstances): Candidate[] {
   if (holder.storageClass !== 'replicated') return []
   return chunksOf(holder)
     .filter(({ chunk }) => planReplication(chunk, circumstances).kind !== 'whole')
     .map((place) => ({ holder, place, goodCount: goodReplicas(place.chunk, circumstances.lost).length }))
 }
 
+/** A round is carried out with these. */
+interface Round {
+  readonly tally: Tally
+  readonly meter: RateMeter
+  readonly lastResorts: LastResorts
+  /** Whether nothing more is begun. */
+  readonly isOver: () => boolean
+  readonly signal: AbortSignal
+}
+
 /** Makes the copies that are needed, several at once. @returns what is to be written */
 async function planAndCopy(
   deps: ReplicateDeps,
-  jobs: readonly Job[],
+  candidates: readonly Candidate[],
   circumstances: () => Circumstances,
-  { tally, meter, signal }: { readonly tally: Tally; readonly meter: RateMeter; readonly signal: AbortSignal },
+  { tally, meter, lastResorts, isOver, signal }: Round,
 ): Promise<Change[]> {
   const changes: Change[] = []
   const wait = (why: string): unknown => tally.waiting.set(why, (tally.waiting.get(why) ?? 0) + 1)
-  const work = async (job: Job): Promise<void> => {
-    if (signal.aborted) return
+  const work = async (candidate: Candidate): Promise<void> => {
+    if (isOver()) {
+      tally.isCut = true
+      return
+    }
     // Others have taken room meanwhile, so the plan is made just before it is carried out.
     const now = circumstances()
-    const plan = planReplication(job.place.chunk, now)
-    if (plan.kind === 'unrecoverable') wait('no sound copy is left')
+    const { chunk, number } = candidate.place
+    const plan = planReplication(chunk, now)
     if (plan.kind === 'stuck') wait(plan.why)
+    const isLastResort = goodReplicas(chunk, now.lost).length === 0
+    if (plan.kind === 'unrecoverable' || (plan.kind === 'heal' && isLastResort && !lastResorts.mayTry(candidate)))
+      return void wait(NO_COPY_LEFT)
     if (plan.kind !== 'heal') return
     try {
-      const change = await heal(deps, job, plan, now.replicas, signal)
+      const change = await heal(deps, candidate, plan, now.replicas, signal)
+      if (isLastResort && (change === null || change.fresh.length === 0)) wait(NO_COPY_LEFT)
       if (change === null) return
       changes.push(change)
-      meter.add(change.fresh.length * job.place.chunk.size)
+      meter.add(change.fresh.length * chunk.size)
     } catch (thrown) {
       const error = toStoreError(thrown)
       wait(`a copy failed with ${error.name}`)
-      const place = { fileId: job.holder._id, chunk: job.place.number, targets: plan.targets }
+      const place = { fileId: candidate.holder._id, chunk: number, targets: plan.targets }
       if (!signal.aborted) deps.log.warn({ ...place, error: error.name, err: error }, 'chunk not healed')
     }
   }
-  await eachAtOnce(jobs, AT_ONCE, work)
+  await eachAtOnce(candidates, AT_ONCE, work)
   return changes
 }
 
@@ -192,7 +252,7 @@ async function planAndCopy(
  */
 async function heal(
   deps: ReplicateDeps,
-  { holder, place }: Job,
+  { holder, place }: Candidate,
   { sources, targets, staying, dropped }: Extract<ChunkPlan, { kind: 'heal' }>,
   wanted: number,
   signal: AbortSignal,
@@ -217,7 +277,7 @@ async function heal(
         verdicts.set(from.copyId, 'sound')
         return fresh
       } catch (error) {
-        if (!hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH', 'COPY_NOT_FOUND')) throw error
+        if (!hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH', 'COPY_NOT_FOUND', 'DISK_FAILED')) throw error
         await judge(from)
         if (!isBad(from)) throw error
       }
@@ -244,13 +304,15 @@ async function heal(
     ...chunk.replicas.filter((replica) => !leaving.includes(replica)).map((replica) => marked(replica, verdicts)),
     ...fresh,
   ]
-  const isChanged = fresh.length > 0 || leaving.length > 0 || chunk.replicas.some(isBad)
+  const isMarked = chunk.replicas.some((replica) => replica.bad === undefined && isBad(replica))
+  const isChanged = fresh.length > 0 || leaving.length > 0 || isMarked
   return isChanged ? { holder, number, chunk, replicas, leaving, fresh } : null
 }
 
 function marked(replica: Replica, verdicts: ReadonlyMap<CopyId, 'sound' | NonNullable<Replica['bad']>>): Replica {
   const verdict = verdicts.get(replica.copyId)
-  return verdict === undefined || verdict === 'sound' ? replica : { ...replica, bad: verdict }
+  const isNews = verdict !== undefined && verdict !== 'sound' && replica.bad === undefined
+  return isNews ? { ...replica, bad: verdict } : replica
 }
 
 /**
@@ -285,8 +347,8 @@ async function writeChanges(
 }
 
 /** Says once of each holder that a chunk of it is lost: `short` tells from then on that it was said. */
-function sayUnrecoverable(log: Logger, jobs: readonly Job[]): void {
-  const holders = new Set(jobs.filter(({ goodCount }) => goodCount === 0).map(({ holder }) => holder))
+function sayUnrecoverable(log: Logger, candidates: readonly Candidate[]): void {
+  const holders = new Set(candidates.filter(({ goodCount }) => goodCount === 0).map(({ holder }) => holder))
   for (const { _id, short } of holders) {
     if (short !== 0) log.error({ fileId: _id }, 'no sound copy of a chunk is left')
   }

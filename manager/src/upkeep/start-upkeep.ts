@@ -9,7 +9,7 @@ import type { Database } from '../mongo/database.ts'
 import { ChunkCounts } from './chunk-counts.ts'
 import { garbageCollector } from './collect-garbage.ts'
 import { expirer } from './end-expired.ts'
-import { FileServerDirectory } from './file-server-directory.ts'
+import type { FileServerDirectory } from './file-server-directory.ts'
 import { Lease } from './lease.ts'
 import { rebalancer } from './rebalance.ts'
 import { reconciler } from './reconcile.ts'
@@ -25,13 +25,12 @@ export interface UpkeepDeps {
   readonly records: FileRecords
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
+  readonly fileServers: FileServerDirectory
   readonly log: Logger
 }
 
 export interface UpkeepSettings {
-  readonly activeWithinMs: number
   readonly replicas: number
-  readonly fileServerGraceMs: number
   readonly upkeepEveryMs: number
   readonly upkeepBytesPerSecond: number
   readonly rebalanceThreshold: number
@@ -43,16 +42,15 @@ export interface UpkeepSettings {
 /** Starts the loops, which run while this manager holds the lease. Every manager records which file-servers it hears from. */
 export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, stops: StopStack): Promise<Upkeep> {
   const { upkeepEveryMs: everyMs, replicas } = settings
-  const { database, managerId, holders, log } = deps
+  const { database, managerId, holders, fileServers, log } = deps
   const lease = new Lease(database, managerId)
   stops.add(() => lease.close())
   await lease.start()
-  const fileServers = new FileServerDirectory(deps, settings)
   stops.add(() => fileServers.close())
   fileServers.start()
   const throttle = new Throttle(settings.upkeepBytesPerSecond)
   const counts = new ChunkCounts({ holders, fileServers }, replicas)
-  const shared = { ...deps, buffers: new PartBuffers(), throttle, fileServers, lease, counts }
+  const shared = { ...deps, buffers: new PartBuffers(), throttle, lease, counts }
   const reconcile = reconciler(
     {
       ...shared,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Lease } from './lease.ts'
@@ -53,6 +54,8 @@ export class Upkeep {
   constructor(lease: Lease, loops: readonly Loop[], log: Logger) {
     this.#lease = lease
     this.#log = log
+    // Every copy and every wait of all loops may listen to it at once.
+    setMaxListeners(0, this.#stop.signal)
     const idle = { isWorking: false, isWoken: false, wake: () => undefined, lastRunAt: null, lastError: null }
     this.#loops = loops.map((loop) => ({ loop, ...idle }))
     this.#ended = Promise.all(this.#loops.map((running) => this.#run(running)))

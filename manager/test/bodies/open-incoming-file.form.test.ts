@@ -66,12 +66,7 @@ test.each<[string, string[], unknown[], Record<string, string>]>([
     [whole('n', small, { encoding: 'base64' }), whole('small', small)],
     {},
   ],
-  [
-    'options',
-    ['-F', 'expires=7d', '-F', 'class=single', '-F', 'file=@small'],
-    [whole('small', small)],
-    { expires: '7d', class: 'single' },
-  ],
+  ['options', ['-F', 'expires=7d', '-F', 'other=x', '-F', 'file=@small'], [whole('small', small)], { expires: '7d' }],
   ['a body of unknown length', ['-F', 'file=@small', '-H', 'transfer-encoding: chunked'], [whole('small', small)], {}],
   ['a body that waits', ['-F', 'file=@small', '-H', 'expect: 100-continue'], [whole('small', small)], {}],
 ])('takes what curl sends for %s', async (_, args, files, fields) => {

@@ -113,17 +113,17 @@ test('a deleted file leaves copy by copy, those that were leaving before too, an
   expect([await leaving(aServer), await leaving(other)]).toEqual([true, true])
   const [first, second] = replicas
   if (first === undefined || second === undefined) throw new Error('two replicas')
-  await records.forgetReplica(record._id, first)
-  await records.forgetReplica(record._id, first)
+  await records.forgetReplicas(record._id, [first])
+  await records.forgetReplicas(record._id, [first])
   expect([await leaving(aServer), await leaving(other)]).toEqual([false, true])
-  await records.forgetReplica(record._id, second)
+  await records.forgetReplicas(record._id, [second])
   expect(await used.model.countDocuments({ _id: record._id })).toBe(0)
 })
 
 test('a copy of a live file is not forgotten', async () => {
   const record = newRecord(newName())
   await records.insert(record)
-  await records.forgetReplica(record._id, replicaOf(record))
+  await records.forgetReplicas(record._id, [replicaOf(record)])
   await records.forgetEmptied()
   expect((await records.findLive(record.name))?.chunks[0]?.replicas).toHaveLength(1)
 })
@@ -158,4 +158,30 @@ test('those that are due longest come first, and no more than were asked for', a
       .map((record) => record._id.toHexString()),
   )
   expect(await records.countOn(server)).toBe(5)
+})
+
+test('live files are ended all at once, and no others', async () => {
+  const all = Array.from({ length: 3 }, () => newRecord(newName()))
+  for (const record of all) await records.insert(record)
+  const ids = all.map(({ _id }) => _id)
+  await records.markAllDeleted(ids.slice(0, 2))
+  const states = await used.model
+    .find({ _id: { $in: ids } })
+    .sort({ _id: 1 })
+    .lean<FileRecord[]>()
+  expect(states.map(({ state, bytesDueAt }) => [state, bytesDueAt instanceof Date])).toEqual([
+    ['deleted', true],
+    ['deleted', true],
+    ['live', false],
+  ])
+})
+
+test('a file that has expired is not listed, though it is still to be ended', async () => {
+  const [kept, expired] = [
+    newRecord('listed/kept'),
+    newRecord('listed/expired', { expiresAt: new Date(Date.now() - 5) }),
+  ]
+  for (const record of [kept, expired]) await records.insert(record)
+  const found = await records.list({ addressedBy: 'path', prefix: 'listed/', after: null, limit: 10 })
+  expect(found.map(({ name }) => name)).toEqual(['listed/kept'])
 })

@@ -1,20 +1,29 @@
 import { hash, randomBytes } from 'node:crypto'
-import { type CopyId, chunkNumberOf, type Digest, type PartKey, type ServerId } from '@holdfast/shared/ids'
+import { type CopyId, chunkNumberOf, type Digest, fileIdOf, type PartKey, type ServerId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
-import { expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
-import type { FileRecord } from '../../src/files/file.model.ts'
+import { CHUNKS_PER_HOLDER, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
-import { readFile } from '../../src/files/get-file.ts'
+import { allChunks, readBytesOf, readFile } from '../../src/files/get-file.ts'
 import { type Ack, linkOf, type ScriptedFileServer, useSocketServer } from '../chunks/scripted-file-server.ts'
 import { newChunk, newName, newRecord, newReplica, useDatabase } from '../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 const { start } = useSocketServer()
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** Of replicas that are equally fast the first is asked first. */
+function drawNoLots(): void {
+  vi.spyOn(Math, 'random').mockReturnValue(0.5)
+}
 
 type Command = { offset: number; length: number; streamId: string }
 type Send = (command: Command, peer: ScriptedFileServer) => unknown
@@ -31,6 +40,10 @@ async function sendFrames(peer: ScriptedFileServer, streamId: string, bytes: Buf
   }
 }
 
+// Replicas that are equally fast are drawn by lot. These tests name the first.
+beforeEach(() => {
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+})
 /** Stores a file of so many parts with a copy on a file-server for each of `sends`. */
 async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) {
   const { registry, dial } = await start()
@@ -173,6 +186,7 @@ test.each([
 })
 
 test('a replica that is damaged in one part costs the memory that it was read into', async () => {
+  drawNoLots()
   const damaged =
     (bytes: Buffer): Send =>
     (command, peer) =>
@@ -185,6 +199,7 @@ test('a replica that is damaged in one part costs the memory that it was read in
 })
 
 test('a replica that fails in the middle of a part and writes on later spoils no part', async () => {
+  drawNoLots()
   const late = new Set<() => Promise<void>>()
   const failing =
     (bytes: Buffer): Send =>
@@ -283,4 +298,114 @@ test('a chunk that stands in the place of another one is not handed out', async 
     readFile(deps, record, { start: 0, end: bytes.length }, context, { isAhead: false, isTaken: () => true }),
   )
   await expect(reading).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+})
+
+/** Each document but the last holds so many bytes of a large file. */
+const HOLDER_BYTES = CHUNKS_PER_HOLDER * PART_BYTES
+/** The last chunk of the file is shorter. */
+const LARGE_BYTES = 2 * HOLDER_BYTES + PART_BYTES + 5
+
+/**
+ * Stores the records of a file with two extents. It has more bytes than a test could send, so every chunk has the same ones
+ * but for the first, which tell its place: the number of its document, and its own in that.
+ */
+async function storedLarge() {
+  const { registry, dial } = await start()
+  const peer = dial()
+  await linkOf(registry, peer)
+  const ids = [new Types.ObjectId(), new Types.ObjectId(), new Types.ObjectId()]
+  const blank = Buffer.alloc(PART_BYTES, 'x')
+  const chunkAt = (holder: number, number: number): Buffer => {
+    const start = holder * HOLDER_BYTES + number * PART_BYTES
+    const bytes = Buffer.from(blank.subarray(0, LARGE_BYTES - start))
+    Buffer.from(`${holder}/${number}`).copy(bytes)
+    return bytes
+  }
+  // Only those at the borders of documents are read, and hashed.
+  const isRead = (number: number): boolean => number < 2 || number === CHUNKS_PER_HOLDER - 1
+  const chunksOf = (holder: number, count: number) =>
+    Array.from({ length: count }, (_, number) => {
+      const replica = newReplica(ids[holder] as Types.ObjectId, { server: peer.hello.serverId }, number)
+      if (!isRead(number)) return newChunk([replica], { size: PART_BYTES })
+      const bytes = chunkAt(holder, number)
+      return newChunk([replica], { size: bytes.length, sha256: hash('sha256', bytes) as Digest })
+    })
+  const { partKey: _, ...fields } = newRecord(newName(), { _id: ids[0] as Types.ObjectId, size: LARGE_BYTES })
+  const file = { ...fields, storageClass: 'replicated' as const, chunks: chunksOf(0, CHUNKS_PER_HOLDER), extents: 2 }
+  const records = new FileRecords(used.model)
+  for (const [extent, count] of [CHUNKS_PER_HOLDER, 2].entries())
+    await used.model.collection.insertOne({
+      ...{ _id: ids[extent + 1], fileId: file._id, extent: extent + 1, state: 'live', createdAt: new Date() },
+      ...{ storageClass: 'replicated', chunks: chunksOf(extent + 1, count) },
+    } as never)
+  await records.insert(file)
+  const bytesOf = ({ copyId, offset, length }: Command & { copyId: CopyId }): Buffer => {
+    const holder = ids.findIndex((id) => id.toHexString() === fileIdOf(copyId))
+    return chunkAt(holder, chunkNumberOf(copyId)).subarray(offset, offset + length)
+  }
+  peer.answer('download-file', (command: Command & { copyId: CopyId }, ack: Ack) =>
+    ack({ ok: true, bytes: bytesOf(command) }),
+  )
+  peer.answer('open-download', (command: Command & { copyId: CopyId }, ack: Ack) => {
+    ack({ ok: true })
+    void sendFrames(peer, command.streamId, bytesOf(command))
+  })
+  /** @returns the bytes of the file, of which only a few chunks can be asked for */
+  const bytesAt = (from: number, to: number): Buffer => {
+    const first = Math.floor(from / PART_BYTES)
+    const chunks = Array.from({ length: Math.ceil(to / PART_BYTES) - first }, (_, index) =>
+      chunkAt(Math.floor((first + index) / CHUNKS_PER_HOLDER), (first + index) % CHUNKS_PER_HOLDER),
+    )
+    return Buffer.concat(chunks).subarray(from - first * PART_BYTES, to - first * PART_BYTES)
+  }
+  const deps = { registry, records, buffers: new PartBuffers(), hedges: new HedgeBudget() }
+  const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
+  const read = (from: number, to: number) =>
+    readFile(deps, file, { start: from, end: to }, context, { isAhead: true, isTaken: () => false })
+  return { file, ids, deps, read, bytesAt }
+}
+
+test.each<[string, number, number]>([
+  ['before the border of its document and its first extent', HOLDER_BYTES - 10, HOLDER_BYTES],
+  ['over that border', HOLDER_BYTES - 1, HOLDER_BYTES + 1],
+  ['behind that border', HOLDER_BYTES, HOLDER_BYTES + 10],
+  ['over the border of its extents, and of chunks', 2 * HOLDER_BYTES - 5, 2 * HOLDER_BYTES + PART_BYTES + 3],
+  ['at its end', LARGE_BYTES - 1, LARGE_BYTES],
+])('of a file with extents a range is read %s', async (_, from, to) => {
+  const { file, read, bytesAt } = await storedLarge()
+  const { read: bytes } = await readAll(read(from, to))
+  expect(bytes.equals(bytesAt(from, to))).toBe(true)
+  const readCount =
+    Math.min(LARGE_BYTES, Math.ceil(to / PART_BYTES) * PART_BYTES) - Math.floor(from / PART_BYTES) * PART_BYTES
+  expect(readBytesOf(file, { start: from, end: to })).toBe(readCount)
+})
+
+test('the chunks of a file with extents are told in the order of its bytes', async () => {
+  const { file, ids, deps } = await storedLarge()
+  const places: string[] = []
+  for await (const chunks of allChunks(deps, file))
+    for (const { chunk } of chunks) {
+      const { copyId } = chunk.replicas[0] as { copyId: CopyId }
+      places.push(`${ids.findIndex((id) => id.toHexString() === fileIdOf(copyId))}/${chunkNumberOf(copyId)}`)
+    }
+  const numbers = [...Array(CHUNKS_PER_HOLDER).keys()]
+  expect(places).toEqual([...numbers.map((n) => `0/${n}`), ...numbers.map((n) => `1/${n}`), '2/0', '2/1'])
+})
+
+test('who began to read a file reads it to its end when another takes its place, and never that one', async () => {
+  const { file, deps, read, bytesAt } = await storedLarge()
+  const [from, to] = [HOLDER_BYTES - PART_BYTES, HOLDER_BYTES + PART_BYTES + 5]
+  const parts = read(from, to)
+  const begun = Buffer.from((await parts.next()).value)
+  const other = newRecord(file.name)
+  await deps.records.replace(other, false, () => null)
+  expect((await deps.records.findLive(file.name))?._id).toEqual(other._id)
+  const { read: rest } = await readAll(parts)
+  expect(Buffer.concat([begun, rest]).equals(bytesAt(from, to))).toBe(true)
+})
+
+test('where the extent of a file is gone the read fails', async () => {
+  const { file, read } = await storedLarge()
+  await used.model.deleteMany({ fileId: file._id })
+  await expect(readAll(read(HOLDER_BYTES - 5, HOLDER_BYTES + 5))).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
 })

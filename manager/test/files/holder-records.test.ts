@@ -210,10 +210,35 @@ test('what is leaving is found by its file-server until it is forgotten', async 
   expect(found).toMatchObject([
     { _id: record._id, chunks: [{ replicas: chunk?.replicas, leaving: [leaving] }, {}, {}] },
   ])
-  await holders.forgetLeaving(record, leaving)
-  await holders.forgetLeaving(record, leaving)
+  await holders.forgetLeaving(record, [leaving])
+  await holders.forgetLeaving(record, [leaving])
   expect(await holders.findWithLeaving(server, 10)).toEqual([])
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(chunk?.replicas)
+})
+
+test('what a file-server that never came back still had to delete is given up, and what it holds for others is not', async () => {
+  const server = '7'.repeat(16) as ServerId
+  const record = await insertedThree()
+  await used.model.updateOne({ _id: record._id }, { 'chunks.0.leaving': [newReplica(record._id, { server })] })
+  const deleted = newRecord(newName())
+  const copies = [newReplica(deleted._id, { server }), newReplica(deleted._id, { server: elsewhere })]
+  await records.insert({ ...deleted, chunks: [newChunk(copies)] })
+  await records.markDeleted(deleted.name)
+  const only = newRecord(newName())
+  await records.insert({ ...only, chunks: [newChunk([newReplica(only._id, { server })])] })
+
+  await holders.giveUpCopiesOn(server)
+  expect(
+    (await currentOf(record))?.chunks.map(({ replicas, leaving = [] }) => [replicas.length, leaving.length]),
+  ).toEqual([
+    [1, 0],
+    [1, 0],
+    [1, 0],
+  ])
+  expect((await currentOf(deleted))?.chunks[0]?.replicas).toEqual(copies.slice(1))
+  expect(await holders.namesCopyOn(server)).toBe(true)
+  await used.model.deleteOne({ _id: only._id })
+  expect(await holders.namesCopyOn(server)).toBe(false)
 })
 
 test('a chunk that has a replica on the target is not offered for a move there, and others of its file are', async () => {
@@ -315,12 +340,19 @@ test('holders that are short are walked from the fewest replicas to the most, an
     const record = await replicated([one, two])
     await used.model.updateOne({ _id: record._id }, { short })
   }
+  const ranges = [
+    { from: 1, below: Number.POSITIVE_INFINITY },
+    { from: 0, below: 1 },
+  ]
   const batches: (number | undefined)[][] = []
-  for await (const batch of holders.walkShort(2)) batches.push(batch.map(({ short }) => short))
+  for await (const batch of holders.walkShort(ranges, 2)) batches.push(batch.map(({ short }) => short))
   expect(batches).toEqual([[1, 1], [2], [0, 0]])
 })
 
-test.each([{ $gte: 1 }, 0])('holders that are short (%o) are found by their index, in its order', async (short) => {
+test.each([
+  { $gte: 1, $lt: 2 },
+  { $gte: 2, $lt: Number.POSITIVE_INFINITY },
+])('holders that are short (%o) are found by their index, in its order', async (short) => {
   const found = used.model.collection.find({ state: { $in: ['live', 'open'] }, short } as never).sort({ short: 1 })
   const plan = JSON.stringify(await found.explain('queryPlanner'))
   expect(plan).toContain('"indexName":"short"')

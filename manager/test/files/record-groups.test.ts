@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { mongo } from 'mongoose'
-import { beforeAll, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll } from '../../src/files/record-groups.ts'
 import { newName, newRecord, useDatabase } from '../mongo/mongo-fixture.ts'
@@ -10,6 +10,10 @@ const used = useDatabase()
 let collection: mongo.Collection<FileRecord>
 beforeAll(() => {
   collection = used.model.collection as unknown as mongo.Collection<FileRecord>
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
 })
 
 async function insert(...names: string[]): Promise<FileRecord[]> {
@@ -77,6 +81,35 @@ test('a file that came between the judgement and the update is not the one that 
   })
   expect(await deleteAll(collection, [deletionOf(name)])).toEqual([null])
   expect((await lookUpAll(collection, [named(name)]))[0]?.state).toBe('live')
+})
+
+test('a file that is replaced while it is deleted is deleted all the same: the name was never free', async () => {
+  const [name, other] = [newName(), newName()]
+  const [first, untouched] = await insert(name, other)
+  const updateMany = collection.updateMany.bind(collection)
+  vi.spyOn(collection, 'updateMany').mockImplementationOnce(async (...args) => {
+    await updateMany({ name: named(name) }, { $set: { state: 'deleted' } })
+    await insert(name)
+    return updateMany(...args)
+  })
+  const deleted = deletedOf(await deleteAll(collection, [name, other, name].map(deletionOf)))
+  expect(deleted.map((record) => record?.name)).toEqual([name, other, undefined])
+  expect(deleted[0]?._id).not.toEqual(first?._id)
+  expect(deleted[1]?._id).toEqual(untouched?._id)
+  expect(await lookUpAll(collection, [name, other].map(named))).toEqual([null, null])
+})
+
+test('a name that is replaced all the time while it is deleted is told so', async () => {
+  const name = newName()
+  await insert(name)
+  const updateMany = collection.updateMany.bind(collection)
+  vi.spyOn(collection, 'updateMany').mockImplementation(async (...args) => {
+    await updateMany({ name: named(name), state: 'live' }, { $set: { state: 'deleted' } })
+    await insert(name)
+    return updateMany(...args)
+  })
+  const outcomes = await deleteAll(collection, [deletionOf(name)])
+  expect(outcomes).toEqual([expect.objectContaining({ name: 'OVERLOADED' })])
 })
 
 test('of groups that delete the same files at the same time each file goes to one of them', async () => {

@@ -51,6 +51,7 @@ test('the extents of an ended file end with it, and its record is not forgotten 
       _id,
       state: 'live',
       storageClass: 'replicated',
+      createdAt: new Date(),
       fileId: file._id,
       extent,
       chunks: [newChunk([newReplica(_id)])],
@@ -74,6 +75,48 @@ test('the extents of an ended file end with it, and its record is not forgotten 
   expect(await used.model.findById(other._id).lean()).toMatchObject({ state: 'live' })
   await records.forgetEmptied()
   expect(await find(file)).toBeNull()
+})
+
+test('an extent that was written after its file had ended goes, and those of all other files stay', async () => {
+  const extentOf = async (fileId: Types.ObjectId, createdAt = new Date(Date.now() - 2 * HOUR_MS)) => {
+    const _id = new Types.ObjectId()
+    const extent = { _id, state: 'live', storageClass: 'replicated', createdAt, fileId, extent: 1 }
+    await used.model.collection.insertOne({ ...extent, chunks: [newChunk([newReplica(_id)])] } as never)
+    return _id
+  }
+  const ended = { state: 'deleted' as const, deletedAt: new Date(), bytesDueAt: new Date(Date.now() + HOUR_MS) }
+  const lost = [await extentOf(new Types.ObjectId()), await extentOf((await stored(ended))._id)]
+  const kept = [
+    await extentOf((await stored({ extents: 1 }))._id),
+    await extentOf((await stored({ state: 'open', touchedAt: new Date(), extents: 1 }))._id),
+    // An upload that is just being given up.
+    await extentOf(new Types.ObjectId(), new Date()),
+  ]
+  const loop = expirer({ records, log: createLogger('test', 'silent') }, 1_000)
+  await loop.run(new AbortController().signal)
+  for (const id of lost) {
+    const extent = (await used.model.findById(id).lean<FileRecord>()) as FileRecord
+    expect([extent.state, dueInMs(extent)]).toEqual(['deleted', 0])
+  }
+  for (const id of kept) expect(await used.model.findById(id).lean()).toMatchObject({ state: 'live' })
+})
+
+test('lost extents are looked for page by page, each file as a whole', async () => {
+  const ids = Array.from({ length: 5 }, () => new Types.ObjectId()).sort()
+  const createdAt = new Date(Date.now() - 2 * HOUR_MS)
+  const extents = ids.flatMap((fileId) =>
+    [1, 2].map((extent) => ({ state: 'live', storageClass: 'replicated', createdAt, fileId, extent, chunks: [] })),
+  )
+  await used.model.collection.insertMany(extents as never)
+  const counts: number[] = []
+  let from: Types.ObjectId | null = null
+  do {
+    const { ended, next } = await records.endLostExtents(from, 3)
+    counts.push(ended)
+    from = next
+  } while (from !== null)
+  expect(counts.reduce((sum, count) => sum + count, 0)).toBe(10)
+  expect(await used.model.countDocuments({ state: 'live' })).toBe(0)
 })
 
 test.each([

@@ -196,11 +196,11 @@ export class FaultCluster implements AsyncDisposable {
   }
 
   /** @returns the loop that heals, of a manager that has held the lease for long */
-  replicator(by: ManagerDeps = this.first, replicas = 2): Loop {
+  replicator(by: ManagerDeps = this.first, settings: { readonly roundMs?: number } = {}): Loop {
     const counts = { lacking: null, countSoon: () => undefined }
     const lease = { isHeld: true, heldMs: 1e9 }
     const deps = { ...by, fileServers: this.directoryOf(by), lease, counts, throttle: new Throttle(1e12), log: quiet }
-    return replicator(deps, { everyMs: 0, replicas })
+    return replicator(deps, { everyMs: 0, replicas: 2, ...settings })
   }
 
   /** Heals until there is nothing more to do at once. @returns why it is stuck, where it is */

@@ -44,6 +44,19 @@ test('another zone is chosen while there is one, and the same one where there is
   expect(target(zoned('a', 'a', 'a'))).toEqual([idOf(1)])
 })
 
+test('a chunk whose replicas share a zone gets one in another, and of the three those stay that are spread', () => {
+  const servers = ['a', 'a', 'b'].map((zone, number) => viewOf(number, { zone }))
+  const [first, second] = [on(0), on(1)]
+  const plan = planReplication(chunkOf(first, second), around({ servers }))
+  expect(plan).toMatchObject({ kind: 'heal', targets: [idOf(2)], staying: [first, second], dropped: [] })
+  const third = on(2)
+  expect(planReplication(chunkOf(first, second, third), around({ servers }))).toMatchObject({
+    ...{ kind: 'heal', targets: [], staying: [first, third], dropped: [second] },
+  })
+  expect(planReplication(chunkOf(first, third), around({ servers }))).toEqual({ kind: 'whole' })
+  expect(planReplication(chunkOf(first, second), around({ servers: servers.slice(0, 2) }))).toEqual({ kind: 'whole' })
+})
+
 test('where every other file-server is taken, the one with the bad replica gets a new one', () => {
   const [good, bad] = [on(0), on(1, 'damaged')]
   const servers = [viewOf(0), viewOf(1)]
@@ -60,8 +73,15 @@ test('nothing of a file-server is dropped that misses an unlikely share', () => 
 })
 
 test('a chunk without a replica that counts is unrecoverable, one whose last is away waits for it', () => {
-  expect(planReplication(chunkOf(on(0, 'damaged'), on(1)), around(lost(1)))).toEqual({ kind: 'unrecoverable' })
+  expect(planReplication(chunkOf(on(9, 'damaged'), on(8)), around(lost(8)))).toEqual({ kind: 'unrecoverable' })
   expect(planReplication(chunkOf(on(0, 'damaged'), on(9)), around())).toMatchObject({ kind: 'stuck' })
+})
+
+test('where no replica counts the bad ones that are there are tried, and nothing is dropped', () => {
+  const [bad, gone] = [on(0, 'damaged'), on(9)]
+  expect(planReplication(chunkOf(bad, gone), around(lost(9)))).toEqual({
+    ...{ kind: 'heal', sources: [bad], targets: [idOf(1), idOf(2)], staying: [], dropped: [] },
+  })
 })
 
 test('of three replicas those stay that are spread, on file-servers that are there', () => {
@@ -72,6 +92,20 @@ test('of three replicas those stay that are spread, on file-servers that are the
   // The two that stay cannot be verified.
   expect(planReplication(chunkOf(first, on(8), on(9)), around({ servers }))).toMatchObject({ kind: 'stuck' })
 })
+
+const zoneOf = (id: ServerId, { servers }: Circumstances) => servers.find((server) => server.id === id)?.zone
+const spreadOf = (replicas: readonly Replica[], circumstances: Circumstances): number =>
+  new Set(replicas.map(({ server }) => zoneOf(server, circumstances))).size
+
+/** @returns in how many zones the replicas could be, with some more where a file-server takes them */
+function reachableSpread(replicas: readonly Replica[], circumstances: Circumstances): number {
+  const { servers, kept } = circumstances
+  // What a file-server may keep for now can be more than there should be, and then nothing is widened.
+  if (kept.size > 0) return 0
+  const takers = servers.filter(({ isActive, isWritable }) => isActive && isWritable).map(({ zone }) => zone)
+  const zones = new Set([...takers, ...replicas.map(({ server }) => zoneOf(server, circumstances))])
+  return Math.min(zones.size, circumstances.replicas)
+}
 
 test('invariant 8: whatever a chunk has, the plans end, and no good replica leaves before enough others stay', () => {
   const replica = fc.record({
@@ -96,12 +130,17 @@ test('invariant 8: whatever a chunk has, the plans end, and no good replica leav
     let chunk = chunkOf(...replicas.map((one) => on(one.server, one.bad)))
     const before = goodReplicas(chunk, circumstances.lost).length
     for (let round = 0; ; round++) {
-      expect(round).toBeLessThan(4)
+      // Healed, what is bad dropped, widened, what is too much dropped.
+      expect(round).toBeLessThanOrEqual(4)
       const plan = planReplication(chunk, circumstances)
       if (plan.kind !== 'heal') {
         const after = goodReplicas(chunk, circumstances.lost)
         expect(after.length).toBeGreaterThanOrEqual(Math.min(before, wanted))
-        if (plan.kind === 'whole' && chunk.replicas.length > 0) expect(after.length).toBeGreaterThanOrEqual(wanted)
+        if (plan.kind === 'whole' && chunk.replicas.length > 0) {
+          expect(after.length).toBeGreaterThanOrEqual(wanted)
+          if (after.every((one) => circumstances.servers.some(({ id, isActive }) => id === one.server && isActive)))
+            expect(spreadOf(after, circumstances)).toBeGreaterThanOrEqual(reachableSpread(after, circumstances))
+        }
         return
       }
       const staying = [...plan.staying.map((one) => one.server), ...plan.targets]

@@ -185,6 +185,25 @@ test('copies that records name and that are not there are counted, across pages,
   expect(inventory.moves).toEqual([])
 })
 
+test('missing copies that are marked take no place from those that are not, and a pass that leaves some says so', async () => {
+  const { peer, link } = await connect()
+  new Inventory(peer)
+  for (let slot = 0; slot < 5; slot++) {
+    const record = newRecord(newName(), { storageClass: 'replicated' })
+    const replicas = [newReplica(record._id, { server: link.id, slot: slot as Slot })]
+    await records.insert({ ...record, chunks: [newChunk(replicas)] })
+  }
+  // The one copy of a file of class `single` is missing too, for good.
+  await liveAt(link, 9)
+  const pass = () =>
+    reconcileServer({ ...reconcileDeps(), holders }, link, { ...limits, maxMarked: 2 }, new AbortController().signal)
+  const seen = { missingCount: 6, missingSingleCount: 1 }
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 2, isCut: true })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 2, isCut: true })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 1, isCut: false })
+  expect(await pass()).toMatchObject({ ...seen, markedCount: 0, isCut: false })
+})
+
 test('a copy that came after its page was read is asked for by name, and is not missing', async () => {
   const { peer, link } = await connect()
   const inventory = new Inventory(peer)

@@ -158,6 +158,34 @@ test('a chunk whose last sound copy is gone is kept and told, and the others of 
   await expectWhole(cluster, 'a')
 })
 
+test('a chunk whose replicas are all marked is healed from one that can be read after all', async () => {
+  const cluster = shared()
+  const record = await cluster.uploadReplicated('a', chunks, ['1', '2'])
+  for (const { replicas } of record.chunks)
+    for (const replica of replicas) await cluster.first.holders.markBad(replica, 'damaged')
+  expect((await cluster.recordOf('a')).short).toBe(0)
+  await damage(cluster, record.chunks[0]?.replicas[0])
+  expect(await cluster.heal()).toBeUndefined()
+  await cluster.collectGarbage()
+  await expectWhole(cluster, 'a')
+  expect(await cluster.copies()).toHaveLength(4)
+})
+
+test('a round is over after its time, and the next one goes on with what it left', async () => {
+  const cluster = shared()
+  for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
+  await cluster.noteFileServers()
+  await cluster.killFileServer('1')
+  await cluster.waitForLoss('1')
+  const signal = new AbortController().signal
+  // These rounds are over before they begin a copy.
+  const hurried = cluster.replicator(cluster.first, { roundMs: 0 })
+  for (let round = 0; round < 3; round++) await hurried.run(signal)
+  for (const name of ['a', 'b']) expect((await cluster.recordOf(name)).short).toBe(1)
+  expect(await cluster.heal()).toBeUndefined()
+  await expectWhole(cluster, 'a', 'b')
+})
+
 /** The lock is a socket, which nobody can copy. */
 const copyDirectory = (from: string, to: string): Promise<void> =>
   cp(from, to, { recursive: true, filter: (path) => !path.endsWith('/lock') })
@@ -309,7 +337,10 @@ test('with nothing to go to the loop says that it is stuck, and goes on when a f
   const isLost = async (): Promise<number> =>
     (await cluster.directoryOf(cluster.first).read()).filter((server) => server.isLost).length
   expect(await isLost()).toBe(1)
-  await cluster.connection.collection('files').updateMany({}, { $unset: { 'chunks.$[].leaving': '' } })
+  // After a week nobody waits for it any more.
+  const lostAt = new Date(Date.now() - 8 * 24 * 3_600_000)
+  await cluster.connection.collection('fileServers').updateMany({ lostAt: { $exists: true } }, { $set: { lostAt } })
   await cluster.heal(cluster.first, loop)
   expect(await isLost()).toBe(0)
+  expect((await cluster.recordOf('a')).chunks.flatMap(({ leaving = [] }) => leaving)).toEqual([])
 })

@@ -1,11 +1,11 @@
-import mongoose from 'mongoose'
 import { waitUntil } from '../../cluster/wait-until.ts'
 import { type Operation, tellStory } from '../load/history.ts'
 import { LightClient } from '../load/light-client.ts'
 import { Random } from '../seed.ts'
-import { compareDisks, expectCopies, keyOf, type PlacedFile } from './compare-disks.ts'
+import { compareDisks, expectCopies, keyOf } from './compare-disks.ts'
 import { digestOf, lookAtDisks } from './disk-picture.ts'
 import { type Content, findContradictions, judgeHistory } from './model.ts'
+import { openRecords } from './records.ts'
 
 /** It covers the grace of orphans, the end of a dead manager's lease, and a few rounds of upkeep. */
 const UPKEEP_DEADLINE_MS = 90_000
@@ -73,10 +73,11 @@ async function readBack(
 async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Promise<string[]> {
   let problems: string[] = []
   await using records = await openRecords(mongoUrl)
+  await records.endKeeping()
   const isClean = async (): Promise<true | number> => {
     const before = await records.read()
     const picture = await lookAtDisks(directories, parent)
-    problems = [...picture.problems, ...compareDisks(before, picture.files)]
+    problems = [...picture.problems, ...compareDisks(before, picture.files, picture.servers)]
     return problems.length === 0 || problems.length
   }
   try {
@@ -88,7 +89,7 @@ async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Pr
   }
 }
 
-/** Hashes the copy of every file, whose name on disk, record and bytes have to agree. */
+/** Hashes every copy of every file. Its name on disk, its record and its bytes have to agree. */
 async function checkBytes({ mongoUrl, directories }: ClusterView): Promise<string[]> {
   await using records = await openRecords(mongoUrl)
   const hashed = new Set<string>()
@@ -97,25 +98,18 @@ async function checkBytes({ mongoUrl, directories }: ClusterView): Promise<strin
   const areHashed = async (): Promise<true | number> => {
     const expected = expectCopies(await records.read())
     for (const file of (await lookAtDisks(directories)).files) {
-      const copy = expected.get(keyOf(file))
-      if (copy === undefined || hashed.has(copy.name)) continue
+      const key = keyOf(file)
+      const copy = expected.get(key)
+      if (copy === undefined || hashed.has(key)) continue
       const found = await digestOf(file.absolutePath)
       if (found === null) continue
-      hashed.add(copy.name)
+      hashed.add(key)
       if (found.sha256 !== copy.sha256 || found.sizeBytes !== copy.sizeBytes)
         wrong.push(`${copy.name}: ${file.absolutePath} has other bytes than its record says`)
     }
-    const names = new Set([...expected.values()].map((copy) => copy.name))
-    return names.size === hashed.size || names.size - hashed.size
+    const left = [...expected.keys()].filter((key) => !hashed.has(key))
+    return left.length === 0 || left.length
   }
-  await waitUntil('the copy of every live file has been hashed', areHashed, HASH_DEADLINE_MS)
+  await waitUntil('every copy of the live files has been hashed', areHashed, HASH_DEADLINE_MS)
   return wrong
-}
-
-async function openRecords(mongoUrl: string) {
-  const connection = await mongoose.createConnection(mongoUrl, { serverSelectionTimeoutMS: 30_000 }).asPromise()
-  return {
-    read: () => connection.collection<PlacedFile>('files').find().toArray(),
-    [Symbol.asyncDispose]: () => connection.close(),
-  }
 }

@@ -13,6 +13,8 @@ export interface FoundFile {
 }
 
 export interface DiskPicture {
+  /** The directory of each file-server. */
+  readonly servers: ReadonlyMap<string, string>
   readonly files: readonly FoundFile[]
   /** Each sentence names something wrong with the directories themselves. */
   readonly problems: readonly string[]
@@ -27,8 +29,10 @@ const expected = /^(tree|quarantine|journal|identity\.json|lock(-[0-9a-f]{16})?|
 export async function lookAtDisks(directories: readonly string[], parent?: string): Promise<DiskPicture> {
   const files: FoundFile[] = []
   const problems: string[] = []
+  const servers = new Map<string, string>()
   for (const directory of directories) {
     const server = await readServerId(directory)
+    servers.set(server, directory)
     for (const name of await readdir(directory))
       if (!expected.test(name)) problems.push(`${join(directory, name)} is not of a file-server's making`)
     for (const root of ['tree', 'quarantine']) {
@@ -44,7 +48,7 @@ export async function lookAtDisks(directories: readonly string[], parent?: strin
     for (const name of await readdir(parent))
       if (!known.includes(name)) problems.push(`${join(parent, name)} lies outside of every data directory`)
   }
-  return { files, problems }
+  return { servers, files, problems }
 }
 
 /** @returns null where the file has gone. */

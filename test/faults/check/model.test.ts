@@ -12,7 +12,7 @@ type Short = [
   status?: number,
 ]
 
-const refusals = { upload: 409, download: 404, delete: 404 }
+const refusals = { upload: 409, replace: 507, download: 404, delete: 404 }
 
 function operation([kind, sha256, startedAt, endedAt, outcome, status]: Short): Operation {
   const told = status ?? (outcome === 'refused' ? refusals[kind] : outcome === 'acked' ? 200 : 0)
@@ -51,6 +51,24 @@ describe('what a name may hold at the end', () => {
       ['a'],
     ],
     ['nothing, where an upload was refused for want of room', [['upload', 'a', 0, 1, 'refused', 507]], [null]],
+    ['a replacement of nothing', [['replace', 'a', 0, 1, 'acked', 201]], ['a']],
+    [
+      'a replacement, or what was there where it had no answer',
+      [
+        ['upload', 'a', 0, 1, 'acked'],
+        ['replace', 'b', 2, 3, 'acked', 200],
+        ['replace', 'c', 4, 5, 'indeterminate'],
+      ],
+      ['b', 'c'],
+    ],
+    [
+      'what it held before a replacement that was refused',
+      [
+        ['upload', 'a', 0, 1, 'acked'],
+        ['replace', 'b', 2, 3, 'refused'],
+      ],
+      ['a'],
+    ],
     [
       'the winner of two at once',
       [
@@ -145,6 +163,21 @@ describe('a contradiction is found', () => {
       [
         ['download', 'a', 0, 1, 'acked'],
         ['upload', 'a', 2, 3, 'acked'],
+      ],
+    ],
+    [
+      'a replacement that says it created what was there',
+      [
+        ['upload', 'a', 0, 1, 'acked'],
+        ['replace', 'b', 2, 3, 'acked', 201],
+      ],
+    ],
+    [
+      'a read of what was replaced',
+      [
+        ['upload', 'a', 0, 1, 'acked'],
+        ['replace', 'b', 2, 3, 'acked', 200],
+        ['download', 'a', 4, 5, 'acked'],
       ],
     ],
     [

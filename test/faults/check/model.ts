@@ -57,16 +57,20 @@ export function judgeName(operations: readonly Operation[]): ReadonlySet<Content
 function isTelling({ kind, outcome, status }: Operation): boolean {
   if (outcome === 'acked') return true
   if (outcome === 'indeterminate') return kind !== 'download'
-  return kind === 'upload' ? status === 409 : status === 404
+  // A replacement is refused for a reason that says nothing of the name.
+  return kind === 'upload' ? status === 409 || status === 412 : kind !== 'replace' && status === 404
 }
 
 /** @returns what the name holds afterwards, or undefined where the operation could not have ended as it did. */
-function apply({ kind, outcome, sha256 }: Operation, content: Content): Content | undefined {
+function apply({ kind, outcome, sha256, status }: Operation, content: Content): Content | undefined {
   const isThere = content !== null
   switch (kind) {
     case 'upload':
       if (outcome === 'refused') return isThere ? content : undefined
       return isThere ? undefined : sha256
+    case 'replace':
+      if (outcome === 'indeterminate') return sha256
+      return isThere === (status === 200) ? sha256 : undefined
     case 'delete':
       if (outcome === 'refused') return isThere ? undefined : null
       return isThere ? null : undefined

@@ -2,9 +2,10 @@ import { createCipheriv, createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitUntil } from '../../cluster/wait-until.ts'
 import type { Random, Seed } from '../seed.ts'
-import { type Ending, History, type Outcome } from './history.ts'
+import { type Ending, History, type OperationKind, type Outcome } from './history.ts'
 import { type LightAnswer, LightClient } from './light-client.ts'
-import { chooseSize, chooseStep, type OwnName } from './load-plan.ts'
+import { chooseSize, chooseStep, type OwnName, type Step } from './load-plan.ts'
+import { replicatedWays, singleWays, type UploadWay } from './upload-ways.ts'
 
 /** Under a load slower than this a fault hits nothing, so the run shows nothing. */
 const LEAST_OPERATIONS_PER_SECOND = 50
@@ -17,9 +18,32 @@ const REGAIN_MS = 30_000
 
 /** One client still works on so many names. */
 const MAX_NAMES = 150
-const POOL_BYTES = 8 * 1024 * 1024
+const POOL_BYTES = 12 * 1024 * 1024
+/** Files of class `single` are hardly larger than a part, and those of class `replicated` have several chunks. */
+const MAX_BYTES = { single: 4 * 1024 * 1024 + 1, replicated: 9 * 1024 * 1024 }
 /** All clients together have so many goes at a contested name before the next one is opened. */
 const CONTEST_GOES = 10
+/** Where files can be replaced, so many of what would be downloads replace one. */
+const REPLACED_SHARE = 0.2
+/** So many downloads of class `replicated` ask for a range. */
+const RANGES_SHARE = 0.3
+
+/** The bytes that an upload takes from the pool, of which the first 8 are a number of its own where there are so many. */
+interface Content {
+  readonly offset: number
+  readonly sizeBytes: number
+  readonly number: number
+}
+
+interface Sent {
+  readonly bytes: Buffer
+  readonly sha256: string
+}
+
+interface Range {
+  readonly start: number
+  readonly end: number
+}
 
 export interface FaultLoadOptions {
   /** Each operation goes to one of these managers at random. */
@@ -27,6 +51,7 @@ export interface FaultLoadOptions {
   readonly seed: Seed
   readonly clients?: number
   readonly maxBytes?: number
+  readonly storageClass?: 'single' | 'replicated'
   /**
    * Clients go on all at once, at the next multiple of so many milliseconds. With 0 each goes on as soon as it has its
    * answer.
@@ -43,6 +68,8 @@ export class FaultLoad {
   readonly #client = new LightClient()
   readonly #pool: Buffer
   readonly #sent = new Map<string, Set<string>>()
+  /** The bytes of each digest that was sent. */
+  readonly #contents = new Map<string, Content>()
   readonly #prefix: string
   readonly #startedAt = performance.now()
   readonly #loops: Promise<void>[]
@@ -114,11 +141,16 @@ export class FaultLoad {
       if (step.kind === 'contest') own = newName(`${this.#prefix}/contest/${this.#takeContest()}`)
       else if (step.kind === 'upload-new') {
         own = newName(`${this.#prefix}/${index}/${count++}`)
+        const way = random.pick(this.#ways)
+        if (way.kind === 'share') {
+          const { link, ending } = await this.#share(own.name, way, random)
+          if (link !== null) names = [...names, link].slice(-MAX_NAMES)
+          if (ending.outcome === 'indeterminate' || ending.status === 0) await delay(random.integer(20, 100))
+          continue
+        }
         names = [...names, own].slice(-MAX_NAMES)
       } else own = step.own
-      const kind =
-        step.kind === 'contest' ? random.pick(['upload', 'upload', 'download', 'delete'] as const) : step.kind
-      const { outcome, status } = await this.#carryOut(own, kind, random)
+      const { outcome, status } = await this.#carryOut(own, this.#kindOf(step, own, random), random)
       own.operationCount++
       if (outcome === 'indeterminate') own.doubtCount++
       // While nobody is there, asking again at once would take time from the processes that start.
@@ -130,42 +162,83 @@ export class FaultLoad {
     return Math.floor(this.#contestGoes++ / CONTEST_GOES)
   }
 
-  async #carryOut(
-    own: OwnName,
-    kind: 'upload' | 'upload-new' | 'upload-again' | 'download' | 'delete',
-    random: Random,
-  ): Promise<Ending> {
+  get #ways(): readonly UploadWay[] {
+    return this.#options.storageClass === 'replicated' ? replicatedWays : singleWays
+  }
+
+  #kindOf({ kind }: Step, own: OwnName, random: Random): OperationKind {
+    switch (kind) {
+      case 'contest':
+        return random.pick(['upload', 'upload', 'download', 'delete'])
+      case 'download':
+        return !own.isLink && this.#ways.some(isReplacing) && random.isTrue(REPLACED_SHARE) ? 'replace' : 'download'
+      case 'delete':
+        return 'delete'
+      default:
+        return 'upload'
+    }
+  }
+
+  async #carryOut(own: OwnName, kind: OperationKind, random: Random): Promise<Ending> {
     const url = random.pick(this.#options.urls)
-    if (kind === 'download') return this.#download(own, url)
+    if (kind === 'download') return this.#download(own, url, random)
     if (kind === 'delete') return this.#delete(own, url)
-    return this.#upload(own, url, this.#makeBytes(random))
+    const ways = this.#ways.filter((way) => (kind === 'replace' ? isReplacing(way) : way.kind !== 'share'))
+    return this.#upload(own, url, random.pick(ways), this.#makeFile(own.name, random))
   }
 
-  async #upload(own: OwnName, url: string, bytes: Buffer): Promise<Ending> {
+  async #upload(own: OwnName, url: string, way: UploadWay, { bytes, sha256 }: Sent): Promise<Ending> {
     const { name } = own
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    this.#sent.set(name, (this.#sent.get(name) ?? new Set()).add(sha256))
-    const end = this.history.begin({ name, kind: 'upload', sha256, sizeBytes: bytes.length })
-    const answer = await this.#client.upload(url, name, bytes)
+    const kind = way.kind === 'replace' ? 'replace' : 'upload'
+    const end = this.history.begin({ name, kind, sha256, sizeBytes: bytes.length })
+    const answer = await way.send(this.#client, url, name, bytes)
     const { status } = answer
-    // A 5xx other than "all full" leaves open whether the upload was carried out.
-    const isRefused = (status >= 400 && status < 500) || status === 507 || answer.isUnsent === true
-    const outcome = status === 201 ? 'acked' : isRefused ? 'refused' : 'indeterminate'
+    const outcome = uploadOutcomeOf(answer)
     end({ outcome, status })
-    if (outcome === 'acked' || status === 409) own.isThere = true
+    if (outcome === 'acked' || status === 409 || status === 412) own.isThere = true
+    if (outcome !== 'refused') own.sizeBytes = bytes.length
     return { outcome, status }
   }
 
-  async #download(own: OwnName, url: string): Promise<Ending> {
+  /** Sends a file that gets a link. @returns null for the link where no answer told it */
+  async #share(label: string, way: UploadWay, random: Random): Promise<{ link: OwnName | null; ending: Ending }> {
+    const { bytes, sha256 } = this.#makeFile(label, random)
+    const sizeBytes = bytes.length
+    const end = this.history.begin({ name: label, kind: 'upload', sha256, sizeBytes })
+    const answer = await way.send(this.#client, random.pick(this.#options.urls), label, bytes)
+    const { status, location: name } = answer
+    const ending = { outcome: uploadOutcomeOf(answer), status }
+    if (ending.outcome !== 'acked' || name === undefined) {
+      end(ending)
+      if (ending.outcome === 'acked') this.violations.push(`${label}: a share was acknowledged without its link`)
+      return { link: null, ending }
+    }
+    end({ ...ending, name })
+    this.#sent.set(name, new Set([sha256]))
+    return { link: { ...newName(name), isLink: true, isThere: true, sizeBytes }, ending }
+  }
+
+  async #download(own: OwnName, url: string, random: Random): Promise<Ending> {
     const { name } = own
+    const range = this.#chooseRange(own, random)
+    const headers = range === null ? {} : { range: `bytes=${range.start}-${range.end - 1}` }
     const end = this.history.begin({ name, kind: 'download', sha256: null, sizeBytes: 0 })
-    const answer = await this.#client.download(url, name)
-    const { status, sha256, sizeBytes } = answer
+    const answer = await this.#client.download(url, name, headers)
+    const { status } = answer
     const outcome = outcomeOf(answer)
+    const isRead = status === 200 || status === 206
     if (status === 200) this.#verify(name, answer)
-    end(status === 200 ? { outcome, status, sha256, sizeBytes } : { outcome, status })
-    if (status === 200 || status === 404) own.isThere = status === 200
+    if (status === 206) this.#verifyRange(name, range, answer)
+    // A part of a file tells all of it by its ETag.
+    end(isRead ? { outcome, status, sha256: answer.etag, sizeBytes: answer.sizeBytes } : { outcome, status })
+    if (isRead || status === 404) own.isThere = isRead
     return { outcome, status }
+  }
+
+  #chooseRange({ sizeBytes }: OwnName, random: Random): Range | null {
+    if (this.#options.storageClass !== 'replicated' || sizeBytes === 0 || !random.isTrue(RANGES_SHARE)) return null
+    const start = random.integer(0, sizeBytes - 1)
+    return { start, end: random.integer(start + 1, sizeBytes) }
   }
 
   async #delete(own: OwnName, url: string): Promise<Ending> {
@@ -180,11 +253,21 @@ export class FaultLoad {
   }
 
   /** @returns bytes that no other upload has, unless they are too few for that */
-  #makeBytes(random: Random): Buffer {
-    const sizeBytes = chooseSize(random, this.#options.maxBytes ?? POOL_BYTES / 2 + 1)
+  #makeFile(name: string, random: Random): Sent {
+    const { storageClass = 'single', maxBytes = MAX_BYTES[storageClass] } = this.#options
+    const sizeBytes = chooseSize(random, maxBytes)
     const offset = random.integer(0, POOL_BYTES - sizeBytes)
+    const content = { offset, sizeBytes, number: this.#uploadCount++ }
+    const bytes = this.#bytesOf(content)
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    this.#contents.set(sha256, content)
+    this.#sent.set(name, (this.#sent.get(name) ?? new Set()).add(sha256))
+    return { bytes, sha256 }
+  }
+
+  #bytesOf({ offset, sizeBytes, number }: Content): Buffer {
     const bytes = Buffer.from(this.#pool.subarray(offset, offset + sizeBytes))
-    if (sizeBytes >= 8) bytes.writeBigUInt64LE(BigInt(this.#uploadCount++))
+    if (sizeBytes >= 8) bytes.writeBigUInt64LE(BigInt(number))
     return bytes
   }
 
@@ -193,14 +276,35 @@ export class FaultLoad {
       this.violations.push(`${name}: a download ended with ${sizeBytes} bytes that nobody sent`)
     if (etag !== sha256) this.violations.push(`${name}: a download ended with other bytes than its ETag says`)
   }
+
+  #verifyRange(name: string, range: Range | null, { sha256, etag }: LightAnswer): void {
+    const content = this.#contents.get(etag)
+    if (range === null || content === undefined || !this.#sent.get(name)?.has(etag)) {
+      this.violations.push(`${name}: a range was answered of a file that nobody sent`)
+      return
+    }
+    const wanted = this.#bytesOf(content).subarray(range.start, range.end)
+    if (createHash('sha256').update(wanted).digest('hex') !== sha256)
+      this.violations.push(`${name}: bytes ${range.start} to ${range.end} are other ones than were sent`)
+  }
 }
 
 function newName(name: string): OwnName {
-  return { name, isThere: false, operationCount: 0, doubtCount: 0 }
+  return { name, isLink: false, sizeBytes: 0, isThere: false, operationCount: 0, doubtCount: 0 }
+}
+
+function isReplacing({ kind }: UploadWay): boolean {
+  return kind === 'replace'
+}
+
+function uploadOutcomeOf({ status, isUnsent }: LightAnswer): Outcome {
+  if (status === 201 || status === 200) return 'acked'
+  // A 5xx other than "all full" leaves open whether the upload was carried out.
+  return (status >= 400 && status < 500) || status === 507 || isUnsent === true ? 'refused' : 'indeterminate'
 }
 
 /** @returns how a download or a delete ended */
 function outcomeOf({ status, isUnsent }: LightAnswer): Outcome {
-  if (status === 200) return 'acked'
+  if (status === 200 || status === 206) return 'acked'
   return status === 404 || isUnsent === true ? 'refused' : 'indeterminate'
 }

@@ -1,9 +1,12 @@
-export type OperationKind = 'upload' | 'download' | 'delete'
+/** An upload creates a file, and a replacement puts one in the place of what is there, if anything is. */
+export type OperationKind = 'upload' | 'replace' | 'download' | 'delete'
+
+const kinds: readonly OperationKind[] = ['upload', 'replace', 'download', 'delete']
 
 /**
  * The client was told one of these.
  * acked: it was carried out.
- * refused: it was not carried out, for a reason that tells of the name (409, 404) or does not (507, or nobody
+ * refused: it was not carried out, for a reason that tells of the name (409, 412, 404) or does not (507, or nobody
  * listened).
  * indeterminate: there was no answer, or one that leaves it open; it may have been carried out, or be yet.
  */
@@ -23,7 +26,8 @@ export interface Operation {
   readonly status: number
 }
 
-export type Ending = Pick<Operation, 'outcome' | 'status'> & Partial<Pick<Operation, 'sha256' | 'sizeBytes'>>
+/** The name of what has a link stands in the answer. */
+export type Ending = Pick<Operation, 'outcome' | 'status'> & Partial<Pick<Operation, 'name' | 'sha256' | 'sizeBytes'>>
 
 /**
  * Keeps what clients saw outside of the system under test. An operation is listed from the moment it is sent; one that
@@ -45,7 +49,7 @@ export class History {
 
   count(outcome: Outcome, kind?: OperationKind): number {
     if (kind !== undefined) return this.#counts.get(`${kind} ${outcome}`) ?? 0
-    return this.count(outcome, 'upload') + this.count(outcome, 'download') + this.count(outcome, 'delete')
+    return kinds.reduce((sum, each) => sum + this.count(outcome, each), 0)
   }
 
   /** @returns a function to call once with the answer. */

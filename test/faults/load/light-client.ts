@@ -13,6 +13,15 @@ export interface LightAnswer {
   readonly sizeBytes: number
   /** The ETag holds the digest; '' stands for none. */
   readonly etag: string
+  /** Where what was created is found. */
+  readonly location?: string
+}
+
+export interface Sending {
+  readonly method: string
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Buffer
 }
 
 const noAnswer: LightAnswer = { status: 0, sha256: '', sizeBytes: 0, etag: '' }
@@ -24,27 +33,34 @@ const noAnswer: LightAnswer = { status: 0, sha256: '', sizeBytes: 0, etag: '' }
 export class LightClient implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
-  upload(url: string, filename: string, bytes: Buffer): Promise<LightAnswer> {
+  upload(url: string, filename: string, bytes: Buffer, query = ''): Promise<LightAnswer> {
     const body = Buffer.from(`{"filename":${JSON.stringify(filename)},"file":"${bytes.toString('base64')}"}`)
-    return this.#ask('POST', `${url}/file`, body)
+    return this.ask(url, {
+      method: 'POST',
+      path: `/file${query}`,
+      headers: { 'content-type': 'application/json' },
+      body,
+    })
   }
 
-  download(url: string, filename: string): Promise<LightAnswer> {
-    return this.#ask('GET', `${url}/file/${encodeURIComponent(filename)}`)
+  /** @param name is a file's name, or the path of its link */
+  download(url: string, name: string, headers: Readonly<Record<string, string>> = {}): Promise<LightAnswer> {
+    return this.ask(url, { method: 'GET', path: pathOf(name), headers })
   }
 
-  remove(url: string, filename: string): Promise<LightAnswer> {
-    return this.#ask('DELETE', `${url}/file/${encodeURIComponent(filename)}`)
+  /** @param name is a file's name, or the path of its link */
+  remove(url: string, name: string): Promise<LightAnswer> {
+    return this.ask(url, { method: 'DELETE', path: pathOf(name).replace(LINK, '/files/') })
   }
 
   [Symbol.dispose](): void {
     this.#agent.destroy()
   }
 
-  #ask(method: string, url: string, body?: Buffer): Promise<LightAnswer> {
+  ask(url: string, { method, path, headers, body }: Sending): Promise<LightAnswer> {
     return new Promise((resolve) => {
-      const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length }
-      const sent = request(url, { method, headers, agent: this.#agent })
+      const length = body === undefined ? {} : { 'content-length': body.length }
+      const sent = request(`${url}${path}`, { method, headers: { ...headers, ...length }, agent: this.#agent })
       const timer = setTimeout(() => sent.destroy(new Error('late')), DEADLINE_MS)
       const settle = (answer: LightAnswer): void => {
         clearTimeout(timer)
@@ -71,6 +87,14 @@ function readAnswer(response: IncomingMessage, settle: (answer: LightAnswer) => 
   response.on('close', () => {
     if (!response.complete) return settle(noAnswer)
     const etag = /^"([0-9a-f]{64})"$/.exec(response.headers.etag ?? '')?.[1] ?? ''
-    settle({ status: response.statusCode ?? 0, sha256: hash.digest('hex'), sizeBytes, etag })
+    const { location } = response.headers
+    const answer = { status: response.statusCode ?? 0, sha256: hash.digest('hex'), sizeBytes, etag }
+    settle({ ...answer, ...(location !== undefined && { location }) })
   })
+}
+
+const LINK = /^\/download\//
+
+function pathOf(name: string): string {
+  return LINK.test(name) ? name : `/file/${encodeURIComponent(name)}`
 }

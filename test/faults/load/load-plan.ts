@@ -13,11 +13,15 @@ const sizes: readonly { readonly weight: number; readonly sizeBytes: (random: Ra
   { weight: 2.5, sizeBytes: (random) => 256 * KIB + random.integer(-1, 1) },
   { weight: 0.5, sizeBytes: (random) => 4096 * KIB + random.integer(-1, 1) },
 ]
-const totalWeight = sizes.reduce((sum, { weight }) => sum + weight, 0)
+const LARGEST_OF_SIZES = 4096 * KIB + 1
+
+/** A file of class `replicated` is cut into chunks of 4 MiB. */
+const manyChunks = { weight: 0.5, sizeBytes: (random: Random) => 4096 * KIB + random.integer(0, 5 * 1024 * KIB) }
 
 export function chooseSize(random: Random, maxBytes: number): number {
-  let rest = random.next() * totalWeight
-  for (const { weight, sizeBytes } of sizes) {
+  const all = maxBytes > LARGEST_OF_SIZES ? [...sizes, manyChunks] : sizes
+  let rest = random.next() * all.reduce((sum, { weight }) => sum + weight, 0)
+  for (const { weight, sizeBytes } of all) {
     rest -= weight
     if (rest < 0) return Math.min(maxBytes, sizeBytes(random))
   }
@@ -27,6 +31,10 @@ export function chooseSize(random: Random, maxBytes: number): number {
 /** One client works on this name. */
 export interface OwnName {
   readonly name: string
+  /** What has a link has it for one file only. */
+  readonly isLink: boolean
+  /** The bytes that were sent last, or were meant to be. */
+  sizeBytes: number
   isThere: boolean
   operationCount: number
   doubtCount: number
@@ -47,7 +55,7 @@ const MAX_DOUBTS = 2
 export function chooseStep(random: Random, names: readonly OwnName[]): Step {
   const usable = names.filter((own) => own.operationCount < MAX_OPERATIONS && own.doubtCount < MAX_DOUBTS)
   const live = usable.filter((own) => own.isThere)
-  const gone = usable.filter((own) => !own.isThere)
+  const gone = usable.filter((own) => !own.isThere && !own.isLink)
   const deleteShare = live.length > MANY_LIVE ? 0.45 : 0.12
   const roll = random.next()
   if (roll < 0.03) return { kind: 'contest' }

@@ -16,7 +16,10 @@ export const fileDescription = z
     url: z.string().describe('Where its bytes are, on this manager'),
     uploadedAt: dateTime,
     expiresAt: dateTime.nullable(),
-    degraded: z.literal(true).optional().describe('Fewer file-servers have it yet than should'),
+    degraded: z
+      .literal(true)
+      .optional()
+      .describe('In the answer to an upload: fewer file-servers have it yet than should'),
   })
   .meta({ id: 'File' })
 
@@ -24,7 +27,7 @@ export const fileDescription = z
 export type FileDescription = Readonly<z.output<typeof fileDescription>>
 
 export function describeFile(record: FileRecord): FileDescription {
-  const { _id, link, name, size, sha256, contentType, storageClass, createdAt, expiresAt, short } = record
+  const { _id, link, name, size, sha256, contentType, storageClass, createdAt, expiresAt } = record
   return {
     id: link ?? _id.toHexString(),
     name,
@@ -36,6 +39,10 @@ export function describeFile(record: FileRecord): FileDescription {
     url: link === undefined ? `/file/${encodeFileNamePath(name)}` : `/download/${link}`,
     uploadedAt: createdAt.toISOString(),
     expiresAt: expiresAt?.toISOString() ?? null,
-    ...(short !== undefined && { degraded: true }),
   }
+}
+
+/** @param record of a file that was stored just now */
+export function describeUpload(record: FileRecord): FileDescription {
+  return { ...describeFile(record), ...(record.short !== undefined && { degraded: true }) }
 }

@@ -8,7 +8,7 @@ export const digests = z.object({
   'Repr-Digest': z.string().describe('The same, for a body is the whole representation').optional(),
 })
 
-export const header = z.string().optional()
+const header = z.string().optional()
 export const changePreconditions = z.object({
   'If-Match': header,
   'If-None-Match': header,
@@ -16,7 +16,7 @@ export const changePreconditions = z.object({
 })
 export const preconditions = changePreconditions.extend({ 'If-Modified-Since': header })
 
-export const fileHeaders = z.object({
+const fileHeaders = z.object({
   'Content-Length': count.describe('Size in bytes'),
   'Content-Type': z.string().describe('From the name, or else from the bytes'),
   'Content-Disposition': z.string().describe('attachment, but for types that are safe to show'),
@@ -26,7 +26,7 @@ export const fileHeaders = z.object({
 })
 
 export const bytes = { '*/*': binary }
-export const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
+const notModified = { description: 'If-None-Match names the ETag, or nothing is newer than If-Modified-Since' }
 export const etagHeader = fileHeaders.pick({ ETag: true })
 
 /** Every upload may be refused with these. */

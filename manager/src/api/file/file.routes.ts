@@ -46,6 +46,9 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
     }
     const wish = { ...parseUploadWish(ctx, 'replicated'), addressedBy: 'path' as const, replacing }
     const name = nameOf(ctx)
+    // To take a part for the whole would lose the rest (RFC 9110 section 14.5).
+    if (ctx.req.headers['content-range'] !== undefined)
+      throw new StoreError('INVALID_REQUEST', 'a file is stored as a whole, without Content-Range')
     if (hasPreconditions(ctx.req.headers)) {
       // The client need not send the body of what would be refused.
       const refusal = replacing(await deps.records.findLive(name))

@@ -5,13 +5,13 @@ import Router from '@koa/router'
 import { openIncomingFile, openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
 import { chooseUploadFormat } from '../../bodies/upload-format.ts'
 import { lastSegmentOf } from '../../bodies/upload-label.ts'
-import { deleteFileById } from '../../files/delete-file.ts'
+import type { Expiry } from '../../files/expiry.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
 import { wantsHtml } from '../../http/html.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import { describeFile, type FileDescription } from '../common/file-description.ts'
+import { describeUpload, type FileDescription } from '../common/file-description.ts'
 import { type PageLinks, sendPlainPage } from '../common/plain-page.ts'
 import { type SendDeps, sendFile } from '../common/send-file.ts'
 import { UploadContext } from '../common/upload-context.ts'
@@ -34,7 +34,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const format = chooseUploadFormat(ctx.req.headers, nameInQuery(ctx), new Date())
     if (format.kind === 'multipart') {
       const records = await receiveSeveral(deps, ctx)
-      return answer(ctx, deps.page, records.map(describeFile))
+      return answer(ctx, deps.page, records.map(describeUpload))
     }
     const wish = wishOf(ctx)
     const upload = new UploadContext(ctx.state)
@@ -43,7 +43,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
       format.kind === 'form'
         ? await openIncomingFile(ctx.req, ctx.res, options)
         : await openRawFile(ctx.req, ctx.res, { ...options, name: format.name })
-    answer(ctx, deps.page, [describeFile(await putFile(deps, file, wish, upload))])
+    answer(ctx, deps.page, [describeUpload(await putFile(deps, file, wish, upload))])
   })
 
   router.get('/download/:id', async (ctx) => {
@@ -72,7 +72,14 @@ function originOf(ctx: AppContext): string {
   return origin !== undefined && URL.canParse(origin) ? origin : `http://${host}`
 }
 
-/** Stores the files of a form one after the other. If one of them fails, none stays. */
+/** The files of a form expire after this time unless all of them arrive. */
+const UNFINISHED_MS = 3_600_000
+const unfinished: Expiry = (start) => new Date(start.getTime() + UNFINISHED_MS)
+
+/**
+ * Stores the files of a form one after the other. If one of them fails, none stays: at once where that can be, else because
+ * they expire, for their links are told to nobody.
+ */
 async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<FileRecord[]> {
   const asked = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
@@ -81,13 +88,17 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
   const stored: FileRecord[] = []
   try {
     // A page without scripts can say in the form when its files expire.
-    const wish = { ...asked, expiry: asked.expiry ?? expiryOf(fields.get('expires')) }
-    for await (const file of files) stored.push(await putFile(deps, file, wish, upload))
-    return stored
+    const expiry = asked.expiry ?? expiryOf(fields.get('expires'))
+    for await (const file of files) stored.push(await putFile(deps, file, { ...asked, expiry: unfinished }, upload))
+    const expiresAt = expiry?.(new Date()) ?? null
+    const ids = stored.map(({ _id }) => _id)
+    await deps.records.setExpiry(ids, expiresAt)
+    return stored.map((record) => ({ ...record, expiresAt }))
   } catch (error) {
-    const { requestId, log } = ctx.state
-    // What cannot be removed at once is known to nobody, for its link was not told.
-    await Promise.allSettled(stored.map(({ _id }) => deleteFileById(deps, _id, { requestId, log })))
+    const ending = deps.records.markAllDeleted(stored.map(({ _id }) => _id))
+    await ending.catch((cause: unknown) =>
+      ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'),
+    )
     throw error
   }
 }

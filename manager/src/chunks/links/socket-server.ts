@@ -40,6 +40,8 @@ export interface SocketServerDeps {
   readonly managers: () => readonly string[]
   /** Counts the files that a file-server holds by the records. */
   readonly countFiles: (id: ServerId) => Promise<number>
+  /** Is called before a file-server gets anything, and waited for. */
+  readonly onJoining?: (link: FileServerLink) => Promise<void>
   readonly onConnected: (link: FileServerLink) => void
   /** Whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
   readonly isShared?: (connection: NetSocket) => boolean
@@ -138,7 +140,7 @@ export class SocketServer {
         log: log.child(place),
       })
       this.#takeOver(link)
-      const recordCount = await countFiles(link.id)
+      const [recordCount] = await Promise.all([countFiles(link.id), this.#deps.onJoining?.(link)])
       this.#listen(socket, link)
       const told = await this.#tellManagers(link.peer, false)
       if (!link.isConnected) return

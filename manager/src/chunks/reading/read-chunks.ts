@@ -241,7 +241,8 @@ class ReplicaReader {
 
 /** @returns what a failure says of the replica, or null where it says only that the file-server or its link is in trouble */
 function damageOf(error: unknown): Damage | null {
-  if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH')) return 'missing'
-  // A file-server answers DISK_FAILED to a read where the disk does not give these bytes.
-  return hasErrorName(error, 'DISK_FAILED', 'DIGEST_MISMATCH') ? 'damaged' : null
+  // A file-server answers DISK_FAILED to a read where the disk does not give these bytes. It may give them later, and what is
+  // missing counts again when it can be read.
+  if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DISK_FAILED')) return 'missing'
+  return hasErrorName(error, 'DIGEST_MISMATCH') ? 'damaged' : null
 }

@@ -1,4 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Caller } from './store-copy.ts'
 
 /** This share of the limit is kept for small files, so that senders of large ones never block those. */
@@ -7,8 +8,11 @@ const SMALL_FILES_SHARE = 1 / 8
 const PATIENCE_MS = 10_000
 /** While somebody has waited for longer than this, one sender is ended in every such interval. */
 const EVICT_EVERY_MS = 1_000
-/** A sender is not called slow before it has this age. */
+/** A sender is not called slow before it has this age, nor at this pace or above while it goes on. */
 const YOUNG_MS = 2_000
+const SLOW_BYTES_PER_MS = 512
+/** This share of the limit is kept for those who finish a chunk, but for one of them at least. */
+const FINISHERS_SHARE = 1 / 8
 
 export interface Joiner extends Caller {
   /** Whether the file is known to be a small one. */
@@ -49,14 +53,19 @@ interface Sender {
 
 /**
  * Bounds the bytes that all uploads together hold. Who finds no room waits in line, and is refused after a while; meanwhile
- * the slowest sender is ended, so that those who only pretend to send hold nobody up. The lines are as long as there are
- * uploads at most.
+ * the slowest sender is ended, so that those who only pretend to send hold nobody up. Memory comes back when a chunk is
+ * whole and stored, so that some of those who wait, those with the most of a chunk, may always finish it: else all would hold
+ * a piece of one and wait for each other. The lines are as long as there are uploads at most.
  */
 export class UploadMemory {
   readonly #limitBytes: number
+  readonly #chunkBytes: number
   readonly #senders = new Set<Sender>()
   readonly #smallLine: Waiter[] = []
   readonly #largeLine: Waiter[] = []
+  /** These may have what is kept for finishing a chunk, until they hand it on. */
+  readonly #finishers = new Set<Sender>()
+  readonly #mostFinishers: number
   #usedBytes = 0
   /** So many of the used bytes are of small files. */
   #smallBytes = 0
@@ -64,8 +73,10 @@ export class UploadMemory {
   #handedOnBytes = 0
   #evictTimer: NodeJS.Timeout | undefined
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, chunkBytes: number = PART_BYTES) {
     this.#limitBytes = limitBytes
+    this.#chunkBytes = chunkBytes
+    this.#mostFinishers = Math.max(1, Math.floor((limitBytes * FINISHERS_SHARE) / chunkBytes))
   }
 
   get usedBytes(): number {
@@ -104,9 +115,10 @@ export class UploadMemory {
 
   async #take(sender: Sender, bytes: number): Promise<void> {
     if (sender.failure !== undefined) throw sender.failure
+    if (!this.#senders.has(sender)) throw new StoreError('CANCELLED', 'the upload has ended')
     if (sender.waiter !== undefined) throw new StoreError('INTERNAL', 'the upload waits for memory already')
     const line = this.#lineOf(sender)
-    if (line.length === 0 && this.#fits(sender, bytes)) this.#grant(sender, bytes)
+    if ((line.length === 0 || this.#finishers.has(sender)) && this.#fits(sender, bytes)) this.#grant(sender, bytes)
     else await this.#wait(sender, bytes, line)
   }
 
@@ -143,6 +155,7 @@ export class UploadMemory {
       if (signal.aborted) return cancel()
       signal.addEventListener('abort', cancel)
       this.#evictTimer ??= setTimeout(() => this.#evict(), EVICT_EVERY_MS)
+      this.#serve()
     })
   }
 
@@ -160,6 +173,7 @@ export class UploadMemory {
 
   #handOn(sender: Sender, bytes: number, settled: Promise<unknown>): void {
     this.#release(sender, bytes)
+    this.#finishers.delete(sender)
     sender.pace.beginChunk()
     this.#handedOnBytes += bytes
     const free = (): void => {
@@ -172,9 +186,10 @@ export class UploadMemory {
 
   #end(sender: Sender): void {
     this.#senders.delete(sender)
-    sender.failure ??= new StoreError('CANCELLED', 'the upload has ended')
-    sender.waiter?.refuse(sender.failure)
-    this.#give(sender, sender.heldBytes)
+    this.#finishers.delete(sender)
+    // Most have nothing left by then, and an error costs as much as all the rest of an upload's accounting.
+    sender.waiter?.refuse(sender.failure ?? new StoreError('CANCELLED', 'the upload has ended'))
+    if (sender.heldBytes > 0) this.#give(sender, sender.heldBytes)
   }
 
   #release(sender: Sender, bytes: number): void {
@@ -192,17 +207,31 @@ export class UploadMemory {
   }
 
   /** While large files wait, small ones have their own share only, so that neither kind can keep the other waiting for ever. */
-  #fits({ joiner }: Sender, bytes: number): boolean {
+  #fits(sender: Sender, bytes: number): boolean {
+    const { joiner } = sender
     if (this.#usedBytes + bytes > this.#limitBytes) return false
     const forSmallOnes = this.#limitBytes * SMALL_FILES_SHARE
     if (joiner.isSmall) return this.#largeLine.length === 0 || this.#smallBytes + bytes <= forSmallOnes
-    return this.#usedBytes - this.#smallBytes + bytes <= this.#limitBytes - forSmallOnes
+    const forFinishers = this.#finishers.has(sender) ? 0 : this.#mostFinishers * this.#chunkBytes
+    return this.#usedBytes - this.#smallBytes + bytes <= this.#limitBytes - forSmallOnes - forFinishers
   }
 
   #serve(): void {
     // Small ones come once more, for they may have more when no large one waits.
     for (const line of [this.#smallLine, this.#largeLine, this.#smallLine]) {
       for (let next = line[0]; next !== undefined && this.#fits(next.sender, next.bytes); next = line[0]) next.grant()
+    }
+    this.#chooseFinishers()
+    for (const { waiter } of this.#finishers)
+      if (waiter !== undefined && this.#fits(waiter.sender, waiter.bytes)) waiter.grant()
+  }
+
+  #chooseFinishers(): void {
+    while (this.#finishers.size < this.#mostFinishers) {
+      const others = this.#largeLine.filter(({ sender }) => sender.heldBytes > 0 && !this.#finishers.has(sender))
+      const fullest = others.sort((a, b) => b.sender.heldBytes - a.sender.heldBytes)[0]
+      if (fullest === undefined) return
+      this.#finishers.add(fullest.sender)
     }
   }
 
@@ -214,12 +243,16 @@ export class UploadMemory {
     if (this.#handedOnBytes * 2 > this.#usedBytes) return
     const now = performance.now()
     const waiters = [...this.#smallLine, ...this.#largeLine].filter(({ since }) => now - since >= EVICT_EVERY_MS)
+    if (waiters.length === 0) return
     const holders = [...this.#senders].filter(
       ({ heldBytes, failure, joinedAt }) => heldBytes > 0 && failure === undefined && now - joinedAt >= YOUNG_MS,
     )
-    const slowest = slowestOf(holders, now)
-    // This also ends the wait of all for each other, for who waits is compared by the time in which it did not.
-    if (slowest !== undefined && waiters.some(({ sender }) => sender !== slowest)) this.#fail(slowest)
+    const slow = holders.filter(
+      (sender) => paceOf(sender, now) < SLOW_BYTES_PER_MS || idleMsOf(sender, now) >= YOUNG_MS,
+    )
+    const slowest = slowestOf(slow, now)
+    if (slowest === undefined) return
+    if (waiters.some(({ sender }) => sender !== slowest)) this.#fail(slowest)
   }
 
   #fail(sender: Sender): void {
@@ -240,8 +273,14 @@ interface PaceSpan {
 class SenderPace {
   #before: PaceSpan | undefined
   #span: PaceSpan = { begunAt: performance.now(), bytes: 0, waitedMs: 0 }
+  #lastAt = performance.now()
+
+  get lastAt(): number {
+    return this.#lastAt
+  }
 
   noteBytes(bytes: number): void {
+    this.#lastAt = performance.now()
     this.#span.bytes += bytes
   }
 
@@ -263,7 +302,17 @@ class SenderPace {
   }
 }
 
+/** The time for which a sender waits for memory does not count. */
+function paceOf({ pace, waiter }: Sender, now: number): number {
+  return pace.bytesPerMs(waiter?.since ?? now)
+}
+
+/** @returns for how long nothing has come of an upload that waits for no memory */
+function idleMsOf({ pace, waiter }: Sender, now: number): number {
+  return waiter === undefined ? now - pace.lastAt : 0
+}
+
 function slowestOf(senders: readonly Sender[], now: number): Sender | undefined {
-  const paces = senders.map((sender) => ({ sender, bytesPerMs: sender.pace.bytesPerMs(sender.waiter?.since ?? now) }))
+  const paces = senders.map((sender) => ({ sender, bytesPerMs: paceOf(sender, now) }))
   return paces.sort((a, b) => a.bytesPerMs - b.bytesPerMs)[0]?.sender
 }

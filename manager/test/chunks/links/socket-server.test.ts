@@ -33,6 +33,18 @@ test('a file-server that proves itself is listed, and the manager proved itself 
   expect(onConnected).toHaveBeenCalledExactlyOnceWith(link)
 })
 
+test('a file-server gets nothing before its coming was noted', async () => {
+  let note: () => void = () => undefined
+  const onJoining = vi.fn(() => new Promise<void>((resolve) => (note = resolve)))
+  const { registry, dial } = await start({ onJoining })
+  const peer = dial()
+  await vi.waitFor(() => expect(onJoining).toHaveBeenCalledTimes(1))
+  expect([peer.isWelcome, registry.links]).toEqual([false, []])
+  note()
+  const link = await linkOf(registry, peer)
+  expect(onJoining).toHaveBeenCalledExactlyOnceWith(link)
+})
+
 test('a connection that ends takes the file-server out of the list', async () => {
   const { registry, peer } = await connect()
   peer.socket.disconnect()

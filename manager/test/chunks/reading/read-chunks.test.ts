@@ -232,7 +232,7 @@ test('where a writer had no answer, that a read is answered does not bring write
 
 test.each<[string, Conduct, 'damaged' | 'missing']>([
   ['has one bit flipped', 'flipped', 'damaged'],
-  ['cannot be read from its disk', { error: 'DISK_FAILED' }, 'damaged'],
+  ['cannot be read from its disk', { error: 'DISK_FAILED' }, 'missing'],
   ['is not there', { error: 'COPY_NOT_FOUND' }, 'missing'],
   ['is another one', { error: 'COPY_MISMATCH' }, 'missing'],
   ['is too short', 'too short', 'missing'],

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { UploadMemory, type UploadShare } from '../../../src/chunks/writing/upload-memory.ts'
 
 const LIMIT = 8_000
-/** Large files may have so much of it. */
-const LARGE = 7_000
+const CHUNK = 1_000
+/** Large files may have so much of it: an eighth is kept for small ones, and a chunk for whoever finishes one. */
+const LARGE = 6_000
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -31,12 +32,17 @@ function watch(promise: Promise<unknown>) {
 const soon = () => vi.advanceTimersByTimeAsync(0)
 
 test('who finds no room waits, first come first served, and has it as soon as it is given back', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const [a, b, c] = [join(memory), join(memory), join(memory)]
   await a.take(LARGE - 100)
   const [large, little] = [watch(b.take(200)), watch(c.take(100))]
   await soon()
-  expect([large.outcome, little.outcome, memory.usedBytes, memory.waitingCount]).toEqual(['waits', 'waits', 6_900, 2])
+  expect([large.outcome, little.outcome, memory.usedBytes, memory.waitingCount]).toEqual([
+    'waits',
+    'waits',
+    LARGE - 100,
+    2,
+  ])
   a.give(50)
   await soon()
   expect([large.outcome, little.outcome]).toEqual(['waits', 'waits'])
@@ -46,7 +52,7 @@ test('who finds no room waits, first come first served, and has it as soon as it
 })
 
 test('an eighth is kept for small files, and while large ones wait they have no more than that', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const [large, small] = [join(memory), join(memory, { isSmall: true })]
   await large.take(LARGE)
   expect(watch(join(memory).take(1)).outcome).toBe('waits')
@@ -54,7 +60,7 @@ test('an eighth is kept for small files, and while large ones wait they have no 
   large.give(500)
   const more = watch(small.take(400))
   await soon()
-  expect([more.outcome, memory.usedBytes]).toEqual(['ok', 1_000 + 6_501 + 400])
+  expect([more.outcome, memory.usedBytes]).toEqual(['ok', 1_000 + LARGE - 500 + 1 + 400])
 
   const waits = watch(join(memory).take(600))
   small.give(300)
@@ -67,7 +73,7 @@ test('an eighth is kept for small files, and while large ones wait they have no 
 })
 
 test('who has waited for 10 s is refused, and no sooner', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const holder = join(memory)
   await holder.take(LARGE)
   holder.handOn(LARGE, new Promise(() => undefined))
@@ -79,7 +85,7 @@ test('who has waited for 10 s is refused, and no sooner', async () => {
 })
 
 test('who goes away waits no longer, and what an upload held is free when it ends', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const gone = new AbortController()
   const holder = join(memory)
   await holder.take(LARGE)
@@ -99,7 +105,7 @@ test('who goes away waits no longer, and what an upload held is free when it end
 })
 
 test('what is handed on is held until it is settled, also when that fails and after the upload has ended', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const share = join(memory)
   await share.take(5_000)
   let settle = (): void => undefined
@@ -124,10 +130,10 @@ async function send(memory: UploadMemory, everyMs: number, bytes = 100) {
 }
 
 test('while others wait the slowest sender is ended, one a second, and told why', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const slow = await send(memory, 1_000)
   const slower = await send(memory, 3_000)
-  const fast = await send(memory, 10, 6_000)
+  const fast = await send(memory, 10, 5_000)
   await vi.advanceTimersByTimeAsync(5_000)
   expect([slow, slower, fast].map(({ signal }) => signal.aborted)).toEqual([false, false, false])
   const waiting = watch(join(memory).take(1_000))
@@ -146,7 +152,7 @@ test('while others wait the slowest sender is ended, one a second, and told why'
 })
 
 test('a young sender is spared, and so is one that holds nothing', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const idle = join(memory)
   await vi.advanceTimersByTimeAsync(5_000)
   const young = join(memory)
@@ -159,7 +165,7 @@ test('a young sender is spared, and so is one that holds nothing', async () => {
 })
 
 test('the pace of a sender is that of its last chunks, not of its whole life', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const [once, always] = [join(memory), join(memory)]
   await once.take(5_000)
   once.handOn(5_000, Promise.resolve())
@@ -177,43 +183,58 @@ test('the pace of a sender is that of its last chunks, not of its whole life', a
 })
 
 test('while file-servers have most of the memory no sender is to blame', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const [stored, sender] = [join(memory), join(memory)]
   await stored.take(4_000)
   stored.handOn(4_000, new Promise(() => undefined))
-  await sender.take(3_000)
+  await sender.take(2_000)
   const waiting = watch(join(memory).take(10))
   await vi.advanceTimersByTimeAsync(10_000)
   expect([sender.signal.aborted, waiting.outcome]).toEqual([false, 'OVERLOADED'])
 })
 
-test('where all hold half a chunk and wait for the rest, the slowest makes room for the others', async () => {
-  const memory = new UploadMemory(LIMIT)
-  const shares: UploadShare[] = []
-  for (let index = 0; index < 4; index++) {
-    shares.unshift(join(memory))
-    await vi.advanceTimersByTimeAsync(100)
-  }
-  await vi.advanceTimersByTimeAsync(2_000)
-  for (const share of shares) await share.take(1_750)
-  const rest = shares.map((share) => watch(share.take(1_750)))
+test('where all hold a piece of a chunk and wait for the rest, one after the other finishes it', async () => {
+  const memory = new UploadMemory(LIMIT, 3_000)
+  const shares = Array.from({ length: 4 }, () => join(memory))
+  for (const share of shares) await share.take(1_000)
+  const rest = shares.map((share) => watch(share.take(2_000)))
   const outcomes = () => rest.map(({ outcome }) => outcome)
-  await vi.advanceTimersByTimeAsync(900)
-  expect([outcomes(), memory.usedBytes]).toEqual([['waits', 'waits', 'waits', 'waits'], LARGE])
-  await vi.advanceTimersByTimeAsync(100)
-  expect(outcomes()).toEqual(['waits', 'waits', 'waits', 'REQUEST_TIMEOUT'])
-  shares[3]?.[Symbol.dispose]()
   await soon()
-  expect(outcomes()).toEqual(['ok', 'waits', 'waits', 'REQUEST_TIMEOUT'])
-  shares[0]?.handOn(3_500, pauseFor(10))
-  await vi.advanceTimersByTimeAsync(10)
-  expect(outcomes()).toEqual(['ok', 'ok', 'ok', 'REQUEST_TIMEOUT'])
+  expect([outcomes(), memory.usedBytes]).toEqual([['ok', 'waits', 'waits', 'waits'], 6_000])
+  for (const [index, share] of shares.entries()) {
+    share.handOn(3_000, pauseFor(10))
+    share[Symbol.dispose]()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(outcomes().slice(0, index + 2)).toEqual(Array.from({ length: Math.min(4, index + 2) }, () => 'ok'))
+  }
+  expect([memory.usedBytes, memory.waitingCount]).toEqual([0, 0])
+})
+
+test('of many quick senders at once nobody is ended, and all finish what they send', async () => {
+  const memory = new UploadMemory(128 * 1024 ** 2)
+  const chunkBytes = 4 * 1024 ** 2
+  let finishedCount = 0
+  const upload = async (): Promise<void> => {
+    using share = join(memory)
+    for (let chunk = 0; chunk < 3; chunk++) {
+      for (let bytes = 0; bytes < chunkBytes; bytes += 65_536) {
+        await pauseFor(2)
+        await share.take(65_536)
+      }
+      share.handOn(chunkBytes, pauseFor(30))
+    }
+    finishedCount++
+  }
+  const all = Promise.allSettled(Array.from({ length: 64 }, upload))
+  await vi.advanceTimersByTimeAsync(60_000)
+  await all
+  expect(finishedCount).toBe(64)
 })
 
 test('nobody is ended for the sake of an upload that is the slowest itself', async () => {
-  const memory = new UploadMemory(LIMIT)
+  const memory = new UploadMemory(LIMIT, CHUNK)
   const [fast, slow] = [join(memory), join(memory)]
-  await fast.take(6_000)
+  await fast.take(5_900)
   await slow.take(10)
   await vi.advanceTimersByTimeAsync(3_000)
   const waiting = watch(slow.take(5_000))
