@@ -51,7 +51,7 @@ export function listQuery({
 
 /** @returns what matches all files of such a list */
 export function countFilter({ addressedBy, ...names }: Pick<ListWish, 'addressedBy' | 'prefix' | 'search'>): object {
-  return { state: 'live', addressedBy, ...namesLike(names) }
+  return { ...visible(), addressedBy, ...namesLike(names) }
 }
 
 const orderFields = { name: 'name', size: 'size', date: 'createdAt' } as const satisfies Record<ListOrder, string>
