@@ -61,7 +61,7 @@ test('every manager tells how upkeep goes, and which file-servers are lost', asy
   await waitUntil('upkeep is told', async () => (await upkeepOf(cluster.url))?.fileServers.active === 3)
   const status = await upkeepOf(cluster.url)
   expect(status?.loops.map(({ name }) => name)).toEqual([
-    ...['collect-garbage', 'end-expired', 'replicate', 'rebalance', 'reconcile', 'count-chunks'],
+    ...['collect-garbage', 'end-expired', 'replicate', 'rebalance', 'reconcile', 'count-chunks', 'check-audio'],
   ])
   expect(status).toMatchObject({ fileServers: { known: 3, lost: [] }, halted: [] })
   // One on which nothing is named would be forgotten.

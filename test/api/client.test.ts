@@ -132,7 +132,7 @@ describe('holdfast', () => {
     await waitUntil('it is away', async () => (await cluster.activeNodes()).length === 1)
     const put = await holdfast(['put', 'photo.jpg', 'short', '--class', 'replicated'])
     expect(put).toMatchObject({ code: 0, stdout: expect.stringContaining('fewer file-servers have it yet') })
-    expect((await holdfast(['ls', '-l', 'short'])).stdout).toMatch(/ {2}degraded {2}/)
+    expect((await holdfast(['ls', '-l', 'short'])).stdout).toMatch(/ {2}replicated {2}/)
     const isCounted = async (): Promise<true | Upkeep | null> => {
       const upkeep = await client.upkeep()
       return Number(upkeep?.chunks?.byReplicas['1']) >= 3 || upkeep

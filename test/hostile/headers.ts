@@ -12,10 +12,10 @@ const methods = [
 ]
 // biome-ignore format: a table
 const targets = [
-  '*', 'http://', 'http://x', 'http://[::1/file/none', 'http://[::1/file/none?', 'http://%@h/file/none',
+  '*', 'http:///none', 'http://x/none', 'http://[::1/file/none', 'http://[::1/file/none?', 'http://%@h/file/none',
   'http://%zz@h/file/none', 'http://a:99999999/file/none', 'https://u:p@h/file/none', 'foo://h/file/none',
   'file:///etc/passwd', 'x', 'x:1', 'localhost:80', '//h/file/none', '///', '/file', '/file/', '/file//', '/file/%',
-  '/files', '/file\\x', '/../../etc/passwd', '/.git/config', '/socket.io', '/socket.io/',
+  '/filex', '/file\\x', '/../../etc/passwd', '/.git/config', '/socket.io', '/socket.io/',
   '/socket.io/?EIO=4&transport=polling', '/socket.io/?EIO=3', '/ready/x', '/health%00', '/%', '/\x80',
   `/${'a'.repeat(15_000)}`, `/${'a'.repeat(20_000)}`, '/file/none#x', '//u@[::1/file/none#', '//%@h/file/none#',
   '/file/none?%zz', '/openapi.json/..', '/active-nodes/%2e',
@@ -43,7 +43,7 @@ const conditions = [
 
 // biome-ignore format: a table
 const notHttp = [
-  'GET /\r\n\r\n', 'GET\r\n\r\n', '\x16\x03\x01\x02\0\x01\0', 'SSH-2.0-x\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\r\n'.repeat(5_000),
+  'GET /none\r\n\r\n', 'GET\r\n\r\n', '\x16\x03\x01\x02\0\x01\0', 'SSH-2.0-x\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '\r\n'.repeat(5_000),
   '\0'.repeat(99), 'EHLO x\r\n', '*1\r\n$4\r\nPING\r\n', '<xml/>', '{}',
 ]
 

@@ -98,7 +98,7 @@ const paths = [
   '/socket.io/', '/socket.io/?', '/socket.io/?EIO=4', '/socket.io/?EIO=4&transport=', '/socket.io/?EIO=4&transport=polling', '/socket.io/?EIO=4&transport=__proto__',
   '/socket.io/?EIO=4&transport=webtransport', '/socket.io/?EIO=4&transport=constructor', '/socket.io/?EIO=3&transport=websocket', '/socket.io/?EIO=__proto__&transport=websocket',
   `${ENGINE_PATH}&sid=x`, `${ENGINE_PATH}&sid=__proto__`, `${ENGINE_PATH}&sid=`, `${ENGINE_PATH}&sid=a&sid=b`, '/socket.io/?transport=websocket&transport=polling&EIO=4', '/socket.iox',
-  '/', '/file/none', '/file', '/socket.io/../file', '//socket.io/', 'http://%@h/socket.io/?EIO=4&transport=websocket', 'http://[::1/socket.io/', '*', '/socket.io/?EIO=4&transport=websocket&%zz',
+  '/none', '/file/none', '/file', '/socket.io/../file', '//socket.io/', 'http://%@h/socket.io/?EIO=4&transport=websocket', 'http://[::1/socket.io/', '*', '/socket.io/?EIO=4&transport=websocket&%zz',
 ]
 
 // biome-ignore format: a table

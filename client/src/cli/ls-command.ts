@@ -68,10 +68,10 @@ function lineMaker({ client, isJson }: Console, { shares, long }: Pick<LsWish, '
       columns,
       columns.map(({ title }) => title),
     ),
-    line: ({ id, storageClass, isDegraded, sizeBytes, uploadedAt, expiresAt, name }) =>
+    line: ({ id, storageClass, sizeBytes, uploadedAt, expiresAt, name }) =>
       formatColumns(columns, [
         id,
-        isDegraded ? 'degraded' : storageClass,
+        storageClass,
         formatBytes(sizeBytes),
         toSeconds(uploadedAt),
         expiresAt === null ? '-' : toSeconds(expiresAt),

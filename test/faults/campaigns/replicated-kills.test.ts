@@ -1,6 +1,6 @@
-import { beforeAll, inject, test } from 'vitest'
+import { beforeAll, expect, inject, test } from 'vitest'
 import { countOf } from '../../full-run.ts'
-import { expectNoHarm, runCampaign } from '../campaign.ts'
+import { runCampaign } from '../campaign.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { replicatedCluster } from '../cluster/replicated-cluster.ts'
 import { faultCounts, runsOf } from '../counts.ts'
@@ -29,7 +29,8 @@ test.each([...runsOf(faultCounts.killAmongReplicas).entries()])(
       },
       maxPauseMs: 400,
     })
-    expectNoHarm(result)
+    // Where one file-server is killed another has the bytes, so that hardly an outcome stays unknown.
+    expect(result.violations).toEqual([])
   },
   RUN_DEADLINE_MS,
 )

@@ -51,11 +51,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'insert the record before the bytes are durable',
-    file: 'manager/src/files/put-file.ts',
-    find: 'return { name, chunks: [await writer.store(firstChunk(fileId, bytes, context), held, context)] }',
+    file: 'manager/src/files/store-single.ts',
+    find: 'return { chunk: await writer.store(order, { bytes: bytes.head, sizeBytes: bytes.measure() }, context) }',
     replace: [
-      'writer.store(firstChunk(fileId, bytes, context), held, context).catch(() => undefined)',
-      "return { name, chunks: [{ size: held.sizeBytes, sha256: '' as never, replicas: [], version: 0 }] }",
+      'writer.store(order, { bytes: bytes.head, sizeBytes: bytes.measure() }, context).catch(() => undefined)',
+      "return { chunk: { size: bytes.measure(), sha256: '' as never, replicas: [], version: 0 } }",
     ].join('\n'),
     caughtBy: {
       file: 'manager/test/files/put-file.test.ts',
