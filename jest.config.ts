@@ -17,7 +17,7 @@ const isFullRun = process.env.FAULTS === 'full'
 /** They come after all others, two at a time: a load that is too slow shows nothing, and fails. */
 const underLoad = [
   'test/{kills,power-cut}.test.ts',
-  ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated-{kills,losses,replacing,damage}.test.ts']),
+  ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated-{kills,replacing,damage}.test.ts']),
 ]
 const globalSetup = ['test/mongod-for-tests.ts']
 
