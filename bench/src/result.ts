@@ -25,10 +25,10 @@ export interface Fill {
 /** Tells how long it took to bring all chunks back to their number of replicas after a file-server was lost. */
 export interface Heal {
   readonly fileServerCount: number
-  /** Of each chunk that the lost file-server had, a copy was made: so many, of so many bytes. */
+  /** Every chunk that the lost file-server had was copied: so many, of so many bytes. */
   readonly chunkCount: number
   readonly bytes: number
-  /** From the first new copy to the last. */
+  /** It took so long from the first new copy to the last. */
   readonly seconds: number
 }
 

@@ -24,7 +24,7 @@ export interface SystemDeps {
   /** The names of files begin with it, so that no other run has used them. */
   readonly run: string
   readonly load: Child
-  /** As JSON unless given. */
+  /** Files go up as JSON unless this is given. */
   readonly uploadWay?: UploadWay
   readonly findProcesses: () => Promise<readonly WatchedProcess[]>
 }

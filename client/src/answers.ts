@@ -29,12 +29,12 @@ export interface FileDescription {
   /** The path of a file, or the label of a share. */
   readonly name: string
   readonly sizeBytes: number
-  /** As in the header, quotes included. */
+  /** It has its quotes, as in the header. */
   readonly etag: string
   readonly sha256: string | null
   readonly contentType: string
   readonly storageClass: StorageClass
-  /** Where its bytes are, on any manager, such as `/download/<id>`. */
+  /** The file's bytes are there on any manager, such as `/download/<id>`. */
   readonly url: string
   readonly uploadedAt: string
   readonly expiresAt: string | null
@@ -113,7 +113,7 @@ export interface Upkeep {
       readonly lostAt: string
     }[]
   }
-  /** Where an unlikely share of the copies has no record (`orphans`) or is missing, and nothing is removed. */
+  /** An unlikely share of these file-servers' copies has no record (`orphans`) or is missing, and nothing is removed there. */
   readonly halted: readonly {
     readonly fileServer: string
     readonly name: string

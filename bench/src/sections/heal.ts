@@ -54,7 +54,7 @@ export async function measureHeal(start: StartHealSystem, plan: Plan, report: (l
   const fileCount = Math.ceil((1.5 * plan.lostBytes) / fileBytes)
   await system.uploading('replicated', 'raw-replicated').fill(fileBytes, fileCount)
 
-  // On a slow machine some uploads are acknowledged with one replica, which would be lost.
+  // Some uploads are acknowledged with one replica on a slow machine, and would be lost.
   const chunkCount = fileCount * Math.ceil(fileBytes / CHUNK_BYTES)
   const before = await until('every chunk has two replicas', async () => {
     const copies = await copiesByFileServer(fileServersDirectory)

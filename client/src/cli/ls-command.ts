@@ -8,7 +8,7 @@ import { readGivenSecret } from './cluster-secret.ts'
 import type { Console } from './console.ts'
 import { formatBytes, formatColumns } from './format.ts'
 
-/** As many as the manager gives at once. */
+/** The manager gives at most so many at once. */
 const PAGE = 1_000
 
 /** A page is asked for at once, so its ticket need not be good for long. */
