@@ -94,7 +94,7 @@ export interface ListOptions extends FilesOptions {
 }
 
 export interface FileChange {
-  /** For a file with a path this is the path. */
+  /** A file with a path has it as its name. */
   readonly name?: string
   readonly contentType?: string
   /** A duration such as `7d`, a date, or null for never. */

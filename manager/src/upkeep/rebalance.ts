@@ -64,7 +64,7 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
       const now = performance.now()
       if (progress === null) log.info({ remaining: countExcess(registry.views()) }, 'rebalancing starts')
       progress ??= { startedAt: now, saidAt: now, movedCount: 0 }
-      // A replica on a file-server that is away for a moment is as much of a chunk's spread as any other.
+      // Replicas on file-servers that are away for a moment count for a chunk's spread like any others.
       const zones = new Map([...(await fileServers.read()), ...registry.views()].map(({ id, zone }) => [id, zone]))
       let movedCount = 0
       for (const moves of plan) movedCount += await carryOut(deps, moves, zones, meter, signal)
