@@ -61,7 +61,9 @@ test("the document's own curl lines work", async () => {
   await sh('curl --output test.wav http://localhost:8000/download?name=myfile.wav')
   expect(readFileSync(join(directory, 'test.wav'))).toEqual(bytesOf('sine.wav'))
   const list = JSON.parse(await sh('curl http://localhost:8000/list?maxduration=300')) as { files: Track[] }
-  expect(list.files).toEqual([raw, form])
+  // The verdict on the first one may have come meanwhile.
+  const told = (tracks: Track[]) => tracks.map((track) => ({ ...track, verdict: '' }))
+  expect(told(list.files)).toEqual(told([raw, form]))
   expect(JSON.parse(await sh('curl http://localhost:8000/info?name=myfile.wav'))).toEqual(form)
 })
 

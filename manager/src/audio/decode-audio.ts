@@ -50,8 +50,13 @@ const transportProblem =
 /** @returns whether an ffmpeg can be run */
 export async function hasFfmpeg(): Promise<boolean> {
   const child = spawn('ffmpeg', ['-version'], { stdio: 'ignore', timeout: VERSION_MS })
-  const [code] = (await Promise.race([once(child, 'exit'), once(child, 'error')])) as [unknown]
-  return code === 0
+  try {
+    const [code] = (await once(child, 'exit')) as [number | null]
+    return code === 0
+  } catch {
+    // It could not be started.
+    return false
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { decodeAudio, hasFfmpeg } from '../../src/audio/decode-audio.ts'
 import { judgeAudio } from '../../src/audio/judge-audio.ts'
 import { audioBytes, audioFiles } from './audio-files.ts'
@@ -32,6 +32,15 @@ const decode = (path: string, { container, sampleRate }: Pick<File, 'container' 
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`
   return decodeAudio({ url, etag: '"etag"', container, sampleRate }, by)
 }
+
+test('where there is no ffmpeg, that is all that is said', async () => {
+  vi.stubEnv('PATH', '/nowhere')
+  try {
+    expect(await hasFfmpeg()).toBe(false)
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
 
 /** Of these half a file says that it is half as long, for nothing tells how long the whole was. */
 const untold = ['sine.aac', 'sine.opus', 'sine.ogg', 'cbr.mp3', 'sine.m4a', 'faststart.m4a', 'sine.wav']
