@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { runCampaign } from '../campaign.ts'
 import { listFailpoints } from '../cluster/failpoints.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { OrphanMaker } from '../cluster/orphan-maker.ts'
 import { type PointStrike, type Role, strikeAtPoint } from '../cluster/strike-at-point.ts'
+import { UpkeepWork } from '../cluster/upkeep-work.ts'
 import { announceRun, runSeed } from '../seed.ts'
 
 const RUN_DEADLINE_MS = 1_200_000
@@ -55,7 +55,7 @@ describe.each<Role>(['file-server', 'manager'])('a %s', (role) => {
 
 async function strike(role: Role, what: string, strikes: readonly PointStrike[]): Promise<void> {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 3, ...busy })
-  await using orphans = await OrphanMaker.start(cluster.cluster.mongoUrl, cluster.urls)
+  await using work = await UpkeepWork.start(cluster.cluster.mongoUrl, cluster.urls)
   const waiting = [...strikes]
   const { violations } = await runCampaign({
     kind: `a ${role} ${what}`,
@@ -66,7 +66,7 @@ async function strike(role: Role, what: string, strikes: readonly PointStrike[])
     strike: async (_cluster, random, load) => {
       const next = waiting.shift()
       if (next === undefined) throw new Error('no strike is left')
-      await strikeAtPoint(cluster, orphans, role === 'manager' ? 0 : random.integer(0, 2), next)
+      await strikeAtPoint(cluster, work, role === 'manager' ? 0 : random.integer(0, 2), next)
       await load.isServed(SERVED_UPLOADS)
     },
   })

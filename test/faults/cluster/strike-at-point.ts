@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitUntil } from '../../cluster/wait-until.ts'
 import type { FaultCluster } from './fault-cluster.ts'
-import type { OrphanMaker } from './orphan-maker.ts'
+import type { UpkeepWork } from './upkeep-work.ts'
 
 export type Role = 'manager' | 'file-server'
 
@@ -16,7 +16,7 @@ export interface PointStrike {
 
 /** If the load has not led to a point by then, nothing does. */
 const REACHED_DEADLINE_MS = 60_000
-const ORPHANS_EVERY_MS = 2_000
+const WORK_EVERY_MS = 2_000
 
 /**
  * Starts one process of the role anew, as after a crash, with its failpoints set, and waits until every one of them was
@@ -25,14 +25,14 @@ const ORPHANS_EVERY_MS = 2_000
  */
 export async function strikeAtPoint(
   cluster: FaultCluster,
-  orphans: OrphanMaker,
+  work: UpkeepWork,
   index: number,
   { role, names, action, nth }: PointStrike,
 ): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-test-hits-'))
   const hitsFile = join(directory, 'hits')
   const setting = names.map((name) => `${name}:${action}:${nth}`).join(',')
-  let orphansMadeAt = Number.NEGATIVE_INFINITY
+  let madeAt = Number.NEGATIVE_INFINITY
   try {
     await restart(cluster, role, index, { FP: setting, FP_HITS: hitsFile }).catch((error: unknown) => {
       // The load may lead to the point before the process has said that it is there.
@@ -42,9 +42,9 @@ export async function strikeAtPoint(
     // The process should end, and until then nobody has to know.
     void struck.exited
     const areReached = async (): Promise<true | string[]> => {
-      if (performance.now() - orphansMadeAt > ORPHANS_EVERY_MS) {
-        orphansMadeAt = performance.now()
-        await orphans.make()
+      if (performance.now() - madeAt > WORK_EVERY_MS) {
+        madeAt = performance.now()
+        await work.make()
       }
       const hits = (await readFile(hitsFile, 'utf8').catch(() => '')).split('\n')
       const missing = names.filter((name) => !hits.includes(name))
