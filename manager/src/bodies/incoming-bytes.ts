@@ -2,26 +2,34 @@ import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 
+export interface BytesKind {
+  /** Whether the body was announced as a small one. */
+  readonly isSmall: boolean
+}
+
 /**
  * Gives the bytes of one file on their way in: a head that is held, and the rest that passes. They travel as they came, as
  * base64 text perhaps, but sizes and first bytes are told of the file itself.
  */
 export class IncomingBytes {
   readonly encoding: Encoding
+  /** Whether the file is known to be small before it is read. */
+  readonly isSmall: boolean
   readonly #source: AsyncIterator<Buffer>
   #head: Buffer = Buffer.alloc(0)
   #isComplete = false
   #readBytes = 0
   #lastTwo = ''
 
-  constructor(encoding: Encoding, source: AsyncIterable<Buffer>) {
+  constructor(encoding: Encoding, source: AsyncIterable<Buffer>, { isSmall }: BytesKind = { isSmall: false }) {
     this.encoding = encoding
+    this.isSmall = isSmall
     this.#source = source[Symbol.asyncIterator]()
   }
 
   /** Wraps bytes that are all there. */
   static whole(encoding: Encoding, bytes: Buffer): IncomingBytes {
-    const incoming = new IncomingBytes(encoding, nothing)
+    const incoming = new IncomingBytes(encoding, nothing, { isSmall: true })
     incoming.#head = bytes
     incoming.#isComplete = true
     incoming.#note(bytes)

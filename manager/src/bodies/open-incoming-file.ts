@@ -8,9 +8,9 @@ import type { BodyScanner } from './body-scanner.ts'
 import type { IncomingFile } from './incoming-file.ts'
 import { MultipartUploadScanner } from './multipart-upload-scanner.ts'
 import { RawFileScanner } from './raw-file-scanner.ts'
-import { type Caller, type RequestBytesOptions, readRequestBytes } from './request-bytes.ts'
+import { type Caller, type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 import { openScannedFile, openScannedFiles } from './scanned-file.ts'
-import { readWhole, wholeFileOf } from './whole-file.ts'
+import { wholeFileOf } from './whole-file.ts'
 
 export interface IncomingFileOptions {
   /** Each file may have so many bytes, decoded. */
@@ -110,10 +110,11 @@ function planReading(request: IncomingMessage, response: ServerResponse, options
 
 async function openOne(reading: Reading, scanner: BodyScanner): Promise<IncomingFile> {
   const { request, length, options, digests } = reading
-  if (length > INLINE_MAX_BYTES) return openScannedFile(readPassing(reading), scanner)
-  const body = await readWhole(request, length, options)
-  verifyWhole(body, digests)
-  return wholeFileOf(body, scanner)
+  const isSmall = length <= INLINE_MAX_BYTES
+  const arrived = isSmall ? await takeArrived(request, length, options) : null
+  if (arrived === null) return openScannedFile(readPassing(reading), scanner, { isSmall })
+  verifyWhole(arrived, digests)
+  return wholeFileOf(arrived, scanner)
 }
 
 function readPassing({ request, options, digests }: Reading): AsyncGenerator<Buffer, void, undefined> {

@@ -2,13 +2,17 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
-import { IncomingBytes } from './incoming-bytes.ts'
+import { type BytesKind, IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
 
 /** Reads up to where the file begins. @throws StoreError, as `IncomingFile` does */
-export async function openScannedFile(source: AsyncGenerator<Buffer>, scanner: BodyScanner): Promise<IncomingFile> {
+export async function openScannedFile(
+  source: AsyncGenerator<Buffer>,
+  scanner: BodyScanner,
+  kind: BytesKind,
+): Promise<IncomingFile> {
   const body = new ScannedBody(source, scanner)
-  return new ScannedFile(body, await body.pass())
+  return new ScannedFile(body, await body.pass(), kind)
 }
 
 /**
@@ -49,11 +53,11 @@ class ScannedFile implements IncomingFile {
   #isRead = false
   #passed: Passed | null = null
 
-  constructor(body: ScannedBody, { name, encoding }: Passed) {
+  constructor(body: ScannedBody, { name, encoding }: Passed, kind?: BytesKind) {
     if (encoding === null) throw new StoreError('INTERNAL', 'a scanner found no file and did not say so')
     this.#body = body
     this.earlyName = name
-    this.bytes = new IncomingBytes(encoding, this.#readBytes())
+    this.bytes = new IncomingBytes(encoding, this.#readBytes(), kind)
   }
 
   async *#readBytes(): AsyncGenerator<Buffer, void, undefined> {

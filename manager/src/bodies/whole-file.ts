@@ -1,34 +1,13 @@
-import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import type { BodyEvent, BodyScanner } from './body-scanner.ts'
 import { IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
-import { type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 
 /** Scans a body that is all there. @throws StoreError, as `IncomingFile` does */
 export function wholeFileOf(body: Buffer, scanner: BodyScanner): IncomingFile {
   return new WholeScan([...scanner.push(body), ...scanner.end()]).file()
-}
-
-/** Reads a body that announced `length` bytes in one go. @throws REQUEST_TIMEOUT, CANCELLED */
-export async function readWhole(
-  request: IncomingMessage,
-  length: number,
-  options: RequestBytesOptions,
-): Promise<Buffer> {
-  const whole = await takeArrived(request, length, options)
-  if (whole !== null) return whole
-  const chunks: Buffer[] = []
-  let readBytes = 0
-  for await (const chunk of readRequestBytes(request, options)) {
-    chunks.push(chunk)
-    readBytes += chunk.length
-    if (readBytes >= length) break
-  }
-  const [first] = chunks
-  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, readBytes)
 }
 
 /** Gathers what a scanner says of a whole body. */

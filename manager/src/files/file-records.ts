@@ -28,6 +28,8 @@ const EXPIRED_KEPT_MS = 3_600_000
 const ABANDONED_AFTER_MS = 3_600_000
 /** What was replaced can be read to its end for this long. */
 const REPLACED_KEPT_MS = 10 * 60_000
+/** What a record has of one chunk takes at most about so many bytes, and so does the rest of it. */
+const CHUNK_RECORD_BYTES = 1024
 
 /** Matches deleted files whose bytes may go. */
 const due = () => ({ state: 'deleted' as const, bytesDueAt: { $lte: new Date() } })
@@ -57,7 +59,9 @@ export class FileRecords {
     this.#model = model
     const collection = model.collection as unknown as mongo.Collection<FileRecord>
     this.#collection = collection
-    this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name)
+    this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name, ({ chunks }) => {
+      return CHUNK_RECORD_BYTES * (1 + chunks.length)
+    })
     this.#lookUps = new GroupedWork((names) => lookUpAll(collection, names))
     this.#deletes = new GroupedWork((deletions) => deleteAll(collection, deletions))
     this.#forgets = new GroupedWork((ids) => forgetAll(collection, ids))

@@ -55,6 +55,7 @@ export interface FileSource {
  */
 export interface SourceBytes {
   readonly encoding: Encoding
+  readonly isSmall: boolean
   readonly isComplete: boolean
   readonly readBytes: number
   readonly head: Buffer

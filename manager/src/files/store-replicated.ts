@@ -53,7 +53,7 @@ export async function storeReplicated(
   context: PutContext,
 ): Promise<ReplicatedFile> {
   using share = deps.uploadMemory.join({
-    isSmall: bytes.isComplete,
+    isSmall: bytes.isSmall,
     get signal() {
       return context.signal
     },

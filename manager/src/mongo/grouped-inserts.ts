@@ -23,10 +23,11 @@ export class GroupedInserts<T extends mongo.Document> {
   readonly #collection: string
   readonly #work: GroupedWork<T, InsertOutcome>
 
-  constructor(database: mongo.Db, collection: string) {
+  /** @param bytesOf estimates a document, which is cheaper than to measure it */
+  constructor(database: mongo.Db, collection: string, bytesOf?: (document: T) => number) {
     this.#database = database
     this.#collection = collection
-    this.#work = new GroupedWork((documents) => this.#insertGroup(documents))
+    this.#work = new GroupedWork((documents) => this.#insertGroup(documents), bytesOf)
   }
 
   async insert(document: T): Promise<InsertOutcome> {

@@ -3,6 +3,8 @@ import { ASK_DEADLINE_MS } from './database.ts'
 
 /** At most so many items go together. */
 const MAX_GROUP = 128
+/** A group ends where its items have so many bytes, though one item may have more. */
+const MAX_GROUP_BYTES = 4 * 1024 * 1024
 /** At most so many groups are in flight. A second one is prepared and carried out while the first waits for the disk. */
 const MAX_IN_FLIGHT = 2
 /**
@@ -34,13 +36,18 @@ interface Waiting<T, R> {
  */
 export class GroupedWork<T, R> {
   readonly #run: (items: readonly T[]) => Promise<readonly R[]>
+  readonly #bytesOf: ((item: T) => number) | undefined
   #waiting: Waiting<T, R>[] = []
   #inFlightCount = 0
   #isScheduled = false
 
-  /** @param run carries a group out and gives its results in the order of the items */
-  constructor(run: (items: readonly T[]) => Promise<readonly R[]>) {
+  /**
+   * @param run carries a group out and gives its results in the order of the items
+   * @param bytesOf estimates an item where items may be large
+   */
+  constructor(run: (items: readonly T[]) => Promise<readonly R[]>, bytesOf?: (item: T) => number) {
     this.#run = run
+    this.#bytesOf = bytesOf
   }
 
   /** @throws OVERLOADED at once where too many wait */
@@ -68,9 +75,22 @@ export class GroupedWork<T, R> {
       this.#isScheduled = false
       while (this.#waiting.length > 0 && this.#inFlightCount < MAX_IN_FLIGHT) {
         this.#inFlightCount++
-        void this.#carryOut(this.#waiting.splice(0, MAX_GROUP))
+        void this.#carryOut(this.#waiting.splice(0, this.#nextCount()))
       }
     })
+  }
+
+  #nextCount(): number {
+    const bytesOf = this.#bytesOf
+    const most = Math.min(MAX_GROUP, this.#waiting.length)
+    if (bytesOf === undefined) return most
+    let [count, bytes] = [0, 0]
+    for (const { item } of this.#waiting.slice(0, most)) {
+      bytes += bytesOf(item)
+      if (bytes > MAX_GROUP_BYTES && count > 0) break
+      count++
+    }
+    return count
   }
 
   #giveUp(waiting: Waiting<T, R>): void {

@@ -3,8 +3,9 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { connect } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoreError } from '@holdfast/shared/errors/store-error'
+import type { FileName } from '@holdfast/shared/file-name'
 import { expect, test, vi } from 'vitest'
-import { openIncomingFile } from '../../src/bodies/open-incoming-file.ts'
+import { openIncomingFile, openRawFile } from '../../src/bodies/open-incoming-file.ts'
 import { rawExchange } from '../http/raw-exchange.ts'
 import { receive, startUploadServer } from './upload-server.ts'
 
@@ -52,6 +53,21 @@ test('streams 256 MiB in constant memory, and never lets the client run far ahea
   expect(furthestBytes).toBeLessThan(16 * 1024 * 1024)
   expect(mostMemory - before).toBeLessThan(96 * 1024 * 1024)
 }, 60_000)
+
+test('a small body that comes slowly is told as small, and no more of it is held than has been asked for', async () => {
+  let client: ClientRequest | undefined
+  await using server = await startUploadServer(async (request, response) => {
+    const { bytes } = await openRawFile(request, response, { maxFileBytes, patienceMs: 30_000, name: 'a' as FileName })
+    const told = { isSmall: bytes.isSmall, isComplete: bytes.isComplete, readBytes: bytes.readBytes }
+    client?.end(Buffer.alloc(100_000))
+    await bytes.readHead(200_000)
+    return { ...told, size: bytes.measure() }
+  })
+  client = post(server.url, { 'content-length': '200000' })
+  const answer = answerOf(client)
+  client.write(Buffer.alloc(100_000))
+  expect(await answer).toEqual({ isSmall: true, isComplete: false, readBytes: 0, size: 200_000 })
+})
 
 test('reads nothing before it is called: the client waits for 100 Continue and can be refused without it', async () => {
   await using server = await startUploadServer(async (request, _response, expectsContinue) => ({

@@ -30,6 +30,22 @@ test('what comes in one turn goes together, at most two groups of at most 128 at
   expect(await Promise.all(outcomes)).toEqual(outcomes.map((_, index) => ({ kind: 'done', result: index })))
 })
 
+test('items that are large go in smaller groups, one that is larger than a group alone', async () => {
+  const groups: (readonly number[])[] = []
+  const work = new GroupedWork<number, number>(
+    (items) => {
+      groups.push(items)
+      return Promise.resolve(items)
+    },
+    (mebibytes) => mebibytes * 1024 * 1024,
+  )
+  const items = [1, 2, 1, 1, 9, 3, 2, 2]
+  expect(await Promise.all(items.map((item) => work.add(item)))).toEqual(
+    items.map((result) => ({ kind: 'done', result })),
+  )
+  expect(groups).toEqual([[1, 2, 1], [1], [9], [3], [2, 2]])
+})
+
 test('an item is never part of a group that began before it came', async () => {
   const { groups, work } = heldWork()
   void work.add(1)

@@ -39,7 +39,8 @@ export async function checkCluster(view: ClusterView, operations: readonly Opera
     ...wrong.map(({ name, reads }) => `${name}: reads ${reads}: ${tellStory(operations, name)}`),
     ...wrongAfterUpkeep.map(({ name, reads }) => `${name}: after upkeep reads ${reads}`),
     ...left,
-    ...(await checkBytes(view)),
+    // Where copies are missing there is no point in waiting for all to be hashed.
+    ...(left.length === 0 ? await checkBytes(view) : []),
   ].slice(0, SHOWN)
 }
 
