@@ -43,11 +43,13 @@ export class UpkeepWork implements AsyncDisposable {
     const names = this.#newNames()
     await Promise.all(names.map((name) => this.#client.upload(this.#url, name, BYTES, '?class=replicated')))
     const files = this.#connection.collection('files')
-    for await (const { _id, chunks } of files.find({ name: { $in: names }, state: 'live' })) {
+    // One that was stored while a file-server was away has but one replica, which is not to go.
+    const withTwo = { 'chunks.0.replicas': { $size: 2 } }
+    for await (const { _id, chunks } of files.find({ name: { $in: names }, state: 'live', ...withTwo })) {
       const copyId: string = chunks[0].replicas[0].copyId
       const other = copyId.slice(0, -ID_DIGITS) + randomBytes(ID_DIGITS / 2).toString('hex')
       const [path, version] = ['chunks.0.replicas.0.copyId', 'chunks.0.version']
-      await files.updateOne({ _id, [path]: copyId }, { $set: { [path]: other }, $inc: { [version]: 1 } })
+      await files.updateOne({ _id, [path]: copyId, ...withTwo }, { $set: { [path]: other }, $inc: { [version]: 1 } })
     }
   }
 
