@@ -18,7 +18,7 @@ import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import { AudioCheck } from './audio/check-audio.ts'
-import { hasFfmpeg } from './audio/decode-audio.ts'
+import { type DecodeWish, decodeAudio, ffmpeg, hasFfmpeg, wasmDecoder } from './audio/decode-audio.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
 import { MetadataReader } from './audio/metadata-reader.ts'
 import { TrackList } from './audio/track-list.ts'
@@ -176,11 +176,14 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    if (await hasFfmpeg()) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
-    else log.info('audio is not checked by decoding it, for there is no ffmpeg')
-    const otherLoops = audioCheck === null ? [] : [audioCheck.loop()]
+    const decoder = (await hasFfmpeg()) ? ffmpeg : wasmDecoder()
+    if (decoder !== ffmpeg)
+      log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
+    const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
+    audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin, decode })
+    const otherLoops = [audioCheck.loop()]
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
-    audioCheck?.start()
+    audioCheck.start()
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.

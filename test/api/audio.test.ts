@@ -25,13 +25,6 @@ afterAll(async () => {
   await cluster[Symbol.asyncDispose]()
 })
 
-async function hasFfmpeg(): Promise<boolean> {
-  return run('ffmpeg', ['-version']).then(
-    () => true,
-    () => false,
-  )
-}
-
 interface Track {
   readonly name: string
   readonly [field: string]: unknown
@@ -184,10 +177,6 @@ test('a download by name has ranges and validators, and a cover has its own', as
 test('a file is decoded in the background, and then there is its verdict and its waveform', async () => {
   await post(bytesOf('sine.flac'), '?name=judged/whole.flac')
   await post(bytesOf('sine.flac').subarray(0, 9_000), '?name=judged/half.flac')
-  if (!(await hasFfmpeg())) {
-    console.warn('no ffmpeg for the tests: nothing is decoded')
-    return
-  }
   await waitUntil('both are judged', async () => (await namesIn('q=judged&verdict=unknown')).length === 0, 55_000)
   expect(await namesIn('q=judged&verdict=ok')).toEqual(['judged/whole.flac'])
   expect(await read('/info?name=judged/half.flac')).toMatchObject({ verdict: 'damaged', reason: expect.any(String) })

@@ -1,12 +1,12 @@
 import { encodeFileNamePath } from '@holdfast/shared/file-name'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type mongo, Types } from 'mongoose'
-import { liveAudio } from '../files/audio-fields.ts'
+import { type AudioFields, liveAudio } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import type { Container } from './container.ts'
-import { type Decoded, type DecodeWish, decodeAudio } from './decode-audio.ts'
+import { CannotDecode, type Decoded, type DecodeWish } from './decode-audio.ts'
 import { judgeAudio } from './judge-audio.ts'
 import type { Track } from './track-list.ts'
 
@@ -25,7 +25,8 @@ export interface AudioCheckDeps {
   readonly log: Logger
   /** Where the decoder finds this manager. */
   readonly ownUrl: string
-  readonly decode?: (wish: DecodeWish, signal: AbortSignal) => Promise<Decoded>
+  /** @throws CannotDecode */
+  readonly decode: (wish: DecodeWish, signal: AbortSignal) => Promise<Decoded>
 }
 
 /** Has audio files decoded, one after the other, to see whether they are whole, and to draw them. */
@@ -83,17 +84,30 @@ export class AudioCheck {
     const track = await askDatabase(() => this.#collection.findOne<Track>(live, { projection: { chunks: 0 } }))
     if (track === null || track.audio.isChecked) return
     const { audio } = track
-    const decode = this.#deps.decode ?? decodeAudio
     const wish = {
       url: `${this.#deps.ownUrl}/file/${encodeFileNamePath(track.name)}`,
       etag: `"${track.sha256}"`,
       container: audio.container as Container,
+      codec: audio.codec,
       sampleRate: audio.sampleRate ?? 44_100,
     }
-    const decoded = await decode(wish, signal)
+    const found = await this.#look(audio, wish, signal)
+    const update = Object.fromEntries(Object.entries(found).map(([field, value]) => [`audio.${field}`, value]))
+    await askDatabase(() => this.#collection.updateOne(live, { $set: update }, DURABLE))
+  }
+
+  /** @returns what is to be written of a file that has been looked at */
+  async #look(audio: AudioFields, wish: DecodeWish, signal: AbortSignal) {
+    let decoded: Decoded
+    try {
+      decoded = await this.#deps.decode(wish, signal)
+    } catch (error) {
+      if (!(error instanceof CannotDecode)) throw error
+      return { verdict: 'unknown', reason: error.message, isChecked: true }
+    }
     const { sampleRate, samplesPerPeak, data } = decoded.peaks
     const duration = audio.duration === null || audio.isEstimated ? decoded.seconds : audio.duration
-    const found = {
+    return {
       ...judgeAudio(audio, decoded),
       isChecked: true,
       peaks: { sampleRate, samplesPerPeak, data: Buffer.from(data.buffer, data.byteOffset, data.length) },
@@ -101,7 +115,5 @@ export class AudioCheck {
       isEstimated: false,
       'keys.duration': duration,
     }
-    const update = Object.fromEntries(Object.entries(found).map(([field, value]) => [`audio.${field}`, value]))
-    await askDatabase(() => this.#collection.updateOne(live, { $set: update }, DURABLE))
   }
 }

@@ -6,7 +6,15 @@ import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
-import { type Extent, type FileModel, type FileRecord, LIVE_LINK_NAME, LIVE_PATH, visible } from './file.model.ts'
+import {
+  type Extent,
+  ending,
+  type FileModel,
+  type FileRecord,
+  LIVE_LINK_NAME,
+  LIVE_PATH,
+  visible,
+} from './file.model.ts'
 import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
@@ -31,8 +39,12 @@ const REPLACED_KEPT_MS = 10 * 60_000
 /** What a record has of one chunk takes at most about so many bytes, and so does the rest of it. */
 const CHUNK_RECORD_BYTES = 1024
 
-/** Matches deleted files whose bytes may go. */
-const due = () => ({ state: 'deleted' as const, bytesDueAt: { $lte: new Date() } })
+/** Matches deleted files whose bytes may go, by mongod's clock. */
+const due = {
+  state: 'deleted' as const,
+  bytesDueAt: { $type: 'date' as const },
+  $expr: { $lte: ['$bytesDueAt', '$$NOW'] },
+}
 /** Matches a holder that may be forgotten: no copy of it is left, and no extent that has yet to be ended. */
 const emptied = {
   'chunks.replicas.0': { $exists: false },
@@ -224,35 +236,28 @@ export class FileRecords {
 
   /** Ends the live file of this id. @returns the record as it is, deleted, or null where it is gone already */
   markDeletedById(id: Types.ObjectId): Promise<FileRecord | null> {
-    const now = new Date()
-    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
     const options = { returnDocument: 'after' as const, ...DURABLE }
-    return askDatabase(() =>
-      this.#model.findOneAndUpdate({ _id: id, state: 'live' }, deletion, options).lean<FileRecord>().exec(),
-    )
+    return askDatabase(() => this.#collection.findOneAndUpdate({ _id: id, state: 'live' }, ending(), options))
   }
 
   /** Ends live files all at once. Their bytes go by garbage collection. */
   async markAllDeleted(ids: readonly Types.ObjectId[]): Promise<void> {
-    const now = new Date()
-    const deletion = { $set: { state: 'deleted' as const, deletedAt: now, bytesDueAt: now } }
-    const filter = { _id: { $in: [...ids] }, state: 'live' as const }
-    await askDatabase(() => this.#model.updateMany(filter, deletion, DURABLE), COUNT_DEADLINE_MS)
+    await this.#endAll({ _id: { $in: [...ids] }, state: 'live' }, 0)
   }
 
   /** Ends the extents of a deleted file, whose own record stays until they are ended. */
   async endExtents({ _id, deletedAt, bytesDueAt }: FileRecord): Promise<void> {
-    const end = { state: 'deleted' as const, deletedAt: deletedAt ?? new Date(), bytesDueAt: bytesDueAt ?? new Date() }
+    const end = bytesDueAt === undefined ? ending() : [{ $set: { state: 'deleted', deletedAt, bytesDueAt } }]
     await askDatabase(async () => {
-      await this.#model.updateMany({ fileId: _id, state: 'live' }, { $set: end }, DURABLE)
+      await this.#collection.updateMany({ fileId: _id, state: 'live' } as mongo.Filter<FileRecord>, end, DURABLE)
       await this.#model.updateOne({ _id, state: 'deleted' }, { $unset: { extents: 1 } }, DURABLE)
     })
   }
 
   /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
   findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
-    const filter = { ...due(), $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
-    return askDatabase(() => this.#model.find(filter).sort({ bytesDueAt: 1 }).limit(limit).lean<FileRecord[]>().exec())
+    const filter = { ...due, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
+    return askDatabase(() => this.#collection.find(filter).sort({ bytesDueAt: 1 }).limit(limit).toArray())
   }
 
   /** Notes that copies of a deleted file are gone. With the last one the record goes. */
@@ -265,7 +270,7 @@ export class FileRecords {
         { $pull: { 'chunks.$[].replicas': gone, 'chunks.$[].leaving': gone } },
         DURABLE,
       )
-      await this.#model.deleteOne({ _id: id, ...due(), ...emptied }, DURABLE)
+      await this.#collection.deleteOne({ _id: id, ...due, ...emptied }, DURABLE)
     })
   }
 
@@ -276,7 +281,7 @@ export class FileRecords {
 
   /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplicas`. */
   async forgetEmptied(): Promise<void> {
-    await askDatabase(() => this.#model.deleteMany({ ...due(), ...emptied }, DURABLE))
+    await askDatabase(() => this.#model.deleteMany({ ...due, ...emptied }, DURABLE))
   }
 
   /** @returns how many replicas on the file-server are named by files, live or deleted */
@@ -344,10 +349,8 @@ export class FileRecords {
 
   /** @param keptMs for how long the bytes stay */
   async #endAll(filter: object, keptMs: number): Promise<number> {
-    const bytesDueAt = { $add: ['$$NOW', keptMs] }
-    const update = [{ $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt } }]
     const result = await askDatabase(
-      () => this.#collection.updateMany(filter as mongo.Filter<FileRecord>, update, DURABLE),
+      () => this.#collection.updateMany(filter as mongo.Filter<FileRecord>, ending(keptMs), DURABLE),
       COUNT_DEADLINE_MS,
     )
     return result.modifiedCount
@@ -355,17 +358,11 @@ export class FileRecords {
 
   /** @returns whether the record took the place; not where another change was first */
   async #takePlaceOf(current: FileRecord, record: FileRecord, isOpen: boolean): Promise<boolean> {
-    const now = Date.now()
-    const end = {
-      state: 'deleted' as const,
-      deletedAt: new Date(now),
-      bytesDueAt: new Date(now + REPLACED_KEPT_MS),
-    }
     const ofCurrent = { _id: current._id, state: 'live' as const, name: record.name }
     let isReplaced = false
     const exchange = async (session: ClientSession): Promise<void> => {
       isReplaced = false
-      const { modifiedCount } = await this.#model.updateOne(ofCurrent, { $set: end }, { session })
+      const { modifiedCount } = await this.#collection.updateOne(ofCurrent, ending(REPLACED_KEPT_MS), { session })
       if (modifiedCount === 0) return
       if (isOpen) await this.#complete(record, session)
       else await this.#model.collection.insertOne(record as never, { session })

@@ -75,6 +75,14 @@ export function copiesOf({ chunks }: Pick<Holder, 'chunks'>): Replica[] {
 /** Matches what readers may see: an expired file is absent to them, though its record is still to be ended. */
 export const visible = () => ({ state: 'live' as const, expiresAt: { $not: { $lte: new Date() } } })
 
+/**
+ * Makes the update that ends a holder, whose bytes stay for `keptMs`. The times are mongod's, for the clocks of managers may lie
+ * days apart.
+ */
+export const ending = (keptMs = 0, fields: Readonly<Record<string, string>> = {}) => [
+  { $set: { state: 'deleted', deletedAt: '$$NOW', bytesDueAt: { $add: ['$$NOW', keptMs] }, ...fields } },
+]
+
 /** A document holds at most so many chunks, which keeps it far below the 16 MiB that one may have. */
 export const CHUNKS_PER_HOLDER = 256
 

@@ -280,10 +280,10 @@ export class HolderRecords {
     readonly slot: Slot
   }): Promise<boolean> {
     const _id = new Types.ObjectId(fileIdOf(copy.copyId))
-    const now = new Date()
+    const [now, state] = ['$$NOW', 'tombstone' as const]
     try {
-      const tombstone = { _id, state: 'tombstone', createdAt: now, deletedAt: now, chunks: [] }
-      await askDatabase(() => this.#collection.insertOne(tombstone as never, DURABLE))
+      const tombstone = [{ $set: { state, createdAt: now, deletedAt: now, chunks: [] } }]
+      await askDatabase(() => this.#collection.updateOne({ _id, state }, tombstone, { upsert: true, ...DURABLE }))
       return true
     } catch (error) {
       if (!isDuplicate(error)) throw error
@@ -315,10 +315,11 @@ export class HolderRecords {
     return false
   }
 
-  /** Removes tombstones older than `ageMs`, for no manager has slept that long. */
+  /** Removes tombstones older than `ageMs` by mongod's clock, for no manager has slept that long. */
   async forgetTombstones(ageMs: number): Promise<number> {
-    const filter = { state: 'tombstone' as const, deletedAt: { $lt: new Date(Date.now() - ageMs) } }
-    return (await askDatabase(() => this.#model.deleteMany(filter, DURABLE))).deletedCount
+    const isOld = { $lt: ['$deletedAt', { $subtract: ['$$NOW', ageMs] }] }
+    const filter = { state: 'tombstone' as const, deletedAt: { $type: 'date' as const }, $expr: isOld }
+    return (await askDatabase(() => this.#collection.deleteMany(filter, DURABLE))).deletedCount
   }
 
   #find(

@@ -3,7 +3,7 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { type mongo, Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
-import { CHUNKS_PER_HOLDER, type Extent, type FileModel, type FileRecord, type Holder } from './file.model.ts'
+import { CHUNKS_PER_HOLDER, type Extent, ending, type FileModel, type FileRecord, type Holder } from './file.model.ts'
 
 /** A database that is away may come back within this time, and the upload goes on. */
 const PATIENCE_MS = 30_000
@@ -89,10 +89,8 @@ export class OpenFile {
 
   /** Gives the file up: its copies go by garbage collection, at once where the database answers, else after an hour. */
   async abandon(): Promise<void> {
-    const now = new Date()
-    const end = { state: 'deleted' as const, deletedAt: now, bytesDueAt: now }
     const { _id } = this.#holderAt(0)
-    await askDatabase(() => this.#collection.updateOne({ _id, state: 'open' }, { $set: end }, DURABLE))
+    await askDatabase(() => this.#collection.updateOne({ _id, state: 'open' }, ending(), DURABLE))
   }
 
   async #addTo(holder: GrowingHolder, chunks: readonly Chunk[], shortest: number | null): Promise<void> {

@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { mongo, Types } from 'mongoose'
 import { DURABLE } from '../mongo/database.ts'
-import { type FileRecord, visible } from './file.model.ts'
+import { ending, type FileRecord, visible } from './file.model.ts'
 
 /** Judges the version that a change is about to end. @returns why it must not end, or null */
 export type Objection = (record: FileRecord) => StoreError | null
@@ -87,15 +87,14 @@ async function deleteFound(
 ): Promise<DeletedFiles> {
   if (found.length === 0) return { mine: new Map(), missed: new Set() }
   const _id = { $in: found.map((record) => record._id) }
-  const now = new Date()
   const deletedBy = randomBytes(12).toString('hex')
-  const deletion = { state: 'deleted' as const, deletedAt: now, bytesDueAt: now, deletedBy }
   // A file that was renamed since is not the one that was asked for.
   const name = { $in: found.map((record) => record.name) }
-  const { modifiedCount } = await collection.updateMany({ _id, name, state: 'live' }, { $set: deletion }, DURABLE)
+  const { modifiedCount } = await collection.updateMany({ _id, name, state: 'live' }, ending(0, { deletedBy }), DURABLE)
   const left = await collection.find({ _id }).toArray()
   const stamped = left.filter((record) => record.deletedBy === deletedBy)
   // Upkeep may have collected one of them already. Where the update changed all of them, that one was this group's too.
+  const deletion = { state: 'deleted' as const, deletedBy }
   const gone = modifiedCount === found.length ? found.map((record) => ({ ...record, ...deletion })) : []
   const nameOf = new Map(found.map((record) => [record._id.toHexString(), record.name]))
   const others = left.filter((record) => record.deletedBy !== deletedBy)

@@ -3,7 +3,7 @@ import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
 import { audioFieldsOf } from '../../src/audio/audio-fields-of.ts'
 import { AudioCheck } from '../../src/audio/check-audio.ts'
-import type { Decoded, DecodeWish } from '../../src/audio/decode-audio.ts'
+import { CannotDecode, type Decoded, type DecodeWish } from '../../src/audio/decode-audio.ts'
 import type { Track } from '../../src/audio/track-list.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import type { Jobs } from '../../src/jobs/jobs.ts'
@@ -65,6 +65,7 @@ test('a file is decoded when it has become visible, and its record says what cam
       url: `http://manager/file/${record.name}`,
       etag: `"${record.sha256}"`,
       container: 'aac',
+      codec: 'aac',
       sampleRate: 8_000,
     },
   ])
@@ -81,6 +82,15 @@ test('a file that cannot be had is tried again, then the failure stays to be see
     8_000,
   )
   expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', isChecked: false })
+})
+
+test('a file that cannot be decoded here has no verdict, and is not looked at again', async () => {
+  const { check, store, read } = await open(() => Promise.reject(new CannotDecode('only ffmpeg could')))
+  check.start()
+  const record = await store()
+  check.onVisible(record)
+  await vi.waitFor(async () => expect((await read(record)).audio.isChecked).toBe(true))
+  expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', reason: 'only ffmpeg could' })
 })
 
 test('the loop adds the jobs that were lost, and those of no other files', async () => {

@@ -1,6 +1,6 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { proofOfPart } from '../../src/chunks/chunk.ts'
 import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -138,6 +138,31 @@ test('records that a crash left without copies go, live ones and tombstones stay
   await records.forgetEmptied()
   const left = await used.model.find({ _id: { $in: [emptied._id, live._id, renounced._id] } }).lean()
   expect(left.map((record) => record.state).sort()).toEqual(['live', 'tombstone'])
+})
+
+test.each([-31, 31])('the clock of a manager that is %i days off decides nothing', async (days) => {
+  const server = 'dddddddddddddddd' as ServerId
+  const holders = new HolderRecords(used.model)
+  const [byName, byId, inGroup, renounced] = [1, 2, 3, 4].map(() => {
+    const record = newRecord(newName())
+    return { ...record, chunks: [newChunk([newReplica(record._id, { server })])] }
+  }) as [FileRecord, FileRecord, FileRecord, FileRecord]
+  for (const record of [byName, byId, inGroup]) await records.insert(record)
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * 24 * 3_600_000 })
+  try {
+    await records.markDeleted(byName.name)
+    await records.markDeletedById(byId._id)
+    await records.markAllDeleted([inGroup._id])
+    await holders.renounceCopy(replicaOf(renounced))
+    await holders.forgetTombstones(7 * 24 * 3_600_000)
+    expect(await records.findDeleted(server, 10)).toHaveLength(3)
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(await records.findDeleted(server, 10)).toHaveLength(3)
+  await holders.forgetTombstones(7 * 24 * 3_600_000)
+  expect(await used.model.countDocuments({ _id: renounced._id, state: 'tombstone' })).toBe(1)
+  await used.model.deleteMany({ _id: { $in: [byName._id, byId._id, inGroup._id] } })
 })
 
 test('those that are due longest come first, and no more than were asked for', async () => {
