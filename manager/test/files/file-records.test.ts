@@ -143,10 +143,11 @@ test('records that a crash left without copies go, live ones and tombstones stay
 test.each([-31, 31])('the clock of a manager that is %i days off decides nothing', async (days) => {
   const server = 'dddddddddddddddd' as ServerId
   const holders = new HolderRecords(used.model)
-  const [byName, byId, inGroup, renounced] = [1, 2, 3, 4].map(() => {
+  const newOne = (): FileRecord => {
     const record = newRecord(newName())
     return { ...record, chunks: [newChunk([newReplica(record._id, { server })])] }
-  }) as [FileRecord, FileRecord, FileRecord, FileRecord]
+  }
+  const [byName, byId, inGroup, renounced] = [newOne(), newOne(), newOne(), newOne()]
   for (const record of [byName, byId, inGroup]) await records.insert(record)
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * 24 * 3_600_000 })
   try {
