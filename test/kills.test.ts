@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { expectNoHarm, runCampaign } from './faults/campaign.ts'
 import { FaultCluster } from './faults/cluster/fault-cluster.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
+import { countOf } from './full-run.ts'
 
 /** Clients come in gusts, because a load without pauses would take what the processes need to start. */
 const GUST_MS = 40
@@ -16,10 +17,10 @@ const killMongod = async ({ mongod }: FaultCluster): Promise<void> => {
   await mongod.restart()
 }
 const kills: readonly ((cluster: FaultCluster) => Promise<void>)[] = [
-  ...[0, 1, 2].map((index) => (cluster: FaultCluster) => cluster.killFileServer(index)),
+  ...[0, 1, 2].slice(0, countOf(3, 2)).map((index) => (cluster: FaultCluster) => cluster.killFileServer(index)),
   ...[0, 1].map((index) => (cluster: FaultCluster) => cluster.killManager(index)),
   killMongod,
-  ...[1, 2].map(() => (cluster: FaultCluster) => cluster.killAll()),
+  ...[1, 2].slice(0, countOf(2, 1)).map(() => (cluster: FaultCluster) => cluster.killAll()),
 ]
 
 beforeAll(announceRun)

@@ -4,6 +4,7 @@ import { beforeAll, expect, inject, test } from 'vitest'
 import { copiesIn } from './cluster/disk.ts'
 import { download, readBroken, request, upload } from './cluster/http.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
+import { useTestCluster } from './cluster/use-test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
 
@@ -12,9 +13,18 @@ const PART_BYTES = 4 * MIB
 const CLIENTS = 8
 const RANGES_OF_EACH = 9
 
-const mongoUrl = inject('mongoUrl')
+const shared = useTestCluster({ fileServers: 1 })
 
 beforeAll(announceRun)
+
+/** @returns the path of the one copy of the file */
+async function uploadCopy(cluster: TestCluster, name: string, content: Buffer): Promise<string> {
+  const before = new Set(await copiesIn(cluster.directories))
+  expect((await upload(cluster.url, name, content)).status).toBe(201)
+  const [path = '', ...others] = (await copiesIn(cluster.directories)).filter((copy) => !before.has(copy))
+  expect(others).toEqual([])
+  return path
+}
 
 /** @returns the copies that the manager has open, which it has read itself */
 async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
@@ -26,11 +36,17 @@ async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
 
 /** @returns the file-servers whose disk was given up for a while; their processes end, and the manager says so after all else */
 async function disksGivenUp(cluster: TestCluster): Promise<unknown[]> {
-  const manager = cluster.managers[0]?.process
+  const lines = cluster.managers[0]?.process.lines ?? []
+  const disconnectedCount = (): number => lines.filter((line) => line.message === 'file-server disconnected').length
+  const before = disconnectedCount()
   for (const { process } of cluster.fileServers) await process.stop()
-  await manager?.line((line) => line.message === 'file-server disconnected')
-  const lines = manager?.lines.filter((line) => String(line.message).startsWith('its disk is not read'))
-  return lines?.map(({ name }) => name) ?? []
+  await waitUntil('the manager has noticed', () => disconnectedCount() > before)
+  return lines.filter((line) => String(line.message).startsWith('its disk is not read')).map(({ name }) => name)
+}
+
+async function startAgain(cluster: TestCluster): Promise<void> {
+  for (const index of cluster.fileServers.keys()) await cluster.restartFileServer(index)
+  await cluster.settled()
 }
 
 /** Reads random ranges, checks each, and goes away in the middle of every third one. */
@@ -55,50 +71,34 @@ async function readRanges(url: string, content: Buffer, label: string): Promise<
 }
 
 test('a client that reads any ranges of a large file gets right bytes, which the manager reads from the disk alone', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
+  const cluster = shared()
   const content = randomBytes(21 * MIB + 12_345)
-  await upload(cluster.url, 'large', content)
-  const copies = await copiesIn(cluster.directories)
+  const path = await uploadCopy(cluster, 'alone', content)
   await waitUntil('the manager has the copy open, and no other file', async () => {
-    const { status, body } = await download(cluster.url, 'large')
+    const { status, body } = await download(cluster.url, 'alone')
     expect([status, body.equals(content)]).toEqual([200, true])
-    return (await copiesOpenIn(cluster)).join() === copies.join()
+    return (await copiesOpenIn(cluster)).join() === path
   })
-  await readRanges(`${cluster.url}/file/large`, content, 'alone')
+  await readRanges(`${cluster.url}/file/alone`, content, 'alone')
   expect(await disksGivenUp(cluster)).toEqual([])
 })
 
-// More of them read than may read the disk at once, so the rest comes from the file-server, and both ways are mixed in
-// one download.
-test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
-  const content = randomBytes(21 * MIB + 12_345)
-  await upload(cluster.url, 'large', content)
-  const url = `${cluster.url}/file/large`
-  await Promise.all(Array.from({ length: CLIENTS }, (_, number) => readRanges(url, content, `client-${number}`)))
-  await waitUntil('the manager has closed the copy', async () => {
-    const paths = await copiesOpenIn(cluster)
-    return paths.length === 0 || paths
-  })
-  expect((await download(cluster.url, 'large')).body.equals(content)).toBe(true)
-})
-
 test('invariant 3: a copy that is damaged on disk never becomes wrong bytes, read there', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
+  const cluster = shared()
+  await startAgain(cluster)
   const content = randomBytes(9 * MIB)
-  await upload(cluster.url, 'large', content)
-  const [path = ''] = await copiesIn(cluster.directories)
+  const path = await uploadCopy(cluster, 'damaged', content)
   await using file = await open(path, 'r+')
   const position = PART_BYTES + 1_000
   await file.write(Buffer.from([(content[position] ?? 0) ^ 1]), 0, 1, position)
 
   for (let count = 0; count < 3; count++) {
-    const got = await readBroken(`${cluster.url}/file/large`)
+    const got = await readBroken(`${cluster.url}/file/damaged`)
     expect(got.length).toBeLessThanOrEqual(PART_BYTES)
     expect(got.equals(content.subarray(0, got.length))).toBe(true)
   }
   const rangeOf = (start: number, end: number) =>
-    request(`${cluster.url}/file/large`, { headers: { range: `bytes=${start}-${end - 1}` } })
+    request(`${cluster.url}/file/damaged`, { headers: { range: `bytes=${start}-${end - 1}` } })
   expect(await rangeOf(position + 1, position + 2)).toMatchObject({ status: 503, code: 4 })
   for (const [start, end] of [[0, PART_BYTES] as const, [2 * PART_BYTES, 9 * MIB] as const]) {
     const { status, body } = await rangeOf(start, end)
@@ -110,11 +110,26 @@ test('invariant 3: a copy that is damaged on disk never becomes wrong bytes, rea
   expect(await disksGivenUp(cluster)).toEqual([])
 })
 
+// More of them read than may read the disk at once, so the rest comes from the file-server, and both ways are mixed in
+// one download.
+test('many clients that read any ranges of a large file, some going away in the middle, get right bytes and nothing else', async () => {
+  const cluster = shared()
+  await startAgain(cluster)
+  const content = randomBytes(21 * MIB + 12_345)
+  await upload(cluster.url, 'many', content)
+  const url = `${cluster.url}/file/many`
+  await Promise.all(Array.from({ length: CLIENTS }, (_, number) => readRanges(url, content, `client-${number}`)))
+  await waitUntil('the manager has closed the copy', async () => {
+    const paths = await copiesOpenIn(cluster)
+    return paths.length === 0 || paths
+  })
+  expect((await download(cluster.url, 'many')).body.equals(content)).toBe(true)
+})
+
 test('a copy whose file is gone is unavailable, costs no other file anything, and is there again when it is back', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl, fileServers: 1 })
+  const cluster = shared()
   const [gone, other] = [randomBytes(9 * MIB), randomBytes(9 * MIB)]
-  await upload(cluster.url, 'gone', gone)
-  const [path = ''] = await copiesIn(cluster.directories)
+  const path = await uploadCopy(cluster, 'gone', gone)
   await upload(cluster.url, 'other', other)
   const onDisk = await readFile(path)
   await unlink(path)
@@ -130,7 +145,7 @@ test('a copy whose file is gone is unavailable, costs no other file anything, an
 })
 
 test('of two file-servers one does not let the manager read its disk: right bytes come from both', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl, fileServers: 0 })
+  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
   cluster.addFileServer({ LOCAL_READS: 'false' })
   cluster.addFileServer({ LOCAL_READS: 'true' })
   await cluster.settled()

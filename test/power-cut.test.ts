@@ -6,10 +6,11 @@ import { OwnMongod } from './faults/cluster/own-mongod.ts'
 import { cutPower } from './faults/cluster/power-cut.ts'
 import { SmallDisk } from './faults/cluster/small-disk.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
+import { countOf } from './full-run.ts'
 
 const MIB = 1024 * 1024
 /** This many uploads are served before the cut, so that there is something to lose. */
-const SERVED_UPLOADS = 200
+const SERVED_UPLOADS = countOf(200, 100)
 
 beforeAll(announceRun)
 
@@ -26,7 +27,7 @@ test('a power cut of everything, MongoDB and its disk included, loses and change
     faultCount: 1,
     seed: runSeed.fork('cut-once'),
     cluster: faults,
-    load: { maxBytes: 300_000 },
+    load: { maxBytes: 300_000, gustMs: countOf(0, 40) },
     strike: async (_faults, _random, load) => {
       await load.isServed(SERVED_UPLOADS)
       const processes = [...cluster.managers, ...cluster.fileServers].map((member) => member.process)

@@ -2,21 +2,20 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ActiveNode } from '@holdfast/client/answers'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { download, remove, request, upload } from './cluster/http.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
 import type { LogLine } from './cluster/test-process.ts'
+import { useTestCluster } from './cluster/use-test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
+import { countOf } from './full-run.ts'
 
 const WORKERS = 3
+/** Clients come in gusts, because a load without pauses would take what the workers need to start. */
+const GUST_MS = countOf(0, 40)
 
-const start = (fileServers: number) =>
-  TestCluster.start({
-    mongoUrl: inject('mongoUrl'),
-    fileServers,
-    managerEnvironment: { MANAGER_WORKERS: String(WORKERS) },
-  })
+const shared = useTestCluster({ managerEnvironment: { MANAGER_WORKERS: String(WORKERS) } })
 
 interface RunningWorker {
   readonly ownUrl: string
@@ -24,8 +23,8 @@ interface RunningWorker {
 }
 
 /** @returns the workers by their own addresses, the latest at each */
-function workersOf(cluster: TestCluster): RunningWorker[] {
-  const lines = cluster.managers[0]?.process.lines ?? []
+function workersOf(): RunningWorker[] {
+  const lines = shared().managers[0]?.process.lines ?? []
   const isStart = ({ message, ownUrl }: LogLine) => message === 'manager started' && ownUrl !== undefined
   const latest = new Map(lines.filter(isStart).map(({ ownUrl, pid }) => [String(ownUrl), Number(pid)]))
   return [...latest].map(([ownUrl, pid]) => ({ ownUrl, pid })).filter(({ pid }) => isAlive(pid))
@@ -46,14 +45,14 @@ async function nodesOf(url: string): Promise<object[]> {
   return nodes.map(({ id, name, files, bytes, state }) => ({ id, name, files, bytes, state }))
 }
 
-async function allServe(cluster: TestCluster): Promise<RunningWorker[]> {
+async function allServe(): Promise<RunningWorker[]> {
   await waitUntil(`${WORKERS} workers serve all file-servers`, async () => {
-    const workers = workersOf(cluster)
+    const workers = workersOf()
     if (workers.length < WORKERS) return workers
     const counts = await Promise.all(workers.map(async ({ ownUrl }) => (await nodesOf(ownUrl)).length))
-    return counts.every((count) => count === cluster.fileServers.length) || counts
+    return counts.every((count) => count === shared().fileServers.length) || counts
   })
-  return workersOf(cluster)
+  return workersOf()
 }
 
 /** @returns what does not read back as it was acknowledged. */
@@ -84,8 +83,8 @@ async function isAnswered(url: string): Promise<boolean> {
 }
 
 test('every worker gives the same answers, a moment after the last change', async () => {
-  await using cluster = await start(3)
-  const workers = await allServe(cluster)
+  const cluster = shared()
+  const workers = await allServe()
   expect(new Set(workers.map(({ ownUrl }) => ownUrl)).size).toBe(WORKERS)
   const files = Array.from({ length: 60 }, (_, index) => ({ name: `same-${index}`, bytes: randomBytes(500 + index) }))
   const doors = [cluster.url, ...workers.map(({ ownUrl }) => ownUrl)]
@@ -116,14 +115,15 @@ test('every worker gives the same answers, a moment after the last change', asyn
 })
 
 test('invariant 1: what was acknowledged is there although workers are killed under load, and each comes back', async () => {
-  await using cluster = await start(3)
-  const first = await allServe(cluster)
+  const cluster = shared()
+  const first = await allServe()
   const acknowledged = new Map<string, Buffer>()
   let isOver = false
   let number = 0
   let failedCount = 0
   const client = async (): Promise<void> => {
     while (!isOver) {
+      if (GUST_MS > 0) await delay(GUST_MS - (performance.now() % GUST_MS))
       const [name, bytes] = [`killed-${number++}`, randomBytes(4096)]
       const answer = await upload(cluster.url, name, bytes).catch(() => null)
       if (answer?.status === 201) acknowledged.set(name, bytes)
@@ -133,15 +133,15 @@ test('invariant 1: what was acknowledged is there although workers are killed un
   const clients = Array.from({ length: 8 }, client)
   for (let kill = 0; kill < WORKERS; kill += 1) {
     const before = acknowledged.size
-    const victim = (await allServe(cluster)).find(({ ownUrl }) => ownUrl === first[kill]?.ownUrl)
+    const victim = (await allServe()).find(({ ownUrl }) => ownUrl === first[kill]?.ownUrl)
     if (victim === undefined) throw new Error('no worker to kill')
     process.kill(victim.pid, 'SIGKILL')
     await waitUntil('uploads go on', () => acknowledged.size > before + 20 || acknowledged.size)
-    await waitUntil('it is started again', () => workersOf(cluster).some((worker) => worker.ownUrl === victim.ownUrl))
+    await waitUntil('it is started again', () => workersOf().some((worker) => worker.ownUrl === victim.ownUrl))
   }
   isOver = true
   await Promise.all(clients)
-  const last = await allServe(cluster)
+  const last = await allServe()
   // The addresses are the same, so that file-servers find them and nobody is dialled in vain; the processes are others.
   expect(last.map(({ ownUrl }) => ownUrl).sort()).toEqual(first.map(({ ownUrl }) => ownUrl).sort())
   expect(last.filter(({ pid }) => first.some((worker) => worker.pid === pid))).toEqual([])
@@ -153,8 +153,8 @@ test('invariant 1: what was acknowledged is there although workers are killed un
 }, 120_000)
 
 test('a frozen worker holds up nobody for long', async () => {
-  await using cluster = await start(1)
-  const [frozen] = await allServe(cluster)
+  const cluster = shared()
+  const [frozen] = await allServe()
   if (frozen === undefined) throw new Error('no worker')
   process.kill(frozen.pid, 'SIGSTOP')
   try {
@@ -166,20 +166,8 @@ test('a frozen worker holds up nobody for long', async () => {
   }
 })
 
-test('SIGTERM ends all workers orderly; they end too when their primary is killed', async () => {
-  await using cluster = await start(1)
-  const [manager] = cluster.managers
-  const workers = await allServe(cluster)
-  expect(await manager?.process.stop()).toBe(0)
-  expect(workers.filter(({ pid }) => isAlive(pid))).toEqual([])
-  await cluster.restartManager()
-  const others = await allServe(cluster)
-  await manager?.process.kill()
-  await waitUntil('all workers are gone', () => others.every(({ pid }) => !isAlive(pid)))
-})
-
 test('several workers whose port is taken say so in one sentence, exit code 1', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
+  const cluster = shared()
   const bystander = createServer()
   try {
     await new Promise<void>((resolve) => bystander.listen(0, '127.0.0.1', resolve))
@@ -193,9 +181,21 @@ test('several workers whose port is taken say so in one sentence, exit code 1', 
 })
 
 test('several workers on every address are refused without a name to be dialled by', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
+  const cluster = shared()
   const environment = { HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true', PORT: '0', MANAGER_WORKERS: '2' }
   const refused = cluster.startManagerProcess(environment)
   expect(await refused.exited).toBe(1)
   expect(refused.lines.map(({ reason }) => String(reason))).toEqual([expect.stringMatching(/MANAGER_WORKER_HOST/)])
+})
+
+test('SIGTERM ends all workers orderly; they end too when their primary is killed', async () => {
+  const cluster = shared()
+  const [manager] = cluster.managers
+  const workers = await allServe()
+  expect(await manager?.process.stop()).toBe(0)
+  expect(workers.filter(({ pid }) => isAlive(pid))).toEqual([])
+  await cluster.restartManager()
+  const others = await allServe()
+  await manager?.process.kill()
+  await waitUntil('all workers are gone', () => others.every(({ pid }) => !isAlive(pid)))
 })

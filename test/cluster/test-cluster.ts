@@ -48,7 +48,7 @@ export class TestCluster implements AsyncDisposable {
     const { fileServers = 3, managers = 1 } = options
     const cluster = new TestCluster(options, await mkdtemp(join(options.parent ?? tmpdir(), 'holdfast-test-')))
     try {
-      for (let number = 1; number <= managers; number++) await cluster.addManager()
+      await Promise.all(Array.from({ length: managers }, () => cluster.addManager()))
       for (let number = 1; number <= fileServers; number++) cluster.addFileServer()
       await cluster.settled()
       return cluster

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test } from 'vitest'
 import { download, request, upload } from '../cluster/http.ts'
 import { peakBytes } from '../cluster/process-measures.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
+import { useTestCluster } from '../cluster/use-test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 import { exchange, post } from './client.ts'
 import { frame, OPCODE, upgradeRequest } from './websocket.ts'
@@ -67,13 +68,10 @@ async function honestTraffic(cluster: TestCluster, name: string, isOver: () => b
 }
 
 describe.concurrent('beside honest traffic', () => {
-  let cluster: TestCluster
-  beforeAll(async () => {
-    cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
-  })
-  afterAll(() => cluster[Symbol.asyncDispose]())
+  const shared = useTestCluster({ fileServers: 2 })
 
   test('200 connections with half a header, and 100 with none, are closed with a 408 in time', async ({ expect }) => {
+    const cluster = shared()
     using slow = new HeldConnections(portOf(cluster), 200, 'GET /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ')
     using silent = new HeldConnections(portOf(cluster), 100, '')
     // A byte now and then is no excuse.
@@ -92,6 +90,7 @@ describe.concurrent('beside honest traffic', () => {
   }, 40_000)
 
   test('300 idle connections cost the others nothing', async ({ expect }) => {
+    const cluster = shared()
     using idle = new HeldConnections(portOf(cluster), 300, 'GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
     await waitUntil('all have their answer', () => idle.all.every((client) => client.received.includes('alive')))
     expect(await honestTraffic(cluster, 'idle', () => true)).toBeLessThan(HONEST_LIMIT_MS)
@@ -129,32 +128,37 @@ test('uploads beyond MAX_UPLOADS get 503 and code 17 before their body, and plac
   expect((await request(`${cluster.url}/file/after`)).status).toBe(200)
 }, 40_000)
 
-test('readers that take nothing hold little memory and stop nobody', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
-  await upload(cluster.url, 'large', randomBytes(24 * MIB))
-  using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
-  for (const { socket } of readers.all) socket.pause()
-  expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
-  expect(await peakBytes(cluster.managers[0]?.process.pid ?? 0)).toBeLessThan(700 * MIB)
-}, 40_000)
+describe('clients that read nothing', () => {
+  const shared = useTestCluster({ fileServers: 1 })
 
-test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1 })
-  const before = await peakBytes(cluster.managers[0]?.process.pid ?? 0)
-  const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
-  using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
-  await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
-  for (const { socket } of strangers.all) {
-    socket.pause()
-    const pump = (): void => {
-      while (socket.writable && socket.write(pings)) {
-        // The client writes until the connection takes no more for the moment.
+  // They come first, for the most memory that was ever held says nothing of them later.
+  test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
+    const cluster = shared()
+    const before = await peakBytes(cluster.managers[0]?.process.pid ?? 0)
+    const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
+    using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
+    await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
+    for (const { socket } of strangers.all) {
+      socket.pause()
+      const pump = (): void => {
+        while (socket.writable && socket.write(pings)) {
+          // The client writes until the connection takes no more for the moment.
+        }
       }
+      socket.on('drain', pump)
+      pump()
     }
-    socket.on('drain', pump)
-    pump()
-  }
-  await waitUntil('all are let go', () => strangers.isEveryClosed, 8_000)
-  expect((await peakBytes(cluster.managers[0]?.process.pid ?? 0)) - before).toBeLessThan(150 * MIB)
-  expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
-}, 40_000)
+    await waitUntil('all are let go', () => strangers.isEveryClosed, 8_000)
+    expect((await peakBytes(cluster.managers[0]?.process.pid ?? 0)) - before).toBeLessThan(150 * MIB)
+    expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
+  }, 40_000)
+
+  test('readers that take nothing hold little memory and stop nobody', async () => {
+    const cluster = shared()
+    await upload(cluster.url, 'large', randomBytes(24 * MIB))
+    using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+    for (const { socket } of readers.all) socket.pause()
+    expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
+    expect(await peakBytes(cluster.managers[0]?.process.pid ?? 0)).toBeLessThan(700 * MIB)
+  }, 40_000)
+})

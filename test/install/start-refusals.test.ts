@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { TestCluster } from '../cluster/test-cluster.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TestProcess } from '../cluster/test-process.ts'
+import { useTestCluster } from '../cluster/use-test-cluster.ts'
+
+const shared = useTestCluster({ fileServers: 0 })
 
 test('a manager whose port is taken says so in one sentence, exit code 1', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
+  const cluster = shared()
   const bystander = createServer()
   try {
     await new Promise<void>((resolve) => bystander.listen(0, '127.0.0.1', resolve))
@@ -25,7 +27,7 @@ test('a manager whose port is taken says so in one sentence, exit code 1', async
 })
 
 test('a manager by hand refuses a port that browsers and fetch refuse, and an address that is not its own', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
+  const cluster = shared()
   const blocked = cluster.startManagerProcess({ PORT: '10080' })
   expect(await blocked.exited).toBe(1)
   expect(blocked.lines.at(-1)?.reason).toBe(
@@ -97,7 +99,7 @@ test('`npm run manager` refuses options, which it would not read', async () => {
 })
 
 test('a manager is open on loopback only, unless told in so many words', async () => {
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0 })
+  const cluster = shared()
   const exposed = cluster.startManagerProcess({ HOST: '0.0.0.0', PORT: '0' })
   expect(await exposed.exited).toBe(1)
   expect(String(exposed.lines.at(-1)?.reason)).toMatch(/everyone who reaches it can read, write and delete every file/)

@@ -187,7 +187,7 @@ export class FaultCluster implements AsyncDisposable {
     return reports
   }
 
-  directoryOf({ registry }: ManagerDeps, graceMs = 1_000): FileServerDirectory {
+  directoryOf({ registry }: ManagerDeps, graceMs = 300): FileServerDirectory {
     const database = { connection: this.connection, isAvailable: true, close: async () => undefined }
     return new FileServerDirectory(
       { database, registry, log: quiet },
