@@ -27,16 +27,6 @@ function Bar({ player, verdicts, track }: BarProps & { track: Track }) {
   useEffect(() => announce(`Playing ${titleOf(track)}`), [track.id])
   return (
     <section class="player" aria-label="Player">
-      {isQueueOpen && (
-        <QueuePanel
-          id={queueId}
-          player={player}
-          onClose={() => {
-            setQueueOpen(false)
-            toggle.current?.focus()
-          }}
-        />
-      )}
       <div class="playerbar">
         <Now track={track} />
         <div class="transport">
@@ -55,7 +45,8 @@ function Bar({ player, verdicts, track }: BarProps & { track: Track }) {
             type="button"
             class="icon"
             aria-label="Next track"
-            disabled={at.value + 1 >= queue.value.length}
+            // A button that is disabled would lose the focus.
+            aria-disabled={at.value + 1 >= queue.value.length}
             onClick={player.next}
           >
             <Icon name="next" />
@@ -80,6 +71,16 @@ function Bar({ player, verdicts, track }: BarProps & { track: Track }) {
           </button>
         </div>
       </div>
+      {isQueueOpen && (
+        <QueuePanel
+          id={queueId}
+          player={player}
+          onClose={() => {
+            setQueueOpen(false)
+            toggle.current?.focus()
+          }}
+        />
+      )}
     </section>
   )
 }

@@ -32,7 +32,7 @@ export function QueuePanel({ id, player, onClose }: QueuePanelProps) {
         <span class="note">
           {at.value + 1} of {queue.value.length}
         </span>
-        <button type="button" onClick={player.clear} disabled={queue.value.length < 2}>
+        <button type="button" onClick={player.clear} aria-disabled={queue.value.length < 2}>
           Clear
         </button>
       </header>
@@ -59,7 +59,13 @@ function Entry({ entry, player, isCurrent }: { entry: QueueEntry; player: Player
         type="button"
         class="icon"
         aria-label={`Take ${title} out of the queue`}
-        onClick={() => player.remove(key)}
+        onClick={({ currentTarget }) => {
+          // The focus stays in the list.
+          const line = currentTarget.closest('li')
+          const near = line?.nextElementSibling ?? line?.previousElementSibling
+          near?.querySelector<HTMLElement>('.icon')?.focus()
+          player.remove(key)
+        }}
       >
         <Icon name="close" />
       </button>
