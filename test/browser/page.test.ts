@@ -290,7 +290,10 @@ describe.runIf(program !== null)('the page', () => {
     await phone.close()
   })
 
-  testAudioView(() => ({ page, context, browser, url: network.url, mongoUrl: cluster.mongoUrl, samples }))
+  testAudioView(() => {
+    const { mongoUrl, directory } = cluster
+    return { page, context, browser, url: network.url, mongoUrl, directory, samples }
+  })
 
   test('shows the cluster, and sees a file-server that is killed', async () => {
     await page.goto(`${network.url}/#cluster`)

@@ -1,8 +1,10 @@
 import type { Sample } from './samples.ts'
 
-/** So low a rate that minutes are quick to send; browsers play 3,000 and more. */
-const RATE = 4_000
-const PEAKS = 1_500
+/** So low a rate that minutes are quick to send; browsers play nothing lower. */
+const RATE = 3_000
+/** So many samples are equally loud. */
+const BLOCK = 100
+const MAX_PEAKS = 2_048
 
 export interface TestTrack {
   readonly title: string
@@ -28,36 +30,42 @@ const songs = [
 /** @param picture is embedded as cover into those of the first album */
 export function makeTracks(picture: Buffer): TestTrack[] {
   return songs.map(([title, artist, album, seconds], number) => {
-    const samples = drawSamples(seconds, number)
+    const loudness = drawLoudness(seconds, number)
     const texts = { TIT2: title, TPE1: artist, TALB: album }
     const tag = id3Of(texts, album === 'Low Water' ? picture : null)
     const name = `${artist.toLowerCase().replaceAll(/\W+/g, '-')} - ${title.toLowerCase()}.wav`
-    const file = { name, mimeType: 'audio/wav', buffer: wavOf(samples, tag) }
-    return { title, artist, album, seconds, file, peaks: peaksOf(samples) }
+    const file = { name, mimeType: 'audio/wav', buffer: wavOf(samplesOf(loudness, number), tag) }
+    return { title, artist, album, seconds, file, peaks: peaksOf(loudness) }
   })
 }
 
-/** A tone that swells as music does: verses, beats, and an end. */
-function drawSamples(seconds: number, number: number): Buffer {
-  const samples = Buffer.alloc(seconds * RATE)
-  for (let at = 0; at < samples.length; at++) {
-    const time = at / RATE
+/** @returns how loud each block is, from 0 to 1, swelling as music does: verses, beats, and an end */
+function drawLoudness(seconds: number, number: number): number[] {
+  return Array.from({ length: (seconds * RATE) / BLOCK }, (_, block) => {
+    const time = (block * BLOCK) / RATE
     const verse = 0.45 + 0.4 * Math.sin((time / seconds) * Math.PI * (3 + (number % 3)) + number) ** 2
     const beat = 0.55 + 0.45 * Math.abs(Math.sin(time * (1.7 + number * 0.13)) * Math.cos(time * 0.61))
-    const ends = Math.min(1, time / 3, (seconds - time) / 5)
-    samples[at] = 128 + Math.round(120 * verse * beat * ends * Math.sin(at / (4 + (number % 4))))
-  }
+    return verse * beat * Math.min(1, time / 3, (seconds - time) / 5)
+  })
+}
+
+/** A tone as loud as that. */
+function samplesOf(loudness: readonly number[], number: number): Buffer {
+  const wave = Array.from({ length: BLOCK }, (_, at) => Math.sin((at * 2 * Math.PI * (4 + (number % 4))) / BLOCK))
+  const samples = Buffer.alloc(loudness.length * BLOCK)
+  for (const [block, loud] of loudness.entries())
+    for (const [at, height] of wave.entries()) samples[block * BLOCK + at] = 128 + Math.round(120 * loud * height)
   return samples
 }
 
-function peaksOf(samples: Buffer): TestTrack['peaks'] {
-  const samplesPerPeak = Math.ceil(samples.length / PEAKS)
+function peaksOf(loudness: readonly number[]): TestTrack['peaks'] {
+  const perPeak = Math.ceil(loudness.length / MAX_PEAKS)
   const data: number[] = []
-  for (let start = 0; start < samples.length; start += samplesPerPeak) {
-    const some = samples.subarray(start, start + samplesPerPeak)
-    data.push(some.reduce((a, b) => Math.min(a, b)) - 128, some.reduce((a, b) => Math.max(a, b)) - 128)
+  for (let start = 0; start < loudness.length; start += perPeak) {
+    const loudest = Math.round(120 * Math.max(...loudness.slice(start, start + perPeak)))
+    data.push(-loudest, loudest)
   }
-  return { sampleRate: RATE, samplesPerPeak, data: Buffer.from(Int8Array.from(data).buffer) }
+  return { sampleRate: RATE, samplesPerPeak: perPeak * BLOCK, data: Buffer.from(Int8Array.from(data).buffer) }
 }
 
 /** 8 bits, one channel, and the tag in a chunk of its own. */

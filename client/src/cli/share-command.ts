@@ -23,7 +23,16 @@ export async function share(console: Console, path: string, { torrent, ...wish }
   const link = client.urlOf(stored)
   const addresses: TorrentAddresses = torrent === true ? await torrentAddresses(console, stored) : {}
   const { failure, ...printed } = addresses
-  const result = { link, ...printed, filename: name, id, sizeBytes, sha256, expiresAt, ...(isDegraded && { isDegraded }) }
+  const result = {
+    link,
+    ...printed,
+    filename: name,
+    id,
+    sizeBytes,
+    sha256,
+    expiresAt,
+    ...(isDegraded && { isDegraded }),
+  }
   printResult(console, result, [link, ...Object.values(printed)].join('\n'))
   if (isDegraded && !isJson) stderr.write(`holdfast: ${name}: fewer file-servers have it yet than should\n`)
   if (failure !== undefined) throw failure
