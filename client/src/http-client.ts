@@ -56,12 +56,16 @@ export class HttpClient {
     }
   }
 
-  async json(request: HttpRequest): Promise<unknown> {
+  async text(request: HttpRequest): Promise<string> {
     const { response, watch, explain } = await this.send(request)
     using _ = watch
-    const text = await response.text().catch((thrown: unknown) => {
+    return await response.text().catch((thrown: unknown) => {
       throw explain(thrown)
     })
+  }
+
+  async json(request: HttpRequest): Promise<unknown> {
+    const text = await this.text(request)
     try {
       return JSON.parse(text)
     } catch (cause) {

@@ -258,6 +258,23 @@ export class StoreClient {
     return parseFile(await this.#http.json({ method: 'DELETE', path: idPath(id), canSendAgain: true, signal }))
   }
 
+  /** @returns the address of a file's torrent, on this client's manager */
+  torrentOf({ id }: Pick<FileDescription, 'id'>): string {
+    return `${this.#baseUrl}${idPath(id, '/torrent')}`
+  }
+
+  /**
+   * Gives a file's magnet link, once its pieces are hashed. That of a share holds its link, so that everybody who has it can
+   * read the file. @throws FILE_NOT_FOUND, FILE_UNAVAILABLE where the hashing takes longer than the attempts,
+   * INVALID_REQUEST where the file is empty
+   */
+  async magnetOf({ id }: Pick<FileDescription, 'id'>, { signal }: CallOptions = {}): Promise<string> {
+    const path = `${idPath(id, '/torrent')}?magnet`
+    const text = (await this.#http.text({ method: 'GET', path, canSendAgain: true, signal })).trim()
+    if (text.startsWith('magnet:?')) return text
+    throw new StoreError('INTERNAL', 'this is not the answer of a Holdfast manager: no magnet link')
+  }
+
   async activeNodes({ signal }: CallOptions = {}): Promise<ActiveNode[]> {
     return parseActiveNodes(await this.#http.json({ method: 'GET', path: '/active-nodes', canSendAgain: true, signal }))
   }
@@ -339,8 +356,8 @@ function pathOf(name: string): string {
 }
 
 /** Other texts in the place of an id would lead to other routes. */
-function idPath(id: string): string {
-  if (isFileId(id) || isLinkId(id)) return `/files/${id}`
+function idPath(id: string, route = '/files'): string {
+  if (isFileId(id) || isLinkId(id)) return `${route}/${id}`
   throw new StoreError('INVALID_REQUEST', 'an id has 24 hex digits, or the 32 of a link')
 }
 

@@ -61,9 +61,14 @@ export class StandInManager implements AsyncDisposable {
     if (url === '/upkeep' && this.upkeep !== undefined) return sendJson(response, 200, this.upkeep)
     if (url === '/upkeep') return sendError(response, 'ROUTE_NOT_FOUND')
     if (method === 'PUT') return this.#replace(request, response, url)
-    if (url.startsWith('/upload')) return this.#share(request, response, url)
+    if (url.startsWith('/upload')) return this.share(request, response, url)
     if (/^\/files(\?|$)/.test(url)) return this.#list(request, response, url)
     if (url.startsWith('/files/')) return this.#file(request, response, url.slice('/files/'.length))
+    if (url.startsWith('/torrent/')) {
+      const share = this.shares.get(url.slice('/torrent/'.length).replace('?magnet', ''))
+      if (share === undefined) return sendError(response, 'FILE_NOT_FOUND')
+      return sendBytes(response, Buffer.from(`magnet:?xt=urn:btih:${sha256Of(share.bytes).slice(0, 40)}\n`))
+    }
     if (url.startsWith('/download/')) {
       const share = this.shares.get(url.slice('/download/'.length))
       return share === undefined ? sendError(response, 'FILE_NOT_FOUND') : sendBytes(response, share.bytes)
@@ -90,7 +95,7 @@ export class StandInManager implements AsyncDisposable {
     sendJson(response, 201, { filename: name, id: idOf(name), sizeBytes: bytes.length, sha256: sha256Of(bytes) })
   }
 
-  async #share(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
+  async share(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
     const bytes = await readAll(request)
     const name = new URL(url, this.url).searchParams.get('name') ?? 'made.bin'
     const link = sha256Of(Buffer.from(`${name} ${this.shares.size}`)).slice(0, 32)

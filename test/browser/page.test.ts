@@ -4,6 +4,7 @@ import { type Browser, type BrowserContext, devices, type Page } from 'playwrigh
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
+import { testAudioView } from './audio-view.ts'
 import { findBrowser, launchBrowser } from './browser.ts'
 import { CuttableNetwork } from './cuttable-network.ts'
 import { findBarriers, watchPage } from './page-watch.ts'
@@ -287,6 +288,11 @@ describe.runIf(program !== null)('the page', () => {
     expect(await phonePage.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
     await takeScreenshot(phonePage, 'phone-cluster')
     await phone.close()
+  })
+
+  testAudioView(() => {
+    const { mongoUrl, directory } = cluster
+    return { page, context, browser, url: network.url, mongoUrl, directory, samples }
   })
 
   test('shows the cluster, and sees a file-server that is killed', async () => {

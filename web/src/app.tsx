@@ -1,10 +1,17 @@
 import { useEffect, useState } from 'preact/hooks'
+import type { FileDescription, Track } from './api/answers.ts'
+import { AudioView } from './audio/audio-view.tsx'
+import { createTrackList } from './audio/track-list.ts'
+import { createVerdicts } from './audio/verdicts.ts'
 import { ClusterView } from './cluster/cluster-view.tsx'
 import { createDeletions } from './files/deletions.ts'
 import { createFileList } from './files/file-list.ts'
 import { rowOf } from './files/file-row.ts'
 import { FilesView } from './files/files-view.tsx'
 import { createShares } from './files/shares.ts'
+import { connectMediaSession } from './player/media-session.ts'
+import { createPlayer } from './player/player.ts'
+import { PlayerBar } from './player/player-bar.tsx'
 import { showToast, Toasts } from './ui/toasts.tsx'
 import { DropZone } from './uploads/drop-zone.tsx'
 import { noteInterrupted, takeInterrupted } from './uploads/interrupted.ts'
@@ -16,30 +23,44 @@ function createStore() {
   const shares = createShares(localStorage)
   const list = createFileList(shares)
   const deletions = createDeletions(list)
-  const queue = createUploadQueue((file) => {
+  const queue = createUploadQueue('/upload', (file: FileDescription) => {
     if (!shares.keep(rowOf(file)))
       showToast('This browser has no room for more links: copy the link, it is listed nowhere else', {
         tone: 'bad',
         ms: 30_000,
       })
   })
-  return { list, deletions, queue }
+  const tracks = createTrackList()
+  const verdicts = createVerdicts(tracks.replace)
+  const audioQueue = createUploadQueue('/post', (track: Track) => {
+    verdicts.watch(track)
+    tracks.refreshSoon()
+  })
+  const player = createPlayer()
+  connectMediaSession(player)
+  return { list, deletions, queue, tracks, verdicts, audioQueue, player }
 }
 
+const views = { files: 'Files', audio: 'Audio', cluster: 'Cluster' } as const
+type View = keyof typeof views
+
 export function App() {
-  const [{ list, deletions, queue }] = useState(createStore)
-  const view = useHash() === '#cluster' ? 'cluster' : 'files'
+  const [store] = useState(createStore)
+  const { list, deletions, queue, audioQueue } = store
+  const hash = useHash().slice(1)
+  const view: View = hash in views ? (hash as View) : 'files'
   useEffect(() => {
     list.refresh()
     const left = takeInterrupted(sessionStorage)
     if (left !== null) showToast(left, { tone: 'bad', ms: 15_000 })
+    const unfinished = () => [...queue.unfinished, ...audioQueue.unfinished]
     const warn = (event: BeforeUnloadEvent) => {
-      if (queue.unfinished.length > 0) event.preventDefault()
+      if (unfinished().length > 0) event.preventDefault()
     }
     const leave = () =>
       noteInterrupted(
         sessionStorage,
-        queue.unfinished.map(({ file }) => file.name),
+        unfinished().map(({ file }) => file.name),
       )
     const undo = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof Element && event.target.closest('input, textarea') !== null
@@ -47,7 +68,9 @@ export function App() {
     }
     const returnTo = () => {
       // Who has scrolled down keeps what is there.
-      if (document.visibilityState === 'visible' && scrollY < innerHeight) list.refresh()
+      if (document.visibilityState !== 'visible' || scrollY >= innerHeight) return
+      list.refresh()
+      if (location.hash === '#audio') store.tracks.refresh()
     }
     addEventListener('beforeunload', warn)
     addEventListener('pagehide', leave)
@@ -61,7 +84,7 @@ export function App() {
     }
   }, [])
   useEffect(() => {
-    document.title = view === 'cluster' ? 'Cluster · Holdfast' : 'Holdfast'
+    document.title = view === 'files' ? 'Holdfast' : `${views[view]} · Holdfast`
   }, [view])
   return (
     <>
@@ -75,26 +98,26 @@ export function App() {
             Holdfast
           </h1>
           <nav aria-label="Views">
-            <a href="#files" aria-current={view === 'files' ? 'page' : undefined}>
-              Files
-            </a>
-            <a href="#cluster" aria-current={view === 'cluster' ? 'page' : undefined}>
-              Cluster
-            </a>
+            {Object.entries(views).map(([key, text]) => (
+              <a key={key} href={`#${key}`} aria-current={view === key ? 'page' : undefined}>
+                {text}
+              </a>
+            ))}
           </nav>
         </div>
       </header>
       <main id="main" tabIndex={-1}>
-        {view === 'cluster' ? (
-          <ClusterView />
-        ) : (
+        {view === 'files' && (
           <>
-            <DropZone onFiles={queue.add} />
+            <DropZone what="files" onFiles={queue.add} />
             <UploadPanel queue={queue} />
             <FilesView list={list} deletions={deletions} />
           </>
         )}
+        {view === 'audio' && <AudioView {...store} queue={audioQueue} />}
+        {view === 'cluster' && <ClusterView />}
       </main>
+      <PlayerBar player={store.player} verdicts={store.verdicts} />
       <Toasts />
     </>
   )

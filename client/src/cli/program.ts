@@ -32,6 +32,7 @@ interface ShareOptions {
   readonly patience: number
   readonly expires?: string
   readonly name?: string
+  readonly torrent?: boolean
 }
 
 interface PutOptions {
@@ -119,6 +120,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .argument('<file>', 'the file, or - for standard input')
     .addOption(expiresOption())
     .option('--name <label>', 'what it is called; the last part of the path unless given')
+    .option('--torrent', 'print the address of its torrent and its magnet link, too')
     .addOption(patienceOption())
     .action((path: string, { patience, ...wish }: ShareOptions) =>
       run(

@@ -219,6 +219,21 @@ describe('share', () => {
     expect(await readdir(directory)).toContain('other.jpg')
   })
 
+  test('prints the torrent and the magnet link, and the link also where there is no torrent yet', async () => {
+    const { text, code } = await holdfast(['share', '--torrent', 'photo.jpg'])
+    const [link = '', torrent, magnet] = text.split('\n')
+    expect([code, torrent]).toEqual([0, `${manager.url}/torrent/${link.slice(-32)}`])
+    expect(magnet).toBe(`magnet:?xt=urn:btih:${sha256Of(bytes).slice(0, 40)}`)
+    expect(manager.requests.at(-1)).toBe(`GET /torrent/${link.slice(-32)}?magnet`)
+    manager.nextAnswers.push(
+      (request, response) => manager.share(request, response, '/upload?name=photo.jpg'),
+      (_, response) => sendError(response, 'FILE_UNAVAILABLE', { 'retry-after': '60' }),
+    )
+    const later = await holdfast(['share', '--torrent', 'photo.jpg'])
+    expect(later).toMatchObject({ code: 5, errors: expect.stringContaining('(code 4)') })
+    expect(later.text.split('\n')).toHaveLength(3)
+  })
+
   test('tells programs more', async () => {
     const answer = JSON.parse((await holdfast(['--json', 'share', '-'], bytes)).text)
     expect(answer).toEqual({

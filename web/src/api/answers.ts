@@ -19,6 +19,29 @@ export interface FileList {
   readonly total?: number | null
 }
 
+/** The manager describes an audio file like this (`docs/openapi.json`: Track). */
+export interface Track extends Pick<FileDescription, 'id' | 'name' | 'size' | 'contentType' | 'url' | 'uploadedAt'> {
+  /** Seconds. */
+  readonly duration: number | null
+  readonly container: string
+  readonly tags: { readonly title?: string; readonly artist?: string; readonly album?: string }
+  /** The embedded picture. */
+  readonly cover: { readonly contentType: string; readonly url: string } | null
+  /** What decoding it showed. */
+  readonly verdict: 'unknown' | 'ok' | 'damaged'
+  readonly reason: string | null
+}
+
+export interface TrackPage {
+  readonly files: readonly Track[]
+  readonly next: string | null
+}
+
+/** In the form of audiowaveform: the least and the greatest sample of each stretch, alternating, in 8 bits. */
+export interface Waveform {
+  readonly data: readonly number[]
+}
+
 export interface FileServer {
   readonly id: string
   readonly name: string

@@ -3,11 +3,20 @@ const DEADLINE_MS = 15_000
 /** A request that failed. `status` is 0 where no answer came. */
 export class RequestError extends Error {
   readonly status: number
+  /** The store asks for such a pause before the next attempt. */
+  readonly retryAfterMs: number | null
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, retryAfterMs: number | null = null) {
     super(message)
     this.status = status
+    this.retryAfterMs = retryAfterMs
   }
+}
+
+/** @param header is `Retry-After`, in seconds */
+export function retryAfterMsOf(header: string | null): number | null {
+  const seconds = Number(header)
+  return seconds > 0 ? seconds * 1_000 : null
 }
 
 /** Says what an answer that is an error says, for people. */
@@ -22,18 +31,24 @@ export function errorText(status: number, body: string): string {
 }
 
 /** @throws RequestError */
-export async function requestJson<T>(path: string, init: RequestInit = {}): Promise<T> {
+export async function requestText(path: string, init: RequestInit = {}): Promise<string> {
   const deadline = AbortSignal.timeout(DEADLINE_MS)
   const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline
   let response: Response
   try {
-    response = await fetch(path, { ...init, signal, headers: { Accept: 'application/json', ...init.headers } })
+    response = await fetch(path, { ...init, signal })
   } catch {
     throw new RequestError(0, 'The store cannot be reached')
   }
   const text = await response.text().catch(() => '')
-  if (!response.ok) throw new RequestError(response.status, errorText(response.status, text))
-  return JSON.parse(text) as T
+  const { ok, status, headers } = response
+  if (!ok) throw new RequestError(status, errorText(status, text), retryAfterMsOf(headers.get('Retry-After')))
+  return text
+}
+
+/** @throws RequestError */
+export async function requestJson<T>(path: string, init: RequestInit = {}): Promise<T> {
+  return JSON.parse(await requestText(path, { ...init, headers: { Accept: 'application/json', ...init.headers } })) as T
 }
 
 export function messageOf(error: unknown): string {

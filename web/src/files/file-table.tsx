@@ -1,18 +1,13 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
-import { lastSegment } from '../preview/preview-dialog.tsx'
 import { iconOf } from '../preview/preview-kind.ts'
-import { copyLink } from '../ui/copy.ts'
-import { dateText, sizeText, spanText } from '../ui/format.ts'
+import { copyLink, save } from '../ui/copy.ts'
+import { dateText, lastSegment, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
+import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
+import { SkeletonRow } from '../ui/skeleton-row.tsx'
+import { type RowPlace, useVirtualRows } from '../ui/virtual-rows.ts'
 import type { FileRow, ListQuery, SortKey } from './file-row.ts'
-import { type MenuItem, RowMenu } from './row-menu.tsx'
 
-const WIDE_ROW = 52
-const NARROW_ROW = 66
-/** Rows beyond what is seen, so that a scroll shows rows and not gaps. */
-const OVERSCAN = 8
-
-export type RowAction = 'preview' | 'qr' | 'rename' | 'delete'
+export type RowAction = 'preview' | 'qr' | 'torrent' | 'rename' | 'delete'
 
 interface TableProps {
   readonly rows: readonly FileRow[]
@@ -29,53 +24,20 @@ const columns: readonly { readonly key: SortKey; readonly text: string }[] = [
   { key: 'date', text: 'Stored' },
 ]
 
-/** Shows of any number of rows those that are in the window. The page itself scrolls. */
 export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: TableProps) {
-  const body = useRef<HTMLDivElement>(null)
-  const rowHeight = useRowHeight()
-  const range = useVisibleRange(body, rowHeight, rowCount)
-  const [active, setActive] = useState(0)
-  const wantsFocus = useRef(false)
-  const activeIndex = Math.min(active, Math.max(0, rows.length - 1))
-
-  useEffect(() => onWant(range.end), [range.end, rows])
-  useLayoutEffect(() => {
-    if (!wantsFocus.current) return
-    wantsFocus.current = false
-    body.current?.querySelector<HTMLElement>(`[data-index="${activeIndex}"] .name`)?.focus({ preventScroll: true })
-  })
-
-  const moveTo = (index: number) => {
-    const to = Math.max(0, Math.min(rows.length - 1, index))
-    wantsFocus.current = true
-    setActive(to)
-    scrollToRow(body.current, to * rowHeight, rowHeight)
+  const view = useVirtualRows({ rows, rowCount, onWant })
+  const act = (action: RowAction, row: FileRow) => {
+    onAction(action, row)
+    if (action === 'delete') view.keepFocus()
   }
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.altKey || event.ctrlKey || event.metaKey) return
-    const perPage = Math.max(1, Math.floor(innerHeight / rowHeight) - 3)
-    const steps: Record<string, number> = {
-      ArrowDown: 1,
-      ArrowUp: -1,
-      PageDown: perPage,
-      PageUp: -perPage,
-      Home: -1e9,
-      End: 1e9,
-    }
-    const step = steps[event.key]
-    const row = rows[activeIndex]
-    if (step !== undefined) moveTo(activeIndex + step)
-    else if (event.key === 'Delete' && row !== undefined) {
-      onAction('delete', row)
-      wantsFocus.current = true
-    } else if (event.key === 'F2' && row !== undefined) onAction('rename', row)
-    else return
+    const row = rows[view.activeIndex]
+    if (event.key === 'Delete' && row !== undefined) act('delete', row)
+    else if (event.key === 'F2' && row !== undefined) act('rename', row)
+    else if (!view.moveBy(event.key)) return
     event.preventDefault()
   }
-
-  const indices = Array.from({ length: range.end - range.start }, (_, offset) => range.start + offset)
-  // The row that has the focus stays, however far it is scrolled away.
-  if (rows.length > 0 && (activeIndex < range.start || activeIndex >= range.end)) indices.push(activeIndex)
   return (
     <div class="table" role="table" aria-label="Files" aria-rowcount={rowCount + 1}>
       <div class="head" role="rowgroup">
@@ -93,16 +55,10 @@ export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: T
           </div>
         </div>
       </div>
-      <div
-        ref={body}
-        class="body"
-        role="rowgroup"
-        style={{ height: `${rowCount * rowHeight}px` }}
-        onKeyDown={onKeyDown}
-      >
-        {indices.map((index) => {
+      <div ref={view.body} class="body" role="rowgroup" style={{ height: view.height }} onKeyDown={onKeyDown}>
+        {view.indices.map((index) => {
           const row = rows[index]
-          const place = { transform: `translateY(${index * rowHeight}px)`, height: `${rowHeight}px` }
+          const place = view.placeOf(index)
           if (row === undefined) return <SkeletonRow key={index} place={place} index={index} />
           return (
             <Row
@@ -110,12 +66,9 @@ export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: T
               row={row}
               index={index}
               place={place}
-              isActive={index === activeIndex}
-              onFocus={() => setActive(index)}
-              onAction={(action) => {
-                onAction(action, row)
-                if (action === 'delete') wantsFocus.current = true
-              }}
+              isActive={index === view.activeIndex}
+              onFocus={() => view.setActive(index)}
+              onAction={(action) => act(action, row)}
             />
           )
         })}
@@ -127,7 +80,7 @@ export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: T
 interface RowProps {
   readonly row: FileRow
   readonly index: number
-  readonly place: { readonly transform: string; readonly height: string }
+  readonly place: RowPlace
   readonly isActive: boolean
   readonly onFocus: () => void
   readonly onAction: (action: RowAction) => void
@@ -141,6 +94,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
     { text: 'Download', icon: 'download', run: () => save(row.url, download) },
     { text: 'Copy link', icon: 'link', run: () => copyLink(row.url) },
     { text: 'QR code', icon: 'qr', run: () => onAction('qr') },
+    { text: 'Torrent', icon: 'peers', run: () => onAction('torrent') },
     { text: 'Rename', icon: 'rename', run: () => onAction('rename') },
     { text: 'Delete', icon: 'trash', isBad: true, run: () => onAction('delete') },
   ]
@@ -199,74 +153,6 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
   )
 }
 
-export function SkeletonRow({ place, index }: { place?: RowProps['place']; index: number }) {
-  return (
-    <div class="row skeleton" style={place ?? {}} aria-hidden="true">
-      <span class="bone" style={{ width: `${28 + ((index * 37) % 34)}%` }} />
-    </div>
-  )
-}
-
 function ariaSort({ sort, isDescending }: ListQuery, key: SortKey): 'ascending' | 'descending' | 'none' {
   return sort === key ? (isDescending ? 'descending' : 'ascending') : 'none'
-}
-
-function save(url: string, name: string): void {
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-}
-
-function useRowHeight(): number {
-  const [isNarrow, setNarrow] = useState(narrow.matches)
-  useEffect(() => {
-    const look = () => setNarrow(narrow.matches)
-    narrow.addEventListener('change', look)
-    return () => narrow.removeEventListener('change', look)
-  }, [])
-  return isNarrow ? NARROW_ROW : WIDE_ROW
-}
-
-const narrow = matchMedia('(max-width: 640px)')
-
-/** @returns the indices of the rows that are in the window, or near it */
-function useVisibleRange(body: { readonly current: HTMLElement | null }, rowHeight: number, rowCount: number) {
-  const [range, setRange] = useState({ start: 0, end: Math.min(rowCount, 30) })
-  useLayoutEffect(() => {
-    let frame = 0
-    const look = () => {
-      frame = 0
-      const top = body.current?.getBoundingClientRect().top ?? 0
-      const start = Math.max(0, Math.floor(-top / rowHeight) - OVERSCAN)
-      const end = Math.min(rowCount, Math.ceil((innerHeight - top) / rowHeight) + OVERSCAN)
-      const next = { start: Math.min(start, rowCount), end: Math.max(Math.min(start, rowCount), end) }
-      setRange((now) => (now.start === next.start && now.end === next.end ? now : next))
-    }
-    const lookSoon = () => {
-      if (frame === 0) frame = requestAnimationFrame(look)
-    }
-    look()
-    addEventListener('scroll', lookSoon, { passive: true })
-    addEventListener('resize', lookSoon)
-    // What stands above grows and shrinks.
-    const above = new ResizeObserver(lookSoon)
-    above.observe(document.body)
-    return () => {
-      cancelAnimationFrame(frame)
-      removeEventListener('scroll', lookSoon)
-      removeEventListener('resize', lookSoon)
-      above.disconnect()
-    }
-  }, [rowHeight, rowCount])
-  return { start: Math.min(range.start, rowCount), end: Math.min(range.end, rowCount) }
-}
-
-/** Scrolls as little as is needed for a row to be seen below what sticks to the top. */
-function scrollToRow(body: HTMLElement | null, offset: number, height: number): void {
-  if (body === null) return
-  const top = body.getBoundingClientRect().top + offset
-  const [upper, lower] = [120, innerHeight - 24]
-  if (top < upper) scrollBy(0, top - upper)
-  else if (top + height > lower) scrollBy(0, top + height - lower)
 }

@@ -1,17 +1,18 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { PreviewDialog } from '../preview/preview-dialog.tsx'
 import { filesText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
+import { SearchField } from '../ui/search-field.tsx'
+import { SkeletonRow } from '../ui/skeleton-row.tsx'
 import { announce, showToast } from '../ui/toasts.tsx'
+import { TryAgain } from '../ui/try-again.tsx'
 import type { Deletions } from './deletions.ts'
 import type { FileListStore } from './file-list.ts'
 import type { FileRow, ListQuery, SortKey } from './file-row.ts'
-import { FileTable, type RowAction, SkeletonRow } from './file-table.tsx'
+import { FileTable, type RowAction } from './file-table.tsx'
 import { QrDialog } from './qr-dialog.tsx'
 import { RenameDialog } from './rename-dialog.tsx'
-
-const SEARCH_AFTER_MS = 200
-const TRY_AGAIN_MS = 4_000
+import { TorrentDialog } from './torrent-dialog.tsx'
 
 const orders: readonly { readonly text: string; readonly value: string }[] = [
   { text: 'Newest first', value: 'date desc' },
@@ -22,7 +23,7 @@ const orders: readonly { readonly text: string; readonly value: string }[] = [
   { text: 'Smallest first', value: 'size asc' },
 ]
 
-type Open = { readonly kind: 'preview' | 'qr' | 'rename'; readonly row: FileRow } | null
+type Open = { readonly kind: 'preview' | 'qr' | 'torrent' | 'rename'; readonly row: FileRow } | null
 
 export function FilesView({ list, deletions }: { list: FileListStore; deletions: Deletions }) {
   const [open, setOpen] = useState<Open>(null)
@@ -30,7 +31,6 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
   const rowCount = list.rowCount.value
   const query = list.query.value
   const status = list.status.value
-  useTryAgain(list)
   useEffect(() => {
     if (query.search !== '' && status.kind === 'ready') announce(`${filesText(rowCount)} found`)
   }, [query.search, status.kind, rowCount])
@@ -50,7 +50,11 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
       <div class="listhead">
         <h2 id="files-title">Files</h2>
         <span class="count">{rowCount > 0 ? filesText(rowCount) : ''}</span>
-        <SearchField list={list} />
+        <SearchField
+          label="Search files by name"
+          search={query.search}
+          onSearch={(search) => list.setQuery({ search })}
+        />
         <label class="sortby">
           <span class="hidden">Sort by</span>
           <select
@@ -65,15 +69,7 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
           </select>
         </label>
       </div>
-      {status.kind === 'failed' && (
-        <p class="banner bad" role="alert">
-          <Icon name="warning" />
-          <span>{status.why}. Trying again…</span>
-          <button type="button" class="link" onClick={() => list.refresh()}>
-            Try now
-          </button>
-        </p>
-      )}
+      {status.kind === 'failed' && <TryAgain failure={status} onTry={list.refresh} />}
       <div class={`card list ${status.kind === 'loading' && rows.length > 0 ? 'stale' : ''}`}>
         {rowCount > 0 ? (
           <FileTable
@@ -100,6 +96,7 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
         <PreviewDialog row={open.row} onClose={close} onPrevious={stepTo(at - 1)} onNext={stepTo(at + 1)} />
       )}
       {open?.kind === 'qr' && <QrDialog row={open.row} onClose={close} />}
+      {open?.kind === 'torrent' && <TorrentDialog file={open.row} onClose={close} />}
       {open?.kind === 'rename' && (
         <RenameDialog
           row={open.row}
@@ -111,35 +108,6 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
         />
       )}
     </section>
-  )
-}
-
-function SearchField({ list }: { list: FileListStore }) {
-  const field = useRef<HTMLInputElement>(null)
-  const timer = useRef(0)
-  const search = list.query.value.search
-  const apply = useMemo(
-    () => (text: string) => {
-      clearTimeout(timer.current)
-      timer.current = window.setTimeout(() => list.setQuery({ search: text.trim() }), SEARCH_AFTER_MS)
-    },
-    [list],
-  )
-  useEffect(() => {
-    if (field.current !== null && search === '') field.current.value = ''
-  }, [search])
-  return (
-    <search class="search">
-      <Icon name="search" />
-      <input
-        ref={field}
-        type="search"
-        placeholder="Search"
-        aria-label="Search files by name"
-        maxLength={255}
-        onInput={({ currentTarget }) => apply(currentTarget.value)}
-      />
-    </search>
   )
 }
 
@@ -161,21 +129,6 @@ function Empty({ query, onClear }: { query: ListQuery; onClear: () => void }) {
       <p class="note">Drop a file above. It appears here, with a link to share.</p>
     </div>
   )
-}
-
-/** A list that could not be read is read again, sooner where the network comes back. */
-function useTryAgain(list: FileListStore): void {
-  const status = list.status.value
-  useEffect(() => {
-    if (status.kind !== 'failed') return
-    const again = () => list.refresh()
-    const timer = setTimeout(again, TRY_AGAIN_MS)
-    addEventListener('online', again)
-    return () => {
-      clearTimeout(timer)
-      removeEventListener('online', again)
-    }
-  }, [status])
 }
 
 function queryOf(value: string): Partial<ListQuery> {

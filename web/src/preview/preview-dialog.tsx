@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { FileRow } from '../files/file-row.ts'
 import { copyLink } from '../ui/copy.ts'
 import { Dialog } from '../ui/dialog.tsx'
-import { dateText, sizeText } from '../ui/format.ts'
+import { dateText, lastSegment, sizeText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { PdfView } from './pdf-view.tsx'
 import { iconOf, previewKindOf } from './preview-kind.ts'
@@ -72,10 +72,6 @@ export function PreviewDialog({ row, onClose, onPrevious, onNext }: PreviewProps
       </footer>
     </Dialog>
   )
-}
-
-export function lastSegment(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1)
 }
 
 function Stage({ row }: { row: FileRow }) {

@@ -4,15 +4,26 @@ export function absolute(url: string): string {
   return new URL(url, location.href).href
 }
 
-/** Pages that come by plain HTTP from another machine have no clipboard, but may copy what is selected. */
+/** Has the browser download a file. */
+export function save(url: string, name: string): void {
+  const link = document.createElement('a')
+  link.href = url
+  link.download = name
+  link.click()
+}
+
 export async function copyLink(url: string): Promise<void> {
-  const text = absolute(url)
+  await copyText(absolute(url), 'Link copied')
+}
+
+/** Pages that come by plain HTTP from another machine have no clipboard, but may copy what is selected. */
+export async function copyText(text: string, done: string): Promise<void> {
   try {
     if (navigator.clipboard) await navigator.clipboard.writeText(text)
     else copySelected(text)
-    showToast('Link copied')
+    showToast(done)
   } catch {
-    announce('The link could not be copied')
+    announce('This could not be copied')
     showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
   }
 }

@@ -43,3 +43,8 @@ export const countText = (count: number): string => numbers.format(count)
 export function filesText(count: number): string {
   return `${countText(count)} ${count === 1 ? 'file' : 'files'}`
 }
+
+/** @returns the last part of a path */
+export function lastSegment(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1)
+}

@@ -14,11 +14,32 @@ const expiries = [
 /** Nothing is dropped by a finger. */
 const cannotDrop = matchMedia('(hover: none)')
 
+interface DropZoneProps {
+  readonly what: 'files' | 'audio'
+  readonly onFiles: (files: File[], expires: string) => void
+}
+
+const texts = {
+  files: {
+    lead: 'Store and share files',
+    note: 'Each gets a link that only you know until you share it.',
+    expire: 'Links expire',
+    accept: undefined,
+  },
+  audio: {
+    lead: 'Store audio',
+    note: 'Everybody who opens this page can play it.',
+    expire: 'Files expire',
+    accept: 'audio/*',
+  },
+} as const
+
 /** Takes files that are chosen, or dropped anywhere on the page. */
-export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string) => void }) {
+export function DropZone({ what, onFiles }: DropZoneProps) {
   const expiry = useRef<HTMLSelectElement>(null)
   const [isOver, setOver] = useState(false)
   const id = useId()
+  const { lead, note, expire, accept } = texts[what]
   const add = (files: File[]) => {
     if (files.length > 0) onFiles(files, expiry.current?.value ?? '')
   }
@@ -65,20 +86,17 @@ export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string
       </div>
       <div class="droptext">
         <p class="lead">
-          {isOver
-            ? 'Drop to upload'
-            : cannotDrop.matches
-              ? 'Store and share files'
-              : 'Drop files anywhere on this page'}
+          {isOver ? 'Drop to upload' : cannotDrop.matches ? lead : `Drop ${what} anywhere on this page`}
         </p>
-        <p class="note">Each gets a link that only you know until you share it.</p>
+        <p class="note">{note}</p>
       </div>
       <div class="dropside">
         <label class="button primary choose">
-          Choose files
+          Choose {what}
           <input
             type="file"
             multiple
+            accept={accept}
             class="hidden"
             onChange={({ currentTarget }) => {
               add([...(currentTarget.files ?? [])])
@@ -88,7 +106,7 @@ export function DropZone({ onFiles }: { onFiles: (files: File[], expires: string
           />
         </label>
         <div class="expiry">
-          <label for={id}>Links expire</label>
+          <label for={id}>{expire}</label>
           <select id={id} ref={expiry}>
             {expiries.map(([value, text]) => (
               <option key={value} value={value}>

@@ -1,4 +1,6 @@
+import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { StoredFile } from '../api/send-file.ts'
 import { QrDialog } from '../files/qr-dialog.tsx'
 import { absolute, copyLink } from '../ui/copy.ts'
 import { filesText, sizeText, spanText } from '../ui/format.ts'
@@ -19,14 +21,20 @@ const rank: Readonly<Record<UploadState['kind'], number>> = {
   cancelled: 5,
 }
 
-/** Shows what is being uploaded and what has been since the page was opened. */
-export function UploadPanel({ queue }: { queue: UploadQueue }) {
-  const rows = queue.uploads.value
-  if (rows.length === 0) return null
-  return <Panel queue={queue} rows={rows} />
+interface PanelProps {
+  readonly queue: UploadQueue
+  /** Says more of a file that is stored. */
+  readonly about?: (file: StoredFile) => ComponentChildren
 }
 
-function Panel({ queue, rows }: { queue: UploadQueue; rows: readonly UploadRow[] }) {
+/** Shows what is being uploaded and what has been since the page was opened. */
+export function UploadPanel(props: PanelProps) {
+  const rows = props.queue.uploads.value
+  if (rows.length === 0) return null
+  return <Panel {...props} rows={rows} />
+}
+
+function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[] }) {
   const now = useNow(250)
   const totals = totalsOf(rows)
   const isBusy = rows.some(({ state }) => isUnfinished(state.peek()))
@@ -75,7 +83,7 @@ function Panel({ queue, rows }: { queue: UploadQueue; rows: readonly UploadRow[]
       {isBusy && <Bar label="All uploads" value={totals.sentBytes} max={totals.bytes} />}
       <ul>
         {ordered.map((row) => (
-          <UploadLine key={row.id} row={row} queue={queue} now={now} onQr={setShown} />
+          <UploadLine key={row.id} row={row} queue={queue} about={about} now={now} onQr={setShown} />
         ))}
       </ul>
       {rows.length > SHOWN && <p class="note more">and {filesText(rows.length - SHOWN)} more</p>}
@@ -87,11 +95,12 @@ function Panel({ queue, rows }: { queue: UploadQueue; rows: readonly UploadRow[]
 interface LineProps {
   readonly row: UploadRow
   readonly queue: UploadQueue
+  readonly about: PanelProps['about'] | undefined
   readonly now: number
   readonly onQr: (file: { name: string; url: string }) => void
 }
 
-function UploadLine({ row, queue, now, onQr }: LineProps) {
+function UploadLine({ row, queue, about, now, onQr }: LineProps) {
   const { id, file, state } = row
   const { value } = state
   const { kind } = value
@@ -107,7 +116,10 @@ function UploadLine({ row, queue, now, onQr }: LineProps) {
             file.name
           )}
         </span>
-        <span class="note">{noteOf(value, file.size, now)}</span>
+        <span class="note">
+          {noteOf(value, file.size, now)}
+          {kind === 'stored' && about?.(value.file)}
+        </span>
         {(kind === 'sending' || kind === 'pausing') && (
           <Bar
             label={file.name}

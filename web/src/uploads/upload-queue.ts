@@ -1,19 +1,20 @@
 import { type Signal, signal } from '@preact/signals'
-import type { FileDescription } from '../api/answers.ts'
-import { type SendOutcome, sendFile } from '../api/send-file.ts'
+import { type SendOutcome, type StoredFile, sendFile, type UploadPath } from '../api/send-file.ts'
 import { noRate, type Rate, rateAfter } from './rate.ts'
 import { isWorthRetrying, MAX_FAILURES, retryDelayMs } from './retry.ts'
 
 /** A browser has six connections to a server, and the list and the previews need some. */
 const AT_ONCE = 3
 const PROBE_MS = 4_000
+/** A name that is taken may be so by an attempt whose answer was lost. */
+const MAYBE_STORED = '. An earlier attempt may have stored it'
 
 export type UploadState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'sending'; readonly sentBytes: number; readonly rate: Rate }
   /** It goes on by itself. */
   | { readonly kind: 'pausing'; readonly why: string; readonly untilMs: number }
-  | { readonly kind: 'stored'; readonly file: FileDescription }
+  | { readonly kind: 'stored'; readonly file: StoredFile }
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'cancelled' }
 
@@ -41,7 +42,7 @@ export interface UploadTotals {
 }
 
 /** @param onStored hears of every file that is stored */
-export function createUploadQueue(onStored: (file: FileDescription) => void) {
+export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, onStored: (file: Stored) => void) {
   const uploads = signal<readonly Running[]>([])
   let lastId = 0
   let underWay = 0
@@ -77,7 +78,8 @@ export function createUploadQueue(onStored: (file: FileDescription) => void) {
     for (let failures = 1; ; failures++) {
       let rate = noRate(performance.now())
       state.value = sending(0, rate)
-      const outcome = await sendFile(
+      const outcome = await sendFile<Stored>(
+        path,
         file,
         expires,
         (sentBytes) => {
@@ -89,7 +91,7 @@ export function createUploadQueue(onStored: (file: FileDescription) => void) {
       const end = endOf(outcome, failures)
       if (end !== null) {
         state.value = end
-        if (end.kind === 'stored') onStored(end.file)
+        if (outcome.kind === 'stored') onStored(outcome.file)
         return
       }
       const why = outcome.kind === 'refused' ? outcome.message : 'The connection was lost'
@@ -181,7 +183,7 @@ export function totalsOf(rows: readonly UploadRow[]): UploadTotals {
 const sending = (sentBytes: number, rate: Rate): UploadState => ({ kind: 'sending', sentBytes, rate })
 
 /** @returns how the upload ends, or null where it is tried again */
-function endOf(outcome: SendOutcome, failures: number): Exclude<UploadState, { kind: 'sending' }> | null {
+function endOf(outcome: SendOutcome<StoredFile>, failures: number): Exclude<UploadState, { kind: 'sending' }> | null {
   switch (outcome.kind) {
     case 'stored':
     case 'cancelled':
@@ -189,7 +191,7 @@ function endOf(outcome: SendOutcome, failures: number): Exclude<UploadState, { k
     case 'refused':
       return isWorthRetrying(outcome.status) && failures < MAX_FAILURES
         ? null
-        : { kind: 'failed', why: outcome.message }
+        : { kind: 'failed', why: outcome.message + (outcome.status === 409 && failures > 1 ? MAYBE_STORED : '') }
     case 'cut':
       return failures < MAX_FAILURES ? null : { kind: 'failed', why: 'The connection was lost again and again' }
     default:

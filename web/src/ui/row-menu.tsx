@@ -1,8 +1,9 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
-import { Icon, type IconName } from '../ui/icons.tsx'
+import { Icon, type IconName } from './icons.tsx'
+import { bottomOfView } from './view-bottom.ts'
 
 /** A menu that would not fit below its button is shown above it. */
-const MENU_PX = 280
+const MENU_PX = 340
 
 export interface MenuItem {
   readonly text: string
@@ -68,7 +69,7 @@ export function RowMenu({ label, items, tabIndex }: MenuProps) {
         tabIndex={tabIndex}
         onPointerDown={(event) => event.stopPropagation()}
         onClick={({ currentTarget }) => {
-          setAbove(currentTarget.getBoundingClientRect().bottom + MENU_PX > innerHeight)
+          setAbove(currentTarget.getBoundingClientRect().bottom + MENU_PX > bottomOfView())
           setOpen(!isOpen)
         }}
       >
