@@ -4,7 +4,7 @@ import { iconOf } from '../preview/preview-kind.ts'
 import { copyLink } from '../ui/copy.ts'
 import { dateText, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
-import type { FileRow, ListQuery, SortKey } from './file-row.ts'
+import { bytesUrl, type FileRow, type ListQuery, type SortKey } from './file-row.ts'
 import { type MenuItem, RowMenu } from './row-menu.tsx'
 
 const WIDE_ROW = 52
@@ -138,7 +138,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
   const download = lastSegment(row.name)
   const items: MenuItem[] = [
     { text: 'Preview', icon: 'eye', run: () => onAction('preview') },
-    { text: 'Download', icon: 'download', run: () => save(row.url, download) },
+    { text: 'Download', icon: 'download', run: () => save(bytesUrl(row), download) },
     { text: 'Copy link', icon: 'link', run: () => copyLink(row.url) },
     { text: 'QR code', icon: 'qr', run: () => onAction('qr') },
     { text: 'Rename', icon: 'rename', run: () => onAction('rename') },
@@ -188,7 +188,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
           class="icon wide button"
           aria-label={`Download ${row.name}`}
           tabIndex={tabIndex}
-          href={row.url}
+          href={bytesUrl(row)}
           download={download}
         >
           <Icon name="download" />
