@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { errorRow, shownName } from '@holdfast/shared/errors/error-table'
-import { toStoreError } from '@holdfast/shared/errors/store-error'
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import { dropBody } from '@holdfast/shared/node/drop-body'
 import type { Logger } from '@holdfast/shared/node/logger'
 
@@ -21,7 +21,8 @@ export function answerError(
   const error = toStoreError(thrown)
   const name = shownName(error.name)
   const { code, status, isRetryable, message } = errorRow(name)
-  if (response.destroyed) log.debug({ error: error.name }, 'client gone')
+  // What breaks an answer off is a StoreError where it is this side's doing.
+  if (response.destroyed && !(thrown instanceof StoreError)) log.debug({ error: error.name }, 'client gone')
   else if (name === 'INTERNAL') log.error({ err: error }, 'request failed')
   else if (status >= 500) log.warn({ error: error.name, detail: error.detail, err: error.cause }, 'request refused')
   else log.debug({ error: error.name, detail: error.detail }, 'request refused')

@@ -39,13 +39,20 @@ export async function getChunk(
     response.end()
     return
   }
-  const bytes = verifiedParts(reader, copy, { start, end }, deps.tagsOf)
+  const bytes = soundParts(copy, verifiedParts(reader, copy, { start, end }, deps.tagsOf))
   // The first part is there, and right, before the headers go: until then an error can still be an answer.
-  const first = await bytes.next().catch((error: unknown) => {
-    if (!hasErrorName(error, 'DIGEST_MISMATCH')) throw error
-    throw new StoreError('FILE_UNAVAILABLE', undefined, { cause: new Error(`copy ${copy.copyId} is damaged`) })
-  })
+  const first = await bytes.next()
   await pipeline(writeUnlessStalled(response, first.value ?? Buffer.alloc(0), bytes), response)
+}
+
+/** A copy that is damaged cannot be had here. */
+async function* soundParts({ copyId }: NamedCopy, parts: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* parts
+  } catch (error) {
+    if (!hasErrorName(error, 'DIGEST_MISMATCH')) throw error
+    throw new StoreError('FILE_UNAVAILABLE', undefined, { cause: new Error(`copy ${copyId} is damaged`) })
+  }
 }
 
 /** A copy that was deleted meanwhile, or whose slot another one has, is not there. */

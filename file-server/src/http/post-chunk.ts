@@ -78,26 +78,31 @@ function parseChunk(body: Buffer): { readonly hash: Digest; readonly bytes: Buff
 }
 
 /** @throws TOO_LARGE, REQUEST_TIMEOUT, CANCELLED */
-async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge()
-  const pieces: Buffer[] = []
-  let sizeBytes = 0
-  const late = setTimeout(
-    () => request.destroy(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
-    BODY_PATIENCE_MS,
-  )
-  try {
-    for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      sizeBytes += piece.length
-      if (sizeBytes > maxBytes) throw tooLarge()
-      pieces.push(piece)
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    let sizeBytes = 0
+    const end = (error: StoreError | null): void => {
+      clearTimeout(late)
+      request.off('data', take)
+      if (error === null) resolve(Buffer.concat(pieces, sizeBytes))
+      else reject(error)
     }
-  } catch (error) {
-    throw error instanceof StoreError ? error : new StoreError('CANCELLED', undefined, { cause: error })
-  } finally {
-    clearTimeout(late)
-  }
-  return Buffer.concat(pieces, sizeBytes)
+    const take = (piece: Buffer): void => {
+      sizeBytes += piece.length
+      pieces.push(piece)
+      if (sizeBytes > maxBytes) end(tooLarge())
+    }
+    const late = setTimeout(
+      () => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
+      BODY_PATIENCE_MS,
+    )
+    request.once('end', () => end(null))
+    request.once('close', () => end(new StoreError('CANCELLED')))
+    request.once('error', () => end(new StoreError('CANCELLED')))
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) end(tooLarge())
+    else request.on('data', take)
+  })
 }
 
 function tooLarge(): StoreError {

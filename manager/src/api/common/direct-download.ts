@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { chunkTarget, issueChunkTicket, withTicket } from '@holdfast/shared/node/chunk-url'
 import { isLoopback } from '@holdfast/shared/node/loopback'
 import { TICKET_SKEW_SECONDS } from '@holdfast/shared/node/ticket'
@@ -66,7 +67,10 @@ function isOfUse({ registry, publicUrl }: DirectDeps, ctx: AppContext, link: Fil
   if (!registry.isActive(link) || link.isSilent) return false
   // A browser does not load from HTTP what a page of HTTPS leads to.
   if (publicUrl?.startsWith('https:') === true && !link.chunkUrl.startsWith('https:')) return false
-  return !isLoopback(hostOf(link.chunkUrl)) || (isFromHere(ctx) && isLoopback(withoutMapping(link.address)))
+  const host = hostOf(link.chunkUrl)
+  if (isLoopback(host)) return isFromHere(ctx) && isLoopback(withoutMapping(link.address))
+  // A name of one word is that of a container or of a machine, which only its own network knows.
+  return isIP(host) !== 0 || host.includes('.')
 }
 
 /** @returns whether the client is on this very machine, and no proxy brings the requests of others */
