@@ -172,7 +172,10 @@ describe('with DIRECT_DOWNLOADS', () => {
 
   test('a file whose file-server is away is asked for as usual', async () => {
     const bytes = randomBytes(300_000)
-    const [kept, lost] = [await share(cluster.url, 'kept', bytes), await share(cluster.url, 'lost', bytes, '&class=single')]
+    const [kept, lost] = [
+      await share(cluster.url, 'kept', bytes),
+      await share(cluster.url, 'lost', bytes, '&class=single'),
+    ]
     const origin = new URL((await ask(lost)).headers.get('location') ?? '').origin
     const server = (await cluster.activeNodes()).find(({ chunkUrl }) => chunkUrl === origin)
     await cluster.fileServers[Number(server?.name) - 1]?.process.stop()
@@ -182,7 +185,7 @@ describe('with DIRECT_DOWNLOADS', () => {
     expect([got.status, got.body.equals(bytes)]).toEqual([200, true])
   })
 
-  test('chunks that are posted to a file-server go after ORPHAN_GRACE_MS, and stop nothing', async () => {
+  test('chunks that are posted to a file-server go after ORPHAN_GRACE_MS', async () => {
     const [node] = await cluster.activeNodes()
     const { id: server = '' } = node ?? {}
     const send = (method: string, path: string, body?: Buffer) => {
@@ -191,8 +194,7 @@ describe('with DIRECT_DOWNLOADS', () => {
       const headers = { Authorization: `Bearer ${ticket}` }
       return request(`${node?.chunkUrl}${path}`, { method, headers, ...(body !== undefined && { body }) })
     }
-    // So many without a record would stop reconcile if they had come from a manager.
-    const chunks = Array.from({ length: 60 }, () => randomBytes(2_000))
+    const chunks = [randomBytes(2_000), randomBytes(400_000)]
     for (const bytes of chunks) expect((await send('POST', `/chunk?hash=${sha256(bytes)}`, bytes)).status).toBe(201)
     await waitUntil('they are gone', async () => {
       const left = await Promise.all(chunks.map((bytes) => send('GET', `/chunk/${sha256(bytes)}`)))

@@ -51,7 +51,10 @@ function methodOf(method: string): string {
 function serverOf(id: string | undefined): string {
   if (id === undefined) return MANAGER_TICKET
   if (!isServerId(id))
-    throw new StoreError('INVALID_REQUEST', 'a file-server is named by its id of 16 hex digits, as /active-nodes tells it')
+    throw new StoreError(
+      'INVALID_REQUEST',
+      'a file-server is named by its id of 16 hex digits, as /active-nodes tells it',
+    )
   return id
 }
 

@@ -12,9 +12,9 @@ const { open, path } = useChunkPort()
 const small = Buffer.from('a small chunk')
 const large = randomBytes(300_000)
 
-const open_sockets: ReturnType<typeof connect>[] = []
+const openSockets: ReturnType<typeof connect>[] = []
 afterEach(() => {
-  for (const socket of open_sockets.splice(0)) socket.destroy()
+  for (const socket of openSockets.splice(0)) socket.destroy()
 })
 
 test.each([
@@ -140,8 +140,13 @@ test('those who have not shown a ticket for their body hold up nobody who has', 
   )
   for (let count = 0; count < 4; count++) {
     const socket = connect(Number(new URL(port.url).port), '127.0.0.1')
-    open_sockets.push(socket)
-    await new Promise((resolve) => socket.write(`POST /chunk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issued}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`, resolve))
+    openSockets.push(socket)
+    await new Promise((resolve) =>
+      socket.write(
+        `POST /chunk HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${issued}\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n`,
+        resolve,
+      ),
+    )
     // The request is being read once it is told to go on.
     await new Promise((resolve) => socket.once('data', resolve))
   }

@@ -10,8 +10,7 @@ import { filesUnder } from '../store/store-fixture.ts'
 import { sha256Of, useChunkPort } from './chunk-port-fixture.ts'
 
 const { open, path } = useChunkPort()
-const MIB = 1024 ** 2
-const bytes = randomBytes(PART_BYTES + MIB)
+const bytes = randomBytes(PART_BYTES + 100_000)
 const direct = {
   contentType: 'text/plain; charset=utf-8',
   disposition: 'inline; filename="a.txt"',
@@ -41,13 +40,11 @@ async function withLargeCopy(hasTags: boolean) {
 
 test.each([true, false])('gives a copy of several parts, and ranges of it (tags are known: %s)', async (hasTags) => {
   const { ask, copy } = await withLargeCopy(hasTags)
-  for (const target of [`/chunk/${copy.sha256}`, chunkTarget(copy)]) {
-    const whole = await ask(target)
-    expect([whole.status, sha256Of(new Uint8Array(await whole.arrayBuffer()))]).toEqual([200, copy.sha256])
-    const range = await ask(target, { headers: { Range: `bytes=${PART_BYTES - 5}-${PART_BYTES + 4}` } })
-    expect(range.status).toBe(206)
-    expect(Buffer.from(await range.arrayBuffer()).equals(bytes.subarray(PART_BYTES - 5, PART_BYTES + 5))).toBe(true)
-  }
+  const whole = await ask(`/chunk/${copy.sha256}`)
+  expect([whole.status, Buffer.from(await whole.arrayBuffer()).equals(bytes)]).toEqual([200, true])
+  const range = await ask(chunkTarget(copy), { headers: { Range: `bytes=${PART_BYTES - 5}-${PART_BYTES + 4}` } })
+  expect(range.status).toBe(206)
+  expect(Buffer.from(await range.arrayBuffer()).equals(bytes.subarray(PART_BYTES - 5, PART_BYTES + 5))).toBe(true)
 })
 
 test('a damaged part is never sent, and the others are', async () => {

@@ -63,11 +63,22 @@ test.each<[string, object, string]>([
 })
 
 test.each<[string, RequestListener, string]>([
-  ['breaks off', (_, response) => void response.writeHead(200, { 'Content-Length': bytes.length }).write(bytes.subarray(0, 9), () => response.destroy()), 'LINK_LOST'],
+  [
+    'breaks off',
+    (_, response) =>
+      void response
+        .writeHead(200, { 'Content-Length': bytes.length })
+        .write(bytes.subarray(0, 9), () => response.destroy()),
+    'LINK_LOST',
+  ],
   ['ends early', (_, response) => void response.end(bytes.subarray(0, 9)), 'DIGEST_MISMATCH'],
   ['sends more and more', (_, response) => void response.end(Buffer.concat([bytes, bytes])), 'COPY_MISMATCH'],
   ['is somebody else', (_, response) => void response.writeHead(404).end('<html>'), 'BAD_ANSWER'],
-  ['leads elsewhere', (_, response) => void response.writeHead(307, { Location: 'http://127.0.0.1:1/' }).end(), 'BAD_ANSWER'],
+  [
+    'leads elsewhere',
+    (_, response) => void response.writeHead(307, { Location: 'http://127.0.0.1:1/' }).end(),
+    'BAD_ANSWER',
+  ],
 ])('nothing is kept of a copy where the other side %s', async (_, answer, error) => {
   const { on } = await linked()
   expect(await on.refusal('fetch-file', orderOf(await serve(answer)))).toMatchObject({ name: error })
@@ -77,7 +88,7 @@ test.each<[string, RequestListener, string]>([
 test('where nobody listens that is said at once', async () => {
   const { on } = await linked()
   const url = await serve(() => undefined)
-  servers.splice(0).forEach((server) => server.close())
+  for (const server of servers.splice(0)) server.close()
   expect(await on.refusal('fetch-file', orderOf(url))).toMatchObject({ name: 'LINK_LOST' })
 })
 

@@ -1,4 +1,13 @@
-import { type CopyId, type FileId, isPosted, makeCopyId, makePostedCopyId, POSTED_RANDOM_DIGITS, type ServerId, type Slot } from '@holdfast/shared/ids'
+import {
+  type CopyId,
+  type FileId,
+  isPosted,
+  makeCopyId,
+  makePostedCopyId,
+  POSTED_RANDOM_DIGITS,
+  type ServerId,
+  type Slot,
+} from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'

@@ -25,7 +25,12 @@ test.each(['/chunk', '/chunk/', `/chunk/${'AB'.repeat(32)}`, `/chunk/${copy.sha2
 )
 
 test('a name that is none is not looked up', () => {
-  for (const query of ['copy=../..&slot=1', `copy=${copy.copyId}&slot=-1`, `copy=${copy.copyId}&slot=x`, `copy=${copy.copyId}`])
+  for (const query of [
+    'copy=../..&slot=1',
+    `copy=${copy.copyId}&slot=-1`,
+    `copy=${copy.copyId}&slot=x`,
+    `copy=${copy.copyId}`,
+  ])
     expect(parseChunkTarget(`/chunk/${copy.sha256}?${query}`)?.copy).toBe(null)
 })
 

@@ -3,6 +3,8 @@ import type { Digest, Slot } from '@holdfast/shared/ids'
 const LEAST_CAPACITY = 1_024
 /** Marks an entry that was removed, so that a search goes on behind it. No slot is as high. */
 const GONE = 0xffff_ffff
+/** Marks an entry whose slots all stand in `#more`: to take one of very many out of a Set is slow once others are gone. */
+const ELSEWHERE = 0xffff_fffe
 
 /**
  * Finds the slots of copies by digest. It takes some 16 bytes of memory for a copy, because it keeps 4 bytes of each digest and
@@ -21,38 +23,33 @@ export class DigestIndex {
   add(sha256: Digest, slot: Slot): void {
     const print = printOf(sha256)
     const at = this.#find(print)
-    if (this.#slots[at] !== 0) {
-      const more = this.#more.get(print)
-      if (more === undefined) this.#more.set(print, new Set([slot]))
-      else more.add(slot)
-      return
+    const entry = this.#slots[at]
+    if (entry === ELSEWHERE) this.#slots[at] = slot + 1
+    else if (entry !== 0) this.#more.set(print, (this.#more.get(print) ?? new Set()).add(slot))
+    else {
+      this.#put(at, print, slot + 1)
+      if (this.#usedCount * 2 > this.#slots.length) this.#rebuild()
     }
-    this.#put(at, print, slot + 1)
-    if (this.#usedCount * 2 > this.#slots.length) this.#rebuild()
   }
 
   remove(sha256: Digest, slot: Slot): void {
     const print = printOf(sha256)
     const more = this.#more.get(print)
-    const isMore = more?.delete(slot) === true
     const at = this.#find(print)
-    if (!isMore && this.#slots[at] === slot + 1) {
-      const [next] = more ?? []
-      if (next !== undefined) more?.delete(next)
-      this.#slots[at] = next === undefined ? GONE : next + 1
-      if (next === undefined) this.#liveCount--
-    }
+    if (this.#slots[at] === slot + 1) this.#slots[at] = ELSEWHERE
+    else more?.delete(slot)
     if (more?.size === 0) this.#more.delete(print)
+    if (this.#slots[at] !== ELSEWHERE || this.#more.has(print)) return
+    this.#slots[at] = GONE
+    this.#liveCount--
   }
 
   /** @returns slots whose copies may have the digest */
   *slotsOf(sha256: Digest): Generator<Slot> {
     const print = printOf(sha256)
-    const slot = this.#slots[this.#find(print)] ?? 0
-    if (slot === 0) return
-    yield (slot - 1) as Slot
-    // It may change while the caller looks into a slot.
-    yield* [...(this.#more.get(print) ?? [])]
+    const entry = this.#slots[this.#find(print)] ?? 0
+    if (entry !== 0 && entry !== ELSEWHERE) yield (entry - 1) as Slot
+    yield* this.#more.get(print) ?? []
   }
 
   /** @returns where the entry stands, or the empty place where it would */

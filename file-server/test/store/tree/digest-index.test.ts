@@ -23,9 +23,9 @@ test('knows the slots of every digest, whatever was added and removed', () => {
         if (heldBy.get(slot) === print) heldBy.delete(slot)
         model.get(print)?.delete(slot)
       }
-      for (let each = 0; each <= 5; each++)
-        expect([...index.slotsOf(digestOf(each))].sort()).toEqual([...(model.get(each) ?? [])].sort())
     }
+    for (let each = 0; each <= 5; each++)
+      expect([...index.slotsOf(digestOf(each))].sort()).toEqual([...(model.get(each) ?? [])].sort())
   })
   fc.assert(property, { numRuns: 50 })
 })
@@ -35,9 +35,10 @@ test('grows with what it holds, and forgets what is gone', () => {
   const print = (number: number): Digest => digestOf((number * 2_654_435_761) % 2 ** 32)
   for (let round = 0; round < 3; round++) {
     for (let number = 0; number < 5_000; number++) index.add(print(number), number as Slot)
-    for (let number = 0; number < 5_000; number++) expect([...index.slotsOf(print(number))]).toContain(number)
+    const found = () => Array.from({ length: 5_000 }, (_, number) => [...index.slotsOf(print(number))].join())
+    expect(found()).toEqual(Array.from({ length: 5_000 }, (_, number) => String(number)))
     for (let number = 0; number < 5_000; number++) index.remove(print(number), number as Slot)
-    for (let number = 0; number < 5_000; number++) expect([...index.slotsOf(print(number))]).toEqual([])
+    expect(new Set(found())).toEqual(new Set(['']))
   }
 })
 

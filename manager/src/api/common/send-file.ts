@@ -29,8 +29,9 @@ export async function sendFile(
   if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
   const location = ctx.method === 'GET' && verdict.kind === 'met' ? elsewhere() : null
   if (location !== null) {
-    // The link is good for a while and for this client's network, and its address is the link of the file.
-    ctx.set({ Location: location, 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+    ctx.status = 307
+    // It is good for a while, and for this client's network.
+    ctx.set({ Location: location, 'Cache-Control': 'no-store' })
     return
   }
   ctx.set(safeHeaders(record.name, record.contentType))

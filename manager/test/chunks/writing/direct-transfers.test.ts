@@ -4,7 +4,14 @@ import { bodyDigest, findTicketProblem } from '@holdfast/shared/node/ticket'
 import { expect, test } from 'vitest'
 import type { FileServerLink } from '../../../src/chunks/links/file-server-link.ts'
 import { DirectTransfers } from '../../../src/chunks/writing/direct-transfers.ts'
-import { type Ack, aCopy, linkOf, newCopyId, type ScriptedFileServer, useSocketServer } from '../scripted-file-server.ts'
+import {
+  type Ack,
+  aCopy,
+  linkOf,
+  newCopyId,
+  type ScriptedFileServer,
+  useSocketServer,
+} from '../scripted-file-server.ts'
 
 const { connect } = useSocketServer()
 const SECRET = 'a secret of this test'
@@ -66,7 +73,7 @@ test('a way that does not lead there is tried again only later, and another fail
   const { orders, discarded, copy, pass } = await pair((_order, ack) => ack({ ok: false, error: { name: error } }))
   expect([await copy(), await copy()]).toEqual([null, null])
   expect(orders).toHaveLength(1)
-  expect(discarded).toEqual([orders[0]?.copyId])
+  await expect.poll(() => discarded).toEqual([orders[0]?.copyId])
   pass(600_001)
   error = 'FILE_NOT_FOUND'
   expect([await copy(), await copy()]).toEqual([null, null])
@@ -76,7 +83,7 @@ test('a way that does not lead there is tried again only later, and another fail
 test('an ack that names another copy is no success', async () => {
   const { copy, discarded, orders } = await pair((order, ack) => stored({ ...order, sizeBytes: 4 }, ack))
   expect(await copy()).toBe(null)
-  expect(discarded).toEqual([orders[0]?.copyId])
+  await expect.poll(() => discarded).toEqual([orders[0]?.copyId])
 })
 
 test('a transfer that is called off is not made up for', async () => {
