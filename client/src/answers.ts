@@ -74,6 +74,8 @@ export interface ActiveNode {
   readonly bytes: number
   readonly freeBytes: number
   readonly totalBytes: number
+  /** Whoever has a ticket posts and gets chunks there; null where the manager does not say. */
+  readonly chunkUrl: string | null
 }
 
 /** One repeating piece of upkeep. What is not known is null. */
@@ -183,6 +185,7 @@ export function parseActiveNodes(value: unknown): ActiveNode[] {
     bytes: amount(node, 'bytes'),
     freeBytes: amount(node, 'freeBytes'),
     totalBytes: amount(node, 'totalBytes'),
+    chunkUrl: textOrNull(node, 'chunkUrl'),
   }))
 }
 

@@ -7,6 +7,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { type Service, StartError } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import type { FileServerSettings } from './config.ts'
+import { ChunkPort } from './http/chunk-port.ts'
 import { ManagerLinks } from './link/manager-links.ts'
 import { SuspectClock } from './link/suspect-clock.ts'
 import { Uploads } from './link/uploads.ts'
@@ -28,7 +29,17 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
     stops.add(() => store.close())
     const uploads = new Uploads(store)
     stops.add(() => uploads.close())
-    const links = new ManagerLinks(settings.managers, {
+    const chunkPort = await ChunkPort.open({
+      host: settings.chunkHost,
+      port: settings.chunkPort,
+      url: settings.chunkUrl,
+      secret: settings.clusterSecret,
+      store,
+      tagsOf: (copyId) => links.tagsOf(copyId),
+      log,
+    })
+    stops.add(() => chunkPort.close())
+    const links: ManagerLinks = new ManagerLinks(settings.managers, {
       store,
       uploads,
       allowsLocalReads: settings.allowsLocalReads,
@@ -37,11 +48,12 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
       bootId: randomBytes(8).toString('hex'),
       name: settings.name === '' ? basename(picked.directory) : settings.name,
       zone: settings.zone === '' ? hostname().slice(0, MAX_ZONE_LENGTH) : settings.zone,
+      chunkUrl: chunkPort.url,
       log,
     })
     stops.add(() => links.close())
     log.info(
-      { serverId: store.serverId, directory: picked.directory, managers: settings.managers },
+      { serverId: store.serverId, chunkUrl: chunkPort.url, directory: picked.directory, managers: settings.managers },
       'file-server started',
     )
     return { failed: store.failed }

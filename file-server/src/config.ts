@@ -1,5 +1,5 @@
 import { logLevelSetting } from '@holdfast/shared/settings/every-process'
-import { bytes, flag, httpUrls, secret, text, zone } from '@holdfast/shared/settings/parsers'
+import { bytes, flag, httpPort, httpUrl, httpUrls, secret, text, zone } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { DEFAULT_JOURNAL } from './store/journal/open-journal.ts'
 
@@ -47,6 +47,19 @@ export const fileServerSettings = {
     parse: flag,
     default: true,
     doc: "Whether a manager on the same machine reads large files from this file-server's disk by itself, four times as fast as the file-server sends them; it needs the right to read them",
+  },
+  chunkHost: {
+    env: 'CHUNK_HOST',
+    parse: text,
+    default: '127.0.0.1',
+    doc: 'Address on which this file-server takes and gives chunks by HTTP, from and to whoever has a ticket',
+  },
+  chunkPort: { env: 'CHUNK_PORT', parse: httpPort, default: 0, doc: 'Port for that; 0 takes a free one' },
+  chunkUrl: {
+    env: 'CHUNK_URL',
+    parse: (value: string): string | null => httpUrl(value),
+    default: null,
+    doc: 'Where other file-servers and clients reach it; http://CHUNK_HOST:CHUNK_PORT unless given, with the host name for 0.0.0.0',
   },
   minFreeBytes: {
     env: 'MIN_FREE_BYTES',

@@ -20,6 +20,12 @@ export const launcherSettings = {
   },
   host: hostSetting,
   port: { env: 'PORT', parse: httpPort, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  chunkPort: {
+    env: 'CHUNK_PORT',
+    parse: httpPort,
+    default: 0,
+    doc: 'Port of the first file-server for chunks, the others have those that follow; 0 takes free ones',
+  },
   managerWorkers: {
     env: 'MANAGER_WORKERS',
     parse: (value: string): number | null => integer({ min: 1, max: 16 })(value),

@@ -33,6 +33,7 @@ import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import type { FileRecord } from './files/file.model.ts'
+import { findPartTags } from './files/find-part-tags.ts'
 import { startFiles } from './files/start-files.ts'
 import { watchRequests } from './http/drain.ts'
 import { healthRoutes } from './http/health.routes.ts'
@@ -139,7 +140,7 @@ export async function startManager(
     const httpServer = createHttpServer({
       routers: [
         fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
-        shareRoutes(deps),
+        shareRoutes({ ...settings, ...deps }),
         filesRoutes(deps),
         audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
@@ -171,6 +172,7 @@ export async function startManager(
       identity: { managerId, clusterId, secret: settings.clusterSecret },
       managers: () => directory.urls,
       countFiles: (id) => records.countOn(id),
+      tagsOf: (copyId) => findPartTags(holders, copyId),
       onJoining: (link) => fileServers.noteJoining(link),
       onConnected: () => upkeep?.wake(),
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),

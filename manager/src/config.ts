@@ -111,6 +111,12 @@ export const managerSettings = {
     default: 130_000,
     doc: 'How long a connection stays open between two requests; longer than the proxy in front keeps it, or requests fail now and then',
   },
+  isDirect: {
+    env: 'DIRECT_DOWNLOADS',
+    parse: flag,
+    default: false,
+    doc: 'Send who downloads a file of class single, or of one chunk, by its link to the file-server that has it (CHUNK_HOST), by a signed link of one hour, where the client can be expected to reach that',
+  },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',
     parse: milliseconds,

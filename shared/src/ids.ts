@@ -65,6 +65,26 @@ export function makeCopyId(fileId: FileId, chunkNumber: number, random: string):
   return copyId
 }
 
+/** ObjectIds begin with the seconds since 1970, and these are those of the year 2106, so that no file of a manager has such an id. */
+const POSTED_FILE = 'ffffffff'
+/** `makePostedCopyId` takes so many random digits. */
+export const POSTED_RANDOM_DIGITS = FILE_ID_DIGITS - POSTED_FILE.length + COPY_RANDOM_DIGITS
+
+/**
+ * Names a copy that somebody other than a manager has a file-server store. It belongs to a file of its own, as its first chunk,
+ * so that a manager could adopt it by a record with that id.
+ * @param random POSTED_RANDOM_DIGITS hex digits
+ */
+export function makePostedCopyId(random: string): CopyId {
+  const fileId = (POSTED_FILE + random.slice(COPY_RANDOM_DIGITS)) as FileId
+  return makeCopyId(fileId, 0, random.slice(0, COPY_RANDOM_DIGITS))
+}
+
+/** @returns whether a copy came by a file-server's chunk port and not from a manager */
+export function isPosted(copyId: CopyId): boolean {
+  return copyId.startsWith(POSTED_FILE)
+}
+
 export function fileIdOf(copyId: CopyId): FileId {
   return copyId.slice(0, FILE_ID_DIGITS) as FileId
 }

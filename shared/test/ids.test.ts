@@ -5,9 +5,12 @@ import {
   isClusterId,
   isCopyId,
   isDigest,
+  isPosted,
   isServerId,
   isSlot,
   makeCopyId,
+  makePostedCopyId,
+  POSTED_RANDOM_DIGITS,
   SLOT_COUNT,
 } from '@holdfast/shared/ids'
 import fc from 'fast-check'
@@ -68,4 +71,12 @@ test.each([
 ])('refuses to make a copyId of chunk %d with %j', (chunkNumber, random) => {
   const fileId = 'a'.repeat(24) as FileId
   expect(() => makeCopyId(fileId, chunkNumber, random)).toThrow('Internal error')
+})
+
+test('what is posted to a file-server has a file of its own, as its first chunk', () => {
+  const copyId = makePostedCopyId('0123456789abcdef0123456789a'.slice(0, POSTED_RANDOM_DIGITS))
+  expect(isCopyId(copyId)).toBe(true)
+  expect([isPosted(copyId), chunkNumberOf(copyId)]).toEqual([true, 0])
+  expect(isPosted(makeCopyId('665f0000aaaaaaaaaaaaaaaa' as FileId, 0, '12345678901'))).toBe(false)
+  expect(() => makePostedCopyId('12')).toThrow('Internal error')
 })

@@ -109,7 +109,14 @@ export class HostileFileServer implements AsyncDisposable {
   #take(text: string, socket: RawWebSocket): void {
     if (text.startsWith('0')) {
       const names = { name: 'hostile', zone: 'hostile' }
-      const hello = { ...identity, nonce: serverNonce, clusterId: null, ...names, allowsLocalReads: false }
+      const hello = {
+        ...identity,
+        nonce: serverNonce,
+        clusterId: null,
+        ...names,
+        allowsLocalReads: false,
+        chunkUrl: 'http://127.0.0.1:1',
+      }
       socket.sendText(`40${NAMESPACE},${JSON.stringify(hello)}`)
       return
     }

@@ -22,6 +22,7 @@ const hello = {
   name: 'evil',
   zone: 'evil',
   allowsLocalReads: false,
+  chunkUrl: 'http://127.0.0.1:1',
 }
 const connectPacket = (auth: unknown): string => `40${NAMESPACE},${JSON.stringify(auth)}`
 

@@ -25,6 +25,7 @@ interface GlobalOptions {
 interface TicketOptions {
   readonly body?: string
   readonly for: number
+  readonly server?: string
   readonly secretFile?: string
 }
 
@@ -180,9 +181,13 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     )
   program
     .command('ticket')
-    .description('print a ticket for one request to a route of the operator')
+    .description("print a ticket for one request to a route of the operator, or to a file-server's chunk port")
     .argument('<method>', 'such as GET or POST')
     .argument('<path>', 'as it is sent, with its query, such as /ping')
+    .option(
+      '--server <id>',
+      'the file-server that is asked, by its id in "holdfast --json status"; a manager unless given',
+    )
     .option('--body <file>', "the request's body, or - for standard input")
     .addOption(
       new Option('--for <duration>', 'how long it is good for, such as 30s, 10m or 2h; at most a day')

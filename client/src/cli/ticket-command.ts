@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest } from '@holdfast/shared/ids'
+import { type Digest, isServerId } from '@holdfast/shared/ids'
 import { bodyDigest, issueTicket, MANAGER_TICKET } from '@holdfast/shared/node/ticket'
 import { PathError } from '../node/system-error.ts'
 import { readSecret } from './cluster-secret.ts'
@@ -15,17 +15,19 @@ export interface TicketWish {
   readonly path: string
   /** A file, or `-` for standard input. */
   readonly body?: string
+  /** The id of a file-server; without it the ticket is for a manager. */
+  readonly server?: string
   readonly validSeconds: number
   readonly secretFile?: string
 }
 
-/** Prints a ticket for one request to a manager, made on this machine: the secret is not sent, and nobody is asked. */
+/** Prints a ticket for one request to a manager or a file-server, made on this machine: the secret is not sent, and nobody is asked. */
 export async function ticket(console: Console, wish: TicketWish): Promise<void> {
   const request = {
     method: methodOf(wish.method),
     path: pathOf(wish.path),
     bodySha256: wish.body === undefined ? bodyDigest('') : await digestOf(console, wish.body),
-    server: MANAGER_TICKET,
+    server: serverOf(wish.server),
   }
   const secretText = await readSecret(wish.secretFile ?? null)
   const expiresAt = Math.ceil(Date.now() / 1000) + wish.validSeconds
@@ -44,6 +46,16 @@ export function parseDuration(text: string): number {
 function methodOf(method: string): string {
   if (!/^[a-z]+$/i.test(method)) throw new StoreError('INVALID_REQUEST', 'the method must be such as GET or POST')
   return method.toUpperCase()
+}
+
+function serverOf(id: string | undefined): string {
+  if (id === undefined) return MANAGER_TICKET
+  if (!isServerId(id))
+    throw new StoreError(
+      'INVALID_REQUEST',
+      'a file-server is named by its id of 16 hex digits, as /active-nodes tells it',
+    )
+  return id
 }
 
 /** A path that no client would send like this makes a ticket that fits no request. */

@@ -33,6 +33,17 @@ test('prints a ticket for one request, good for ten minutes, and asks no manager
   expect(problemOf(text, { ...request, method: 'POST' })).toBe('other')
 })
 
+test('prints a ticket for a file-server, which no manager and no other one takes', async () => {
+  const id = '0123456789abcdef'
+  const { text } = await holdfast(['GET', '/chunk/x', '--server', id])
+  const asked = { method: 'GET', path: '/chunk/x', bodySha256: bodyDigest(''), server: id }
+  expect(findTicketProblem(text.trim(), secret, asked, Date.now() / 1000)).toBe(null)
+  for (const server of [MANAGER_TICKET, '0123456789abcdee'])
+    expect(findTicketProblem(text.trim(), secret, { ...asked, server }, Date.now() / 1000)).toBe('other')
+  const { code, errors } = await holdfast(['GET', '/chunk/x', '--server', 'name'])
+  expect([code === 0, errors]).toEqual([false, expect.stringContaining('16 hex digits')])
+})
+
 test('takes the body from a file or from standard input', async () => {
   await writeFile(workplace.path('body.json'), '{"id":"x"}\n')
   const request = { method: 'POST', path: '/ping', body: '{"id":"x"}\n' }

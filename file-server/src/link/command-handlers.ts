@@ -1,6 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Handlers, ManagerCommands } from '@holdfast/shared/wire/commands'
+import { requireDigest } from '../http/verified-parts.ts'
 import type { Store } from '../store/store.ts'
+import { fetchChunk } from './fetch-chunk.ts'
 import type { OutgoingStreams } from './outgoing-stream.ts'
 import type { SuspectClock } from './suspect-clock.ts'
 import type { Uploads } from './uploads.ts'
@@ -65,6 +67,21 @@ export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommand
       const { sizeBytes } = reader
       await streams.start(streamId, reader, { offset: 0, length: sizeBytes })
       return { sizeBytes }
+    },
+
+    'fetch-file': async ({ copyId, sizeBytes, sha256, url, ticket }) => {
+      const fetched = uploads.fetch({ copyId, sizeBytes, sha256 }, owner, (signal) => fetchChunk(url, ticket, signal))
+      const { slot } = await fetched
+      return { copy: { copyId, slot, sizeBytes, sha256 } }
+    },
+
+    'verify-file': async ({ sizeBytes, ...copy }) => {
+      await using reader = await store.openCopy(copy)
+      if (reader.sizeBytes < sizeBytes)
+        throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than its record says')
+      if (reader.sizeBytes > sizeBytes) throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
+      await requireDigest(reader, copy.sha256)
+      return {}
     },
 
     'delete-file': async ({ copyId, slot }) => {

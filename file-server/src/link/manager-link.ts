@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { ClusterId } from '@holdfast/shared/ids'
+import type { ClusterId, CopyId } from '@holdfast/shared/ids'
 import { makeProof, type Transcript } from '@holdfast/shared/node/handshake-proof'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { retryDelayMs } from '@holdfast/shared/retry-delay'
@@ -11,6 +11,7 @@ import { Peer } from '@holdfast/shared/wire/peer'
 import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io-client'
+import type { PartTags } from '../http/verified-parts.ts'
 import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
 import { commandHandlers } from './command-handlers.ts'
@@ -35,6 +36,8 @@ export interface LinkDeps {
   readonly bootId: string
   readonly name: string
   readonly zone: string
+  /** Others reach this file-server's chunk port here. */
+  readonly chunkUrl: string
   readonly log: Logger
   /** Is called with the addresses of all managers whenever one tells them. */
   readonly onManagers: (urls: readonly string[]) => void
@@ -120,6 +123,12 @@ export class ManagerLink {
     return this.#session?.isWelcome === true ? (this.#session.transcript?.managerId ?? null) : null
   }
 
+  /** Asks the manager for the tags of a copy's parts. @returns null where the copy has none */
+  async tagsOf(copyId: CopyId): Promise<PartTags | null> {
+    const { partKey, bytes } = await this.#peer.call('part-tags', { copyId })
+    return partKey === null ? null : { key: partKey, tags: bytes }
+  }
+
   close(): void {
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
@@ -130,11 +139,11 @@ export class ManagerLink {
   }
 
   #hello(): Hello {
-    const { store, bootId, name, zone, allowsLocalReads } = this.#deps
+    const { store, bootId, name, zone, allowsLocalReads, chunkUrl } = this.#deps
     const { serverId, clusterId } = store
     const nonce = randomBytes(16).toString('hex')
     this.#session = { nonce, transcript: null, isWelcome: false }
-    return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, zone, allowsLocalReads }
+    return { protocol: PROTOCOL_VERSION, serverId, bootId, nonce, clusterId, name, zone, allowsLocalReads, chunkUrl }
   }
 
   #prove(challenge: Challenge): { proof: string; heartbeat: Heartbeat } {

@@ -1,3 +1,5 @@
+import type { CopyId } from '@holdfast/shared/ids'
+import type { PartTags } from '../http/verified-parts.ts'
 import { type LinkDeps, ManagerLink } from './manager-link.ts'
 
 /** A manager can make this file-server dial at most this many addresses. Each worker of a manager has one. */
@@ -23,6 +25,19 @@ export class ManagerLinks {
 
   get connectedCount(): number {
     return [...this.#links.values()].filter((link) => link.isWelcome).length
+  }
+
+  /** Asks one manager after the other. @returns null where the copy has no tags, or none of them answers */
+  async tagsOf(copyId: CopyId): Promise<PartTags | null> {
+    for (const link of this.#links.values()) {
+      if (!link.isWelcome) continue
+      try {
+        return await link.tagsOf(copyId)
+      } catch (error) {
+        this.#deps.log.debug({ copyId, manager: link.url, err: error }, 'a manager did not give the tags of a copy')
+      }
+    }
+    return null
   }
 
   close(): void {

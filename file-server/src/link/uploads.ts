@@ -1,5 +1,5 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Slot } from '@holdfast/shared/ids'
+import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
 import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import type { Store } from '../store/store.ts'
@@ -14,8 +14,28 @@ const MAX_OPEN_STREAMS = 4_096
 type Upload =
   | { readonly kind: 'inline'; readonly result: Promise<StoredCopy> }
   | { readonly kind: 'stream'; readonly stream: UploadStream }
+  | Fetch
   | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
+
+/** A copy that this file-server gets by itself. */
+interface Fetch {
+  readonly kind: 'fetch'
+  /** It ends with this connection. */
+  readonly owner: object
+  readonly result: Promise<StoredCopy>
+  readonly stop: AbortController
+}
+
+/** It is known what the bytes must be. */
+export interface FetchedCopy {
+  readonly copyId: CopyId
+  readonly sizeBytes: number
+  readonly sha256: Digest
+}
+
+/** Gets the bytes of a copy from elsewhere, until the signal fires. */
+export type CopyBytes = (signal: AbortSignal) => AsyncIterable<Uint8Array>
 
 /** The copyId is left out because the map has it as the key. */
 interface Stored extends Omit<StoredCopy, 'copyId'> {
@@ -45,10 +65,20 @@ export class Uploads {
     if (known !== undefined) return outcomeOf(known, command.copyId)
     const result = this.#writeInline(command, bytes)
     this.#running.set(command.copyId, { kind: 'inline', result })
-    result.then(
-      (copy) => this.#remember(command.copyId, storedOf(copy)),
-      (error: unknown) => this.#remember(command.copyId, { kind: 'ended', error: toStoreError(error) }),
-    )
+    this.#rememberOutcome(command.copyId, result)
+    return result
+  }
+
+  /** Stores a copy whose bytes this file-server gets by itself. A repeated command gets the outcome of the first. */
+  fetch(command: FetchedCopy, owner: object, bytesOf: CopyBytes): Promise<StoredCopy> {
+    const { copyId } = command
+    const known = this.#find(copyId)
+    if (known !== undefined) return outcomeOf(known, copyId)
+    if (this.#running.size >= MAX_OPEN_STREAMS) return Promise.reject(new StoreError('OVERLOADED'))
+    const stop = new AbortController()
+    const result = this.#writeFetched(command, bytesOf(stop.signal))
+    this.#running.set(copyId, { kind: 'fetch', owner, result, stop })
+    this.#rememberOutcome(copyId, result)
     return result
   }
 
@@ -91,7 +121,8 @@ export class Uploads {
     if (running?.kind === 'stream') {
       running.stream.fail(discarded)
       await running.stream.settled()
-    } else if (running?.kind === 'inline') {
+    } else if (running?.kind === 'inline' || running?.kind === 'fetch') {
+      if (running.kind === 'fetch') running.stop.abort(discarded)
       await running.result.catch(() => undefined)
     }
     const recent = this.#recent.get(copyId)
@@ -101,8 +132,10 @@ export class Uploads {
 
   /** The streams of a connection that is gone cannot go on, because a manager sends nothing again on a new one. */
   dropStreamsOf(owner: object): void {
+    const lost = new StoreError('LINK_LOST')
     for (const upload of this.#running.values()) {
-      if (upload.kind === 'stream' && upload.stream.owner === owner) upload.stream.fail(new StoreError('LINK_LOST'))
+      if (upload.kind === 'stream' && upload.stream.owner === owner) upload.stream.fail(lost)
+      if (upload.kind === 'fetch' && upload.owner === owner) upload.stop.abort(lost)
     }
   }
 
@@ -110,6 +143,7 @@ export class Uploads {
   async close(): Promise<void> {
     await Promise.all(
       [...this.#running].map(([copyId, upload]) => {
+        if (upload.kind === 'fetch') upload.stop.abort(new StoreError('LINK_LOST'))
         if (upload.kind !== 'stream') return outcomeOf(upload, copyId).catch(() => undefined)
         upload.stream.fail(new StoreError('LINK_LOST'))
         return upload.stream.settled()
@@ -120,6 +154,27 @@ export class Uploads {
   async #writeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
     const decoded = command.encoding === 'base64' ? decodeBase64(bytes) : bytes
     return this.#store.storeCopy(command.copyId, decoded, command.sha256)
+  }
+
+  async #writeFetched(
+    { copyId, sizeBytes, sha256 }: FetchedCopy,
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<StoredCopy> {
+    await using writer = await this.#store.createCopy(copyId, sizeBytes)
+    let receivedBytes = 0
+    for await (const piece of bytes) {
+      receivedBytes += piece.length
+      if (receivedBytes > sizeBytes) throw new StoreError('COPY_MISMATCH', 'more bytes came than the copy has')
+      await writer.write(piece)
+    }
+    return await writer.commit(sha256)
+  }
+
+  #rememberOutcome(copyId: CopyId, result: Promise<StoredCopy>): void {
+    result.then(
+      (copy) => this.#remember(copyId, storedOf(copy)),
+      (error: unknown) => this.#remember(copyId, { kind: 'ended', error: toStoreError(error) }),
+    )
   }
 
   #find(copyId: CopyId): Upload | undefined {
@@ -146,6 +201,7 @@ function copyOf({ slot, sizeBytes, sha256, partTags }: Stored, copyId: CopyId): 
 function outcomeOf(upload: Upload, copyId: CopyId): Promise<StoredCopy> {
   switch (upload.kind) {
     case 'inline':
+    case 'fetch':
       return upload.result
     case 'stored':
       return Promise.resolve(copyOf(upload, copyId))

@@ -89,6 +89,15 @@ export class LocalStore implements Store {
     return await writer.commit(sha256)
   }
 
+  findCopy(sha256: Digest): Promise<NamedCopy | null> {
+    return this.#run(async () => {
+      const found = await this.#deps.tree.findByDigest(sha256)
+      if (found === null && !this.#isInventoryDone)
+        throw new StoreError('FILE_UNAVAILABLE', 'the inventory is not done, so the copy may be there all the same')
+      return found
+    })
+  }
+
   openCopy(copy: NamedCopy): Promise<CopyReader> {
     return this.#run(() => this.#deps.tree.find(copy, openReader))
   }

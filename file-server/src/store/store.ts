@@ -27,6 +27,8 @@ export interface Store {
    * bytes are lent until then. @param sha256 what they must hash to, or null. @throws as a CopyWriter
    */
   storeCopy(copyId: CopyId, bytes: Uint8Array, sha256: Digest | null): Promise<StoredCopy>
+  /** @returns some copy with that digest, or null. @throws FILE_UNAVAILABLE where none is known before the inventory is done */
+  findCopy(sha256: Digest): Promise<NamedCopy | null>
   /** @throws COPY_NOT_FOUND, or COPY_MISMATCH where the slot holds another copy or digest. */
   openCopy(copy: NamedCopy): Promise<CopyReader>
   /** Tells where a copy lies, for somebody else on this machine to read. @throws as `openCopy` */

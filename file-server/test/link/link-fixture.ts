@@ -68,6 +68,7 @@ export function useFileServer() {
       bootId: randomBytes(8).toString('hex'),
       name: 'test',
       zone: 'test zone',
+      chunkUrl: 'http://127.0.0.1:1',
       log: log.asLogger(),
     })
     running.push(() => {

@@ -77,6 +77,9 @@ export function startFileServer(
     DATA_DIR: directory,
     DATA_ROOT: '',
     NAME: String(number),
+    CHUNK_PORT: String(options.chunkPort === 0 ? 0 : options.chunkPort + number - 1),
+    // One address cannot lead to all of them.
+    CHUNK_URL: '',
     LOG_LEVEL: options.logLevel,
     UV_THREADPOOL_SIZE: POOL_THREADS,
   }

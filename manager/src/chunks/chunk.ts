@@ -33,6 +33,20 @@ export interface PlacedChunk {
   readonly partKey: PartKey | undefined
 }
 
+/** The tags of all parts of a chunk, and the key that they are made with. */
+export interface PartTags {
+  readonly key: PartKey
+  readonly tags: Buffer
+}
+
+/** @returns null where the chunk is verified by its sha-256 alone */
+export function tagsOf({ chunk: { tags }, partKey }: Pick<PlacedChunk, 'chunk' | 'partKey'>): PartTags | null {
+  if (tags === undefined || partKey === undefined) return null
+  // The database's driver returns a Binary, of which only these three fields are a Buffer's.
+  const { buffer, byteOffset, byteLength } = tags
+  return { key: partKey, tags: Buffer.from(buffer, byteOffset, byteLength) }
+}
+
 /** A part of a chunk is verified by this. */
 export interface PartProof {
   readonly method: PartMethod
@@ -41,15 +55,14 @@ export interface PartProof {
 }
 
 /** @param index the part's place in its chunk, from 0 */
-export function proofOfPart({ number, chunk, partKey }: PlacedChunk, index: number): PartProof {
-  if (chunk.tags === undefined || partKey === undefined)
+export function proofOfPart(place: PlacedChunk, index: number): PartProof {
+  const { number, chunk } = place
+  const known = tagsOf(place)
+  if (known === null)
     return { method: 'sha256', digest: index === 0 ? Buffer.from(chunk.sha256, 'hex') : Buffer.alloc(0) }
-  // The database's driver returns a Binary, of which only these three fields are a Buffer's.
-  const { buffer, byteOffset, byteLength } = chunk.tags
-  const tags = Buffer.from(buffer, byteOffset, byteLength)
   return {
-    method: { key: partKey, chunk: number, index },
-    digest: tags.subarray(index * PART_TAG_BYTES, (index + 1) * PART_TAG_BYTES),
+    method: { key: known.key, chunk: number, index },
+    digest: known.tags.subarray(index * PART_TAG_BYTES, (index + 1) * PART_TAG_BYTES),
   }
 }
 

@@ -1,6 +1,6 @@
-import { type ErrorName, errorRow, isErrorName } from '@holdfast/shared/errors/error-table'
+import { errorRow, shownName } from '@holdfast/shared/errors/error-table'
 import { type StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import { dropBody } from './drop-body.ts'
+import { dropBody } from '@holdfast/shared/node/drop-body'
 import type { ErrorBody } from './error-body.ts'
 import type { AppContext, AppMiddleware } from './request-context.ts'
 
@@ -48,10 +48,4 @@ function respond(ctx: AppContext, error: StoreError): void {
   if (status === 401) ctx.set('WWW-Authenticate', 'Bearer')
   ctx.body = body
   dropBody(ctx.req, ctx.res)
-}
-
-/** Errors between manager and file-server appear under the name that the table gives them. */
-function shownName(name: ErrorName): ErrorName {
-  const { shownAs } = errorRow(name)
-  return isErrorName(shownAs) ? shownAs : name
 }

@@ -9,6 +9,7 @@ import { type PartRead, readPart } from '../chunks/reading/read-part.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { discardCopies } from '../chunks/writing/delete-copy.ts'
+import { copyDeadlineMs, type DirectTransfers } from '../chunks/writing/direct-transfers.ts'
 import { type CopySource, storeCopy } from '../chunks/writing/store-copy.ts'
 import { transferCopy } from '../chunks/writing/transfer-copy.ts'
 import type { Holder } from '../files/file.model.ts'
@@ -16,6 +17,7 @@ import type { Holder } from '../files/file.model.ts'
 export interface CopyDeps {
   readonly registry: FileServerRegistry
   readonly writer: ChunkWriter
+  readonly direct: DirectTransfers
   /** All copies of one manager's upkeep are read into these. */
   readonly buffers: PartBuffers
 }
@@ -34,20 +36,24 @@ const REQUEST_ID = 'upkeep'
  * nothing of it stays. @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where one of the two copies is bad
  */
 export async function copyReplica(
-  { registry, writer, buffers }: CopyDeps,
+  { registry, writer, direct, buffers }: CopyDeps,
   holder: Pick<Holder, '_id'>,
   place: PlacedChunk,
   { from, source, target }: CopyWay,
   signal: AbortSignal,
 ): Promise<Replica> {
   const { size, sha256 } = place.chunk
-  const to = writer.copyIds.next(holder._id.toHexString() as FileId, place.number)
+  const nextId = (): CopyId => writer.copyIds.next(holder._id.toHexString() as FileId, place.number)
   using _place = registry.reserveOn(target, size)
-  const named = { copyId: from.copyId, slot: from.slot, sha256 }
-  const stored =
+  const transfer = { from: { copyId: from.copyId, slot: from.slot, sha256 }, sizeBytes: size }
+  const relay = (): Promise<StoredCopy> =>
     size <= PART_BYTES
-      ? await copyPart(buffers, place, { from, source, target }, to, signal)
-      : await transferCopy(source, target, { from: named, to, sizeBytes: size }, signal)
+      ? copyPart(buffers, place, { from, source, target }, nextId(), signal)
+      : transferCopy(source, target, { ...transfer, to: nextId() }, signal)
+  // Small ones share messages and a sync where the manager relays them, and each would need a request of its own elsewhere.
+  const fetched =
+    size > INLINE_MAX_BYTES ? await direct.copy(source, target, { ...transfer, to: nextId() }, signal) : null
+  const stored = fetched ?? (await relay())
   const fresh: Replica = { server: target.id, slot: stored.slot, copyId: stored.copyId }
   registry.count(target.id, 1)
   try {
@@ -59,7 +65,10 @@ export async function copyReplica(
   return fresh
 }
 
-/** Reads a whole copy. @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where it is not what it should be */
+/**
+ * Has a whole copy read: by its file-server, or by this manager where it fits into a message that it shares with others.
+ * @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where it is not what it should be
+ */
 async function verifyCopy(
   buffers: PartBuffers,
   place: PlacedChunk,
@@ -67,7 +76,12 @@ async function verifyCopy(
   link: FileServerLink,
   signal: AbortSignal,
 ): Promise<void> {
-  const { size } = place.chunk
+  const { size, sha256 } = place.chunk
+  if (size > INLINE_MAX_BYTES) {
+    const named = { copyId: replica.copyId, slot: replica.slot, sha256, sizeBytes: size }
+    await link.call('verify-file', named, { signal, deadlineMs: copyDeadlineMs(size) })
+    return
+  }
   // A chunk by itself is read as a file that begins with it.
   for (const { index, offset, length } of partsOf([place], { start: 0, end: size })) {
     signal.throwIfAborted()

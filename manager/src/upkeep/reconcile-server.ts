@@ -1,5 +1,5 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
-import { fileIdOf, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
+import { fileIdOf, isPosted, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
@@ -75,6 +75,7 @@ export async function reconcileServer(
   const missingSingles: MissingCopy[] = []
   const { maxMarked = MAX_ORPHANS } = limits
   let [copyCount, orphanCount, restoredCount, missingCount, recountedCount] = [0, 0, 0, 0, 0]
+  let postedCount = 0
   let isCut = false
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
@@ -98,6 +99,7 @@ export async function reconcileServer(
     }
     copyCount += page.copies.length
     orphanCount += verdict.orphans.length
+    postedCount += verdict.orphans.filter(({ copyId }) => isPosted(copyId)).length
     cursor = page.next
   }
 
@@ -108,10 +110,13 @@ export async function reconcileServer(
   const markedCount = await markMissing(deps, link, [...missingSingles, ...toMark], signal)
 
   const due = await findDue(link, orphans, limits.graceMs)
+  // What came by the chunk port never had a record, so it says nothing of lost ones.
+  const withRecord = due.filter(({ copyId }) => !isPosted(copyId))
+  const [recordless, copies] = [orphanCount - postedCount, copyCount - postedCount]
   // All orphans count, not only those that are due, for records that are lost bit by bit make them due bit by bit.
-  const isHalted = due.length > 0 && isUnlikelyShare(orphanCount, copyCount, limits.maxSharePercent)
+  const isHalted = withRecord.length > 0 && isUnlikelyShare(recordless, copies, limits.maxSharePercent)
   let collectedCount = 0
-  for (const orphan of isHalted ? [] : due) {
+  for (const orphan of isHalted ? due.filter(({ copyId }) => isPosted(copyId)) : due) {
     if (signal.aborted) break
     let isUnwanted = false
     const collect = async (): Promise<void> => {

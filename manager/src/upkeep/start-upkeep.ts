@@ -3,6 +3,7 @@ import type { StopStack } from '@holdfast/shared/node/stop-stack'
 import { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
+import { DirectTransfers } from '../chunks/writing/direct-transfers.ts'
 import type { FileRecords } from '../files/file-records.ts'
 import type { HolderRecords } from '../files/holder-records.ts'
 import type { Database } from '../mongo/database.ts'
@@ -32,6 +33,7 @@ export interface UpkeepDeps {
 }
 
 export interface UpkeepSettings {
+  readonly clusterSecret: string
   readonly replicas: number
   readonly upkeepEveryMs: number
   readonly upkeepBytesPerSecond: number
@@ -52,7 +54,8 @@ export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, st
   fileServers.start()
   const throttle = new Throttle(settings.upkeepBytesPerSecond)
   const counts = new ChunkCounts({ holders, fileServers }, replicas)
-  const shared = { ...deps, buffers: new PartBuffers(), throttle, lease, counts }
+  const direct = new DirectTransfers(settings.clusterSecret, log)
+  const shared = { ...deps, direct, buffers: new PartBuffers(), throttle, lease, counts }
   const reconcile = reconciler(
     {
       ...shared,

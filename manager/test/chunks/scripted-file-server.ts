@@ -72,6 +72,7 @@ export class ScriptedFileServer {
       name: script.name ?? 'scripted',
       zone: script.zone ?? serverId,
       allowsLocalReads: false,
+      chunkUrl: 'http://127.0.0.1:1',
       ...script.hello,
     }
     this.socket = io(url + FILE_SERVER_NAMESPACE, {

@@ -23,6 +23,7 @@ import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
+import { DirectTransfers } from '../../src/chunks/writing/direct-transfers.ts'
 import { storeCopy } from '../../src/chunks/writing/store-copy.ts'
 import { UploadMemory } from '../../src/chunks/writing/upload-memory.ts'
 import { chunksOf, type FileRecord, prepareFileModel } from '../../src/files/file.model.ts'
@@ -47,6 +48,7 @@ export interface ManagerDeps extends PutDeps {
   readonly registry: FileServerRegistry
   readonly holders: HolderRecords
   readonly buffers: PartBuffers
+  readonly direct: DirectTransfers
   readonly hedges: HedgeBudget
 }
 
@@ -114,6 +116,7 @@ export class FaultCluster implements AsyncDisposable {
         uploadMemory: new UploadMemory(64 * 1024 * 1024),
         replicas: { replicas: 2, least: 1 },
         buffers: new PartBuffers(),
+        direct: new DirectTransfers(secret, quiet),
         hedges: new HedgeBudget(),
       })
     }

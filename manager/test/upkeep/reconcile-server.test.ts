@@ -1,4 +1,13 @@
-import { type CopyId, type FileId, makeCopyId, type ServerId, type Slot } from '@holdfast/shared/ids'
+import {
+  type CopyId,
+  type FileId,
+  isPosted,
+  makeCopyId,
+  makePostedCopyId,
+  POSTED_RANDOM_DIGITS,
+  type ServerId,
+  type Slot,
+} from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
@@ -131,6 +140,23 @@ test('orphans of which none is due stop nothing: uploads that are under way are 
   inventory.ageMs = 0
   for (let slot = 0; slot < 60; slot++) inventory.tree.push(orphanAt(slot))
   expect(await run(link)).toMatchObject({ orphanCount: 60, collectedCount: 0, isHalted: false })
+})
+
+test('what was posted to the file-server itself goes when its grace is over, and is no part of an unlikely share', async () => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  const posted = Array.from({ length: 60 }, (_, slot) => ({
+    ...orphanAt(slot),
+    copyId: makePostedCopyId(slot.toString(16).padStart(POSTED_RANDOM_DIGITS, '0')),
+  }))
+  inventory.tree.push(...posted)
+  inventory.ageMs = 999
+  expect(await run(link)).toMatchObject({ orphanCount: 60, collectedCount: 0, isHalted: false })
+  inventory.ageMs = 1_000
+  // They hide no unlikely share either, and go beside one.
+  for (let slot = 100; slot < 151; slot++) inventory.tree.push(orphanAt(slot))
+  expect(await run(link)).toMatchObject({ orphanCount: 111, collectedCount: 60, isHalted: true })
+  expect(inventory.moves.map(([, copyId]) => isPosted(copyId))).toEqual(Array.from({ length: 120 }, () => true))
 })
 
 test('a quarantined copy that a live file needs is put back, an unwanted one goes', async () => {

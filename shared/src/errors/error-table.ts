@@ -130,6 +130,12 @@ export function errorRow(name: ErrorName): ErrorRow {
   return errorTable[name]
 }
 
+/** Errors between manager and file-server appear over HTTP under the name that the table gives them. */
+export function shownName(name: ErrorName): ErrorName {
+  const { shownAs } = errorRow(name)
+  return isErrorName(shownAs) ? shownAs : name
+}
+
 export function isErrorName(text: unknown): text is ErrorName {
   return typeof text === 'string' && Object.hasOwn(errorTable, text)
 }

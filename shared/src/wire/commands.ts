@@ -98,6 +98,16 @@ export const managerCommands = {
     deadlineMs: 10_000,
   },
   /**
+   * Has the file-server fetch a copy from another one's chunk port and store it. A caller gives a deadline that allows for the
+   * size.
+   */
+  'fetch-file': { argument: shape.fetchFile, ack: z.object({ copy: shape.placedCopy }), deadlineMs: 60_000 },
+  /**
+   * Reads a whole copy from the disk and compares its size and its sha-256. A caller gives a deadline that allows for the size.
+   * @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND, DISK_FAILED
+   */
+  'verify-file': { argument: shape.placedCopy, ack: nothing, deadlineMs: 60_000 },
+  /**
    * Removes that one copy, and ends an upload of it, running or yet to come. Where the copy is unknown, or gone already, that
    * is success. `slot` is null where the ack of the upload never came, so that only the file-server may know it.
    */
@@ -137,6 +147,12 @@ export const fileServerCommands = {
     argument: z.strictObject({ streamId, seq: shape.count, isLast: z.boolean(), bytes }),
     ack: nothing,
     deadlineMs: STREAM_IDLE_TIMEOUT_MS,
+  },
+  /** Gives the tags of a copy's parts and their key, which its record has. There is no key where the copy has no tags. */
+  'part-tags': {
+    argument: z.strictObject({ copyId }),
+    ack: z.object({ partKey: shape.partKey.nullable(), bytes }),
+    deadlineMs: 10_000,
   },
   /** Ends a stream early. `error` claims to be a WireError, and is parsed as one where it is used. */
   'stream-error': { argument: z.strictObject({ streamId, error: z.unknown() }), ack: nothing, deadlineMs: 5_000 },

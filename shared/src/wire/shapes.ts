@@ -21,7 +21,7 @@ import { INVENTORY_PAGE, LARGEST_CHUNK_BYTES, MAX_MESSAGE_BYTES, MAX_ZONE_LENGTH
  */
 export const copyId = z.custom<CopyId>(isCopyId, 'not a copyId')
 const digest = z.custom<Digest>(isDigest, 'not a sha-256')
-const partKey = z.custom<PartKey>(isPartKey, 'not a part key')
+export const partKey = z.custom<PartKey>(isPartKey, 'not a part key')
 export const slot = z.custom<Slot>(isSlot, 'not a slot')
 const clusterId = z.custom<ClusterId>(isClusterId, 'not a cluster id')
 export const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
@@ -49,6 +49,8 @@ export const hello = z.strictObject({
   zone: z.string().min(1).max(MAX_ZONE_LENGTH),
   /** Whether a manager on the same machine may read large copies from its disk. */
   allowsLocalReads: z.boolean(),
+  /** Other file-servers, and clients with a ticket, reach its chunk port here, if they do. */
+  chunkUrl: z.url({ protocol: /^https?$/ }).max(300),
 })
 export type Hello = Readonly<z.infer<typeof hello>>
 
@@ -104,6 +106,15 @@ export const uploadFile = z.strictObject({
   requestId,
 })
 export type UploadFile = Readonly<z.infer<typeof uploadFile>>
+
+export const fetchFile = uploadFile.omit({ encoding: true }).extend({
+  sizeBytes,
+  sha256: digest,
+  /** It leads to the other file-server's chunk port, path and query included. */
+  url: z.url({ protocol: /^https?$/ }).max(2_000),
+  /** Allows that very request. */
+  ticket: z.string().max(200),
+})
 
 export const openUpload = uploadFile.extend({
   /** The tags of the copy's parts are made with this key. A transfer has none, for the record has the tags already. */

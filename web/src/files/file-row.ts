@@ -20,6 +20,11 @@ export function rowOf(file: FileDescription): FileRow {
   return { id, name, size, contentType, url, uploadedAt, expiresAt, isShare: id.length === 32 }
 }
 
+/** The page may load nothing from anywhere else, so the manager has to send the bytes itself (DIRECT_DOWNLOADS). */
+export function bytesUrl({ url, isShare }: Pick<FileRow, 'url' | 'isShare'>): string {
+  return isShare ? `${url}?direct=false` : url
+}
+
 /** Orders rows as the manager does: by the value, then by the name. */
 export function comparatorOf({ sort, isDescending }: ListQuery): (a: FileRow, b: FileRow) => number {
   const sign = isDescending ? -1 : 1

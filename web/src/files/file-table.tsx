@@ -5,7 +5,7 @@ import { Icon } from '../ui/icons.tsx'
 import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
 import { SkeletonRow } from '../ui/skeleton-row.tsx'
 import { type RowPlace, useVirtualRows } from '../ui/virtual-rows.ts'
-import type { FileRow, ListQuery, SortKey } from './file-row.ts'
+import { bytesUrl, type FileRow, type ListQuery, type SortKey } from './file-row.ts'
 
 export type RowAction = 'preview' | 'qr' | 'torrent' | 'rename' | 'delete'
 
@@ -91,7 +91,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
   const download = lastSegment(row.name)
   const items: MenuItem[] = [
     { text: 'Preview', icon: 'eye', run: () => onAction('preview') },
-    { text: 'Download', icon: 'download', run: () => save(row.url, download) },
+    { text: 'Download', icon: 'download', run: () => save(bytesUrl(row), download) },
     { text: 'Copy link', icon: 'link', run: () => copyLink(row.url) },
     { text: 'QR code', icon: 'qr', run: () => onAction('qr') },
     { text: 'Torrent', icon: 'peers', run: () => onAction('torrent') },
@@ -142,7 +142,7 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
           class="icon wide button"
           aria-label={`Download ${row.name}`}
           tabIndex={tabIndex}
-          href={row.url}
+          href={bytesUrl(row)}
           download={download}
         >
           <Icon name="download" />

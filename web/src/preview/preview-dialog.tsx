@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks'
-import type { FileRow } from '../files/file-row.ts'
+import { bytesUrl, type FileRow } from '../files/file-row.ts'
 import { copyLink } from '../ui/copy.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { dateText, lastSegment, sizeText } from '../ui/format.ts'
@@ -55,7 +55,7 @@ export function PreviewDialog({ row, onClose, onPrevious, onNext }: PreviewProps
           <button type="button" class="icon" aria-label="Copy link" onClick={() => copyLink(row.url)}>
             <Icon name="link" />
           </button>
-          <a class="icon button" aria-label="Download" href={row.url} download={lastSegment(row.name)}>
+          <a class="icon button" aria-label="Download" href={bytesUrl(row)} download={lastSegment(row.name)}>
             <Icon name="download" />
           </a>
         </div>
@@ -81,22 +81,22 @@ function Stage({ row }: { row: FileRow }) {
   if (isBroken || kind === 'none') return <NoPreview row={row} isBroken={isBroken} />
   switch (kind) {
     case 'image':
-      return <img src={row.url} alt={row.name} onError={onError} />
+      return <img src={bytesUrl(row)} alt={row.name} onError={onError} />
     case 'video':
       // biome-ignore lint/a11y/useMediaCaption: captions of what people store are in no file of their own
-      return <video src={row.url} controls preload="metadata" onError={onError} aria-label={row.name} />
+      return <video src={bytesUrl(row)} controls preload="metadata" onError={onError} aria-label={row.name} />
     case 'audio':
       return (
         <div class="sound">
           <Icon name="audio" />
           {/* biome-ignore lint/a11y/useMediaCaption: captions of what people store are in no file of their own */}
-          <audio src={row.url} controls preload="metadata" onError={onError} aria-label={row.name} />
+          <audio src={bytesUrl(row)} controls preload="metadata" onError={onError} aria-label={row.name} />
         </div>
       )
     case 'pdf':
-      return <PdfView url={row.url} onError={onError} />
+      return <PdfView url={bytesUrl(row)} onError={onError} />
     case 'text':
-      return <TextView url={row.url} size={row.size} onError={onError} />
+      return <TextView url={bytesUrl(row)} size={row.size} onError={onError} />
     default:
       return kind satisfies never
   }
@@ -107,7 +107,7 @@ function NoPreview({ row, isBroken }: { row: FileRow; isBroken: boolean }) {
     <div class="nothing">
       <Icon name={iconOf(row.contentType)} />
       <p>{isBroken ? 'This file cannot be shown here.' : 'There is no preview of this kind of file.'}</p>
-      <a class="button primary" href={row.url} download={lastSegment(row.name)}>
+      <a class="button primary" href={bytesUrl(row)} download={lastSegment(row.name)}>
         Download {sizeText(row.size)}
       </a>
     </div>

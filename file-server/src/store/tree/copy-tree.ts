@@ -59,6 +59,16 @@ export class CopyTree {
     return found
   }
 
+  /** @returns a copy with that digest, of those in the leaves that were loaded, or null */
+  async findByDigest(sha256: Digest): Promise<NamedCopy | null> {
+    const { leaves } = this.#deps
+    for (const slot of leaves.digests.slotsOf(sha256)) {
+      const found = await leaves.findIn(slot)
+      if (found?.sha256 === sha256) return found
+    }
+    return null
+  }
+
   /** Opens a copy that is written piece by piece. @throws DISK_FULL */
   async openWriter(copyId: CopyId, sizeBytes: number | null, partKey: PartKey | null): Promise<SlotWriter> {
     const { leaves, room, disk, health } = this.#deps

@@ -6,6 +6,7 @@ import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import type { DurableWrite } from '../disk/durable-write.ts'
 import type { Quarantine } from '../quarantine/quarantine.ts'
+import { DigestIndex } from './digest-index.ts'
 import { BlockedDirectoryError } from './directories.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { readEntries, readNames } from './leaf-entries.ts'
@@ -29,6 +30,8 @@ export class Leaves {
   readonly slots: SlotTree
   /** These copies are being put. Some have their name already, but to everyone else they are not there. */
   readonly underWay = new Set<CopyId>()
+  /** Knows the copies in the leaves that were loaded. */
+  readonly digests = new DigestIndex()
   readonly #quarantine: Quarantine
   readonly #log: Logger
   readonly #locks = new KeyedLock<Leaf>()
@@ -72,9 +75,18 @@ export class Leaves {
     return `${this.slots.root}/${relative}`
   }
 
-  count(fileCount: 1 | -1, sizeBytes: number): void {
-    this.#fileCount += fileCount
-    this.#sizeBytes += fileCount * sizeBytes
+  /** Notes that a slot of a loaded leaf holds this copy from now on. */
+  noteIn({ slot, sha256 }: Pick<NamedCopy, 'slot' | 'sha256'>, sizeBytes: number): void {
+    this.#fileCount++
+    this.#sizeBytes += sizeBytes
+    this.digests.add(sha256, slot)
+  }
+
+  /** Notes that it does not any more. */
+  noteOut({ slot, sha256 }: Pick<NamedCopy, 'slot' | 'sha256'>, sizeBytes: number): void {
+    this.#fileCount--
+    this.#sizeBytes -= sizeBytes
+    this.digests.remove(sha256, slot)
   }
 
   /** @returns false where something foreign stands in the leaf's way: nothing of ours is under it. */
@@ -123,7 +135,8 @@ export class Leaves {
     }
     for (const name of plan.foreign)
       this.#log.warn({ path: join(directory, name) }, 'a foreign entry in the tree is left alone')
-    for (const { sizeBytes } of plan.copies) this.count(1, sizeBytes)
+    for (const { digit, sha256, sizeBytes } of plan.copies)
+      this.noteIn({ slot: slotAt(leaf, digit), sha256 }, sizeBytes)
     this.#addFree(leaf, plan.freeDigits)
   }
 

@@ -52,7 +52,7 @@ export class SlotChanges {
     if (journal === null) throw new Error('there is no journal')
     const put = journal.put(copy, bytes)
     const [written, synced] = await Promise.allSettled([this.#writeInTree(copy, bytes, put), put.synced])
-    if (synced.status === 'fulfilled' && written.status === 'fulfilled') return this.#isPut(copy.slot, bytes.length)
+    if (synced.status === 'fulfilled' && written.status === 'fulfilled') return this.#isPut(copy, bytes.length)
     const isInJournal = synced.status === 'fulfilled'
     if (isInJournal || put.isWithdrawn) await this.#withdraw(copy, put, isInJournal ? journal : null)
     // After a failed journal only the replay of the next start knows what the slot holds.
@@ -73,10 +73,10 @@ export class SlotChanges {
       await this.#settle(copy)
       await durable.publish(file, from, leaves.pathTo(copyPath(copy)))
     } catch (error) {
-      if (error instanceof NameNotDurableError) this.#isPut(copy.slot, sizeBytes)
+      if (error instanceof NameNotDurableError) this.#isPut(copy, sizeBytes)
       throw error
     }
-    this.#isPut(copy.slot, sizeBytes)
+    this.#isPut(copy, sizeBytes)
   }
 
   /** Removes the file of a large copy that did not come to be, and gives its slot back. */
@@ -120,7 +120,7 @@ export class SlotChanges {
     }
     await quarantine.accept(path, copy)
     await this.#settle(copy)
-    leaves.count(-1, found.size)
+    leaves.noteOut(copy, found.size)
     await leaves.slots.vacate(copy.slot)
     return true
   }
@@ -141,7 +141,7 @@ export class SlotChanges {
       else await slots.giveBack(copy.slot)
       throw error
     }
-    this.#isPut(copy.slot, sizeBytes)
+    this.#isPut(copy, sizeBytes)
     return true
   }
 
@@ -151,9 +151,9 @@ export class SlotChanges {
     if (journal?.mentions(copy.slot)) await journal.note('settled', copy)
   }
 
-  #isPut(slot: Slot, sizeBytes: number): void {
-    this.#deps.leaves.count(1, sizeBytes)
-    this.#deps.leaves.slots.keep(slot)
+  #isPut(copy: NamedCopy, sizeBytes: number): void {
+    this.#deps.leaves.noteIn(copy, sizeBytes)
+    this.#deps.leaves.slots.keep(copy.slot)
   }
 
   async #writeInTree(copy: NamedCopy, bytes: Uint8Array, put: PendingPut): Promise<void> {
@@ -213,7 +213,7 @@ export class SlotChanges {
     }
     await failpoint?.('file-server.after-unlink')
     const isDurable = journal?.mentions(copy.slot) ? journal.note('gone', copy) : undefined
-    leaves.count(-1, sizeBytes)
+    leaves.noteOut(copy, sizeBytes)
     return { isDurable }
   }
 }

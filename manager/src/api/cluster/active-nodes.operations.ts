@@ -16,6 +16,11 @@ const activeNode = z
     bytes: count,
     freeBytes: count,
     totalBytes: count,
+    chunkUrl: z
+      .url()
+      .describe(
+        'Its own HTTP port, with POST /chunk and GET /chunk/{sha-256} for whoever has a ticket; only its own machine reaches it unless CHUNK_HOST says otherwise',
+      ),
   })
   .meta({ id: 'ActiveNode' })
 

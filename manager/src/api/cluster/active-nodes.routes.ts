@@ -17,7 +17,8 @@ export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestS
   return router
 }
 
-function rowOf({ id, name, zone, heartbeat, sincePingMs }: FileServerLink, files: number, now: number): ActiveNode {
+function rowOf(link: FileServerLink, files: number, now: number): ActiveNode {
+  const { id, name, zone, heartbeat, sincePingMs, chunkUrl } = link
   const { sizeBytes, freeBytes, totalBytes, isWritable, isInventoryDone } = heartbeat
   return {
     id,
@@ -28,6 +29,7 @@ function rowOf({ id, name, zone, heartbeat, sincePingMs }: FileServerLink, files
     bytes: sizeBytes,
     freeBytes,
     totalBytes,
+    chunkUrl,
     state: isWritable ? (isInventoryDone ? 'active' : 'counting') : 'full',
   }
 }

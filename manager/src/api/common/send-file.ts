@@ -1,13 +1,13 @@
 import { pipeline } from 'node:stream/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { type ByteRange, byteRangeOf } from '@holdfast/shared/node/byte-range'
+import { PIECE_BYTES, watchStall, writeUnlessStalled } from '@holdfast/shared/node/write-unless-stalled'
 import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type GetDeps, readBytesOf, readFile } from '../../files/get-file.ts'
-import { type ByteRange, byteRangeOf } from '../../http/byte-range.ts'
 import { isSameForRange, judgePreconditions, type Validators, validatorsOf } from '../../http/preconditions.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
-import { PIECE_BYTES, watchStall, writeUnlessStalled } from '../../http/write-unless-stalled.ts'
 
 export interface SendDeps extends GetDeps {
   readonly memory: DownloadMemory
@@ -16,11 +16,24 @@ export interface SendDeps extends GetDeps {
 /**
  * Answers a GET or HEAD with a file: its headers, its preconditions, one range of it or all. @throws PRECONDITION_FAILED,
  * RANGE_NOT_SATISFIABLE, FILE_UNAVAILABLE, OVERLOADED
+ * @param elsewhere gives the address where a GET gets the bytes, where that is not this manager
  */
-export async function sendFile(deps: SendDeps, ctx: AppContext, record: FileRecord): Promise<void> {
+export async function sendFile(
+  deps: SendDeps,
+  ctx: AppContext,
+  record: FileRecord,
+  elsewhere: () => string | null = () => null,
+): Promise<void> {
   const version = validatorsOf(record)
   const verdict = judgePreconditions(ctx.req.headers, version, 'read')
   if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
+  const location = ctx.method === 'GET' && verdict.kind === 'met' ? elsewhere() : null
+  if (location !== null) {
+    ctx.status = 307
+    // It is good for a while, and for this client's network.
+    ctx.set({ Location: location, 'Cache-Control': 'no-store' })
+    return
+  }
   ctx.set(safeHeaders(record.name, record.contentType))
   ctx.set({
     ETag: version.etag,

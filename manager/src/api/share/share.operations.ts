@@ -17,6 +17,13 @@ export const shareQuery = uploadQuery.extend({
   name: z.string().optional().describe('A label, which others may have too'),
 })
 
+export const downloadQuery = z.object({
+  direct: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('false: the manager sends the bytes itself, also with DIRECT_DOWNLOADS'),
+})
+
 /** Bodies of uploads are scanned, not parsed, so that their files can be of any size. */
 const files = z.object({ expires: z.string().optional(), file: z.array(binary) })
 const form = z.object({ filename: z.string(), file: z.string() })
@@ -48,8 +55,14 @@ export const shareOperations: readonly Operation[] = [
     path: '/download/{id}',
     operationId: 'downloadShare',
     summary: 'The bytes of a file that is known by its link',
-    parameters: { path, header: downloadHeaders },
-    answers: downloadAnswers,
+    parameters: { path, query: downloadQuery, header: downloadHeaders },
+    answers: {
+      ...downloadAnswers,
+      307: {
+        description: 'With DIRECT_DOWNLOADS: the file-server that has all of the file sends the same bytes and headers',
+        headers: z.object({ Location: z.string().describe('A signed link that expires, to be followed at once') }),
+      },
+    },
     errors: [...downloadErrors, ...errorsAnywhere],
   },
   {

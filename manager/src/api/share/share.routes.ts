@@ -11,6 +11,7 @@ import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
 import { wantsHtml } from '../../http/html.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
+import { type DirectDeps, directUrl } from '../common/direct-download.ts'
 import { describeUpload, type FileDescription } from '../common/file-description.ts'
 import { type PageLinks, sendPlainPage } from '../common/plain-page.ts'
 import { type SendDeps, sendFile } from '../common/send-file.ts'
@@ -18,9 +19,9 @@ import { UploadContext } from '../common/upload-context.ts'
 import type { UploadGate } from '../common/upload-gate.ts'
 import { expiryOf, parseUploadWish, type ReceivingLimits, receiving } from '../common/upload-wish.ts'
 import { plainLinks } from './plain-links.ts'
-import { shareQuery } from './share.operations.ts'
+import { downloadQuery, shareQuery } from './share.operations.ts'
 
-export interface ShareApiDeps extends PutDeps, SendDeps, ReceivingLimits {
+export interface ShareApiDeps extends PutDeps, SendDeps, ReceivingLimits, DirectDeps {
   readonly gate: UploadGate
   readonly page: PageLinks
 }
@@ -50,7 +51,8 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const { id } = ctx.params
     const record = isLinkId(id) ? await deps.records.findByLink(id) : null
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
-    await sendFile(deps, ctx, record)
+    const { direct } = parseQuery(downloadQuery, ctx.req.url ?? '')
+    await sendFile(deps, ctx, record, () => (direct === 'false' ? null : directUrl(deps, ctx, record)))
   })
   return router
 }

@@ -30,6 +30,10 @@ export class FileServerLink {
   readonly name: string
   readonly zone: string
   readonly bootId: string
+  /** It reaches the manager from this address, as the manager sees it. */
+  readonly address: string
+  /** Other file-servers, and clients with a ticket, reach its chunk port here, if they do. */
+  readonly chunkUrl: string
   /** Counts what this manager sends and has not seen acknowledged. */
   readonly outbound = new FrameBudget()
   /** Counts what this manager has asked for in acks and not yet got. */
@@ -60,6 +64,8 @@ export class FileServerLink {
     this.#heardAt = now()
     this.readHistory = new ReadHistory(now)
     const { address } = socket.handshake
+    this.address = address
+    this.chunkUrl = hello.chunkUrl
     this.disk = new LocalDisk({
       address,
       isAllowed: hello.allowsLocalReads,

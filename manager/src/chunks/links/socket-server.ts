@@ -1,9 +1,10 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import { fromWireError, StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { ServerId } from '@holdfast/shared/ids'
+import type { CopyId, ServerId } from '@holdfast/shared/ids'
 import { MAX_MESSAGE_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { NO_TAGS } from '@holdfast/shared/node/part-digest'
 import { answerCommands } from '@holdfast/shared/wire/answer-commands'
 import { fileServerCommands, type ManagerCommands, managerCommands } from '@holdfast/shared/wire/commands'
 import { Peer } from '@holdfast/shared/wire/peer'
@@ -15,6 +16,7 @@ import {
 } from '@holdfast/shared/wire/protocol'
 import type { Hello } from '@holdfast/shared/wire/shapes'
 import { Server, type Socket } from 'socket.io'
+import type { PartTags } from '../chunk.ts'
 import { LocalReads } from '../reading/local-disk.ts'
 import type { FileServerRegistry } from '../registry.ts'
 import { authenticate, type ManagerIdentity, parseHello } from './authenticate.ts'
@@ -42,6 +44,8 @@ export interface SocketServerDeps {
   readonly countFiles: (id: ServerId) => Promise<number>
   /** Is called before a file-server gets anything, and waited for. */
   readonly onJoining?: (link: FileServerLink) => Promise<void>
+  /** Looks up the tags of a copy that a file-server has, in its record. @returns null where there are none */
+  readonly tagsOf?: (copyId: CopyId) => Promise<PartTags | null>
   readonly onConnected: (link: FileServerLink) => void
   /** Whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
   readonly isShared?: (connection: NetSocket) => boolean
@@ -188,6 +192,10 @@ export class SocketServer {
         'stream-frame': async ({ streamId, seq, isLast, bytes }) => {
           await link.streams.frame(streamId, seq, isLast, bytes)
           return {}
+        },
+        'part-tags': async ({ copyId }) => {
+          const found = await this.#deps.tagsOf?.(copyId)
+          return { partKey: found?.key ?? null, bytes: found?.tags ?? NO_TAGS }
         },
         'stream-error': async ({ streamId, error }) => {
           link.streams.fail(streamId, fromWireError(error))

@@ -1,7 +1,7 @@
 import { PassThrough, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { expect, test, vi } from 'vitest'
-import { watchStall, writeUnlessStalled } from '../../src/http/write-unless-stalled.ts'
+import { watchStall, writeUnlessStalled } from '../../src/node/write-unless-stalled.ts'
 
 const LIMIT_MS = 50
 const KIB = 1_024

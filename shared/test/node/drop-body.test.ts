@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { dropBody } from '../../src/http/drop-body.ts'
+import { dropBody } from '../../src/node/drop-body.ts'
 
 const MIB = 1024 * 1024
 let server: Server

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream'
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { StoreError } from '../errors/store-error.ts'
 
 /** A client that takes nothing for this long gives up its download. No part may take so long to come from a file-server. */
 const STALL_LIMIT_MS = 120_000

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type ByteRange, byteRangeOf } from '../../src/http/byte-range.ts'
+import { type ByteRange, byteRangeOf } from '../../src/node/byte-range.ts'
 
 test.each<[string | undefined, number, ByteRange | null]>([
   [undefined, 100, null],

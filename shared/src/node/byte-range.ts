@@ -1,5 +1,5 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
 import parseRange from 'range-parser'
+import { StoreError } from '../errors/store-error.ts'
 
 /** A range holds the bytes `start` to `end` of a file, `end` not included. */
 export interface ByteRange {

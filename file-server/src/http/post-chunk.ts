@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { type Digest, isDigest, makePostedCopyId, POSTED_RANDOM_DIGITS } from '@holdfast/shared/ids'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
+import { bodyDigest } from '@holdfast/shared/node/ticket'
+import { z } from 'zod'
+import type { Store } from '../store/store.ts'
+import type { Gate } from './gate.ts'
+import type { TicketedRequest } from './require-ticket.ts'
+
+/** A chunk in base64, and some room for the keys. */
+const MAX_JSON_BYTES = Math.ceil(PART_BYTES / 3) * 4 + 4_096
+/** The whole body may take so long, which is 70 KB/s for the largest. */
+const BODY_PATIENCE_MS = 60_000
+
+export interface PostDeps {
+  readonly store: Store
+  /** Each post has its body in memory. */
+  readonly posts: Gate
+  /** Whether the ticket is for the body shows only when all of it is there, so that strangers can send some, too. */
+  readonly strangers: Gate
+}
+
+const chunkInJson = z.object({ hash: z.custom<Digest>(isDigest, 'not a sha-256'), chunk: z.string() })
+
+/**
+ * Stores the chunk of a POST, which belongs to no file: as raw bytes with `?hash=`, or as JSON in base64. The answer is 201
+ * with its id when it is durable. @throws UNAUTHORIZED, DIGEST_MISMATCH, TOO_LARGE, INVALID_REQUEST, DISK_FULL, OVERLOADED
+ */
+export async function postChunk(
+  { store, posts, strangers }: PostDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  ticket: TicketedRequest,
+): Promise<void> {
+  const hash = hashIn(request.url ?? '')
+  const isProven = hash !== null && ticket.problemWith(hash) === null
+  using _place = (isProven ? posts : strangers).enter()
+  const body = await readBody(request, hash === null ? MAX_JSON_BYTES : PART_BYTES)
+  const bodySha256 = bodyDigest(body)
+  ticket.require(bodySha256)
+  const chunk = hash === null ? parseChunk(body) : { hash, bytes: body }
+  if ((hash === null ? bodyDigest(chunk.bytes) : bodySha256) !== chunk.hash)
+    throw new StoreError('DIGEST_MISMATCH', 'the chunk does not hash to what was said')
+  const copyId = makePostedCopyId(randomBytes(14).toString('hex').slice(0, POSTED_RANDOM_DIGITS))
+  await store.storeCopy(copyId, chunk.bytes, chunk.hash)
+  response.writeHead(201, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Cache-Control': 'no-store',
+    Location: `/chunk/${chunk.hash}`,
+  })
+  response.end(JSON.stringify({ id: chunk.hash }))
+}
+
+/** @returns null where the body has to say it. @throws INVALID_REQUEST */
+function hashIn(target: string): Digest | null {
+  const hash = new URLSearchParams(target.replace(/^[^?]*/, '')).get('hash')
+  if (hash === null) return null
+  if (!isDigest(hash)) throw new StoreError('INVALID_REQUEST', 'hash must be a sha-256 of 64 hex digits')
+  return hash
+}
+
+function parseChunk(body: Buffer): { readonly hash: Digest; readonly bytes: Buffer } {
+  const wish = 'send the bytes with ?hash=<sha-256>, or JSON { "hash", "chunk": base64 }'
+  let json: unknown
+  try {
+    json = JSON.parse(body.toString('utf8'))
+  } catch (error) {
+    throw new StoreError('INVALID_REQUEST', wish, { cause: error })
+  }
+  const parsed = chunkInJson.safeParse(json)
+  if (!parsed.success) throw new StoreError('INVALID_REQUEST', wish, { cause: parsed.error })
+  const bytes = decodeBase64(Buffer.from(parsed.data.chunk, 'latin1'))
+  if (bytes.length > PART_BYTES) throw tooLarge()
+  return { hash: parsed.data.hash, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) }
+}
+
+/** @throws TOO_LARGE, REQUEST_TIMEOUT, CANCELLED */
+function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = []
+    let sizeBytes = 0
+    const end = (error: StoreError | null): void => {
+      clearTimeout(late)
+      request.off('data', take)
+      if (error === null) resolve(Buffer.concat(pieces, sizeBytes))
+      else reject(error)
+    }
+    const take = (piece: Buffer): void => {
+      sizeBytes += piece.length
+      pieces.push(piece)
+      if (sizeBytes > maxBytes) end(tooLarge())
+    }
+    const late = setTimeout(
+      () => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
+      BODY_PATIENCE_MS,
+    )
+    request.once('end', () => end(null))
+    request.once('close', () => end(new StoreError('CANCELLED')))
+    request.once('error', () => end(new StoreError('CANCELLED')))
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) end(tooLarge())
+    else request.on('data', take)
+  })
+}
+
+function tooLarge(): StoreError {
+  return new StoreError('TOO_LARGE', `a chunk has at most ${PART_BYTES} bytes`)
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http'
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Digest, ServerId } from '@holdfast/shared/ids'
+import { withoutTicket } from '@holdfast/shared/node/chunk-url'
+import { bodyDigest, findTicketProblem, readBearer, type TicketProblem } from '@holdfast/shared/node/ticket'
+
+const hint = '"holdfast ticket METHOD PATH --server ID" prints one'
+
+const problems: Readonly<Record<TicketProblem, string>> = {
+  malformed: `this is no ticket: ${hint}`,
+  other:
+    'the ticket is for another request (method, path with query, body) or file-server, or was made with another secret',
+  expired: 'the ticket has expired',
+}
+
+/** A ticket stands in the header, or at the end of the query of a link that somebody follows. */
+export class TicketedRequest {
+  readonly #method: string
+  readonly #target: string
+  readonly #ticket: string
+  readonly #secret: string
+  readonly #server: ServerId
+
+  /** @throws UNAUTHORIZED where there is no ticket */
+  constructor(request: IncomingMessage, secret: string, server: ServerId) {
+    const { method = '', url = '', headers } = request
+    const { target, ticket } = withoutTicket(url)
+    const found = readBearer(headers.authorization) ?? ticket
+    if (found === null) throw new StoreError('UNAUTHORIZED', `a request for chunks needs a ticket: ${hint}`)
+    this.#method = method
+    this.#target = target
+    this.#ticket = found
+    this.#secret = secret
+    this.#server = server
+  }
+
+  /** The ticket is for such a body. @returns why it is not, or null */
+  problemWith(bodySha256: Digest): string | null {
+    const request = { method: this.#method, path: this.#target, bodySha256, server: this.#server }
+    const problem = findTicketProblem(this.#ticket, this.#secret, request, Date.now() / 1000)
+    return problem === null ? null : problems[problem]
+  }
+
+  /** @throws UNAUTHORIZED */
+  require(bodySha256: Digest = bodyDigest('')): void {
+    const problem = this.problemWith(bodySha256)
+    if (problem !== null) throw new StoreError('UNAUTHORIZED', problem)
+  }
+}
