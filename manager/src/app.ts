@@ -14,13 +14,15 @@ import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { startSubsonic } from './api/subsonic/start-subsonic.ts'
+import { isSubsonicPath } from './api/subsonic/subsonic.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import { AudioCheck } from './audio/check-audio.ts'
-import { hasFfmpeg } from './audio/decode-audio.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
 import { MetadataReader } from './audio/metadata-reader.ts'
+import { hasFfmpeg } from './audio/run-ffmpeg.ts'
 import { TrackList } from './audio/track-list.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
@@ -136,12 +138,18 @@ export async function startManager(
       page,
     }
     const torrents = peers.makeTorrents(deps)
+    const tracks = new TrackList(files.model)
+    const canDecode = await hasFfmpeg()
+    const subsonic = await startSubsonic(
+      { ...deps, ...{ model: files.model, tracks, metadata, canDecode, log, stops }, ownUrl: () => own.origin },
+      settings,
+    )
     const httpServer = createHttpServer({
       routers: [
         fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes(deps),
         filesRoutes(deps),
-        audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
+        audioRoutes({ ...deps, metadata, tracks, publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
         napsterRoutes({ ...peers, requireOperator }),
@@ -150,10 +158,12 @@ export async function startManager(
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
         jobsRoutes(deps),
+        ...subsonic,
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
       keepAliveMs: settings.keepAliveMs,
+      isOpenToOtherSites: subsonic.length > 0 ? isSubsonicPath : () => false,
       isOwnUpgrade: isWireUpgrade,
     })
     const drainRequests = watchRequests(httpServer)
@@ -176,7 +186,7 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    if (await hasFfmpeg()) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
+    if (canDecode) audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin })
     else log.info('audio is not checked by decoding it, for there is no ffmpeg')
     const otherLoops = audioCheck === null ? [] : [audioCheck.loop()]
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)

@@ -1,24 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { setPriority } from 'node:os'
-import type { Container } from './container.ts'
 import { PeakMeter, type Peaks } from './peaks.ts'
+import { type FfmpegInput, startFfmpeg } from './run-ffmpeg.ts'
 
 /** A decoder that says nothing for so long is stuck. */
 const STALL_MS = 60_000
 const WHOLE_MS = 60 * 60_000
-const VERSION_MS = 10_000
-/** A file that makes the decoder want more memory is not decoded, in KiB. */
-const MEMORY_KIB = 1_500_000
 const LOWEST_PRIORITY = 19
 const MAX_PROBLEMS_BYTES = 64 * 1024
 
-export interface DecodeWish {
-  /** Where the bytes are. The decoder asks for ranges of them. */
-  readonly url: string
-  /** The bytes are those of this version. */
-  readonly etag: string
-  readonly container: Container
+export interface DecodeWish extends FfmpegInput {
   readonly sampleRate: number
 }
 
@@ -29,45 +19,23 @@ export interface Decoded {
   readonly peaks: Peaks
 }
 
-/** The name of the demuxer is told, so that a file cannot choose one that opens other files. */
-const demuxers: Readonly<Record<Container, string>> = {
-  wav: 'wav',
-  mp3: 'mp3',
-  flac: 'flac',
-  ogg: 'ogg',
-  mp4: 'mov',
-  aac: 'aac',
-  aiff: 'aiff',
-  wma: 'asf',
-  webm: 'matroska',
-  matroska: 'matroska',
-}
-
 /** What the decoder says where not the file is at fault, but the way to it. A file may well ask for what is behind its end. */
 const transportProblem =
   /Server returned (5XX|40[0134])|HTTP error (?!416)\d|Connection (refused|reset|timed out)|Stream ends prematurely/i
-
-/** @returns whether an ffmpeg can be run */
-export async function hasFfmpeg(): Promise<boolean> {
-  const child = spawn('ffmpeg', ['-version'], { stdio: 'ignore', timeout: VERSION_MS })
-  try {
-    const [code] = (await once(child, 'exit')) as [number | null]
-    return code === 0
-  } catch {
-    // It could not be started.
-    return false
-  }
-}
 
 /**
  * Decodes a whole file by ffmpeg, in the same memory however long it is. @throws where it cannot be had, or takes too long:
  * then nothing is known of it
  */
 export async function decodeAudio(wish: DecodeWish, signal: AbortSignal): Promise<Decoded> {
-  const child = start(wish)
+  const child = startFfmpeg(wish, {
+    before: ['-err_detect', 'crccheck'],
+    output: ['-ac', '1', '-ar', String(wish.sampleRate), '-c:a', 'pcm_s16le', '-f', 's16le'],
+    priority: LOWEST_PRIORITY,
+  })
   const meter = new PeakMeter()
   let problems = ''
-  child.stderr?.on('data', (bytes: Buffer) => {
+  child.stderr.on('data', (bytes: Buffer) => {
     if (problems.length < MAX_PROBLEMS_BYTES) problems += bytes.toString()
   })
   const kill = (): void => void child.kill('SIGKILL')
@@ -82,7 +50,7 @@ export async function decodeAudio(wish: DecodeWish, signal: AbortSignal): Promis
   try {
     const ended = once(child, 'close') as Promise<[number | null, string | null]>
     ended.catch(() => undefined)
-    for await (const bytes of child.stdout ?? []) {
+    for await (const bytes of child.stdout) {
       clearTimeout(stall)
       stall = setTimeout(giveUp, STALL_MS)
       meter.push(bytes as Buffer)
@@ -102,23 +70,4 @@ export async function decodeAudio(wish: DecodeWish, signal: AbortSignal): Promis
     problems: problems.split('\n').filter((line) => line.trim() !== ''),
     peaks: meter.end(wish.sampleRate),
   }
-}
-
-function start({ url, etag, container, sampleRate }: DecodeWish): ChildProcess {
-  const input = [
-    ...['-nostdin', '-v', 'error', '-threads', '1', '-err_detect', 'crccheck', '-protocol_whitelist', 'http,tcp'],
-    ...['-headers', `If-Match: ${etag}\r\n`, '-f', demuxers[container], '-i', url],
-  ]
-  const output = ['-map', '0:a:0', '-ac', '1', '-ar', String(sampleRate), '-c:a', 'pcm_s16le', '-f', 's16le', 'pipe:1']
-  // Where a shell knows no such limit, there is none.
-  const limited = `ulimit -v ${MEMORY_KIB} 2>/dev/null; exec ffmpeg "$@"`
-  const args = ['-c', limited, 'ffmpeg', ...input, '-protocol_whitelist', 'pipe', ...output]
-  const child = spawn('sh', args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
-  child.on('error', () => undefined)
-  try {
-    if (child.pid !== undefined) setPriority(child.pid, LOWEST_PRIORITY)
-  } catch {
-    // It has ended already, which is noticed elsewhere.
-  }
-  return child
 }

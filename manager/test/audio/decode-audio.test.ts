@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { decodeAudio, hasFfmpeg } from '../../src/audio/decode-audio.ts'
+import { decodeAudio } from '../../src/audio/decode-audio.ts'
 import { judgeAudio } from '../../src/audio/judge-audio.ts'
+import { hasFfmpeg } from '../../src/audio/run-ffmpeg.ts'
 import { audioBytes, audioFiles } from './audio-files.ts'
 
 const served = new Map<string, Buffer>()
