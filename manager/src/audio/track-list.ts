@@ -1,3 +1,4 @@
+import { isFileId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import { type AudioFields, liveAudio } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
@@ -103,10 +104,13 @@ export class TrackList {
     )
   }
 
-  /** @returns those of these tracks that are there, in any order */
-  findAll(ids: readonly Types.ObjectId[]): Promise<Track[]> {
-    if (ids.length === 0) return Promise.resolve([])
-    return askDatabase(() => this.#collection.find<Track>(queryOf([{ _id: { $in: ids } }]), { projection }).toArray())
+  /** @returns those of these tracks that are there, by their ids */
+  async findAll(ids: readonly string[]): Promise<Map<string, Track>> {
+    const known = ids.filter(isFileId).map((id) => new Types.ObjectId(id))
+    if (known.length === 0) return new Map()
+    const query = queryOf([{ _id: { $in: known } }])
+    const found = await askDatabase(() => this.#collection.find<Track>(query, { projection }).toArray())
+    return new Map(found.map((track) => [track._id.toHexString(), track]))
   }
 
   /** @returns so many tracks that the filter lets through, chosen at random */
@@ -116,7 +120,7 @@ export class TrackList {
       () => this.#collection.aggregate<Pick<Track, '_id'>>(pipeline).toArray(),
       SAMPLE_DEADLINE_MS,
     )
-    return this.findAll(chosen.map(({ _id }) => _id))
+    return [...(await this.findAll(chosen.map(({ _id }) => _id.toHexString()))).values()]
   }
 }
 

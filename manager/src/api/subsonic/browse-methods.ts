@@ -1,5 +1,3 @@
-import { isFileId } from '@holdfast/shared/ids'
-import { Types } from 'mongoose'
 import { type ArtistDocument, artistOrder, ignoredArticles } from '../../audio/library/library-documents.ts'
 import type { Payload } from './answer.ts'
 import { byId, type Call, kindOf, type Methods, MUSIC_FOLDER, notFound, songsWithMarks, withMarks } from './call.ts'
@@ -58,7 +56,7 @@ export const browseMethods: Methods = {
 
   async getSong({ deps, parameters }) {
     const id = parameters.required('id')
-    const [song] = isFileId(id) ? await deps.tracks.findAll([new Types.ObjectId(id)]) : []
+    const song = (await deps.tracks.findAll([id])).get(id)
     if (song === undefined) throw notFound('Song')
     const [described] = await songsWithMarks(deps, [song])
     return { song: described }

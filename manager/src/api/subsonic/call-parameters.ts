@@ -8,8 +8,9 @@ import type { AppContext } from '../../http/request-context.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'
-/** A playlist of as many songs as one may have is a third of it. */
-const MAX_FORM_BYTES = 1024 * 1024
+/** A playlist of as many songs as one may have is less than half of it. */
+const MAX_FORM_BYTES = 512 * 1024
+const MAX_PARAMETERS = 10_000
 const PATIENCE_MS = 10_000
 /** No list is begun further on. */
 const MAX_NUMBER = 1_000_000_000
@@ -19,7 +20,13 @@ export class CallParameters {
   readonly #values = new Map<string, string[]>()
 
   constructor(pairs: Iterable<readonly [string, string]>) {
-    for (const [name, value] of pairs) this.#values.set(name, [...(this.#values.get(name) ?? []), value])
+    let count = 0
+    for (const [name, value] of pairs) {
+      if (++count > MAX_PARAMETERS) throw new StoreError('INVALID_REQUEST', `more than ${MAX_PARAMETERS} parameters`)
+      const others = this.#values.get(name)
+      if (others === undefined) this.#values.set(name, [value])
+      else others.push(value)
+    }
   }
 
   all(name: string): readonly string[] {
@@ -62,8 +69,9 @@ export class CallParameters {
 
 /** Reads the query and, of a POST, the form after it. @throws INVALID_REQUEST, UNSUPPORTED_MEDIA, REQUEST_TIMEOUT, CANCELLED */
 export async function readCallParameters(ctx: AppContext): Promise<CallParameters> {
-  const query = [...pairsIn(queryOf(ctx.req.url ?? ''))]
-  return new CallParameters(ctx.method === 'POST' ? [...query, ...pairsIn(await readForm(ctx))] : query)
+  const query = queryOf(ctx.req.url ?? '')
+  // A form that is joined to the query is parsed only as far as there may be parameters.
+  return new CallParameters(pairsIn(ctx.method === 'POST' ? `${query}&${await readForm(ctx)}` : query))
 }
 
 async function readForm(ctx: AppContext): Promise<string> {

@@ -1,3 +1,4 @@
+import type { AlbumOrder } from '../../audio/library/library.ts'
 import { wordsOf } from '../../audio/search-text.ts'
 import type { Payload } from './answer.ts'
 import { type Call, type Methods, markedAlbums, songsWithMarks, withMarks } from './call.ts'
@@ -60,7 +61,7 @@ export const listMethods: Methods = {
 async function listAlbums({ deps, parameters }: Call, describe: typeof describeAlbum): Promise<Payload[]> {
   const type = parameters.required('type')
   const page = { count: parameters.count('size', 10, MAX_LISTED), offset: parameters.count('offset', 0) }
-  const list = async (order: Parameters<typeof deps.library.listAlbums>[0]) =>
+  const list = async (order: AlbumOrder) =>
     page.count === 0 ? [] : withMarks(deps, await deps.library.listAlbums(order, page), describe)
   const marked = async (by: 'starredAt' | 'playCount' | 'playedAt') =>
     markedAlbums(deps, await deps.marks.list('album', by, page), describe)

@@ -1,5 +1,3 @@
-import { isFileId } from '@holdfast/shared/ids'
-import { Types } from 'mongoose'
 import { placeInLibrary } from '../../audio/library/library-documents.ts'
 import type { Marked } from '../../audio/library/marks.ts'
 import type { Track } from '../../audio/track-list.ts'
@@ -77,8 +75,7 @@ async function requireAll({ deps }: Call, marked: readonly Marked[]): Promise<vo
 
 /** @throws ProtocolFailure 70 where one of them does not exist */
 async function findSongs(tracks: Call['deps']['tracks'], ids: readonly string[]): Promise<Map<string, Track>> {
-  const found = await tracks.findAll(ids.filter(isFileId).map((id) => new Types.ObjectId(id)))
-  const songs = new Map(found.map((track) => [track._id.toHexString(), track]))
+  const songs = await tracks.findAll(ids)
   if (ids.some((id) => !songs.has(id))) throw notFound('Song')
   return songs
 }
@@ -92,12 +89,11 @@ async function listStarred(
   const [artists, albums, songs] = await Promise.all(
     (['artist', 'album', 'song'] as const).map((kind) => deps.marks.list(kind, 'starredAt', all)),
   )
-  const tracks = await deps.tracks.findAll((songs ?? []).map(({ _id }) => new Types.ObjectId(_id)))
-  const byTrack = new Map(tracks.map((track) => [track._id.toHexString(), track]))
+  const tracks = await deps.tracks.findAll((songs ?? []).map(({ _id }) => _id))
   const marks = byId(songs ?? [])
   return {
     artist: await markedArtists(deps, artists ?? [], artistBy),
     album: await markedAlbums(deps, albums ?? [], albumBy),
-    song: (songs ?? []).flatMap(({ _id }) => byTrack.get(_id) ?? []).map((track) => describeSong(track, marks)),
+    song: (songs ?? []).flatMap(({ _id }) => tracks.get(_id) ?? []).map((track) => describeSong(track, marks)),
   }
 }

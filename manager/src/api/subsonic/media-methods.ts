@@ -43,7 +43,10 @@ export const mediaMethods: Methods = {
     if (isKnownVersion(ctx, track, 'cover')) return null
     using _share = deps.memory.take(coverMemoryBytes(track))
     const cover = await readEmbeddedCover(deps, track, ctx.state)
-    if (cover === null) throw notFound('Cover')
+    if (cover === null) {
+      ctx.remove('ETag')
+      throw notFound('Cover')
+    }
     ctx.set({ ...safeHeaders('cover', cover.contentType), ...forAnySite })
     ctx.body = Buffer.from(cover.bytes)
     return null

@@ -1,6 +1,7 @@
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import Router from '@koa/router'
+import { dropBody } from '../../http/drop-body.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { parseAddress } from '../../peers/address.ts'
 import { RateLimit } from '../../peers/rate-limit.ts'
@@ -67,6 +68,7 @@ export function subsonicRoutes(deps: SubsonicDeps): Router<RequestState> {
       if (payload !== null) sendAnswer(ctx, format, payload)
     } catch (error) {
       sendAnswer(ctx, format, {}, failureOf(error))
+      dropBody(ctx.req, ctx.res)
     }
   })
 

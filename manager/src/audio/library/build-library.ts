@@ -44,7 +44,7 @@ export async function buildLibrary(deps: BuildDeps, generation: number, signal: 
   const isOlder = { generation: { $lt: generation } }
   for (const derived of [deps.albums, deps.artists, deps.genres]) {
     signal.throwIfAborted()
-    await (derived as mongo.Collection<Derived>).deleteMany(isOlder)
+    await (derived as unknown as mongo.Collection<Derived>).deleteMany(isOlder)
   }
 }
 
@@ -68,7 +68,7 @@ async function writeAll<Group extends object, Document extends Derived>(
   for await (const group of groups) {
     const { _id, ...fields } = documentOf(group)
     const replacement = { ...fields, generation } as unknown as mongo.WithoutId<Document>
-    batch.push({ replaceOne: { filter: { _id } as mongo.Filter<Document>, replacement, upsert: true } })
+    batch.push({ replaceOne: { filter: { _id } as unknown as mongo.Filter<Document>, replacement, upsert: true } })
     if (batch.length === BATCH) await flush()
   }
   await flush()

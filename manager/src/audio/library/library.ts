@@ -135,10 +135,8 @@ export class Library {
     ids: readonly string[],
   ): Promise<Map<string, Document>> {
     const unique = [...new Set(ids)]
-    const find = () =>
-      askDatabase(() => collection.find({ _id: { $in: unique } } as mongo.Filter<Document>).toArray()) as Promise<
-        Document[]
-      >
+    const isOne = { _id: { $in: unique } } as unknown as mongo.Filter<Document>
+    const find = () => askDatabase(() => collection.find<Document>(isOne).toArray())
     let found = await find()
     // One that is not there may be that of a track which came just now.
     if (found.length < unique.length) {

@@ -118,7 +118,7 @@ export class Marks {
 
   async #updateAll(updates: readonly { filter: object; update: object }[]): Promise<void> {
     const operations = updates.map(({ filter, update }) => ({ updateOne: { filter, update, upsert: true } }))
-    await askDatabase(() => this.#collection.bulkWrite(operations as mongo.AnyBulkWriteOperation<Mark>[]))
+    await askDatabase(() => this.#collection.bulkWrite(operations as unknown as mongo.AnyBulkWriteOperation<Mark>[]))
   }
 
   /** Forgets plays that were counted longest ago, but no stars. */

@@ -1,5 +1,4 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { isFileId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import { askDatabase, DURABLE } from '../../mongo/database.ts'
 import type { Track, TrackList } from '../track-list.ts'
@@ -71,7 +70,7 @@ export class Playlists {
   /** @returns null where there is none of this id */
   async find(id: string): Promise<FilledPlaylist | null> {
     const playlist = await this.#findOne(id)
-    return playlist === null ? null : { playlist, tracks: await this.#tracksOf(playlist.songs) }
+    return playlist === null ? null : { playlist, tracks: await this.#tracksOf(playlist.songs.map((id) => id.toHexString())) }
   }
 
   /** @throws FILE_NOT_FOUND for a track that is not there, TOO_MANY_REQUESTS, TOO_LARGE */
@@ -132,15 +131,14 @@ export class Playlists {
     return _id === null ? null : askDatabase(() => this.#collection.findOne({ _id }))
   }
 
-  async #tracksOf(ids: readonly Types.ObjectId[]): Promise<Track[]> {
+  async #tracksOf(ids: readonly string[]): Promise<Track[]> {
     const found = await this.#tracks.findAll(ids)
-    const byId = new Map(found.map((track) => [track._id.toHexString(), track]))
-    return ids.flatMap((id) => byId.get(id.toHexString()) ?? [])
+    return ids.flatMap((id) => found.get(id) ?? [])
   }
 
   async #requireTracks(ids: readonly string[]): Promise<Track[]> {
     requireRoom(ids.length)
-    const tracks = await this.#tracksOf(ids.filter(isFileId).map((id) => new Types.ObjectId(id)))
+    const tracks = await this.#tracksOf(ids)
     if (tracks.length < ids.length) throw new StoreError('FILE_NOT_FOUND', 'one of these songs does not exist')
     return tracks
   }
