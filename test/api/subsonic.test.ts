@@ -14,7 +14,7 @@ import { taggedMp3 } from './tagged-mp3.ts'
 
 const run = promisify(execFile)
 const user = 'joe'
-const password = 'sesamé & 42'
+const password = 'open sesame & 42'
 const salt = 'c19b2d'
 const token = createHash('md5').update(`${password}${salt}`).digest('hex')
 const known = { u: user, t: token, s: salt, v: '1.16.1', c: 'test' }
@@ -60,8 +60,10 @@ afterAll(async () => {
 
 type Parameters = Readonly<Record<string, string | readonly string[]>>
 function encode(parameters: Parameters): string {
-  const pairs = Object.entries(parameters).flatMap(([name, value]) => [value].flat().map((one) => [name, one as string]))
-  return new URLSearchParams(pairs).toString()
+  const pairs = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters))
+    for (const one of typeof value === 'string' ? [value] : value) pairs.append(name, one)
+  return pairs.toString()
 }
 const target = (method: string, parameters: Parameters = {}) =>
   `${cluster.url}/rest/${method}?${encode({ ...known, ...parameters })}`
@@ -313,6 +315,7 @@ test('some tracks are transcoded at once, and ffmpeg ends when its client goes a
   const fifth = await request(target('stream', { id, format: 'opus' }))
   expect([fifth.status, fifth.headers.get('retry-after')]).toEqual([503, '2'])
   const calls = readFileSync(join(directory, 'calls'), 'utf8').trim().split('\n')
+  expect(calls.filter((call) => call.includes(' -ss 7 '))).toEqual(calls)
   expect(calls).toHaveLength(4)
   expect(calls[0]).toContain(' -ss 7 ')
   expect(calls[0]).toContain('-c:a libopus -f ogg -b:a 96k pipe:1')

@@ -60,7 +60,8 @@ export class CallParameters {
   }
 
   flag(name: string): boolean | undefined {
-    const value = this.one(name)
+    // Clients written in Python send `True`.
+    const value = this.one(name)?.toLowerCase()
     if (value === undefined || value === '') return undefined
     if (value !== 'true' && value !== 'false') throw new ProtocolFailure('generic', `${name}: must be true or false`)
     return value === 'true'

@@ -2,15 +2,16 @@ import type { mongo } from 'mongoose'
 import { beforeAll, expect, test } from 'vitest'
 import { audioFieldsOf } from '../../../src/audio/audio-fields-of.ts'
 import { MAX_SONGS_OF_PLAYLIST, Playlists, playlistId } from '../../../src/audio/library/playlists.ts'
+import type { AudioMetadata } from '../../../src/audio/metadata.ts'
 import { TrackList } from '../../../src/audio/track-list.ts'
 import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 let playlists: Playlists
-const metadata = {
+const metadata: AudioMetadata = {
   ...{ container: 'mp3', codec: 'mp3', duration: 10, isEstimated: false, bitRate: null, sampleRate: null, channels: null },
   ...{ bitDepth: null, lossless: false, tags: {}, cover: null, flaw: null },
-} as const
+}
 const records = ['a', 'b', 'c'].map((name) => newRecord(name, { audio: audioFieldsOf(metadata, name) }))
 const [a = '', b = '', c = ''] = records.map(({ _id }) => _id.toHexString())
 
