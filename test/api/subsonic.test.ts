@@ -22,21 +22,33 @@ const known = { u: user, t: token, s: salt, v: '1.16.1', c: 'test' }
 /** It is taken for ffmpeg: it notes itself, and makes the same bytes over and over. Nothing is ever checked with it. */
 const endlessFfmpeg = `#!/bin/sh
 case "$*" in *-version*|*s16le*) exit 0;; esac
-echo "$$ $*" >> "$(dirname "$0")/calls"
+echo "$$ $(echo "$*" | tr '\\r\\n' '  ')" >> "$(dirname "$0")/calls"
 exec yes transcoded
 `
 
 let cluster: TestCluster
 let directory: string
 const ids: Record<string, string> = {}
-const hyperballad = taggedMp3({ TIT2: 'Hyperballad', TPE1: 'Björk', TALB: 'Post', TRCK: '2', TDRC: '1995', TCON: 'Pop' })
+const hyperballad = taggedMp3({
+  TIT2: 'Hyperballad',
+  TPE1: 'Björk',
+  TALB: 'Post',
+  TRCK: '2',
+  TDRC: '1995',
+  TCON: 'Pop',
+})
 const tracks = {
   'music/post/2.mp3': hyperballad,
-  'music/post/1.mp3': taggedMp3({ TIT2: 'Army of Me', TPE1: 'Björk', TALB: 'Post', TRCK: '1', TDRC: '1995', TCON: 'Pop' }),
+  'music/post/1.mp3': taggedMp3({
+    TIT2: 'Army of Me',
+    TPE1: 'Björk',
+    TALB: 'Post',
+    TRCK: '1',
+    TDRC: '1995',
+    TCON: 'Pop',
+  }),
   'music/help.mp3': taggedMp3({ TIT2: 'Help! <&>', TPE1: 'The Beatles', TALB: 'Help!', TDRC: '1965', TCON: 'Rock' }),
-  'music/cover.mp3': readFileSync(
-    fileURLToPath(new URL('../../manager/test/audio/files/cover.mp3', import.meta.url)),
-  ),
+  'music/cover.mp3': readFileSync(fileURLToPath(new URL('../../manager/test/audio/files/cover.mp3', import.meta.url))),
 }
 
 beforeAll(async () => {
@@ -164,42 +176,56 @@ test('what is missing is named, and extensions are told to anybody', async () =>
   expect(body.toString()).toContain('"openSubsonicExtensions":[{"name":"formPost","versions":[1]}')
 })
 
-test.each([false, true])('a client library searches, browses, plays, seeks and keeps playlists (form: %s)', async (post) => {
-  await albumsAreThere()
-  const client = newClient({ post })
-  expect(await client.ping()).toMatchObject({ status: 'ok', openSubsonic: true })
-  const { searchResult3 } = await client.search3({ query: 'bjo' })
-  expect(searchResult3).toMatchObject({ artist: [{ name: 'Björk', albumCount: 1 }], album: [{ name: 'Post', songCount: 2 }] })
-  expect(searchResult3.song?.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad'])
-  const { artist } = await client.getArtist({ id: searchResult3.artist?.[0]?.id ?? '' })
-  const { album } = await client.getAlbum({ id: artist.album?.[0]?.id ?? '' })
-  expect(album).toMatchObject({ name: 'Post', artist: 'Björk', year: 1995, genre: 'Pop', songCount: 2, duration: 3 })
-  expect(album.song).toMatchObject([
-    { title: 'Army of Me', track: 1, suffix: 'mp3', contentType: 'audio/mpeg', duration: 2, albumId: album.id },
-    { title: 'Hyperballad', track: 2, path: 'music/post/2.mp3', isDir: false, artistId: artist.id },
-  ])
-  const id = album.song?.[1]?.id ?? ''
-  const seeking = newClient({ post, fetch: (to, init) => fetch(to, { ...init, headers: { ...init?.headers, range: 'bytes=1000-1999' } }) })
-  const piece = await seeking.stream({ id })
-  expect([piece.status, piece.headers.get('content-range')]).toEqual([206, `bytes 1000-1999/${hyperballad.length}`])
-  expect(Buffer.from(await piece.arrayBuffer())).toEqual(hyperballad.subarray(1_000, 2_000))
-  expect(Buffer.from(await (await client.download({ id })).arrayBuffer())).toEqual(hyperballad)
+test.each([false, true])(
+  'a client library searches, browses, plays, seeks and keeps playlists (form: %s)',
+  async (post) => {
+    await albumsAreThere()
+    const client = newClient({ post })
+    expect(await client.ping()).toMatchObject({ status: 'ok', openSubsonic: true })
+    const { searchResult3 } = await client.search3({ query: 'bjo' })
+    expect(searchResult3).toMatchObject({
+      artist: [{ name: 'Björk', albumCount: 1 }],
+      album: [{ name: 'Post', songCount: 2 }],
+    })
+    expect(searchResult3.song?.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad'])
+    const { artist } = await client.getArtist({ id: searchResult3.artist?.[0]?.id ?? '' })
+    const { album } = await client.getAlbum({ id: artist.album?.[0]?.id ?? '' })
+    expect(album).toMatchObject({ name: 'Post', artist: 'Björk', year: 1995, genre: 'Pop', songCount: 2, duration: 3 })
+    expect(album.song).toMatchObject([
+      { title: 'Army of Me', track: 1, suffix: 'mp3', contentType: 'audio/mpeg', duration: 2, albumId: album.id },
+      { title: 'Hyperballad', track: 2, path: 'music/post/2.mp3', isDir: false, artistId: artist.id },
+    ])
+    const id = album.song?.[1]?.id ?? ''
+    const seeking = newClient({
+      post,
+      fetch: (to, init) => fetch(to, { ...init, headers: { ...init?.headers, range: 'bytes=1000-1999' } }),
+    })
+    const piece = await seeking.stream({ id })
+    expect([piece.status, piece.headers.get('content-range')]).toEqual([206, `bytes 1000-1999/${hyperballad.length}`])
+    expect(Buffer.from(await piece.arrayBuffer())).toEqual(hyperballad.subarray(1_000, 2_000))
+    expect(Buffer.from(await (await client.download({ id })).arrayBuffer())).toEqual(hyperballad)
 
-  const { playlist } = await client.createPlaylist({ name: 'mix', songId: [id, album.song?.[0]?.id ?? '', id] })
-  await client.updatePlaylist({ playlistId: playlist.id, comment: 'words', songIndexToRemove: [0], songIdToAdd: [id] })
-  const filled = (await client.getPlaylist({ id: playlist.id })).playlist
-  expect(filled).toMatchObject({ name: 'mix', comment: 'words', songCount: 3, owner: user })
-  expect(filled.entry?.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad', 'Hyperballad'])
-  expect((await client.getPlaylists()).playlists.playlist).toMatchObject([{ id: playlist.id, songCount: 3 }])
-  await client.deletePlaylist({ id: playlist.id })
-  expect(await client.getPlaylist({ id: playlist.id })).toMatchObject({ status: 'failed', error: { code: 70 } })
+    const { playlist } = await client.createPlaylist({ name: 'mix', songId: [id, album.song?.[0]?.id ?? '', id] })
+    await client.updatePlaylist({
+      playlistId: playlist.id,
+      comment: 'words',
+      songIndexToRemove: [0],
+      songIdToAdd: [id],
+    })
+    const filled = (await client.getPlaylist({ id: playlist.id })).playlist
+    expect(filled).toMatchObject({ name: 'mix', comment: 'words', songCount: 3, owner: user })
+    expect(filled.entry?.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad', 'Hyperballad'])
+    expect((await client.getPlaylists()).playlists.playlist).toMatchObject([{ id: playlist.id, songCount: 3 }])
+    await client.deletePlaylist({ id: playlist.id })
+    expect(await client.getPlaylist({ id: playlist.id })).toMatchObject({ status: 'failed', error: { code: 70 } })
 
-  await client.star({ id, albumId: album.id, artistId: artist.id })
-  const { starred2 } = await client.getStarred2()
-  expect(starred2).toMatchObject({ artist: [{ id: artist.id }], album: [{ id: album.id }], song: [{ id }] })
-  await client.unstar({ id, albumId: album.id, artistId: artist.id })
-  expect((await client.getStarred2()).starred2).toEqual({ artist: [], album: [], song: [] })
-})
+    await client.star({ id, albumId: album.id, artistId: artist.id })
+    const { starred2 } = await client.getStarred2()
+    expect(starred2).toMatchObject({ artist: [{ id: artist.id }], album: [{ id: album.id }], song: [{ id }] })
+    await client.unstar({ id, albumId: album.id, artistId: artist.id })
+    expect((await client.getStarred2()).starred2).toEqual({ artist: [], album: [], song: [] })
+  },
+)
 
 test('py-sonic does the same', async (context) => {
   const isThere = await run('python3', ['-c', 'import libsonic']).then(
@@ -240,7 +266,8 @@ test('lists have what they are asked for', async () => {
     const { albumList2 } = await say('getAlbumList2', parameters)
     return (albumList2 as { album: { name: string }[] }).album.map(({ name }) => name)
   }
-  const unknown = (await names({ type: 'alphabeticalByName' })).find((name) => name !== 'Help!' && name !== 'Post') ?? ''
+  const unknown =
+    (await names({ type: 'alphabeticalByName' })).find((name) => name !== 'Help!' && name !== 'Post') ?? ''
   expect(await names({ type: 'newest' })).toEqual([unknown, 'Help!', 'Post'])
   expect(await names({ type: 'newest', size: '1', offset: '1' })).toEqual(['Help!'])
   expect(await names({ type: 'byYear', fromYear: '2000', toYear: '1960' })).toEqual(['Post', 'Help!'])
@@ -255,13 +282,24 @@ test('lists have what they are asked for', async () => {
   for (const query of ['', '""', 'mus'])
     expect((await say('search3', { query })).searchResult3, query).toMatchObject({ song: { length: 4 } })
   expect((await say('search3', { query: '!?', songOffset: '1' })).searchResult3).toMatchObject({ song: [] })
-  expect((await say('search3', { query: '', songCount: '2', songOffset: '3' })).searchResult3).toMatchObject({ song: { length: 1 } })
+  expect((await say('search3', { query: '', songCount: '2', songOffset: '3' })).searchResult3).toMatchObject({
+    song: { length: 1 },
+  })
   expect((await say('getRandomSongs', { size: '9' })).randomSongs).toMatchObject({ song: { length: 4 } })
   expect((await say('getRandomSongs', { genre: 'pop', toYear: '1994' })).randomSongs).toEqual({ song: [] })
   expect((await say('getSongsByGenre', { genre: 'POP' })).songsByGenre).toMatchObject({ song: { length: 2 } })
-  expect((await say('getGenres')).genres).toMatchObject({ genre: expect.arrayContaining([{ value: 'Pop', songCount: 2, albumCount: 1 }]) })
+  expect((await say('getGenres')).genres).toMatchObject({
+    genre: expect.arrayContaining([{ value: 'Pop', songCount: 2, albumCount: 1 }]),
+  })
   expect((await say('getArtists')).artists).toMatchObject({
-    index: expect.arrayContaining([{ name: 'B', artist: [{ name: 'The Beatles' }, { name: 'Björk' }] }].map((one) => expect.objectContaining({ name: one.name, artist: one.artist.map((artist) => expect.objectContaining(artist)) }))),
+    index: expect.arrayContaining(
+      [{ name: 'B', artist: [{ name: 'The Beatles' }, { name: 'Björk' }] }].map((one) =>
+        expect.objectContaining({
+          name: one.name,
+          artist: one.artist.map((artist) => expect.objectContaining(artist)),
+        }),
+      ),
+    ),
   })
 })
 
@@ -269,20 +307,30 @@ test('clients that browse folders find their way', async () => {
   await albumsAreThere()
   const directory = async (id: string) =>
     (await say('getMusicDirectory', { id })).directory as { child: { id: string; title: string; isDir: boolean }[] }
-  const { indexes } = (await say('getIndexes')) as unknown as { indexes: { lastModified: number; index: { artist: { id: string; name: string }[] }[] } }
+  const { indexes } = (await say('getIndexes')) as unknown as {
+    indexes: { lastModified: number; index: { artist: { id: string; name: string }[] }[] }
+  }
   const bjork = indexes.index.flatMap(({ artist }) => artist).find(({ name }) => name === 'Björk')
   expect((await directory('1')).child.map(({ title }) => title)).toContain('Björk')
   const [album] = (await directory(bjork?.id ?? '')).child
   expect(album).toMatchObject({ title: 'Post', isDir: true })
   expect((await directory(album?.id ?? '')).child.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad'])
-  expect((await say('getIndexes', { ifModifiedSince: String(indexes.lastModified) })).indexes).not.toHaveProperty('index')
+  expect((await say('getIndexes', { ifModifiedSince: String(indexes.lastModified) })).indexes).not.toHaveProperty(
+    'index',
+  )
   expect((await say('getMusicFolders')).musicFolders).toEqual({ musicFolder: [{ id: 1, name: 'Music' }] })
 })
 
 test('a cover is that of the track, of its album and of its artist, and is not sent twice', async () => {
   await albumsAreThere()
-  const song = (await say('getSong', { id: ids['music/cover.mp3'] ?? '' })).song as { coverArt: string; albumId: string; artistId: string }
-  const covers = await Promise.all([song.coverArt, song.albumId, song.artistId].map((id) => request(target('getCoverArt', { id }))))
+  const song = (await say('getSong', { id: ids['music/cover.mp3'] ?? '' })).song as {
+    coverArt: string
+    albumId: string
+    artistId: string
+  }
+  const covers = await Promise.all(
+    [song.coverArt, song.albumId, song.artistId].map((id) => request(target('getCoverArt', { id }))),
+  )
   for (const { status, headers, body } of covers) {
     expect([status, headers.get('content-type')?.split('/')[0]]).toEqual([200, 'image'])
     expect(body).toEqual(covers[0]?.body)
@@ -296,7 +344,11 @@ test('a cover is that of the track, of its album and of its artist, and is not s
 test('a page of another site that has the credentials may use it, by form too', async () => {
   const headers = { origin: 'https://player.example', 'sec-fetch-site': 'cross-site' }
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
-  const answer = await request(`${cluster.url}/rest/ping`, { method: 'POST', headers: { ...headers, ...form }, body: encode(known) })
+  const answer = await request(`${cluster.url}/rest/ping`, {
+    method: 'POST',
+    headers: { ...headers, ...form },
+    body: encode(known),
+  })
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
   expect(answer.body.toString()).toContain('status="ok"')
   const preflight = await request(target('stream', { id: 'x' }), { method: 'OPTIONS', headers })
@@ -308,7 +360,9 @@ test('some tracks are transcoded at once, and ffmpeg ends when its client goes a
   const id = ids['music/post/2.mp3'] ?? ''
   const hangUps = Array.from({ length: 4 }, () => new AbortController())
   const open = await Promise.all(
-    hangUps.map(({ signal }) => fetch(target('stream', { id, format: 'opus', maxBitRate: '96', timeOffset: '7' }), { signal })),
+    hangUps.map(({ signal }) =>
+      fetch(target('stream', { id, format: 'opus', maxBitRate: '96', timeOffset: '7' }), { signal }),
+    ),
   )
   for (const { status, headers } of open)
     expect([status, headers.get('content-type'), headers.get('accept-ranges')]).toEqual([200, 'audio/ogg', 'none'])
@@ -335,7 +389,8 @@ test('neither password nor token is in a line of the log', async () => {
   await request(target('stream', { id: ids['music/help.mp3'] ?? '' }), { headers: { range: 'bytes=999999999-' } })
   const lines = JSON.stringify(cluster.managers[0]?.process.lines)
   expect(lines.length).toBeGreaterThan(1_000)
-  for (const secret of [password, encodeURIComponent(password), token, 'never logged', salt]) expect(lines).not.toContain(secret)
+  for (const secret of [password, encodeURIComponent(password), token, 'never logged', salt])
+    expect(lines).not.toContain(secret)
 })
 
 test('who shows wrong credentials too often is not heard for a while', async () => {

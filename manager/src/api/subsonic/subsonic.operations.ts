@@ -28,10 +28,12 @@ const answer = z
 
 const described = {
   path: '/rest/{method}',
-  summary: 'A call of OpenSubsonic (https://opensubsonic.netlify.app), where SUBSONIC_USER and SUBSONIC_PASSWORD are set',
+  summary:
+    'A call of OpenSubsonic (https://opensubsonic.netlify.app), where SUBSONIC_USER and SUBSONIC_PASSWORD are set',
   answers: {
     200: {
-      description: 'What the method answers, or with status "failed" why not; of stream, download and getCoverArt the bytes',
+      description:
+        'What the method answers, or with status "failed" why not; of stream, download and getCoverArt the bytes',
       content: { ...json(answer), 'text/xml': z.string(), 'application/octet-stream': binary },
     },
   },

@@ -3,9 +3,9 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeFileNamePath } from '@holdfast/shared/file-name'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Container } from '../container.ts'
-import { type StreamPlan, streamFormats } from './plan-stream.ts'
 import { startFfmpeg } from '../run-ffmpeg.ts'
 import type { Track } from '../track-list.ts'
+import { type StreamPlan, streamFormats } from './plan-stream.ts'
 
 /** Each takes a core while its client takes what it makes. */
 const MAX_AT_ONCE = 4

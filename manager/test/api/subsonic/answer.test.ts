@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import { asXml } from '../../../src/api/subsonic/answer.ts'
 
 test('scalars are attributes, lists repeat their element, and a value is its text', () => {
-  const genres = { genre: [{ songCount: 2, value: 'Drum & Bass' }, { songCount: 1, value: '' }] }
+  const genres = {
+    genre: [
+      { songCount: 2, value: 'Drum & Bass' },
+      { songCount: 1, value: '' },
+    ],
+  }
   const payload = { status: 'ok', openSubsonic: true, year: undefined, genres, versions: [1, 2], empty: {}, none: [] }
   expect(asXml('subsonic-response', payload)).toBe(
     '<?xml version="1.0" encoding="UTF-8"?>\n' +

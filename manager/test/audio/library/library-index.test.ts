@@ -1,6 +1,7 @@
 import { createLogger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
 import { beforeAll, expect, test } from 'vitest'
+import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { audioFieldsOf } from '../../../src/audio/audio-fields-of.ts'
 import { Library } from '../../../src/audio/library/library.ts'
 import {
@@ -15,7 +16,6 @@ import type { AudioMetadata, AudioTags } from '../../../src/audio/metadata.ts'
 import { type Track, TrackList } from '../../../src/audio/track-list.ts'
 import type { FileRecord } from '../../../src/files/file.model.ts'
 import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
-import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 
 const used = useDatabase()
 const log = createLogger('test', 'silent')
@@ -42,7 +42,11 @@ test('albums, artists and genres are those of the tracks, whatever the case, and
   const post = { album: 'Post', albumArtist: 'Björk', year: 1995, genre: ['Pop', 'Electronic'] }
   const tracks = [
     trackOf('a', { ...post, title: 'Army of Me', artist: 'Björk', track: 1 }),
-    trackOf('b', { ...post, title: 'Hyperballad', artist: 'Björk feat. Guest', album: 'POST', albumArtist: 'BJÖRK', track: 2 }, { cover }),
+    trackOf(
+      'b',
+      { ...post, title: 'Hyperballad', artist: 'Björk feat. Guest', album: 'POST', albumArtist: 'BJÖRK', track: 2 },
+      { cover },
+    ),
     trackOf('c', { title: 'Help!', artist: 'The Beatles', album: 'Help!', genre: ['pop'] }, { duration: null }),
     trackOf('d', {}),
   ]
@@ -72,7 +76,9 @@ test('albums, artists and genres are those of the tracks, whatever the case, and
   await add(trackOf('e', { artist: 'Later', album: 'New' }))
   // A library that was asked just now rests for a moment.
   await waitUntil('the new album is there and the deleted one is not', async () => {
-    const names = (await library.listAlbums({ kind: 'name' }, { count: 9, offset: 0 })).map(({ name }) => name.toLowerCase())
+    const names = (await library.listAlbums({ kind: 'name' }, { count: 9, offset: 0 })).map(({ name }) =>
+      name.toLowerCase(),
+    )
     return names.join() === '[unknown album],new,post' || names
   })
   expect(await library.artist(artistIdOf('the beatles'))).toBeNull()

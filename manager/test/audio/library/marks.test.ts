@@ -15,11 +15,17 @@ test('a star stays as old as it is, and goes with no trace but the plays', async
   await marks.star([{ id: 'a', kind: 'song' }])
   const first = (await marks.of(['a'])).get('a')?.starredAt
   expect(first).toBeInstanceOf(Date)
-  await marks.star([{ id: 'a', kind: 'song' }, { id: 'al', kind: 'album' }])
+  await marks.star([
+    { id: 'a', kind: 'song' },
+    { id: 'al', kind: 'album' },
+  ])
   expect((await marks.of(['a'])).get('a')?.starredAt).toEqual(first)
   expect(await ids('song', 'starredAt', all)).toEqual(['a'])
   await marks.count([{ songId: 'a', albumId: 'al', at: new Date(1_000) }])
-  await marks.unstar([{ id: 'a', kind: 'song' }, { id: 'none', kind: 'song' }])
+  await marks.unstar([
+    { id: 'a', kind: 'song' },
+    { id: 'none', kind: 'song' },
+  ])
   expect((await marks.of(['a'])).get('a')).toMatchObject({ playCount: 1 })
   expect(await ids('song', 'starredAt', all)).toEqual([])
   await marks.star([{ id: 'b', kind: 'song' }])

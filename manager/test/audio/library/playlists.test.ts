@@ -9,7 +9,15 @@ import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 const used = useDatabase()
 let playlists: Playlists
 const metadata: AudioMetadata = {
-  ...{ container: 'mp3', codec: 'mp3', duration: 10, isEstimated: false, bitRate: null, sampleRate: null, channels: null },
+  ...{
+    container: 'mp3',
+    codec: 'mp3',
+    duration: 10,
+    isEstimated: false,
+    bitRate: null,
+    sampleRate: null,
+    channels: null,
+  },
   ...{ bitDepth: null, lossless: false, tags: {}, cover: null, flaw: null },
 }
 const records = ['a', 'b', 'c'].map((name) => newRecord(name, { audio: audioFieldsOf(metadata, name) }))
