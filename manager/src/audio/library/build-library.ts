@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { mongo } from 'mongoose'
 import { liveAudio } from '../../files/audio-fields.ts'
 import type { FileRecord } from '../../files/file.model.ts'
@@ -32,46 +33,68 @@ export interface BuildDeps extends LibraryCollections {
 
 type Derived = AlbumDocument | ArtistDocument | GenreDocument
 
+/** Is called before anything is written or deleted. @throws where another build has begun, or this one is to end */
+export type RequireLock = () => Promise<void>
+
 /**
  * Derives albums, artists and genres from the tracks that there are. The database groups, and its results pass through here in
- * batches, for the ids and words that it cannot make. Readers meanwhile find old and new ones.
+ * batches, for the ids and words that it cannot make. Only what has changed is written. Readers meanwhile find old and new ones.
  */
-export async function buildLibrary(deps: BuildDeps, generation: number, signal: AbortSignal): Promise<void> {
-  const write = { generation, signal }
-  await writeAll(groupAlbums(deps), deps.albums, albumOf, write)
-  await writeAll(groupArtists(deps, generation), deps.artists, artistOf, write)
-  await writeGenres(deps, write)
-  const isOlder = { generation: { $lt: generation } }
-  for (const derived of [deps.albums, deps.artists, deps.genres]) {
-    signal.throwIfAborted()
-    await (derived as unknown as mongo.Collection<Derived>).deleteMany(isOlder)
-  }
+export async function buildLibrary(deps: BuildDeps, requireLock: RequireLock): Promise<void> {
+  await exchange(deps.albums, groupAlbums(deps), albumOf, requireLock)
+  await exchange(deps.artists, groupArtists(deps), artistOf, requireLock)
+  await exchange(deps.genres, await countGenres(deps), (genre) => genre, requireLock)
 }
 
-interface Write {
-  readonly generation: number
-  readonly signal: AbortSignal
-}
-
-async function writeAll<Group extends object, Document extends Derived>(
-  groups: AsyncIterable<Group>,
+/** Writes the documents of all groups where they differ from those that are there, and deletes all others. */
+async function exchange<Group extends object, Document extends Derived>(
   collection: mongo.Collection<Document>,
-  documentOf: (group: Group) => Omit<Document, 'generation'>,
-  { generation, signal }: Write,
+  groups: AsyncIterable<Group> | Iterable<Group>,
+  documentOf: (group: Group) => Omit<Document, 'digest'>,
+  requireLock: RequireLock,
 ): Promise<void> {
-  let batch: mongo.AnyBulkWriteOperation<Document>[] = []
+  const seen = new Set<string>()
+  let batch: Document[] = []
   const flush = async (): Promise<void> => {
-    signal.throwIfAborted()
-    if (batch.length > 0) await collection.bulkWrite(batch, { ordered: false })
+    await requireLock()
+    await writeChanged(collection, batch)
+    for (const { _id } of batch) seen.add(_id)
     batch = []
   }
   for await (const group of groups) {
-    const { _id, ...fields } = documentOf(group)
-    const replacement = { ...fields, generation } as unknown as mongo.WithoutId<Document>
-    batch.push({ replaceOne: { filter: { _id } as unknown as mongo.Filter<Document>, replacement, upsert: true } })
+    const document = documentOf(group)
+    const digest = createHash('sha256').update(JSON.stringify(document)).digest('base64')
+    batch.push({ ...document, digest } as unknown as Document)
     if (batch.length === BATCH) await flush()
   }
   await flush()
+  const gone: string[] = []
+  for await (const { _id } of collection.find<Pick<Derived, '_id'>>({}, { projection: { _id: 1 } }))
+    if (!seen.has(_id)) gone.push(_id)
+  for (let start = 0; start < gone.length; start += BATCH) {
+    await requireLock()
+    await collection.deleteMany(oneOf(gone.slice(start, start + BATCH)))
+  }
+}
+
+async function writeChanged<Document extends Derived>(
+  collection: mongo.Collection<Document>,
+  batch: readonly Document[],
+): Promise<void> {
+  const query = oneOf<Document>(batch.map(({ _id }) => _id))
+  const known = new Map<string, string>()
+  for await (const { _id, digest } of collection.find<Derived>(query, { projection: { digest: 1 } }))
+    known.set(_id, digest)
+  const changed = batch.filter(({ _id, digest }) => known.get(_id) !== digest)
+  if (changed.length === 0) return
+  const writes = changed.map((document) => ({
+    replaceOne: { filter: oneOf<Document>([document._id]), replacement: document, upsert: true },
+  }))
+  await collection.bulkWrite(writes as unknown as mongo.AnyBulkWriteOperation<Document>[], { ordered: false })
+}
+
+function oneOf<Document extends Derived>(ids: readonly string[]): mongo.Filter<Document> {
+  return { _id: ids.length === 1 ? ids[0] : { $in: ids } } as unknown as mongo.Filter<Document>
 }
 
 const options = { allowDiskUse: true, maxTimeMS: MAX_TIME_MS, cursor: { batchSize: BATCH } } as const
@@ -113,7 +136,7 @@ function groupAlbums({ files }: BuildDeps): AsyncIterable<AlbumGroup> {
   )
 }
 
-function albumOf(group: AlbumGroup): Omit<AlbumDocument, 'generation'> {
+function albumOf(group: AlbumGroup): Omit<AlbumDocument, 'digest'> {
   const [album = '', albumArtist = ''] = group._id
   const name = album === '' ? UNKNOWN_ALBUM : (group.name ?? album)
   const artist = albumArtist === '' ? UNKNOWN_ARTIST : (group.artist ?? albumArtist)
@@ -144,10 +167,9 @@ interface ArtistGroup {
   readonly cover: string | null
 }
 
-function groupArtists({ albums }: BuildDeps, generation: number): AsyncIterable<ArtistGroup> {
+function groupArtists({ albums }: BuildDeps): AsyncIterable<ArtistGroup> {
   return albums.aggregate<ArtistGroup>(
     [
-      { $match: { generation } },
       {
         $group: {
           _id: '$artistId',
@@ -161,7 +183,7 @@ function groupArtists({ albums }: BuildDeps, generation: number): AsyncIterable<
   )
 }
 
-function artistOf({ _id, name, albumCount, cover }: ArtistGroup): Omit<ArtistDocument, 'generation'> {
+function artistOf({ _id, name, albumCount, cover }: ArtistGroup): Omit<ArtistDocument, 'digest'> {
   return { _id, name, byName: artistOrder(name), words: wordsOf([name]), albumCount, cover }
 }
 
@@ -170,7 +192,7 @@ interface Counted {
   readonly count: number
 }
 
-async function writeGenres(deps: BuildDeps, write: Write): Promise<void> {
+async function countGenres(deps: BuildDeps): Promise<Iterable<Omit<GenreDocument, 'digest'>>> {
   const most = [{ $sort: { count: -1, _id: 1 } }, { $limit: MAX_GENRES }]
   const songs = deps.files.aggregate<Counted>(
     [
@@ -181,7 +203,7 @@ async function writeGenres(deps: BuildDeps, write: Write): Promise<void> {
     ],
     options,
   )
-  const genres = new Map<string, Omit<GenreDocument, 'generation'>>()
+  const genres = new Map<string, Omit<GenreDocument, 'digest'>>()
   for await (const { _id: name, count } of songs) {
     const key = foldText(name)
     const known = genres.get(key)
@@ -189,21 +211,12 @@ async function writeGenres(deps: BuildDeps, write: Write): Promise<void> {
     genres.set(key, { _id: key, name: known?.name ?? name, songCount: (known?.songCount ?? 0) + count, albumCount: 0 })
   }
   const albums = deps.albums.aggregate<Counted>(
-    [
-      { $match: { generation: write.generation } },
-      { $unwind: '$genreKeys' },
-      { $group: { _id: '$genreKeys', count: { $sum: 1 } } },
-      ...most,
-    ],
+    [{ $unwind: '$genreKeys' }, { $group: { _id: '$genreKeys', count: { $sum: 1 } } }, ...most],
     options,
   )
   for await (const { _id: key, count } of albums) {
     const known = genres.get(key)
     if (known !== undefined) genres.set(key, { ...known, albumCount: count })
   }
-  await writeAll(inTurn(genres.values()), deps.genres, (genre) => genre, write)
-}
-
-async function* inTurn<Item>(items: Iterable<Item>): AsyncGenerator<Item> {
-  yield* items
+  return genres.values()
 }

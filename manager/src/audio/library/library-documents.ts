@@ -10,7 +10,10 @@ export const UNKNOWN_ARTIST = '[Unknown Artist]'
 /** Artists are sorted without these words before their name, as the protocol's original does. */
 export const ignoredArticles = 'The El La Los Las Le Les'
 
-/** What an album says of itself follows from its tracks, and is derived anew when they change. */
+/**
+ * What an album says of itself follows from its tracks, and is derived anew when they change. The digest of all that it says
+ * tells whether there is anything to write.
+ */
 export interface AlbumDocument {
   readonly _id: string
   /** The key `album` of its tracks begins with this. */
@@ -33,7 +36,7 @@ export interface AlbumDocument {
   readonly createdAt: Date
   /** A track with an embedded picture. */
   readonly cover: string | null
-  readonly generation: number
+  readonly digest: string
 }
 
 /** An artist is who an album is by. */
@@ -44,7 +47,7 @@ export interface ArtistDocument {
   readonly words: readonly string[]
   readonly albumCount: number
   readonly cover: string | null
-  readonly generation: number
+  readonly digest: string
 }
 
 export interface GenreDocument {
@@ -53,7 +56,7 @@ export interface GenreDocument {
   readonly name: string
   readonly songCount: number
   readonly albumCount: number
-  readonly generation: number
+  readonly digest: string
 }
 
 /** Of what, and when, the library was derived last. */
@@ -62,7 +65,7 @@ export interface LibraryState {
   readonly songCount?: number
   readonly newest?: string | null
   readonly builtAt?: Date
-  /** Every build has its own, and removes what is left of those before it. */
+  /** Every build has its own, by which it knows whether it still has the lock. */
   readonly generation: number
   /** Another build begins then at the earliest. */
   readonly lockedUntil?: Date
@@ -92,12 +95,10 @@ export async function openLibraryCollections(db: mongo.Db): Promise<LibraryColle
       { key: { genreKeys: 1, byName: 1 }, name: 'genres' },
       { key: { artistId: 1, year: 1, byName: 1 }, name: 'artist' },
       { key: { words: 1, byName: 1 }, name: 'words' },
-      { key: { generation: 1 }, name: 'generation' },
     ]),
     artists.createIndexes([
       { key: { byName: 1 }, name: 'by_name' },
       { key: { words: 1, byName: 1 }, name: 'words' },
-      { key: { generation: 1 }, name: 'generation' },
     ]),
     genres.createIndex({ songCount: -1 }, { name: 'songs' }),
   ])

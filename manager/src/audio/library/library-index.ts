@@ -8,14 +8,16 @@ import type { LibraryState } from './library-documents.ts'
 
 const DUPLICATE_KEY = 11_000
 /** A request waits so long for a library that is being derived, and takes what there is then. */
-const PATIENCE_MS = 1_500
+const PATIENCE_MS = 500
+/** So long it waits where this manager has not seen it yet, and there may be none. */
+const FIRST_PATIENCE_MS = 10_000
 /** To look and to derive takes at most one part in so many of the time. */
 const REST_FACTOR = 10
 const LONGEST_REST_MS = 60_000
 /** Something may have changed that does not show in the number of tracks and the newest of them, such as a measured duration. */
 const REDO_AFTER_MS = 600_000
 /** A manager that derives the library and is gone keeps others from it for so long. */
-const LOCK_MS = 120_000
+const LOCK_MS = 60_000
 const LOOK_DEADLINE_MS = 10_000
 
 export interface LibraryIndexDeps extends BuildDeps {
@@ -33,6 +35,7 @@ export class LibraryIndex {
   readonly #stop = new AbortController()
   #running: Promise<void> | null = null
   #restUntil = 0
+  #hasSeen = false
 
   constructor(deps: LibraryIndexDeps) {
     this.#deps = deps
@@ -46,7 +49,7 @@ export class LibraryIndex {
     }
     let timer: NodeJS.Timeout | undefined
     const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, PATIENCE_MS)
+      timer = setTimeout(resolve, this.#hasSeen ? PATIENCE_MS : FIRST_PATIENCE_MS)
     })
     await Promise.race([this.#running, patience])
     clearTimeout(timer)
@@ -65,6 +68,7 @@ export class LibraryIndex {
     const startedAt = performance.now()
     try {
       await this.#lookAndBuild()
+      this.#hasSeen = true
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#deps.log.warn({ err: error }, 'the library of audio was not derived')
     } finally {
@@ -82,8 +86,14 @@ export class LibraryIndex {
     const generation = await this.#lock()
     if (generation === null) return
     const ownState = { _id: 'library', generation } as const
+    const requireLock = async (): Promise<void> => {
+      this.#stop.signal.throwIfAborted()
+      const renewed = { $set: { lockedUntil: new Date(Date.now() + LOCK_MS) } }
+      const { matchedCount } = await askDatabase(() => this.#deps.state.updateOne(ownState, renewed), LOOK_DEADLINE_MS)
+      if (matchedCount === 0) throw new Error('another manager derives the library')
+    }
     try {
-      await buildLibrary(this.#deps, generation, this.#stop.signal)
+      await buildLibrary(this.#deps, requireLock)
       const built = { ...mark, builtAt: new Date() }
       await this.#deps.state.updateOne(ownState, { $set: built, $unset: { lockedUntil: 1 } })
       this.#deps.log.debug({ ...mark, generation }, 'library of audio derived')

@@ -3,7 +3,7 @@ import { type mongo, Types } from 'mongoose'
 import { askDatabase, DURABLE } from '../../mongo/database.ts'
 import type { Track, TrackList } from '../track-list.ts'
 
-export const MAX_PLAYLISTS = 1_000
+const MAX_PLAYLISTS = 1_000
 export const MAX_SONGS_OF_PLAYLIST = 5_000
 const MAX_TEXT_LENGTH = 500
 /** A change that keeps meeting others of the same playlist is given up after so many. */
