@@ -379,6 +379,8 @@ test('some tracks are transcoded at once, and ffmpeg ends when its client goes a
   const next = new AbortController()
   expect((await fetch(target('stream', { id, format: 'aac' }), { signal: next.signal })).status).toBe(200)
   next.abort()
+  const head = await request(target('stream', { id }), { method: 'HEAD' })
+  expect([head.status, head.headers.get('content-length')]).toEqual([200, String(hyperballad.length)])
   const raw = await request(target('stream', { id, format: 'raw', maxBitRate: '32' }))
   expect(raw.body).toEqual(hyperballad)
 })

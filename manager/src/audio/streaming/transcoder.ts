@@ -44,6 +44,15 @@ export class Transcoder {
     const kill = (): void => void child.kill('SIGKILL')
     const whole = setTimeout(kill, WHOLE_MS)
     signal.addEventListener('abort', kill)
+    // Whoever has asked may never come for the rest, so the place is free once the process has ended, by whatever.
+    let isRunning = true
+    const release = (): void => {
+      if (isRunning) this.#runningCount--
+      isRunning = false
+      clearTimeout(whole)
+      signal.removeEventListener('abort', kill)
+    }
+    child.once('exit', release).once('error', release)
     let problems = ''
     child.stderr.on('data', (bytes: Buffer) => {
       if (problems.length < MAX_PROBLEMS_BYTES) problems += bytes.toString()
@@ -56,10 +65,7 @@ export class Transcoder {
       this.#deps.log.warn({ fileId: track._id, code, problems: problems.slice(0, 500) }, 'transcoding failed')
       throw new StoreError('FILE_UNAVAILABLE', 'the track cannot be transcoded')
     } finally {
-      clearTimeout(whole)
-      signal.removeEventListener('abort', kill)
       kill()
-      this.#runningCount--
     }
   }
 
