@@ -41,6 +41,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/cluster': apiMayImport,
   'api/page': apiMayImport,
   'api/audio': [...apiMayImport, 'audio'],
+  'api/subsonic': [...apiMayImport, 'audio'],
   'api/tracker': apiMayImport,
 }
 

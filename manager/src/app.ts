@@ -14,13 +14,16 @@ import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
+import { startSubsonic } from './api/subsonic/start-subsonic.ts'
+import { isSubsonicPath } from './api/subsonic/subsonic.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import { AudioCheck } from './audio/check-audio.ts'
-import { type DecodeWish, decodeAudio, ffmpeg, hasFfmpeg, wasmDecoder } from './audio/decode-audio.ts'
+import { type DecodeWish, decodeAudio, ffmpegDecoder, wasmDecoder } from './audio/decode-audio.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
 import { MetadataReader } from './audio/metadata-reader.ts'
+import { hasFfmpeg } from './audio/run-ffmpeg.ts'
 import { TrackList } from './audio/track-list.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
@@ -137,12 +140,18 @@ export async function startManager(
       page,
     }
     const torrents = peers.makeTorrents(deps)
+    const tracks = new TrackList(files.model)
+    const canDecode = await hasFfmpeg()
+    const subsonic = await startSubsonic(
+      { ...deps, ...{ model: files.model, tracks, metadata, canDecode, log, stops }, ownUrl: () => own.origin },
+      settings,
+    )
     const httpServer = createHttpServer({
       routers: [
         fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes({ ...settings, ...deps }),
         filesRoutes(deps),
-        audioRoutes({ ...deps, metadata, tracks: new TrackList(files.model), publicUrl: settings.publicUrl }),
+        audioRoutes({ ...deps, metadata, tracks, publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
         napsterRoutes({ ...peers, requireOperator }),
@@ -151,10 +160,12 @@ export async function startManager(
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
         jobsRoutes(deps),
+        ...subsonic,
         healthRoutes(findObstacles, openApiDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
       keepAliveMs: settings.keepAliveMs,
+      isOpenToOtherSites: subsonic.length > 0 ? isSubsonicPath : () => false,
       isOwnUpgrade: isWireUpgrade,
     })
     const drainRequests = watchRequests(httpServer)
@@ -178,9 +189,8 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    const decoder = (await hasFfmpeg()) ? ffmpeg : wasmDecoder()
-    if (decoder !== ffmpeg)
-      log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
+    const decoder = canDecode ? ffmpegDecoder : wasmDecoder()
+    if (!canDecode) log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
     const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
     audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin, decode })
     const otherLoops = [audioCheck.loop()]

@@ -21,6 +21,8 @@ import { MAX_PATIENCE_MS } from './bodies/body-pace.ts'
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
 const LEAST_UPLOAD_MEMORY = 16 * MIB
+/** With as many tries as one address has it cannot be guessed, unless it stands in a list. */
+const LEAST_PASSWORD_LENGTH = 8
 
 export const managerSettings = {
   mongoUrl: {
@@ -195,6 +197,19 @@ export const managerSettings = {
     default: 1_800_000,
     doc: 'How often BitTorrent peers are asked to announce; one that is silent twice as long and a minute is gone',
   },
+  subsonicUser: {
+    env: 'SUBSONIC_USER',
+    parse: (value: string): string | null => text(value),
+    default: null,
+    doc: 'The user of music players that speak OpenSubsonic, under /rest; without user and password there is no /rest',
+  },
+  subsonicPassword: {
+    env: 'SUBSONIC_PASSWORD',
+    parse: (value: string): string | null => password(value),
+    default: null,
+    isSecret: true,
+    doc: 'The password of that user, at least 8 characters; the same for all managers',
+  },
   logLevel: logLevelSetting,
 } as const satisfies SettingsTable
 
@@ -213,6 +228,11 @@ function uploadMemory(value: string): number {
   const size = bytes(value)
   if (size < LEAST_UPLOAD_MEMORY) throw new Error(`must be at least ${LEAST_UPLOAD_MEMORY / MIB}MiB`)
   return size
+}
+
+function password(value: string): string {
+  if (value.length < LEAST_PASSWORD_LENGTH) throw new Error(`must have at least ${LEAST_PASSWORD_LENGTH} characters`)
+  return value
 }
 
 function fileBytes(value: string): number {

@@ -6,6 +6,7 @@ import { upkeepOperations } from './api/cluster/upkeep.operations.ts'
 import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
+import { subsonicOperations } from './api/subsonic/subsonic.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
 import { torrentOperations } from './api/tracker/torrent.operations.ts'
 import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
@@ -18,6 +19,7 @@ export const openApiDocument = openApiDocumentOf([
   ...shareOperations,
   ...filesOperations,
   ...audioOperations,
+  ...subsonicOperations,
   ...activeNodesOperations,
   ...pingOperations,
   ...upkeepOperations,

@@ -1,3 +1,4 @@
+import { isFileId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import { type AudioFields, liveAudio } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
@@ -31,6 +32,8 @@ export interface TrackFilter {
   readonly genre?: string | undefined
   /** Each of its words begins a word of the track's title, artists, album, genres or name. */
   readonly text?: string | undefined
+  /** The key `album` begins with this. */
+  readonly albumKey?: string | undefined
 }
 
 /** What a list can be sorted by, and the field that has it. */
@@ -45,6 +48,9 @@ const sortFields = {
   artist: 'audio.keys.artist',
   album: 'audio.keys.album',
 } as const
+
+/** To choose at random the database goes through all that the filter lets through. */
+const SAMPLE_DEADLINE_MS = 5_000
 
 export type SortKey = keyof typeof sortFields
 export const sortKeys = Object.keys(sortFields) as readonly SortKey[]
@@ -65,7 +71,14 @@ export interface TrackWish {
   readonly order: TrackOrder
   readonly after: TrackPlace | null
   readonly limit: number
+  /** So many are left out first. To go on by place costs less. */
+  readonly skip?: number
 }
+
+/** A list has everything of a track but its chunks and its waveform, which are large. */
+const projection = { chunks: 0, 'audio.peaks': 0 } as const
+/** An expired file is absent, though its record is still to be ended. */
+const isUnexpired = () => ({ $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date() } }] })
 
 /** Lists what audio files there are. */
 export class TrackList {
@@ -76,25 +89,43 @@ export class TrackList {
   }
 
   /** @returns the tracks that the filter lets through, without their chunks */
-  list({ filter, order, after, limit }: TrackWish): Promise<Track[]> {
+  list({ filter, order, after, limit, skip = 0 }: TrackWish): Promise<Track[]> {
     const field = sortFields[order.by]
     const direction = order.isDescending ? -1 : 1
-    const isUnexpired = { $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date() } }] }
-    const conditions = [
-      isUnexpired,
-      ...conditionsOf(filter),
-      ...(after === null ? [] : [placeAfter(field, order, after)]),
-    ]
-    const query = { ...liveAudio, $and: conditions } as unknown as mongo.Filter<FileRecord>
+    const query = queryOf([...conditionsOf(filter), ...(after === null ? [] : [placeAfter(field, order, after)])])
     return askDatabase(() =>
       this.#collection
-        .find<Track>(query, { projection: { chunks: 0, 'audio.peaks': 0 } })
+        .find<Track>(query, { projection })
         // A path is unique, so its index says all of the order.
         .sort(field === 'name' ? { name: direction } : { [field]: direction, _id: direction })
+        .skip(skip)
         .limit(limit)
         .toArray(),
     )
   }
+
+  /** @returns those of these tracks that are there, by their ids */
+  async findAll(ids: readonly string[]): Promise<Map<string, Track>> {
+    const known = ids.filter(isFileId).map((id) => new Types.ObjectId(id))
+    if (known.length === 0) return new Map()
+    const query = queryOf([{ _id: { $in: known } }])
+    const found = await askDatabase(() => this.#collection.find<Track>(query, { projection }).toArray())
+    return new Map(found.map((track) => [track._id.toHexString(), track]))
+  }
+
+  /** @returns so many tracks that the filter lets through, chosen at random */
+  async sample(filter: TrackFilter, count: number): Promise<Track[]> {
+    const pipeline = [{ $match: queryOf(conditionsOf(filter)) }, { $project: { _id: 1 } }, { $sample: { size: count } }]
+    const chosen = await askDatabase(
+      () => this.#collection.aggregate<Pick<Track, '_id'>>(pipeline).toArray(),
+      SAMPLE_DEADLINE_MS,
+    )
+    return [...(await this.findAll(chosen.map(({ _id }) => _id.toHexString()))).values()]
+  }
+}
+
+function queryOf(conditions: readonly object[]): mongo.Filter<FileRecord> {
+  return { ...liveAudio, $and: [isUnexpired(), ...conditions] } as unknown as mongo.Filter<FileRecord>
 }
 
 export function placeOfTrack(track: Track, { by }: TrackOrder): TrackPlace {
@@ -119,7 +150,7 @@ function placeAfter(field: string, { isDescending }: TrackOrder, { value, id }: 
 }
 
 function conditionsOf(filter: TrackFilter): object[] {
-  const { uploaded, codec, container, lossless, verdict, artist, album, genre, text } = filter
+  const { uploaded, codec, container, lossless, verdict, artist, album, albumKey, genre, text } = filter
   return [
     ...within('audio.keys.duration', filter.duration, 0),
     ...within('size', filter.size),
@@ -136,6 +167,7 @@ function conditionsOf(filter: TrackFilter): object[] {
     ...equal('audio.keys.artists', artist && foldText(artist)),
     ...equal('audio.keys.genres', genre && foldText(genre)),
     ...(album === undefined ? [] : [beginsWith('audio.keys.album', foldText(album) + KEY_BREAK)]),
+    ...(albumKey === undefined ? [] : [beginsWith('audio.keys.album', albumKey)]),
     ...(text === undefined ? [] : wordsOf([text]).map((word) => beginsWith('audio.keys.words', word))),
   ]
 }
@@ -157,6 +189,6 @@ function equal(field: string, value: string | boolean | undefined): object[] {
 }
 
 /** A prefix is a range of the index. In an array one element has to be within it. */
-function beginsWith(field: string, prefix: string): object {
+export function beginsWith(field: string, prefix: string): object {
   return { [field]: { $regex: `^${prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}` } }
 }

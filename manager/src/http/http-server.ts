@@ -31,6 +31,8 @@ export interface HttpServerDeps extends KnownHosts {
   readonly keepAliveMs: number
   /** Whether another listener of the server serves an upgrade. Every other one is ignored. */
   readonly isOwnUpgrade: (request: IncomingMessage) => boolean
+  /** Whether each request to a path shows credentials of its own. */
+  readonly isOpenToOtherSites?: (path: string) => boolean
   readonly log: Logger
 }
 
@@ -42,7 +44,7 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   koa.use(errorMiddleware)
   koa.use(useOriginForm)
   koa.use(refuseOtherHosts(deps))
-  koa.use(refuseCrossSiteWrites(publicUrl))
+  koa.use(refuseCrossSiteWrites(publicUrl, deps.isOpenToOtherSites))
   for (const router of routers) koa.use(router.routes())
   koa.use((ctx) => {
     const allowed = allowedMethods(routers, ctx.path)

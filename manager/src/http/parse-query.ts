@@ -8,16 +8,31 @@ import { parseInput } from './parse-input.ts'
  * @throws INVALID_REQUEST
  */
 export function parseQuery<Schema extends z.ZodType>(schema: Schema, target: string): z.output<Schema> {
-  const start = target.indexOf('?')
   const fields = new Map<string, string>()
-  for (const pair of start < 0 ? [] : target.slice(start + 1).split('&')) {
-    if (pair === '') continue
-    const [name = ''] = pair.split('=', 1)
-    const key = decode(name)
+  for (const [key, value] of pairsIn(queryOf(target))) {
     if (fields.has(key)) throw new StoreError('INVALID_REQUEST', `${key.slice(0, 100)} is given twice`)
-    fields.set(key, decode(pair.slice(name.length + 1)))
+    fields.set(key, value)
   }
   return parseInput(schema, Object.fromEntries(fields))
+}
+
+/** @returns what stands behind the question mark */
+export function queryOf(target: string): string {
+  const start = target.indexOf('?')
+  return start < 0 ? '' : target.slice(start + 1)
+}
+
+/**
+ * Gives the fields of a query, or of a form that is written as one, in their order.
+ * @param text one character a byte
+ * @throws INVALID_REQUEST
+ */
+export function* pairsIn(text: string): Generator<[name: string, value: string]> {
+  for (const pair of text.split('&')) {
+    if (pair === '') continue
+    const [name = ''] = pair.split('=', 1)
+    yield [decode(name), decode(pair.slice(name.length + 1))]
+  }
 }
 
 function decode(text: string): string {

@@ -20,11 +20,15 @@ export interface KnownHosts {
  * goes by `Sec-Fetch-Site` (https://www.w3.org/TR/fetch-metadata/) and, for browsers that do not send it to plain HTTP, by
  * `Origin`. Clients that are no browsers send neither.
  * @param publicUrl MANAGER_URL, for a proxy may ask for another host
+ * @param isOpen whether each request to a path shows credentials of its own, so that a page gains nothing by whose browser it is in
  */
-export function refuseCrossSiteWrites(publicUrl: string | null): AppMiddleware {
+export function refuseCrossSiteWrites(
+  publicUrl: string | null,
+  isOpen: (path: string) => boolean = () => false,
+): AppMiddleware {
   const publicOrigin = publicUrl === null ? null : new URL(publicUrl).origin
   return (ctx, next) => {
-    if (!readingMethods.includes(ctx.method)) {
+    if (!readingMethods.includes(ctx.method) && !isOpen(ctx.path)) {
       const { 'sec-fetch-site': site, origin, host } = ctx.req.headers
       const isOtherSite = site !== undefined && site !== '' && site !== 'same-origin' && site !== 'none'
       const isOtherOrigin = origin !== undefined && origin !== '' && !isOriginOf(origin, host, publicOrigin)

@@ -21,18 +21,28 @@ export class RateLimit {
     this.#now = now
   }
 
-  /** @returns whether it may be done once more */
+  /** Notes that it is done once more. @returns whether it may be */
   admits(network: string): boolean {
-    const now = this.#now()
-    const bucket = this.#buckets.get(network) ?? { tokens: this.#burst, filledAt: now }
-    bucket.tokens = Math.min(this.#burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * this.#perSecond)
-    bucket.filledAt = now
+    const bucket = this.#fill(network)
     this.#buckets.delete(network)
     this.#buckets.set(network, bucket)
     if (this.#buckets.size > MAX_NETWORKS) this.#forgetOldest()
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true
+  }
+
+  /** @returns whether it might be done once more */
+  hasRoom(network: string): boolean {
+    return this.#fill(network).tokens >= 1
+  }
+
+  #fill(network: string): Bucket {
+    const now = this.#now()
+    const bucket = this.#buckets.get(network) ?? { tokens: this.#burst, filledAt: now }
+    bucket.tokens = Math.min(this.#burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * this.#perSecond)
+    bucket.filledAt = now
+    return bucket
   }
 
   #forgetOldest(): void {

@@ -1,15 +1,9 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import {
-  CannotDecode,
-  type Decoder,
-  decodeAudio,
-  ffmpeg,
-  hasFfmpeg,
-  wasmDecoder,
-} from '../../src/audio/decode-audio.ts'
+import { CannotDecode, type Decoder, decodeAudio, ffmpegDecoder, wasmDecoder } from '../../src/audio/decode-audio.ts'
 import { judgeAudio } from '../../src/audio/judge-audio.ts'
+import { hasFfmpeg } from '../../src/audio/run-ffmpeg.ts'
 import { audioBytes, audioFiles } from './audio-files.ts'
 
 const served = new Map<string, Buffer>()
@@ -57,7 +51,7 @@ const untold = ['sine.aac', 'sine.opus', 'sine.ogg', 'cbr.mp3', 'sine.m4a', 'fas
 /** A process of its own runs what was built. */
 const built = new URL('../../dist/audio/wasm-decoder.js', import.meta.url)
 const decoders = [
-  { by: 'ffmpeg', decoder: ffmpeg, isHere: () => hasIt },
+  { by: 'ffmpeg', decoder: ffmpegDecoder, isHere: () => hasIt },
   { by: 'wasm', decoder: wasmDecoder(built), isHere: () => true },
 ]
 
@@ -116,5 +110,5 @@ test('what only ffmpeg can decode is told apart from what is damaged', async () 
   served.set('/speex', audioBytes('sine.ogg'))
   const [, wasm] = decoders
   const speex = { container: 'ogg', codec: 'speex', sampleRate: 16_000 } as unknown as Wish
-  await expect(decodeBy(wasm?.decoder ?? ffmpeg, '/speex', speex)).rejects.toThrow(CannotDecode)
+  await expect(decodeBy(wasm?.decoder ?? ffmpegDecoder, '/speex', speex)).rejects.toThrow(CannotDecode)
 })

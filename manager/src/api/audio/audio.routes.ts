@@ -5,18 +5,18 @@ import Router from '@koa/router'
 import { onlyAudio } from '../../audio/inspect-audio.ts'
 import type { MetadataReader } from '../../audio/metadata-reader.ts'
 import { inBuckets, waveformDat, waveformJson } from '../../audio/peaks.ts'
+import { coverMemoryBytes, readEmbeddedCover } from '../../audio/read-cover.ts'
 import type { Track, TrackList } from '../../audio/track-list.ts'
 import { mediaTypeOf } from '../../bodies/body-format.ts'
 import { openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
 import { deleteFileById } from '../../files/delete-file.ts'
 import type { FileRecord } from '../../files/file.model.ts'
-import { readFile } from '../../files/get-file.ts'
-import { CONTENT_MEMORY_BYTES, contentReadBy, type InspectionDeps, unhurried } from '../../files/inspection.ts'
+import type { InspectionDeps } from '../../files/inspection.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
 import { parseQuery } from '../../http/parse-query.ts'
-import { judgePreconditions } from '../../http/preconditions.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
+import { isKnownVersion } from '../common/known-version.ts'
 import { type SendDeps, sendFile } from '../common/send-file.ts'
 import { UploadContext } from '../common/upload-context.ts'
 import type { UploadGate } from '../common/upload-gate.ts'
@@ -76,11 +76,9 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
   router.get('/info/cover', async (ctx) => {
     const track = await findTrack(deps, nameIn(ctx))
     if (track.audio.cover === null) throw new StoreError('FILE_NOT_FOUND', 'no picture is embedded in this file')
-    if (isKnown(ctx, track, 'cover')) return
-    using _share = deps.memory.take(CONTENT_MEMORY_BYTES + track.audio.cover.size)
-    const read = (range: { start: number; end: number }) => readFile(deps, track, range, ctx.state, unhurried)
-    const content = contentReadBy(read, { size: track.size, head: Buffer.alloc(0) })
-    const cover = await deps.metadata.readCover(content, ctx.state.signal)
+    if (isKnownVersion(ctx, track, 'cover')) return
+    using _share = deps.memory.take(coverMemoryBytes(track))
+    const cover = await readEmbeddedCover(deps, track, ctx.state)
     if (cover === null) throw new StoreError('FILE_NOT_FOUND', 'the embedded picture cannot be read')
     ctx.set(safeHeaders('cover', cover.contentType))
     ctx.body = Buffer.from(cover.bytes)
@@ -92,7 +90,7 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
     const { peaks } = track.audio
     if (peaks === undefined)
       throw new StoreError('FILE_NOT_FOUND', 'there is no waveform yet: the file has not been decoded')
-    if (isKnown(ctx, track, `peaks-${buckets}-${format}`)) return
+    if (isKnownVersion(ctx, track, `peaks-${buckets}-${format}`)) return
     // The database's driver returns a Binary, of which only these fields are a Buffer's.
     const { buffer, byteOffset, byteLength } = peaks.data
     const drawn = inBuckets({ ...peaks, data: new Int8Array(buffer, byteOffset, byteLength) }, buckets)
@@ -120,21 +118,6 @@ const downloadQuery = nameQuery.partial().loose()
 
 function nameIn(ctx: AppContext): string {
   return parseQuery(nameQuery, ctx.req.url ?? '').name
-}
-
-/**
- * Sets the headers of something that follows from a file, and answers 304 where the client has it.
- * @returns whether that is all. @throws PRECONDITION_FAILED
- */
-function isKnown(ctx: AppContext, { sha256, createdAt }: Track, what: string): boolean {
-  const etag = `"${sha256}-${what}"`
-  const lastModified = Math.floor(createdAt.getTime() / 1000) * 1000
-  const verdict = judgePreconditions(ctx.req.headers, { etag, lastModified }, 'read')
-  if (verdict.kind === 'failed') throw new StoreError('PRECONDITION_FAILED', verdict.detail)
-  ctx.set({ ETag: etag, 'Cache-Control': 'no-cache' })
-  if (verdict.kind === 'met') return false
-  ctx.status = 304
-  return true
 }
 
 /** @throws FILE_NOT_FOUND, also where the file of this name is no audio */

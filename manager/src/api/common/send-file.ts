@@ -13,16 +13,22 @@ export interface SendDeps extends GetDeps {
   readonly memory: DownloadMemory
 }
 
+export interface SendOptions {
+  /** Gives the address where a GET gets the bytes, where that is not this manager. */
+  readonly elsewhere?: () => string | null
+  /** These go with the usual headers, or in their place. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /**
  * Answers a GET or HEAD with a file: its headers, its preconditions, one range of it or all. @throws PRECONDITION_FAILED,
  * RANGE_NOT_SATISFIABLE, FILE_UNAVAILABLE, OVERLOADED
- * @param elsewhere gives the address where a GET gets the bytes, where that is not this manager
  */
 export async function sendFile(
   deps: SendDeps,
   ctx: AppContext,
   record: FileRecord,
-  elsewhere: () => string | null = () => null,
+  { elsewhere = () => null, headers = {} }: SendOptions = {},
 ): Promise<void> {
   const version = validatorsOf(record)
   const verdict = judgePreconditions(ctx.req.headers, version, 'read')
@@ -34,7 +40,7 @@ export async function sendFile(
     ctx.set({ Location: location, 'Cache-Control': 'no-store' })
     return
   }
-  ctx.set(safeHeaders(record.name, record.contentType))
+  ctx.set({ ...safeHeaders(record.name, record.contentType), ...headers })
   ctx.set({
     ETag: version.etag,
     'Accept-Ranges': 'bytes',
@@ -86,14 +92,24 @@ async function sendBody(deps: SendDeps, ctx: AppContext, record: FileRecord, ran
     ctx.body = readBytes > length ? Buffer.from(first.value) : first.value
     return
   }
+  await sendStream(ctx, record, first.value, bytes)
+}
+
+/** Sends the headers and then the bytes as they come. What goes wrong after that ends the connection. */
+export async function sendStream(
+  ctx: AppContext,
+  { _id: fileId }: Pick<FileRecord, '_id'>,
+  first: Buffer,
+  rest: AsyncIterable<Buffer>,
+): Promise<void> {
   ctx.respond = false
   ctx.flushHeaders()
   const { log, signal } = ctx.state
   try {
-    await pipeline(writeUnlessStalled(ctx.res, first.value, bytes), ctx.res, { signal })
+    await pipeline(writeUnlessStalled(ctx.res, first, rest), ctx.res, { signal })
   } catch (error) {
-    if (signal.aborted) log.debug({ fileId: record._id }, 'client gone')
-    else log.warn({ fileId: record._id, err: error }, 'download ended early')
+    if (signal.aborted) log.debug({ fileId }, 'client gone')
+    else log.warn({ fileId, err: error }, 'download ended early')
     ctx.res.destroy()
   }
 }

@@ -52,7 +52,9 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const record = isLinkId(id) ? await deps.records.findByLink(id) : null
     if (record === null) throw new StoreError('FILE_NOT_FOUND')
     const { direct } = parseQuery(downloadQuery, ctx.req.url ?? '')
-    await sendFile(deps, ctx, record, () => (direct === 'false' ? null : directUrl(deps, ctx, record)))
+    await sendFile(deps, ctx, record, {
+      elsewhere: () => (direct === 'false' ? null : directUrl(deps, ctx, record)),
+    })
   })
   return router
 }

@@ -1,0 +1,137 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { mongo } from 'mongoose'
+import { askDatabase } from '../../mongo/database.ts'
+
+export const markKinds = ['song', 'album', 'artist'] as const
+export type MarkKind = (typeof markKinds)[number]
+
+/** What a user has done with a track, an album or an artist. */
+export interface Mark {
+  /** That of what is marked. No two kinds have the same. */
+  readonly _id: string
+  readonly kind: MarkKind
+  readonly starredAt?: Date
+  readonly playCount: number
+  readonly playedAt?: Date
+  readonly touchedAt: Date
+}
+
+export interface Marked {
+  readonly id: string
+  readonly kind: MarkKind
+}
+
+/** A track that was played. */
+export interface Play {
+  readonly songId: string
+  readonly albumId: string
+  readonly at: Date
+}
+
+/** By what marked things can be listed, the greatest first. */
+export type MarkOrder = 'starredAt' | 'playCount' | 'playedAt'
+
+const MAX_MARKS = 200_000
+/** Where there are too many, so many plays of long ago are forgotten at once. */
+const FORGOTTEN_AT_ONCE = 2_000
+
+/** Keeps stars and play counts. What is marked may be gone meanwhile: then nobody asks for its mark. */
+export class Marks {
+  readonly #collection: mongo.Collection<Mark>
+
+  private constructor(collection: mongo.Collection<Mark>) {
+    this.#collection = collection
+  }
+
+  static async open(db: mongo.Db): Promise<Marks> {
+    const collection = db.collection<Mark>('audio_marks')
+    await collection.createIndexes([
+      { key: { kind: 1, starredAt: -1 }, name: 'starred', partialFilterExpression: { starredAt: { $exists: true } } },
+      { key: { kind: 1, playCount: -1, _id: 1 }, name: 'plays' },
+      { key: { kind: 1, playedAt: -1 }, name: 'played', partialFilterExpression: { playedAt: { $exists: true } } },
+      { key: { touchedAt: 1 }, name: 'touched' },
+    ])
+    return new Marks(collection)
+  }
+
+  /** A star that is there already stays as old as it is. @throws TOO_MANY_REQUESTS where there is no room for more */
+  async star(marked: readonly Marked[]): Promise<void> {
+    if (marked.length === 0) return
+    await this.#makeRoom()
+    const now = new Date()
+    await this.#updateAll(
+      marked.map(({ id, kind }) => ({
+        filter: { _id: id },
+        update: [
+          {
+            $set: {
+              kind,
+              starredAt: { $ifNull: ['$starredAt', now] },
+              playCount: { $ifNull: ['$playCount', 0] },
+              touchedAt: now,
+            },
+          },
+        ],
+      })),
+    )
+  }
+
+  async unstar(marked: readonly Marked[]): Promise<void> {
+    const _id = { $in: marked.map(({ id }) => id) }
+    await askDatabase(() => this.#collection.updateMany({ _id }, { $unset: { starredAt: 1 } }))
+    await askDatabase(() => this.#collection.deleteMany({ _id, starredAt: { $exists: false }, playCount: 0 }))
+  }
+
+  /** Counts plays, of the tracks and of their albums. */
+  async count(plays: readonly Play[]): Promise<void> {
+    if (plays.length === 0) return
+    await this.#makeRoom()
+    const touchedAt = new Date()
+    const countOne = (kind: MarkKind, id: string, at: Date) => ({
+      filter: { _id: id },
+      update: { $set: { kind, touchedAt }, $inc: { playCount: 1 }, $max: { playedAt: at } },
+    })
+    await this.#updateAll(
+      plays.flatMap(({ songId, albumId, at }) => [countOne('song', songId, at), countOne('album', albumId, at)]),
+    )
+  }
+
+  async of(ids: readonly string[]): Promise<Map<string, Mark>> {
+    if (ids.length === 0) return new Map()
+    const found = await askDatabase(() => this.#collection.find({ _id: { $in: [...ids] } }).toArray())
+    return new Map(found.map((mark) => [mark._id, mark]))
+  }
+
+  /** Lists what is starred or was played, the greatest of what it is listed by first. */
+  list(kind: MarkKind, by: MarkOrder, { count, offset }: { count: number; offset: number }): Promise<Mark[]> {
+    if (count === 0) return Promise.resolve([])
+    const has = by === 'playCount' ? { playCount: { $gt: 0 } } : { [by]: { $exists: true } }
+    const query = this.#collection.find({ kind, ...has })
+    return askDatabase(() =>
+      query
+        .sort({ [by]: -1, _id: 1 })
+        .skip(offset)
+        .limit(count)
+        .toArray(),
+    )
+  }
+
+  async #updateAll(updates: readonly { filter: object; update: object }[]): Promise<void> {
+    const operations = updates.map(({ filter, update }) => ({ updateOne: { filter, update, upsert: true } }))
+    await askDatabase(() => this.#collection.bulkWrite(operations as unknown as mongo.AnyBulkWriteOperation<Mark>[]))
+  }
+
+  /** Forgets plays that were counted longest ago, but no stars. */
+  async #makeRoom(): Promise<void> {
+    if ((await askDatabase(() => this.#collection.estimatedDocumentCount())) < MAX_MARKS) return
+    const oldest = await askDatabase(() =>
+      this.#collection
+        .find({ starredAt: { $exists: false } }, { projection: { _id: 1 } })
+        .sort({ touchedAt: 1 })
+        .limit(FORGOTTEN_AT_ONCE)
+        .toArray(),
+    )
+    if (oldest.length === 0) throw new StoreError('TOO_MANY_REQUESTS', 'there is no room for further stars')
+    await askDatabase(() => this.#collection.deleteMany({ _id: { $in: oldest.map(({ _id }) => _id) } }))
+  }
+}

@@ -1,0 +1,56 @@
+import type { AudioFields } from '../../files/audio-fields.ts'
+
+/** What a track can be made into while it is sent. */
+export const streamFormats = {
+  mp3: { contentType: 'audio/mpeg', codec: 'mp3', args: ['-c:a', 'libmp3lame', '-f', 'mp3'], most: 320 },
+  opus: { contentType: 'audio/ogg', codec: 'opus', args: ['-c:a', 'libopus', '-f', 'ogg'], most: 256 },
+  aac: { contentType: 'audio/aac', codec: 'aac', args: ['-c:a', 'aac', '-f', 'adts'], most: 320 },
+  flac: { contentType: 'audio/flac', codec: 'flac', args: ['-c:a', 'flac', '-f', 'flac'], most: null },
+} as const
+
+export type StreamFormat = keyof typeof streamFormats
+
+export interface StreamWish {
+  /** `raw` asks for the original. */
+  readonly format: string | undefined
+  /** In kbit/s; 0 is no limit. */
+  readonly maxBitRate: number
+  /** Where to begin, in seconds. */
+  readonly timeOffset: number
+}
+
+export interface StreamPlan {
+  readonly format: StreamFormat
+  /** In kbit/s, or null where the format has none. */
+  readonly bitRate: number | null
+  readonly timeOffset: number
+}
+
+/** Less is no use to anybody. */
+const LEAST_BIT_RATE = 32
+/** Where only the format is named. */
+const USUAL_BIT_RATE = 192
+
+/** @returns what to make of a track for such a wish, or null where the original does, or nothing else can be made */
+export function planStream(audio: Pick<AudioFields, 'codec' | 'bitRate'>, wish: StreamWish): StreamPlan | null {
+  const { format, maxBitRate, timeOffset } = wish
+  if (format === 'raw') return null
+  const isTooMuch = maxBitRate > 0 && (audio.bitRate ?? 0) > maxBitRate * 1000
+  const named = format === undefined ? undefined : formatOf(format)
+  const isOther = named !== undefined && streamFormats[named].codec !== audio.codec
+  if (!isTooMuch && !isOther && timeOffset === 0) return null
+  const chosen = named ?? 'mp3'
+  const { most } = streamFormats[chosen]
+  const wanted = maxBitRate > 0 ? maxBitRate : USUAL_BIT_RATE
+  return {
+    format: chosen,
+    bitRate: most === null ? null : Math.max(LEAST_BIT_RATE, Math.min(wanted, most)),
+    timeOffset,
+  }
+}
+
+function formatOf(name: string): StreamFormat | undefined {
+  const folded = name.toLowerCase()
+  if (folded === 'ogg' || folded === 'oga') return 'opus'
+  return Object.keys(streamFormats).find((known): known is StreamFormat => known === folded)
+}
