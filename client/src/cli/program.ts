@@ -10,6 +10,7 @@ import type { Console } from './console.ts'
 import { errorJson, exitCodeHelp, exitCodeOf, exitCodes, sentenceOf } from './exit-code.ts'
 import { get } from './get-command.ts'
 import { ls, ticketBy } from './ls-command.ts'
+import { peer } from './peer-command.ts'
 import { Output } from './output.ts'
 import { put } from './put-command.ts'
 import { rm } from './rm-command.ts'
@@ -175,6 +176,14 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         await status(console)
         return 0
       }),
+    )
+  program
+    .command('peer')
+    .description('share files with other peers, and load theirs; its packages are installed the first time')
+    .argument('[args...]', 'a config file, a command, or both; without a command it asks for them')
+    .addHelpText('after', '\nWhat a peer can do is told by `help` at its prompt, and by docs/peer.md.')
+    .action((args: string[]) =>
+      run(null, (console) => peer(args, { manager: program.opts<GlobalOptions>().manager, signal: console.signal })),
     )
   program
     .command('ticket')

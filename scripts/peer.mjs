@@ -1,0 +1,14 @@
+import { ensureBuilt, ensurePeerInstalled } from './bootstrap.mjs'
+
+/**
+ * Runs `holdfast peer`, whose packages are installed and whose sources are compiled the first time.
+ * @param {readonly string[]} args
+ * @param {{ manager: string, signal: AbortSignal }} options
+ * @returns {Promise<number>} the exit code
+ */
+export async function runPeer(args, options) {
+  await ensurePeerInstalled()
+  await ensureBuilt(['peer'])
+  const { main } = await import(new URL('../peer/dist/main.js', import.meta.url).href)
+  return main(args, options)
+}
