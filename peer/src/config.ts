@@ -71,9 +71,9 @@ export function defaultConfig(manager: string): PeerConfig {
 /** Nobody is at 0.0.0.0: whoever writes it means this machine. */
 function originOf(address: string, where: string): string {
   const text = /^https?:\/\//.test(address) ? address : `http://${address}`
-  if (!URL.canParse(text))
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url === null || url.pathname !== '/' || url.search !== '' || url.username !== '')
     throw new PeerError(`${where}: ${address} is no address of a tracker, such as http://127.0.0.1`)
-  const url = new URL(text)
   if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1'
   if (url.hostname === '[::]') url.hostname = '[::1]'
   return url.origin
