@@ -27,12 +27,13 @@ export class TestPeer implements AsyncDisposable {
     this.directory = directory
   }
 
-  static async make(managerUrl: string): Promise<TestPeer> {
+  /** @param host is where it listens */
+  static async make(managerUrl: string, host = '127.0.0.1'): Promise<TestPeer> {
     const directory = await mkdtemp(join(tmpdir(), 'holdfast-peer-'))
     const { hostname, port } = new URL(managerUrl)
     await mkdir(join(directory, 'cfgs'))
     const config = {
-      self: { service: '../data', host: '127.0.0.1', port: 0 },
+      self: { service: '../data', host, port: 0 },
       tracker: { host: `http://${hostname}`, port: Number(port) },
     }
     await writeFile(join(directory, 'cfgs/cfg.json'), JSON.stringify(config))
