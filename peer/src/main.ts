@@ -82,21 +82,17 @@ async function runPrompt(config: PeerConfig, ui: TerminalUi, signal: AbortSignal
   app.goOnline()
   const { host, port } = app.deps.listening
   ui.say(`the peer listens at ${host}:${port}, and its tracker is ${config.tracker}; stop ends it`)
-  const prompt = createInterface({
-    input: process.stdin,
-    output: process.stderr,
-    terminal: process.stderr.isTTY && process.stdin.isTTY,
-    prompt: '> ',
-  })
+  const isTty = process.stdin.isTTY && process.stderr.isTTY
+  const prompt = createInterface({ input: process.stdin, output: process.stderr, terminal: isTty, prompt: '> ' })
   const end = (): void => prompt.close()
   prompt.on('SIGINT', () => stop.abort())
   ended.addEventListener('abort', end)
   try {
-    prompt.prompt()
+    if (isTty) prompt.prompt()
     for await (const line of prompt) {
       await runLine(app, line, ui, ended, () => stop.abort())
       if (ended.aborted) break
-      prompt.prompt()
+      if (isTty) prompt.prompt()
     }
     if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve, { once: true }))
   } finally {

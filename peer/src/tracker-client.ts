@@ -29,8 +29,7 @@ const found = z.object({
 })
 const failure = z.object({ error: z.string(), message: z.string(), detail: z.string().optional() })
 
-export type FoundSong = z.output<typeof found>['results'][number]
-export type Located = z.output<typeof located>
+type Located = z.output<typeof located>
 
 export interface Listening {
   readonly host: string

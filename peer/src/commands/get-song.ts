@@ -68,7 +68,7 @@ class SongFinder implements PeerFinder {
     this.#ended = run()
   }
 
-  complete(): void {
+  async complete(): Promise<void> {
     this.#stop.abort()
   }
 

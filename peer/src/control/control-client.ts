@@ -42,6 +42,7 @@ export async function askRunningPeer(
 async function showAnswer(body: ReadableStream, ui: Ui): Promise<void> {
   try {
     for await (const line of createInterface({ input: Readable.fromWeb(body) })) {
+      if (line === '') continue
       const message = controlMessage.parse(tryParse(line))
       if (message.kind === 'print') ui.print(message.line)
       else if (message.kind === 'say') ui.say(message.line)

@@ -12,6 +12,7 @@ import { CONTROL_FILE, type ControlMessage } from './control-messages.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
 const MAX_COMMANDS = 20
+const ALIVE_EVERY_MS = 30_000
 
 export interface ControlDeps {
   readonly directory: string
@@ -72,6 +73,9 @@ async function answer({ run, log }: ControlDeps, request: IncomingMessage, respo
   const send = (message: ControlMessage): void => {
     if (!response.destroyed) response.write(`${JSON.stringify(message)}\n`)
   }
+  response.writeHead(200).flushHeaders()
+  // Whoever waits hears something while a large file is hashed.
+  const alive = setInterval(() => response.write('\n'), ALIVE_EVERY_MS)
   let failure: string | null = null
   try {
     const wanted = command.parse(JSON.parse(await readBody(request)))
@@ -85,6 +89,7 @@ async function answer({ run, log }: ControlDeps, request: IncomingMessage, respo
     log.info({ reason: reasonOf(error) }, 'a command failed')
     failure = reasonOf(error)
   }
+  clearInterval(alive)
   send({ kind: 'end', failure })
   response.end()
 }

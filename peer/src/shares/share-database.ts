@@ -31,7 +31,7 @@ export type Share = z.output<typeof share>
 export type SongShare = Extract<Share, { kind: 'song' }>
 
 /** A user of the tracker has at most so many files. */
-export const MAX_SHARES = 10_000
+const MAX_SHARES = 10_000
 const SAVE_EVERY_MS = 1_000
 
 /**
@@ -107,7 +107,7 @@ export class ShareDatabase {
 }
 
 /** One file may be shared in several ways. */
-function keyOf({ kind, path, ...rest }: Share): string {
+export function keyOf({ kind, path, ...rest }: Share): string {
   return `${kind} ${'hash' in rest ? rest.hash : ''} ${path}`
 }
 

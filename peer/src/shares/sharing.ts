@@ -6,7 +6,7 @@ import type { FoundPeer, PeerFinder } from '../swarm/peer-finder.ts'
 import type { SwarmClient } from '../swarm/swarm-client.ts'
 import { UdpTrackers } from '../swarm/udp-trackers.ts'
 import type { Listening, TrackerClient } from '../tracker-client.ts'
-import type { Share, ShareDatabase } from './share-database.ts'
+import { keyOf, type Share, type ShareDatabase } from './share-database.ts'
 
 export interface SharingDeps {
   readonly swarm: SwarmClient
@@ -25,7 +25,7 @@ export interface SwarmView {
 /** Gives what is shared to whoever asks, and tells trackers of it while the peer is online. */
 export class Sharing {
   readonly #deps: SharingDeps
-  readonly #finders = new Map<Share, readonly PeerFinder[]>()
+  readonly #finders = new Map<string, readonly PeerFinder[]>()
   #isOnline = false
 
   constructor(deps: SharingDeps) {
@@ -43,6 +43,7 @@ export class Sharing {
     this.#deps.shares.requireRoom()
     await this.#deps.shares.put(share, torrent)
     this.#offer(share)
+    await this.#endAnnouncing(share)
     if (this.#isOnline) this.#announce(share)
   }
 
@@ -50,9 +51,7 @@ export class Sharing {
     this.#deps.shares.delete(share)
     const isStillShared = this.#deps.shares.all.some(({ infoHash }) => infoHash === share.infoHash)
     if (!isStillShared) this.#deps.swarm.withdraw(share.infoHash)
-    const finders = this.#finders.get(share) ?? []
-    this.#finders.delete(share)
-    await Promise.all(finders.map((finder) => finder.close()))
+    await this.#endAnnouncing(share)
   }
 
   async close(): Promise<void> {
@@ -88,12 +87,17 @@ export class Sharing {
   }
 
   #announce(share: Share): void {
-    if (this.#finders.has(share)) return
-    if (share.kind === 'json') this.#finders.set(share, [this.findByHash(share.hash, true, () => undefined)])
+    if (share.kind === 'json') this.#finders.set(keyOf(share), [this.findByHash(share.hash, true, () => undefined)])
     if (share.kind !== 'torrent') return
     const state = () => ({ uploaded: 0, downloaded: share.size, left: 0, isHungry: false })
     const view = { infoHash: share.infoHash, state, onPeers: () => undefined }
-    this.#finders.set(share, this.findByTrackers(share.trackers, view))
+    this.#finders.set(keyOf(share), this.findByTrackers(share.trackers, view))
+  }
+
+  async #endAnnouncing(share: Share): Promise<void> {
+    const finders = this.#finders.get(keyOf(share)) ?? []
+    this.#finders.delete(keyOf(share))
+    await Promise.all(finders.map((finder) => finder.close()))
   }
 }
 

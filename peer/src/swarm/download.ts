@@ -83,21 +83,23 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   })
   failed.catch(() => undefined)
   const finders: PeerFinder[] = []
+  const over = new AbortController()
   try {
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly: wish.isUdpOnly, log })
     await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
+    await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
     for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo))
     const add = peerAdder(swarm, torrent, wish.isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
-    await Promise.race([finish(torrent, metainfo, wish.onProgress, signal), failed])
+    await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])
     await journal.flush()
     await store.sync()
     await wish.verify?.(part)
     await store.moveTo(target)
     await journal.remove()
-    for (const finder of finders) finder.complete()
+    await Promise.all(finders.map((finder) => finder.complete()))
     log.info({ infoHash: metainfo.infoHash, target, received }, 'download complete')
     return { received, resumedBytes }
   } catch (error) {
@@ -105,9 +107,18 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     if (signal.aborted) throw new PeerError('interrupted: the same command goes on where this one ended')
     throw error instanceof PeerError ? error : new PeerError(`${target} cannot be loaded: ${reasonOf(error)}`)
   } finally {
+    over.abort()
     if (!torrent.destroyed) torrent.destroy()
     await Promise.all(finders.map((finder) => finder.close()))
   }
+}
+
+/** What is listed has to be what webtorrent found: where it found a piece wrong, or nothing was listed, it has hashed all. */
+async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
+  const isListed = (index: number): boolean => ((journal.known?.[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
+  if (torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
+  await journal.clear()
+  for (const index of torrent.pieces.keys()) if (torrent.bitfield.get(index)) journal.note(index)
 }
 
 /** Waits until all pieces are there, and tells how it goes. */

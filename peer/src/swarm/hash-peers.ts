@@ -31,7 +31,7 @@ export class HashPeers implements PeerFinder {
     this.#ended = this.#run()
   }
 
-  complete(): void {
+  async complete(): Promise<void> {
     this.#isWhole = true
   }
 

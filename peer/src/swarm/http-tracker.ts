@@ -43,7 +43,6 @@ export class HttpTracker implements PeerFinder {
   readonly #options: HttpTrackerOptions
   readonly #stop = new AbortController()
   readonly #ended: Promise<void>
-  #wake = new AbortController()
   #event: TrackerEvent = 'started'
   #isKnown = false
 
@@ -52,15 +51,12 @@ export class HttpTracker implements PeerFinder {
     this.#ended = this.#run()
   }
 
-  complete(): void {
-    // A tracker that has not heard of the start hears of a seed instead.
-    if (this.#isKnown) this.#event = 'completed'
-    this.#wake.abort()
+  async complete(): Promise<void> {
+    if (this.#isKnown) await this.#announce('completed', AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
-    this.#wake.abort()
     await this.#ended
     if (!this.#isKnown) return
     await this.#announce('stopped', AbortSignal.timeout(GOODBYE_MS)).catch(() => undefined)
@@ -85,8 +81,7 @@ export class HttpTracker implements PeerFinder {
         waitS = retryS
         retryS = Math.min(2 * retryS, MAX_RETRY_S)
       }
-      await delay(waitS * 1000, undefined, { signal: this.#wake.signal }).catch(() => undefined)
-      if (!this.#stop.signal.aborted) this.#wake = new AbortController()
+      await delay(waitS * 1000, undefined, { signal: this.#stop.signal }).catch(() => undefined)
     }
   }
 

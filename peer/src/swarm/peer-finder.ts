@@ -4,8 +4,8 @@ import type { SwarmClient } from './swarm-client.ts'
 
 /** Finds peers of a torrent, again and again until it is closed. */
 export interface PeerFinder {
-  /** Tells that the download is whole. */
-  complete(): void
+  /** Tells that the download is whole. It never fails. */
+  complete(): Promise<void>
   close(): Promise<void>
 }
 

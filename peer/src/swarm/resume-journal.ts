@@ -33,13 +33,19 @@ export class ResumeJournal {
   readonly known: Uint8Array | null
   readonly #path: string
   readonly #handle: FileHandle
+  readonly #headBytes: number
   readonly #sync: () => Promise<void>
   readonly #timer: NodeJS.Timeout
   #waiting: number[] = []
   #writing: Promise<void> = Promise.resolve()
   #failure: Error | null = null
 
-  private constructor(path: string, handle: FileHandle, known: Uint8Array | null, sync: () => Promise<void>) {
+  private constructor(
+    { path, handle, headBytes }: { path: string; handle: FileHandle; headBytes: number },
+    known: Uint8Array | null,
+    sync: () => Promise<void>,
+  ) {
+    this.#headBytes = headBytes
     this.#path = path
     this.#handle = handle
     this.known = known
@@ -64,19 +70,27 @@ export class ResumeJournal {
     const inode = String((await stat(key.path, { bigint: true })).ino)
     const found = isThere ? await readJournal(path, key, inode) : null
     const handle = await open(path, found === null ? 'w' : 'r+', 0o600)
+    const head = `${JSON.stringify({ format: 1, ...key, inode })}\n`
     if (found === null) {
-      await handle.write(`${JSON.stringify({ format: 1, ...key, inode })}\n`)
+      await handle.write(head)
       await handle.sync()
       await syncDirectory(directory)
     } else await handle.truncate(found.goodBytes)
     await handle.close()
     // Where files are there and nothing is known of them, they are hashed.
     const known = found?.known ?? (isThere ? null : new Uint8Array(Math.ceil(key.pieces / 8)))
-    return new ResumeJournal(path, await open(path, 'a', 0o600), known, sync)
+    const file = { path, handle: await open(path, 'a', 0o600), headBytes: Buffer.byteLength(head) }
+    return new ResumeJournal(file, known, sync)
   }
 
   note(index: number): void {
     this.#waiting.push(index)
+  }
+
+  /** Forgets all pieces, because one that was listed is not there. */
+  async clear(): Promise<void> {
+    await this.#handle.truncate(this.#headBytes)
+    await this.#handle.datasync()
   }
 
   /** Makes durable what was noted. @throws what the disk says, also of an earlier time */

@@ -46,7 +46,7 @@ export interface Received {
 export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: SourcesOptions): Received {
   const received: Received = { tcp: 0, utp: 0, webSeed: 0 }
   /** Who sent something of a piece that is not verified yet. */
-  const senders = new Map<number, Set<string>>()
+  const senders = new Map<number, Map<string, Wire>>()
   const faults = new Map<string, number>()
 
   torrent.on('wire', (wire: Wire) => {
@@ -60,8 +60,8 @@ export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: Sourc
     wire.on('piece', (index: number, _offset: number, bytes: Uint8Array) => {
       received[kind] += bytes.length
       if (torrent.bitfield.get(index)) return
-      const known = senders.get(index) ?? new Set()
-      senders.set(index, known.add(source))
+      const known = senders.get(index) ?? new Map<string, Wire>()
+      senders.set(index, known.set(source, wire))
     })
   })
   torrent.on('verified', (index: number) => senders.delete(index))
@@ -73,13 +73,14 @@ export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: Sourc
     }
     const suspects = [...(senders.get(Number(index)) ?? [])]
     senders.delete(Number(index))
-    for (const source of suspects) {
+    for (const [source, wire] of suspects) {
       const count = (faults.get(source) ?? 0) + 1
       faults.set(source, count)
       if (suspects.length > 1 && count < MAX_SHARED_FAULTS) continue
       log.warn({ source, piece: Number(index) }, 'a source that sent wrong bytes is dropped')
       banned.add(source)
-      torrent.removePeer(source)
+      const id = memberOf(torrent, wire)
+      if (id !== null) torrent.removePeer(id)
     }
   })
   return received
@@ -87,7 +88,12 @@ export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: Sourc
 
 /** A web seed is known by its address, anybody else by where it is. */
 function sourceOf(torrent: Torrent, wire: Wire): string {
-  if (wire.type !== 'webSeed') return `${wire.remoteAddress}:${wire.remotePort}`
+  if (wire.type === 'webSeed') return memberOf(torrent, wire) ?? 'a web seed'
+  return `${wire.remoteAddress?.replace(/^::ffff:/, '')}:${wire.remotePort}`
+}
+
+/** @returns what webtorrent calls the other end of a wire */
+function memberOf(torrent: Torrent, wire: Wire): string | null {
   for (const { id, wire: other } of torrent._peers?.values() ?? []) if (other === wire) return id
-  return 'a web seed'
+  return null
 }

@@ -32,19 +32,20 @@ const options = {
 
 /** webtorrent asks by these two for the torrent that a peer has come for. */
 class Client extends WebTorrent {
-  readonly #wake: (isWanted: (infoHash: string) => boolean) => Promise<Torrent | null>
+  readonly #wake: (hash: string) => Promise<Torrent | null>
 
-  constructor(settings: object, wake: (isWanted: (infoHash: string) => boolean) => Promise<Torrent | null>) {
+  /** @param wake finds what is offered by its info-hash, plain or as an encrypted handshake has it */
+  constructor(settings: object, wake: (hash: string) => Promise<Torrent | null>) {
     super(settings)
     this.#wake = wake
   }
 
   override async get(id: unknown): Promise<Torrent | null> {
-    return (await super.get(id)) ?? (await this.#wake((infoHash) => infoHash === id))
+    return (await super.get(id)) ?? (typeof id === 'string' ? await this.#wake(id) : null)
   }
 
   override async _getByHash(hash: string): Promise<Torrent | null> {
-    return (await super._getByHash(hash)) ?? (await this.#wake((infoHash) => encryptedHashOf(infoHash) === hash))
+    return (await super._getByHash(hash)) ?? (await this.#wake(hash))
   }
 }
 
@@ -53,6 +54,8 @@ export class SwarmClient {
   readonly banned = new BannedSources()
   readonly #client: Client
   readonly #offers = new Map<string, Offer>()
+  /** Info-hashes by what stands for them in an encrypted handshake. */
+  readonly #encrypted = new Map<string, string>()
   readonly #waking = new Map<string, Promise<Torrent | null>>()
   readonly #awake = new Set<Torrent>()
   readonly #log: Logger
@@ -63,7 +66,7 @@ export class SwarmClient {
     boundMessages()
     this.#log = log
     // `torrentPort` goes to `listen` as it is.
-    this.#client = new Client({ ...options, torrentPort: { host, port } }, (isWanted) => this.#wakeFirst(isWanted))
+    this.#client = new Client({ ...options, torrentPort: { host, port } }, (hash) => this.#wakeByHash(hash))
     this.#client._connPool.tcpServer.maxConnections = MAX_CONNECTIONS
     this.#client.blocked = { contains: (address) => this.banned.has(`${address}:0`) }
     this.#timer = setInterval(() => this.#sleepIdle(), IDLE_CHECK_MS)
@@ -101,10 +104,12 @@ export class SwarmClient {
 
   offer(infoHash: string, offer: Offer): void {
     this.#offers.set(infoHash, offer)
+    this.#encrypted.set(encryptedHashOf(infoHash), infoHash)
   }
 
   withdraw(infoHash: string): void {
     this.#offers.delete(infoHash)
+    this.#encrypted.delete(encryptedHashOf(infoHash))
     for (const torrent of this.#client.torrents) if (torrent.infoHash === infoHash) torrent.destroy()
   }
 
@@ -155,14 +160,13 @@ export class SwarmClient {
     this.#utp = utp
   }
 
-  async #wakeFirst(isWanted: (infoHash: string) => boolean): Promise<Torrent | null> {
-    for (const [infoHash, offer] of this.#offers) {
-      if (!isWanted(infoHash)) continue
-      const waking = this.#waking.get(infoHash) ?? this.#wake(infoHash, offer)
-      this.#waking.set(infoHash, waking)
-      return waking.finally(() => this.#waking.delete(infoHash))
-    }
-    return null
+  async #wakeByHash(hash: string): Promise<Torrent | null> {
+    const infoHash = this.#encrypted.get(hash) ?? hash
+    const offer = this.#offers.get(infoHash)
+    if (offer === undefined) return null
+    const waking = this.#waking.get(infoHash) ?? this.#wake(infoHash, offer)
+    this.#waking.set(infoHash, waking)
+    return waking.finally(() => this.#waking.delete(infoHash))
   }
 
   async #wake(infoHash: string, offer: Offer): Promise<Torrent | null> {

@@ -31,7 +31,7 @@ export class UdpTrackers implements PeerFinder {
     this.#client.start()
   }
 
-  complete(): void {
+  async complete(): Promise<void> {
     this.#client.complete()
   }
 
