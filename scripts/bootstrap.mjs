@@ -8,9 +8,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
 /** What is built and run needs only the packages of these workspaces, and neither the tests' browser nor the test tools. */
-const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
+export const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
 /** The peer's packages are many, and only its users need them. */
-const peerWorkspaces = ['shared', 'peer']
+export const peerWorkspaces = ['shared', 'peer']
 
 /**
  * Tells the person who waits, on standard error, because standard output is for what was asked for.

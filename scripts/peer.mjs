@@ -1,7 +1,8 @@
 import { ensureBuilt, ensurePeerInstalled } from './bootstrap.mjs'
 
 /**
- * Runs `holdfast peer`, whose packages are installed and whose sources are compiled the first time.
+ * Runs `holdfast peer`, whose packages are installed and whose sources are compiled the first time. The client loads it.
+ * @public
  * @param {readonly string[]} args
  * @param {{ manager: string, signal: AbortSignal }} options
  * @returns {Promise<number>} the exit code

@@ -69,7 +69,11 @@ test(`a download that is killed ${countOf(20, 3)} times goes on each time, and i
   // The torrent leads to where it was asked for.
   const { body } = await request(`${url}/file/long.bin?torrent`)
   await writeFile(peer.path('long.torrent'), body)
-  const isThere = (name: string) => access(peer.path(name)).then(() => true, () => false)
+  const isThere = (name: string) =>
+    access(peer.path(name)).then(
+      () => true,
+      () => false,
+    )
 
   for (let kill = 0; kill < kills && !(await isThere('got.bin')); kill++) {
     const running = peer.start(['download', 'long.torrent', 'got.bin'])

@@ -114,13 +114,22 @@ test('a stored file is downloaded by its torrent from the store, as a user types
 
 test('what is wrong is said in a sentence', async () => {
   await using peer = await TestPeer.make(cluster.url)
-  await writeFile(peer.path('bad.torrent'), 'd4:infod6:lengthi9e4:name4:../x12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaaee')
-  await writeFile(peer.path('cfgs/odd.json'), JSON.stringify({ self: { service: '.', host: '0.0.0.0', port: 1, name: 'x' } }))
+  await writeFile(
+    peer.path('bad.torrent'),
+    'd4:infod6:lengthi9e4:name4:../x12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaaee',
+  )
+  await writeFile(
+    peer.path('cfgs/odd.json'),
+    JSON.stringify({ self: { service: '.', host: '0.0.0.0', port: 1, name: 'x' } }),
+  )
   expect(await peer.do('download', 'bad.torrent', 'x')).toMatchObject({
     code: 1,
     errors: expect.stringContaining('names a file by a path'),
   })
   expect(await peer.do('stop')).toMatchObject({ code: 1, errors: expect.stringContaining('no peer runs in') })
   expect(await peer.do('fly')).toMatchObject({ code: 2, errors: expect.stringContaining('fly is no command') })
-  expect(await peer.do('get', '0'.repeat(36))).toMatchObject({ code: 1, errors: expect.stringContaining('the tracker says') })
+  expect(await peer.do('get', '0'.repeat(36))).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining('the tracker says'),
+  })
 })

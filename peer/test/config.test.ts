@@ -33,6 +33,8 @@ describe('refuses in a sentence', () => {
     ['no tracker', { self: example.self }, 'tracker'],
     ['a tracker that is no address', { ...example, tracker: { host: 'http://', port: 1 } }, 'no address of a tracker'],
   ])('%s', (_, json, sentence) => {
-    expect(() => configOf(json, 'cfg.json')).toThrow(expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }))
+    expect(() => configOf(json, 'cfg.json')).toThrow(
+      expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }),
+    )
   })
 })

@@ -103,7 +103,10 @@ export class PeerProcess {
 
   /** Waits until the peer has said or printed a text. */
   says(text: string): Promise<void> {
-    return waitUntil(`the peer says: ${text}`, () => this.#out.includes(text) || this.#errors.includes(text) || this.#errors)
+    return waitUntil(
+      `the peer says: ${text}`,
+      () => this.#out.includes(text) || this.#errors.includes(text) || this.#errors,
+    )
   }
 
   async stop(): Promise<PeerOutcome> {

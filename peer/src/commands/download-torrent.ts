@@ -8,6 +8,8 @@ import { hashFile, statFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { type GivenTorrent, loadTorrent } from './torrent-path.ts'
 
+const MAX_TROUBLES = 20
+
 /** Loads what a torrent describes, goes on where an earlier run ended, and shares it then. */
 export async function downloadTorrent(
   deps: PeerDeps,
@@ -21,14 +23,15 @@ export async function downloadTorrent(
   const target = await targetOf(torrent, path)
   if (!(await isThere(deps, torrent, target, signal))) {
     const title = basename(target)
+    const onTrouble = once((sentence) => ui.say(sentence))
     const { received, resumedBytes } = await download(
       deps,
       {
         ...{ metainfo, target, isUdpOnly: false },
         findPeers: ({ onPeers, state }) =>
           hash === null
-            ? deps.sharing.findByTrackers(metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, state })
-            : [deps.sharing.findByHash(hash, false, onPeers)],
+            ? deps.sharing.findByTrackers(metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, onTrouble, state })
+            : [deps.sharing.findByHash(hash, false, { onPeers, onTrouble })],
         onProgress: (progress) => ui.progress(title, progress),
       },
       signal,
@@ -38,6 +41,16 @@ export async function downloadTorrent(
   }
   await share(deps, torrent, target)
   ui.print('SUCCESSFUL DOWNLOAD')
+}
+
+/** Says the same thing once, and not too many different ones. */
+function once(say: (sentence: string) => void): (sentence: string) => void {
+  const said = new Set<string>()
+  return (sentence) => {
+    if (said.has(sentence) || said.size >= MAX_TROUBLES) return
+    said.add(sentence)
+    say(sentence)
+  }
 }
 
 /** A directory takes it by its own name, which a torrent of the document has not. */

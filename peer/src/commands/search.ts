@@ -40,6 +40,6 @@ export async function search(
 }
 
 /** What others have written must not steer this terminal. */
-export function plainText(text: string): string {
+function plainText(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')
 }

@@ -20,7 +20,12 @@ export interface SwarmView {
   readonly infoHash: string
   readonly state: () => AnnounceState
   readonly onPeers: (peers: readonly FoundPeer[]) => void
+  /** Hears in a sentence why a tracker is of no use at the moment. */
+  readonly onTrouble: (sentence: string) => void
 }
+
+/** Who has all looks for nobody, and what is wrong with a tracker is in the log. */
+const nobody = { onPeers: () => undefined, onTrouble: () => undefined }
 
 /** Gives what is shared to whoever asks, and tells trackers of it while the peer is online. */
 export class Sharing {
@@ -59,9 +64,9 @@ export class Sharing {
   }
 
   /** Looks for peers of a torrent by its trackers; of one that answers over HTTP and UDP only HTTP is used. */
-  findByTrackers(trackers: readonly string[], { infoHash, state, onPeers }: SwarmView): PeerFinder[] {
+  findByTrackers(trackers: readonly string[], { infoHash, state, onPeers, onTrouble }: SwarmView): PeerFinder[] {
     const { swarm, log } = this.#deps
-    const common = { infoHash, state, onPeers, log, peerId: swarm.peerId, port: swarm.port }
+    const common = { infoHash, state, onPeers, onTrouble, log, peerId: swarm.peerId, port: swarm.port }
     const overHttp = trackers.filter((url) => url.startsWith('http'))
     const hosts = new Set(overHttp.map((url) => new URL(url).host))
     const urls = trackers.filter((url) => url.startsWith('udp:') && !hosts.has(new URL(url).host))
@@ -72,9 +77,13 @@ export class Sharing {
   }
 
   /** Looks for peers of a torrent of the document. */
-  findByHash(hash: string, isWhole: boolean, onPeers: SwarmView['onPeers']): PeerFinder {
+  findByHash(
+    hash: string,
+    isWhole: boolean,
+    { onPeers, onTrouble }: Pick<SwarmView, 'onPeers' | 'onTrouble'>,
+  ): PeerFinder {
     const { tracker, listening, log } = this.#deps
-    return new HashPeers({ hash, tracker, listening, isWhole, onPeers, log })
+    return new HashPeers({ hash, tracker, listening, isWhole, onPeers, onTrouble, log })
   }
 
   #offer(share: Share): void {
@@ -87,10 +96,10 @@ export class Sharing {
   }
 
   #announce(share: Share): void {
-    if (share.kind === 'json') this.#finders.set(keyOf(share), [this.findByHash(share.hash, true, () => undefined)])
+    if (share.kind === 'json') this.#finders.set(keyOf(share), [this.findByHash(share.hash, true, nobody)])
     if (share.kind !== 'torrent') return
     const state = () => ({ uploaded: 0, downloaded: share.size, left: 0, isHungry: false })
-    const view = { infoHash: share.infoHash, state, onPeers: () => undefined }
+    const view = { infoHash: share.infoHash, state, ...nobody }
     this.#finders.set(keyOf(share), this.findByTrackers(share.trackers, view))
   }
 

@@ -15,6 +15,8 @@ export interface HashPeersOptions {
   readonly listening: { readonly host: string; readonly port: number }
   readonly isWhole: boolean
   readonly onPeers: (peers: readonly FoundPeer[]) => void
+  /** Hears in a sentence why the tracker is of no use at the moment. */
+  readonly onTrouble: (sentence: string) => void
   readonly log: Logger
 }
 
@@ -41,7 +43,7 @@ export class HashPeers implements PeerFinder {
   }
 
   async #run(): Promise<void> {
-    const { hash, tracker, listening, onPeers, log } = this.#options
+    const { hash, tracker, listening, onPeers, onTrouble, log } = this.#options
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
@@ -52,6 +54,7 @@ export class HashPeers implements PeerFinder {
         if (signal.aborted) return
         failures += 1
         log.warn({ hash, reason: reasonOf(error) }, 'the tracker does not tell peers')
+        onTrouble(reasonOf(error))
       }
       const usual = this.#isWhole ? SHARE_EVERY_MS : LOAD_EVERY_MS
       const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, MAX_WAIT_MS)

@@ -30,6 +30,8 @@ export interface HttpTrackerOptions {
   readonly port: number
   readonly state: () => AnnounceState
   readonly onPeers: (peers: readonly FoundPeer[]) => void
+  /** Hears in a sentence why a tracker is of no use at the moment. */
+  readonly onTrouble: (sentence: string) => void
   readonly log: Logger
 }
 
@@ -74,10 +76,9 @@ export class HttpTracker implements PeerFinder {
         retryS = FIRST_RETRY_S
       } catch (error) {
         if (this.#stop.signal.aborted) return
-        this.#options.log.warn(
-          { tracker: this.#options.url, reason: reasonOf(error) },
-          'a tracker does not answer as it should',
-        )
+        const { url, log, onTrouble } = this.#options
+        log.warn({ tracker: url, reason: reasonOf(error) }, 'a tracker does not answer as it should')
+        onTrouble(`${url} does not answer as a tracker does: ${reasonOf(error)}`)
         waitS = retryS
         retryS = Math.min(2 * retryS, MAX_RETRY_S)
       }

@@ -11,7 +11,7 @@ import { download } from '../../src/swarm/download.ts'
 import type { FoundPeer } from '../../src/swarm/peer-finder.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
 import { hashFile } from '../../src/torrent/hash-file.ts'
-import { makeTorrent, type Metainfo, readTorrent } from '../../src/torrent/metainfo.ts'
+import { type Metainfo, makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
 
 const log = pino({ level: 'silent' })
 const PIECE = 65_536
@@ -50,7 +50,12 @@ async function serve(bytesOf: (part: Buffer) => Buffer, seen: string[] = []): Pr
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
 }
 
-async function load(webSeeds: readonly string[], peers: readonly FoundPeer[], isUdpOnly = false, signal = AbortSignal.timeout(15_000)) {
+async function load(
+  webSeeds: readonly string[],
+  peers: readonly FoundPeer[],
+  isUdpOnly = false,
+  signal = AbortSignal.timeout(15_000),
+) {
   const swarm = await listen()
   const target = join(directory, 'got')
   const deps = { swarm, log, journals: join(directory, 'journals') }

@@ -23,6 +23,7 @@ async function track(answer: (request: IncomingMessage, response: ServerResponse
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`,
     state: () => ({ uploaded: 0, downloaded: 0, left: 1, isHungry: true }),
     onPeers: (peers) => found.push(...peers),
+    onTrouble: () => undefined,
   })
   open.push(tracker, { close: () => server.close() })
   return { found, warned, tracker }

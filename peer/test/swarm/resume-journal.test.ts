@@ -14,7 +14,8 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }))
 
 const noSync = async (): Promise<void> => undefined
-const open = (isThere: boolean, sync = noSync, own = key) => ResumeJournal.open(join(directory, 'journals'), own, isThere, sync)
+const open = (isThere: boolean, sync = noSync, own = key) =>
+  ResumeJournal.open(join(directory, 'journals'), own, isThere, sync)
 const journalPath = async () => join(directory, 'journals', (await readdir(join(directory, 'journals')))[0] ?? '')
 
 test('a piece is listed when its bytes are durable, and not before', async () => {

@@ -44,6 +44,8 @@ describe('refuses in a sentence', () => {
     ['a hash that is none', changed({ Hash: 'x' }), 'Hash'],
     ['a size below zero', changed({ Size: -1 }), 'Size'],
   ])('%s', (_, bytes, sentence) => {
-    expect(() => readJsonTorrent(bytes)).toThrow(expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }))
+    expect(() => readJsonTorrent(bytes)).toThrow(
+      expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }),
+    )
   })
 })

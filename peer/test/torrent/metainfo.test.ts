@@ -9,7 +9,10 @@ const good = { length: 300, name: 'a.bin', 'piece length': 256, pieces }
 const torrent = (info: object, rest: object = {}) => bencode.encode({ ...rest, info })
 
 test('what was made is read', () => {
-  const made = makeTorrent({ name: 'für elise.bin', length: 300, pieceLength: 256, pieces }, ['http://127.0.0.1/announce', 'udp://127.0.0.1:80'])
+  const made = makeTorrent({ name: 'für elise.bin', length: 300, pieceLength: 256, pieces }, [
+    'http://127.0.0.1/announce',
+    'udp://127.0.0.1:80',
+  ])
   expect(readTorrent(made)).toMatchObject({
     ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces, webSeeds: [] },
     files: [{ path: [], length: 300 }],
@@ -22,7 +25,10 @@ test('what was made is read', () => {
 test('trackers and web seeds of other kinds are left out, and too many are', () => {
   const many = Array.from({ length: 50 }, (_, number) => `http://tracker-${number}/announce`)
   const { trackers, webSeeds } = readTorrent(
-    torrent(good, { 'announce-list': [['wss://x', 'udp://x:1', 'file:///etc'], many], 'url-list': ['ftp://x/a', 'http://x/a'] }),
+    torrent(good, {
+      'announce-list': [['wss://x', 'udp://x:1', 'file:///etc'], many],
+      'url-list': ['ftp://x/a', 'http://x/a'],
+    }),
   )
   expect(trackers).toHaveLength(20)
   expect(trackers[0]).toBe('udp://x:1')
@@ -38,7 +44,11 @@ describe('refuses in a sentence', () => {
     ['a name that is a path', torrent({ ...good, name: '/etc/passwd' }), 'by a path'],
     ['a Windows path', torrent({ ...good, name: 'a\\b' }), 'by a path'],
     ['a name with a NUL', torrent({ ...good, name: 'a\0b' }), 'by a path'],
-    ['a path that leads up', torrent({ ...good, length: undefined, files: [{ length: 300, path: ['a', '..'] }] }), 'no name'],
+    [
+      'a path that leads up',
+      torrent({ ...good, length: undefined, files: [{ length: 300, path: ['a', '..'] }] }),
+      'no name',
+    ],
     ['an empty path', torrent({ ...good, files: [{ length: 300, path: [] }] }), 'without a path'],
     ['a negative size', torrent({ ...good, length: -1 }), 'no size'],
     ['nothing', torrent({ ...good, length: 0, pieces: '' }), 'of nothing'],
@@ -48,17 +58,31 @@ describe('refuses in a sentence', () => {
     ['too many pieces', torrent({ ...good, length: 2 ** 40 }), 'more than 262144'],
     [
       'two files at one path',
-      torrent({ ...good, files: [{ length: 150, path: ['a'] }, { length: 150, path: ['a'] }] }),
+      torrent({
+        ...good,
+        files: [
+          { length: 150, path: ['a'] },
+          { length: 150, path: ['a'] },
+        ],
+      }),
       'at one path',
     ],
     [
       'a file where another needs a directory',
-      torrent({ ...good, files: [{ length: 150, path: ['a'] }, { length: 150, path: ['a', 'b'] }] }),
+      torrent({
+        ...good,
+        files: [
+          { length: 150, path: ['a'] },
+          { length: 150, path: ['a', 'b'] },
+        ],
+      }),
       'at one path',
     ],
     ['very deep nesting', Buffer.from('l'.repeat(100_000)), 'not bencoded'],
   ])('%s', (_, bytes, sentence) => {
-    expect(() => readTorrent(bytes)).toThrow(expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }))
+    expect(() => readTorrent(bytes)).toThrow(
+      expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }),
+    )
   })
 
   test('anything else', () => {
