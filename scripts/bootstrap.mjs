@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isPageBuilt } from '../web/sources.mjs'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
@@ -143,6 +143,27 @@ export async function ensureBuilt(projects = []) {
   })
   clearTimeout(timer)
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
+}
+
+/** Compiles the peer where its sources are newer than what was compiled, and ends the process where that fails. */
+export async function ensurePeerBuilt() {
+  if (isPeerBuilt()) return
+  say('building the peer (tsc -b)')
+  await withBootstrapLock(lockDirectory, say, () =>
+    build([`${root}node_modules/typescript/bin/tsc`, '-b', 'peer'], 'peer'),
+  )
+}
+
+/** tsc renews the date of its note also where nothing had to be compiled. */
+function isPeerBuilt() {
+  const note = `${root}peer/tsconfig.tsbuildinfo`
+  if (!existsSync(note) || !existsSync(`${root}peer/dist/main.js`)) return false
+  const builtAt = statSync(note).mtimeMs
+  return ['shared', 'peer'].every((folder) =>
+    readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' }).every(
+      (name) => statSync(`${root}${folder}/src/${name}`).mtimeMs <= builtAt,
+    ),
+  )
 }
 
 /** @param {readonly string[]} workspaces @returns {string[]} */

@@ -1,4 +1,4 @@
-import { ensureBuilt, ensurePeerInstalled } from './bootstrap.mjs'
+import { ensurePeerBuilt, ensurePeerInstalled } from './bootstrap.mjs'
 
 /**
  * Runs `holdfast peer`, whose packages are installed and whose sources are compiled the first time. The client loads it.
@@ -9,7 +9,7 @@ import { ensureBuilt, ensurePeerInstalled } from './bootstrap.mjs'
  */
 export async function runPeer(args, options) {
   await ensurePeerInstalled()
-  await ensureBuilt(['peer'])
+  await ensurePeerBuilt()
   const { main } = await import(new URL('../peer/dist/main.js', import.meta.url).href)
   return main(args, options)
 }
