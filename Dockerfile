@@ -8,6 +8,8 @@ COPY launcher/package.json launcher/
 COPY manager/package.json manager/
 COPY file-server/package.json file-server/
 COPY client/package.json client/
+COPY peer/package.json peer/
+COPY peer/no-webrtc/package.json peer/no-webrtc/
 COPY web/package.json web/
 COPY web/no-canvas/package.json web/no-canvas/
 COPY test/package.json test/

@@ -7,6 +7,7 @@ const withoutDatabase = [
   'shared/test/**/*.test.ts',
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
+  'peer/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
   'web/test/**/*.test.ts',
   'manager/test/{api,bodies,chunks,http}/**/*.test.ts',
@@ -31,7 +32,7 @@ export default defineConfig({
   resolve: {
     alias: [
       {
-        find: /^@holdfast\/(shared|launcher|manager|file-server|client)\/(.+)$/,
+        find: /^@holdfast\/(shared|launcher|manager|file-server|client|peer)\/(.+)$/,
         replacement: sourceOf('./$1/src/$2.ts'),
       },
     ],

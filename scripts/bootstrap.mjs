@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isPageBuilt } from '../web/sources.mjs'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
@@ -8,7 +8,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
 /** What is built and run needs only the packages of these workspaces, and neither the tests' browser nor the test tools. */
-const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
+export const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
+/** The peer's packages are many, and only its users need them. */
+export const peerWorkspaces = ['shared', 'peer']
 
 /**
  * Tells the person who waits, on standard error, because standard output is for what was asked for.
@@ -101,32 +103,82 @@ export async function ensureInstalled(extent = 'everything') {
     if (isInstalled(root, workspaces)) return
     say('installing packages (npm ci); the first time takes a while')
     const startedAt = performance.now()
-    const npm = process.env.npm_execpath
-    const [command, before] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
-    const only = (workspaces ?? []).flatMap((workspace) => ['--workspace', workspace])
-    const code = await runChild(
-      command,
-      [...before, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', ...only],
-      {
-        cwd: root,
-        stdio: ['ignore', process.stderr, process.stderr],
-      },
-    )
+    const code = await runNpm(['ci', '--include=dev', ...inWorkspaces(workspaces ?? [])])
     if (code !== 0) fail(`the packages could not be installed: see the lines above${whoseTree()}`, code)
     say(`packages installed in ${secondsSince(startedAt)} s`)
   })
 }
 
-/** Compiles what has changed, and ends the process where that fails. */
-export async function ensureBuilt() {
+/**
+ * Installs what the peer needs besides, which nothing else does. Unlike `npm ci` this takes nothing away from a manager that
+ * runs in this tree. Ends the process where it fails.
+ */
+export async function ensurePeerInstalled() {
+  checkNode()
+  if (isInstalled(root, peerWorkspaces)) return
+  await withBootstrapLock(lockDirectory, say, async () => {
+    if (isInstalled(root, peerWorkspaces)) return
+    say('installing what the peer needs (npm install --workspace peer); only the first time takes a while')
+    const startedAt = performance.now()
+    const code = await runNpm(['install', '--no-save', ...inWorkspaces(peerWorkspaces)])
+    if (code !== 0)
+      fail(
+        `what the peer needs could not be installed: see the lines above. It comes from the npm registry, which this machine has to reach the first time${whoseTree()}`,
+        code,
+      )
+    say(`packages installed in ${secondsSince(startedAt)} s`)
+  })
+}
+
+/**
+ * Compiles what has changed, and ends the process where that fails.
+ * @param {readonly string[]} [projects] are built besides
+ */
+export async function ensureBuilt(projects = []) {
   const startedAt = performance.now()
   const timer = setTimeout(() => say('building (tsc -b, vite build)'), 1_500)
   await withBootstrapLock(lockDirectory, say, async () => {
-    await build([`${root}node_modules/typescript/bin/tsc`, '-b'], 'sources')
+    await build([`${root}node_modules/typescript/bin/tsc`, '-b', '.', ...projects], 'sources')
     if (!isPageBuilt()) await build([`${root}web/build.mjs`], 'page')
   })
   clearTimeout(timer)
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
+}
+
+/** Compiles the peer where its sources are newer than what was compiled, and ends the process where that fails. */
+export async function ensurePeerBuilt() {
+  if (isPeerBuilt()) return
+  say('building the peer (tsc -b)')
+  await withBootstrapLock(lockDirectory, say, () =>
+    build([`${root}node_modules/typescript/bin/tsc`, '-b', 'peer'], 'peer'),
+  )
+}
+
+/** tsc renews the date of its note also where nothing had to be compiled. */
+function isPeerBuilt() {
+  const note = `${root}peer/tsconfig.tsbuildinfo`
+  if (!existsSync(note) || !existsSync(`${root}peer/dist/main.js`)) return false
+  const builtAt = statSync(note).mtimeMs
+  return ['shared', 'peer'].every((folder) =>
+    readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' }).every(
+      (name) => statSync(`${root}${folder}/src/${name}`).mtimeMs <= builtAt,
+    ),
+  )
+}
+
+/** @param {readonly string[]} workspaces @returns {string[]} */
+function inWorkspaces(workspaces) {
+  return workspaces.flatMap((workspace) => ['--workspace', workspace])
+}
+
+/** @param {readonly string[]} args @returns {Promise<number>} */
+function runNpm(args) {
+  const npm = process.env.npm_execpath
+  const [command, before] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []]
+  return runChild(command, [...before, ...args, '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', process.stderr, process.stderr],
+  })
 }
 
 /** @param {string[]} args @param {string} what */

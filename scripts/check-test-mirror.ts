@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { listSourceFiles, root } from './source-files.ts'
 
-const mirrored = /^(shared|manager|file-server|launcher|client|bench|web)\/test\/(.+)\.test\.ts$/
+const mirrored = /^(shared|manager|file-server|launcher|client|peer|bench|web)\/test\/(.+)\.test\.ts$/
 
 /** `x.test.ts` tests `x.ts`; where a source has several tests, they are called `x.<aspect>.test.ts`. */
 const tests = listSourceFiles().flatMap((path) => {

@@ -15,6 +15,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   'file-server': ['shared'],
   manager: ['shared'],
   launcher: ['shared'],
+  peer: ['shared'],
   bench: ['launcher', 'shared'],
   test: ['client', 'launcher', 'shared'],
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],

@@ -74,7 +74,7 @@ async function runTests(given) {
     : given.map((argument, index) => (given[index - 1]?.startsWith('-') ? argument : asFolder(argument)))
   const seed = process.env.FAULT_SEED ?? String(randomInt(1_000_000_000))
   await ensureInstalled()
-  await ensureBuilt()
+  await ensureBuilt(['peer'])
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-tests-'))
   try {
     const report = join(directory, 'report.json')

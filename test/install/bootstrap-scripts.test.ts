@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { findNeeded, isInstalled } from '../../scripts/bootstrap.mjs'
+import { builtWorkspaces, findNeeded, isInstalled, peerWorkspaces } from '../../scripts/bootstrap.mjs'
 import { countTests } from '../../scripts/test.mjs'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
@@ -79,6 +79,14 @@ describe('what a workspace needs', () => {
     writeFileSync(join(directory, 'node_modules', '.package-lock.json'), JSON.stringify({ packages }))
     expect(isInstalled(directory, ['web'])).toBe(true)
     expect(isInstalled(directory)).toBe(false)
+  })
+
+  test('what npm start installs has nothing of the peer, whose first use installs it', () => {
+    const { packages } = JSON.parse(readFileSync(join(scripts, '../package-lock.json'), 'utf8'))
+    expect(findNeeded(packages, builtWorkspaces).join()).not.toMatch(/webtorrent|bittorrent|utp-native/)
+    expect(findNeeded(packages, peerWorkspaces)).toEqual(
+      expect.arrayContaining(['node_modules/webtorrent', 'node_modules/utp-native', 'peer/no-webrtc']),
+    )
   })
 })
 

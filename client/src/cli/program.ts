@@ -11,6 +11,7 @@ import { errorJson, exitCodeHelp, exitCodeOf, exitCodes, sentenceOf } from './ex
 import { get } from './get-command.ts'
 import { ls, ticketBy } from './ls-command.ts'
 import { Output } from './output.ts'
+import { peer } from './peer-command.ts'
 import { put } from './put-command.ts'
 import { rm } from './rm-command.ts'
 import { share } from './share-command.ts'
@@ -178,6 +179,14 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         await status(console)
         return 0
       }),
+    )
+  program
+    .command('peer')
+    .description('share files with other peers, and load theirs; its packages are installed the first time')
+    .argument('[args...]', 'a config file, a command, or both; without a command it asks for them')
+    .addHelpText('after', '\nWhat a peer can do is told by `help` at its prompt, and by docs/peer.md.')
+    .action((args: string[]) =>
+      run(null, (console) => peer(args, { manager: program.opts<GlobalOptions>().manager, signal: console.signal })),
     )
   program
     .command('ticket')

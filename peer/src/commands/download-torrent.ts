@@ -1,0 +1,91 @@
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { PeerError } from '../peer-error.ts'
+import type { Share } from '../shares/share-database.ts'
+import { isUnchanged } from '../shares/sharing.ts'
+import { download } from '../swarm/download.ts'
+import { hashFile, statFile } from '../torrent/hash-file.ts'
+import type { PeerDeps, Ui } from './peer-deps.ts'
+import { type GivenTorrent, loadTorrent } from './torrent-path.ts'
+
+const MAX_TROUBLES = 20
+
+/** Loads what a torrent describes, goes on where an earlier run ended, and shares it then. */
+export async function downloadTorrent(
+  deps: PeerDeps,
+  ui: Ui,
+  torrentPath: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const torrent = await loadTorrent(torrentPath)
+  const { metainfo, hash } = torrent
+  const target = await targetOf(torrent, path)
+  if (!(await isThere(deps, torrent, target, signal))) {
+    const title = basename(target)
+    const onTrouble = once((sentence) => ui.say(sentence))
+    const { received, resumedBytes } = await download(
+      deps,
+      {
+        ...{ metainfo, target, isUdpOnly: false },
+        findPeers: ({ onPeers, state }) =>
+          hash === null
+            ? deps.sharing.findByTrackers(metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, onTrouble, state })
+            : [deps.sharing.findByHash(hash, false, { onPeers, onTrouble })],
+        onProgress: (progress) => ui.progress(title, progress),
+      },
+      signal,
+    )
+    const { tcp, utp, webSeed } = received
+    ui.say(`${title}: ${resumedBytes} bytes were there, ${tcp + utp} came from peers, ${webSeed} from web seeds`)
+  }
+  await share(deps, torrent, target)
+  ui.print('SUCCESSFUL DOWNLOAD')
+}
+
+/** Says the same thing once, and not too many different ones. */
+function once(say: (sentence: string) => void): (sentence: string) => void {
+  const said = new Set<string>()
+  return (sentence) => {
+    if (said.has(sentence) || said.size >= MAX_TROUBLES) return
+    said.add(sentence)
+    say(sentence)
+  }
+}
+
+/** A directory takes it by its own name, which a torrent of the document has not. */
+async function targetOf({ metainfo, hash }: GivenTorrent, path: string): Promise<string> {
+  const found = await stat(path).catch(() => null)
+  if (!found?.isDirectory()) return path
+  if (hash !== null) throw new PeerError(`${path} is a directory: name the file, because the torrent does not`)
+  return join(path, metainfo.name)
+}
+
+/** @returns whether the file is there already, whole. @throws PeerError where something else is */
+async function isThere(
+  deps: PeerDeps,
+  { metainfo }: GivenTorrent,
+  target: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = await stat(target).catch(() => null)
+  if (found === null) return false
+  const known = deps.shares.all.find(({ path, infoHash }) => path === target && infoHash === metainfo.infoHash)
+  if (known !== undefined && (await isUnchanged(known))) return true
+  if (found.isFile() && found.size === metainfo.length) {
+    const { pieces } = await hashFile(target, () => metainfo.pieceLength, signal)
+    if (pieces.equals(metainfo.pieces)) return true
+  }
+  throw new PeerError(`${target} is there already, and is something else`)
+}
+
+/** A torrent of several files is loaded, but not shared afterwards: what is shared here is one file each. */
+async function share(deps: PeerDeps, { metainfo, hash }: GivenTorrent, target: string): Promise<void> {
+  if (metainfo.files[0]?.path.length !== 0) return
+  const { infoHash, trackers, bare } = metainfo
+  const file = { path: target, infoHash, ...(await statFile(target)) }
+  const share: Share =
+    hash === null ? { kind: 'torrent', ...file, trackers: [...trackers] } : { kind: 'json', ...file, hash }
+  await deps.sharing.add(share, bare)
+  await deps.shares.save()
+}

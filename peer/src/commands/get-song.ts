@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseChecksum } from '../napster/checksum.ts'
+import { fetchMetainfo } from '../napster/fetch-metainfo.ts'
+import { PeerError, reasonOf } from '../peer-error.ts'
+import { download, type FinderOptions } from '../swarm/download.ts'
+import type { PeerFinder } from '../swarm/peer-finder.ts'
+import { hashFile } from '../torrent/hash-file.ts'
+import type { PeerDeps, Ui } from './peer-deps.ts'
+import { addSong, describeSong } from './songs.ts'
+
+const ASK_EVERY_MS = 5_000
+
+/** Loads a song from the users that the tracker names, over UDP, and shares it then. */
+export async function getSong(
+  deps: PeerDeps,
+  ui: Ui,
+  id: string,
+  path: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!/^[0-9a-f-]{36}$/.test(id)) throw new PeerError('get takes the id of a song, as search prints it')
+  if (deps.swarm.udp === null)
+    throw new PeerError('songs travel over UDP, which this peer has at an address of IPv4 only')
+  const target = path ?? join(deps.directory, id)
+  const { ip, port, checksum } = await deps.tracker.locate(id, signal)
+  const wanted = parseChecksum(checksum)
+  const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
+  if (own !== undefined) throw new PeerError(`the song is here already, as ${own.path}`)
+  const metainfo = await fetchMetainfo(deps, wanted, [{ host: ip, port }], signal)
+  await download(
+    deps,
+    {
+      ...{ metainfo, target, isUdpOnly: true },
+      findPeers: (found) => [new SongFinder(deps, id, checksum, found)],
+      onProgress: (progress) => ui.progress(id, progress),
+      verify: async (part) => {
+        const { sha256 } = await hashFile(part, () => metainfo.pieceLength, signal)
+        if (sha256 !== wanted.sha256) throw new PeerError('the song does not have the checksum that the tracker says')
+      },
+    },
+    signal,
+  )
+  const { share, torrent } = await describeSong(target, signal)
+  await addSong(deps, ui, share, torrent, signal)
+  await deps.shares.save()
+  ui.print('SUCCESSFUL DOWNLOAD')
+}
+
+/** Asks the tracker again while a song is loaded, because its user may go and another come. */
+class SongFinder implements PeerFinder {
+  readonly #stop = new AbortController()
+  readonly #ended: Promise<void>
+
+  constructor({ tracker, log }: PeerDeps, id: string, checksum: string, { onPeers }: FinderOptions) {
+    const { signal } = this.#stop
+    const run = async (): Promise<void> => {
+      while (!signal.aborted) {
+        try {
+          const located = await tracker.locate(id, signal)
+          if (located.checksum === checksum) onPeers([{ host: located.ip, port: located.port }])
+        } catch (error) {
+          if (!signal.aborted) log.warn({ reason: reasonOf(error) }, 'the tracker does not tell who has a song')
+        }
+        await delay(ASK_EVERY_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
+    this.#ended = run()
+  }
+
+  async complete(): Promise<void> {
+    this.#stop.abort()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#ended
+  }
+}

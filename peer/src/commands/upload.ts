@@ -1,0 +1,99 @@
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { PeerError, reasonOf } from '../peer-error.ts'
+import type { Share } from '../shares/share-database.ts'
+import { type HashedFile, hashFile } from '../torrent/hash-file.ts'
+import { metainfoOf, readJsonTorrent, writeJsonTorrent } from '../torrent/json-torrent.ts'
+import { makeTorrent, pieceLengthFor, readTorrent, requireSizes } from '../torrent/metainfo.ts'
+import type { PeerDeps, Ui } from './peer-deps.ts'
+import { isJson, readTorrentFile, writeNew } from './torrent-path.ts'
+
+/** Makes a torrent of a file, registers it with the tracker, and shares the file. Done twice it is done once. */
+export async function upload(
+  deps: PeerDeps,
+  ui: Ui,
+  path: string,
+  torrentPath: string,
+  signal: AbortSignal,
+): Promise<void> {
+  deps.shares.requireRoom()
+  const existing = await readFile(torrentPath).catch(() => null)
+  const pieceLength = existing === null ? pieceLengthFor : pieceLengthOf(existing, torrentPath)
+  const hashed = await hashFile(path, pieceLength, signal)
+  requireSizes(hashed.size, pieceLength(hashed.size))
+  const prepared = isJson(torrentPath)
+    ? await prepareJson(deps, path, hashed, { torrentPath, existing, pieceLength: pieceLength(hashed.size) }, signal)
+    : await prepareTorrent(deps, path, hashed, { torrentPath, existing, pieceLength: pieceLength(hashed.size) }, signal)
+  if (existing === null) await writeNew(torrentPath, prepared.content)
+  await deps.sharing.add(prepared.share, prepared.torrent)
+  await deps.shares.save()
+  deps.log.info({ path, torrentPath, infoHash: prepared.share.infoHash }, 'file shared')
+  ui.print('SUCCESSFUL UPLOAD')
+}
+
+interface Given {
+  readonly torrentPath: string
+  readonly existing: Buffer | null
+  readonly pieceLength: number
+}
+
+interface Prepared {
+  readonly share: Share
+  readonly content: string | Uint8Array
+  /** What other peers are told of it. */
+  readonly torrent: Uint8Array
+}
+
+async function prepareJson(
+  deps: PeerDeps,
+  path: string,
+  hashed: HashedFile,
+  given: Given,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { tracker, listening } = deps
+  const metainfo = metainfoOf(hashed.size, given.pieceLength, hashed.pieces)
+  const known = given.existing && readJsonTorrent(given.existing)
+  if (known !== null && known.metainfo.infoHash !== metainfo.infoHash) throw isOther(given.torrentPath)
+  if (known !== null) await tracker.peersOf(known.hash, listening, signal)
+  const hash = known?.hash ?? (await tracker.register(listening, null, signal))
+  const { size, changedAt } = hashed
+  const share: Share = { kind: 'json', path, size, changedAt, infoHash: metainfo.infoHash, hash }
+  return { share, content: writeJsonTorrent(hash, metainfo), torrent: metainfo.bare }
+}
+
+async function prepareTorrent(
+  deps: PeerDeps,
+  path: string,
+  hashed: HashedFile,
+  given: Given,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const { tracker, listening } = deps
+  const { size, changedAt, pieces } = hashed
+  const known = given.existing && readTorrent(given.existing)
+  const name = known?.name ?? basename(path)
+  const content = makeTorrent({ name, length: size, pieceLength: given.pieceLength, pieces }, tracker.trackers)
+  const { infoHash, bare, trackers } = readTorrent(content)
+  if (known !== null && known.infoHash !== infoHash) throw isOther(given.torrentPath)
+  await tracker.register(listening, infoHash, signal)
+  return {
+    share: { kind: 'torrent', path, size, changedAt, infoHash, trackers: [...trackers] },
+    content,
+    torrent: bare,
+  }
+}
+
+/** A torrent that is there already has to be of this file, in the same pieces. */
+function pieceLengthOf(existing: Buffer, torrentPath: string): () => number {
+  try {
+    const { pieceLength } = readTorrentFile(torrentPath, existing).metainfo
+    return () => pieceLength
+  } catch (error) {
+    throw new PeerError(`${torrentPath} is there already, and is no torrent of the file (${reasonOf(error)})`)
+  }
+}
+
+function isOther(torrentPath: string): PeerError {
+  return new PeerError(`${torrentPath} is there already, and is a torrent of something else`)
+}

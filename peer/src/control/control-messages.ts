@@ -1,0 +1,19 @@
+import { z } from 'zod'
+
+/** How a running peer is found by others of the same user: the file is private, and the token is asked for. */
+export const controlFile = z.object({ port: z.int().min(1).max(65_535), token: z.string().length(64), pid: z.int() })
+export const CONTROL_FILE = 'control.json'
+
+const progress = z.object({
+  ...{ doneBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number(), peers: z.number() },
+  secondsLeft: z.number().nullable(),
+})
+
+/** One line of what a command says; the last is its end, with the sentence of a failure. */
+export const controlMessage = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('print'), line: z.string() }),
+  z.object({ kind: z.literal('say'), line: z.string() }),
+  z.object({ kind: z.literal('progress'), title: z.string(), progress }),
+  z.object({ kind: z.literal('end'), failure: z.string().nullable() }),
+])
+export type ControlMessage = z.output<typeof controlMessage>

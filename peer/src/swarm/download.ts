@@ -1,0 +1,155 @@
+import { once } from 'node:events'
+import { lstat } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '@holdfast/shared/node/logger'
+import type { Torrent } from 'webtorrent'
+import { PeerError, reasonOf } from '../peer-error.ts'
+import type { Metainfo } from '../torrent/metainfo.ts'
+import type { AnnounceState } from './http-tracker.ts'
+import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
+import { PieceFiles } from './piece-files.ts'
+import { ResumeJournal } from './resume-journal.ts'
+import { type Received, watchSources } from './sources.ts'
+import type { SwarmClient } from './swarm-client.ts'
+import { WebSeed } from './web-seed.ts'
+
+const PROGRESS_EVERY_MS = 200
+/** With fewer peers than this, more are looked for. */
+const ENOUGH_PEERS = 10
+const MAX_WEB_REQUESTS = 4
+
+export interface DownloadProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly bytesPerSecond: number
+  readonly peers: number
+  /** Null while nothing arrives. */
+  readonly secondsLeft: number | null
+}
+
+export interface DownloadDeps {
+  readonly swarm: SwarmClient
+  /** Where is noted what has been loaded. */
+  readonly journals: string
+  readonly log: Logger
+}
+
+export interface DownloadWish {
+  readonly metainfo: Metainfo
+  /** What the whole is called in the end; nothing has that name yet. */
+  readonly target: string
+  readonly isUdpOnly: boolean
+  /** Starts what looks for peers. */
+  readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
+  readonly onProgress: (progress: DownloadProgress) => void
+  /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
+  readonly verify?: (path: string) => Promise<void>
+}
+
+export interface FinderOptions {
+  readonly onPeers: (peers: readonly FoundPeer[]) => void
+  readonly state: () => AnnounceState
+}
+
+export interface Downloaded {
+  /** So many bytes came over the network this time, and the rest was there. */
+  readonly received: Received
+  readonly resumedBytes: number
+}
+
+/**
+ * Loads a torrent from all who have something of it, and goes on where an earlier run was ended. Until the whole is durable
+ * it is called `<target>.part`.
+ * @throws PeerError in the user's words, also where the signal ends it
+ */
+export async function download(deps: DownloadDeps, wish: DownloadWish, signal: AbortSignal): Promise<Downloaded> {
+  const { swarm, journals, log } = deps
+  const { metainfo, target } = wish
+  if ((await lstat(target).catch(() => null)) !== null) throw new PeerError(`${target} is there already`)
+  if (swarm.has(metainfo.infoHash)) throw new PeerError('the torrent is being loaded or shared already')
+  const part = `${target}.part`
+  const store = new PieceFiles(metainfo, part, (index) => journal.note(index))
+  const isThere = await store.prepare().catch((error: unknown) => {
+    throw new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
+  })
+  const key = { infoHash: metainfo.infoHash, path: part, pieces: metainfo.pieces.length / 20 }
+  const journal = await ResumeJournal.open(journals, key, isThere, () => store.sync())
+  const torrent = swarm.add(metainfo.bare, {
+    ...{ preloadedStore: store, storeCacheSlots: 4, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
+    ...(journal.known !== null && { bitfield: journal.known }),
+  })
+  const failed = new Promise<never>((_, reject) => {
+    torrent.on('error', (error: Error) => reject(new PeerError(`${target} cannot be loaded: ${reasonOf(error)}`)))
+  })
+  failed.catch(() => undefined)
+  const finders: PeerFinder[] = []
+  const over = new AbortController()
+  try {
+    const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly: wish.isUdpOnly, log })
+    await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
+    await agree(journal, torrent)
+    const resumedBytes = torrent.downloaded
+    log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
+    for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo))
+    const add = peerAdder(swarm, torrent, wish.isUdpOnly)
+    finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
+    await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])
+    await journal.flush()
+    await store.sync()
+    await wish.verify?.(part)
+    await store.moveTo(target)
+    await journal.remove()
+    await Promise.all(finders.map((finder) => finder.complete()))
+    log.info({ infoHash: metainfo.infoHash, target, received }, 'download complete')
+    return { received, resumedBytes }
+  } catch (error) {
+    await journal.close().catch(() => undefined)
+    if (signal.aborted) throw new PeerError('interrupted: the same command goes on where this one ended')
+    throw error instanceof PeerError ? error : new PeerError(`${target} cannot be loaded: ${reasonOf(error)}`)
+  } finally {
+    over.abort()
+    if (!torrent.destroyed) torrent.destroy()
+    await Promise.all(finders.map((finder) => finder.close()))
+  }
+}
+
+/** What is listed has to be what webtorrent found: where it found a piece wrong, or nothing was listed, it has hashed all. */
+async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
+  const isListed = (index: number): boolean => ((journal.known?.[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
+  if (torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
+  await journal.clear()
+  for (const index of torrent.pieces.keys()) if (torrent.bitfield.get(index)) journal.note(index)
+}
+
+/** Waits until all pieces are there, and tells how it goes. */
+async function finish(
+  torrent: Torrent,
+  metainfo: Metainfo,
+  onProgress: DownloadWish['onProgress'],
+  signal: AbortSignal,
+): Promise<void> {
+  const tell = (): void => {
+    const left = metainfo.length - torrent.downloaded
+    const bytesPerSecond = torrent.downloadSpeed
+    onProgress({
+      ...{ doneBytes: torrent.downloaded, totalBytes: metainfo.length, bytesPerSecond, peers: torrent.wires.length },
+      secondsLeft: bytesPerSecond > 0 ? left / bytesPerSecond : null,
+    })
+  }
+  while (!torrent.done) {
+    tell()
+    const pause = new AbortController()
+    const either = AbortSignal.any([signal, pause.signal])
+    await Promise.race([
+      once(torrent, 'done', { signal: either }),
+      delay(PROGRESS_EVERY_MS, undefined, { signal }),
+    ]).finally(() => pause.abort())
+  }
+  tell()
+}
+
+function stateOf(torrent: Torrent, metainfo: Metainfo): AnnounceState {
+  if (torrent.destroyed) return { uploaded: 0, downloaded: 0, left: 0, isHungry: false }
+  const { uploaded, downloaded, wires, done } = torrent
+  return { uploaded, downloaded, left: metainfo.length - downloaded, isHungry: !done && wires.length < ENOUGH_PEERS }
+}

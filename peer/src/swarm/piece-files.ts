@@ -1,0 +1,163 @@
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import type { ChunkStore, GotChunk } from 'webtorrent'
+import { PeerError } from '../peer-error.ts'
+import type { Metainfo } from '../torrent/metainfo.ts'
+
+interface Span {
+  /** Its number among the torrent's files. */
+  readonly file: number
+  readonly offset: number
+  readonly length: number
+}
+
+/** The files of a torrent on the disk, as webtorrent reads and writes them: piece by piece, each verified before it is put. */
+export class PieceFiles implements ChunkStore {
+  readonly chunkLength: number
+  readonly #metainfo: Metainfo
+  readonly #offsets: readonly number[]
+  readonly #onPut: (index: number) => void
+  /** Files that were written since the last sync. */
+  #unsynced = new Set<number>()
+  #root: string
+
+  /** @param root the file of a torrent of one, else the directory. @param onPut hears of each piece that was written */
+  constructor(metainfo: Metainfo, root: string, onPut: (index: number) => void = () => undefined) {
+    this.chunkLength = metainfo.pieceLength
+    this.#metainfo = metainfo
+    this.#root = root
+    this.#onPut = onPut
+    let offset = 0
+    this.#offsets = metainfo.files.map(({ length }) => {
+      offset += length
+      return offset - length
+    })
+  }
+
+  /** Makes what is missing, at its full size. @returns whether all of it was there */
+  async prepare(): Promise<boolean> {
+    let isThere = true
+    for (const [number, { length }] of this.#metainfo.files.entries()) {
+      const path = this.#pathOf(number)
+      await mkdir(dirname(path), { recursive: true })
+      const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
+      try {
+        const { size } = await handle.stat()
+        if (size === length && (length > 0 || isThere)) continue
+        isThere = false
+        await handle.truncate(length)
+      } finally {
+        await handle.close()
+      }
+    }
+    await syncDirectory(dirname(this.#root))
+    return isThere
+  }
+
+  put(index: number, bytes: Uint8Array, done: (error?: Error | null) => void): void {
+    this.#write(index, bytes).then(
+      () => {
+        this.#onPut(index)
+        done(null)
+      },
+      (error: Error) => done(error),
+    )
+  }
+
+  get(index: number, options: { offset?: number; length?: number } | null | GotChunk, done?: GotChunk): void {
+    const [wish, answer] = typeof options === 'function' ? [{}, options] : [options ?? {}, done]
+    this.#read(index, wish).then(
+      (bytes) => answer?.(null, bytes),
+      (error: Error) => answer?.(error),
+    )
+  }
+
+  /** Makes durable what was put before. */
+  async sync(): Promise<void> {
+    const files = this.#unsynced
+    this.#unsynced = new Set()
+    for (const file of files) {
+      const handle = await open(this.#pathOf(file), 'r+')
+      try {
+        await handle.datasync()
+      } finally {
+        await handle.close()
+      }
+    }
+  }
+
+  /** Gives the whole its final name, which nothing has yet. @throws PeerError where something has taken it meanwhile */
+  async moveTo(target: string): Promise<void> {
+    const found = await lstat(target).catch(() => null)
+    if (found !== null) throw new PeerError(`${target} came to be meanwhile: the download is complete as ${this.#root}`)
+    const before = this.#root
+    await rename(before, target)
+    this.#root = target
+    await syncDirectory(dirname(target))
+  }
+
+  close(done: (error?: Error | null) => void = () => undefined): void {
+    queueMicrotask(() => done(null))
+  }
+
+  /** Nothing is ever deleted by a swarm. */
+  destroy(done: (error?: Error | null) => void = () => undefined): void {
+    this.close(done)
+  }
+
+  async #write(index: number, bytes: Uint8Array): Promise<void> {
+    let taken = 0
+    for (const { file, offset, length } of this.#spansOf(index, 0, bytes.length)) {
+      const handle = await open(this.#pathOf(file), 'r+')
+      try {
+        await writeAll(handle, bytes.subarray(taken, taken + length), offset)
+      } finally {
+        await handle.close()
+      }
+      this.#unsynced.add(file)
+      taken += length
+    }
+  }
+
+  async #read(index: number, { offset = 0, length }: { offset?: number; length?: number }): Promise<Uint8Array> {
+    const pieceLength = Math.min(this.chunkLength, this.#metainfo.length - index * this.chunkLength)
+    const bytes = Buffer.alloc(length ?? pieceLength - offset)
+    let filled = 0
+    for (const span of this.#spansOf(index, offset, bytes.length)) {
+      // The whole may be given its final name in between.
+      const handle = await open(this.#pathOf(span.file), 'r').catch(() => open(this.#pathOf(span.file), 'r'))
+      try {
+        const { bytesRead } = await handle.read(bytes, filled, span.length, span.offset)
+        if (bytesRead !== span.length) throw new Error('the file is shorter than it was')
+      } finally {
+        await handle.close()
+      }
+      filled += span.length
+    }
+    return bytes
+  }
+
+  #spansOf(index: number, offset: number, length: number): Span[] {
+    const start = index * this.chunkLength + offset
+    const end = Math.min(start + length, this.#metainfo.length)
+    return this.#metainfo.files.flatMap((file, number) => {
+      const fileStart = this.#offsets[number] ?? 0
+      const from = Math.max(start, fileStart)
+      const to = Math.min(end, fileStart + file.length)
+      return from < to ? [{ file: number, offset: from - fileStart, length: to - from }] : []
+    })
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#root, ...(this.#metainfo.files[number]?.path ?? []))
+  }
+}
+
+async function writeAll(handle: Awaited<ReturnType<typeof open>>, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, offset + written)
+    written += bytesWritten
+  }
+}

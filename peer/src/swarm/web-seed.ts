@@ -1,0 +1,76 @@
+import type { Torrent } from 'webtorrent'
+import WebConn from 'webtorrent/lib/webconn.js'
+import type { Metainfo } from '../torrent/metainfo.ts'
+
+const PATIENCE_MS = 30_000
+
+/**
+ * A web seed (BEP 19). webtorrent's own reads whatever is sent, however long it is, and takes the whole of a file for a
+ * part of it; this one reads as much as it asked for, of an answer that says it is that part.
+ */
+export class WebSeed extends WebConn {
+  readonly #metainfo: Metainfo
+
+  constructor(url: string, torrent: Torrent, metainfo: Metainfo) {
+    super(url, torrent)
+    this.#metainfo = metainfo
+  }
+
+  override async httpRequest(
+    piece: number,
+    offset: number,
+    length: number,
+    done: (error: Error | null, bytes?: Uint8Array) => void,
+  ): Promise<void> {
+    try {
+      const start = piece * this.#metainfo.pieceLength + offset
+      done(null, await this.#read(start, start + length))
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
+  /** @param end is the first byte that is not wanted */
+  async #read(start: number, end: number): Promise<Uint8Array> {
+    const bytes = Buffer.alloc(end - start)
+    let fileStart = 0
+    for (const { path, length } of this.#metainfo.files) {
+      const from = Math.max(start, fileStart)
+      const to = Math.min(end, fileStart + length)
+      if (from < to)
+        await readPart(
+          this.#urlOf(path),
+          { from: from - fileStart, size: length },
+          bytes.subarray(from - start, to - start),
+        )
+      fileStart += length
+    }
+    return bytes
+  }
+
+  #urlOf(path: readonly string[]): string {
+    const isFolder = path.length > 0
+    if (!isFolder && !this.url.endsWith('/')) return this.url
+    const names = [this.#metainfo.name, ...path].map(encodeURIComponent)
+    return `${this.url}${this.url.endsWith('/') ? '' : '/'}${names.join('/')}`
+  }
+}
+
+async function readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
+  const response = await fetch(url, {
+    headers: { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' },
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  })
+  const isWhole = response.status === 200 && from === 0 && into.length === size
+  if (response.status !== 206 && !isWhole) {
+    await response.body?.cancel()
+    throw new Error(`the web seed answers ${response.status}`)
+  }
+  let filled = 0
+  for await (const chunk of response.body ?? []) {
+    if (filled + chunk.length > into.length) throw new Error('the web seed sends more than it was asked for')
+    into.set(chunk, filled)
+    filled += chunk.length
+  }
+  if (filled < into.length) throw new Error('the web seed sends less than it was asked for')
+}

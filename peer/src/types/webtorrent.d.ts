@@ -1,0 +1,166 @@
+// None of these packages has types. Only what is used here is described, and what webtorrent calls its own (a name that
+// begins with an underscore) is marked where it is used.
+
+declare module 'webtorrent' {
+  import type { EventEmitter } from 'node:events'
+  import type { Server } from 'node:net'
+  import type Wire from 'bittorrent-protocol'
+  import type UTP from 'utp-native'
+
+  export interface ChunkStore {
+    readonly chunkLength: number
+    put(index: number, bytes: Uint8Array, done: (error?: Error | null) => void): void
+    get(index: number, options: { offset?: number; length?: number } | null | GotChunk, done?: GotChunk): void
+    close(done?: (error?: Error | null) => void): void
+    destroy(done?: (error?: Error | null) => void): void
+  }
+
+  export type GotChunk = (error: Error | null, bytes?: Uint8Array) => void
+
+  export interface TorrentOptions {
+    readonly preloadedStore?: ChunkStore
+    readonly store?: new (chunkLength: number, options: object) => ChunkStore
+    readonly storeCacheSlots?: number
+    readonly skipVerify?: boolean
+    readonly bitfield?: Uint8Array
+    readonly strategy?: 'rarest' | 'sequential'
+    readonly maxWebConns?: number
+  }
+
+  export interface SwarmMember {
+    readonly id: string
+    readonly wire: Wire | null
+  }
+
+  export interface Torrent extends EventEmitter {
+    readonly infoHash: string
+    readonly info: Readonly<Record<string, unknown>>
+    readonly torrentFile: Uint8Array
+    readonly pieces: readonly unknown[]
+    readonly pieceLength: number
+    readonly length: number
+    readonly files: readonly { readonly length: number; readonly offset: number; readonly path: string }[]
+    readonly downloaded: number
+    readonly uploaded: number
+    readonly downloadSpeed: number
+    readonly timeRemaining: number
+    readonly wires: readonly Wire[]
+    readonly ready: boolean
+    readonly done: boolean
+    readonly destroyed: boolean
+    readonly bitfield: { get(index: number): boolean }
+    readonly _peers: ReadonlyMap<string, SwarmMember> | null
+    _addPeer(address: string, type: 'tcp' | 'utp', source: string): unknown
+    addWebSeed(connection: string | { readonly connId: string }): void
+    removePeer(id: string): void
+    destroy(done?: (error?: Error) => void): void
+  }
+
+  class WebTorrent extends EventEmitter {
+    constructor(options: object)
+    readonly peerId: string
+    readonly torrents: readonly Torrent[]
+    readonly torrentPort: number
+    readonly destroyed: boolean
+    blocked: { contains(host: string): boolean } | undefined
+    utp: boolean
+    readonly _connPool: {
+      readonly tcpServer: Server
+      utpServer: UTP | undefined
+      _onUTPConnectionBound(conn: unknown): void
+    }
+    get(id: unknown): Promise<Torrent | null>
+    add(id: Uint8Array | string, options: TorrentOptions): Torrent
+    destroy(done?: (error?: Error) => void): void
+    _getByHash(hash: string): Promise<Torrent | null>
+  }
+
+  export { WebTorrent as default }
+}
+
+declare module 'webtorrent/lib/webconn.js' {
+  import type Wire from 'bittorrent-protocol'
+  import type { Torrent } from 'webtorrent'
+
+  class WebConn extends Wire {
+    constructor(url: string, torrent: Torrent)
+    readonly url: string
+    readonly connId: string
+    readonly _torrent: Torrent | null
+    httpRequest(
+      piece: number,
+      offset: number,
+      length: number,
+      done: (error: Error | null, bytes?: Uint8Array) => void,
+    ): Promise<void>
+  }
+
+  export { WebConn as default }
+}
+
+declare module 'bittorrent-protocol' {
+  import type { EventEmitter } from 'node:events'
+
+  class Wire extends EventEmitter {
+    readonly type: string
+    readonly remoteAddress: string | undefined
+    readonly remotePort: number | undefined
+    destroy(): void
+    _onMessageLength(bytes: Uint8Array): void
+  }
+
+  export { Wire as default }
+}
+
+declare module 'bittorrent-tracker' {
+  import { EventEmitter } from 'node:events'
+
+  export class Client extends EventEmitter {
+    constructor(options: {
+      readonly infoHash: string
+      readonly peerId: string
+      readonly announce: readonly string[]
+      readonly port: number
+      readonly userAgent: string
+      readonly getAnnounceOpts: () => object
+    })
+    start(): void
+    complete(): void
+    stop(): void
+    update(): void
+    destroy(): void
+  }
+}
+
+declare module 'bencode' {
+  const bencode: {
+    encode(value: unknown): Uint8Array
+    decode(bytes: Uint8Array): unknown
+  }
+
+  export { bencode as default }
+}
+
+declare module 'utp-native' {
+  import type { EventEmitter } from 'node:events'
+  import type { Duplex } from 'node:stream'
+
+  class UTP extends EventEmitter {
+    static createServer(): UTP
+    readonly connections: readonly Duplex[]
+    listen(port: number, host: string): void
+    send(
+      bytes: Buffer,
+      offset: number,
+      length: number,
+      port: number,
+      host: string,
+      done?: (error?: Error) => void,
+    ): void
+    setSendBufferSize(bytes: number): void
+    setRecvBufferSize(bytes: number): void
+    close(): void
+  }
+
+  export { UTP as default }
+}

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { lineOf } from '../../src/cli/terminal-ui.ts'
+
+test('a line tells how far a download is, how fast, from how many, and how long it takes', () => {
+  const progress = {
+    doneBytes: 1024 ** 2,
+    totalBytes: 8 * 1024 ** 2,
+    bytesPerSecond: 2.5 * 1024 ** 2,
+    peers: 3,
+    secondsLeft: 2.8,
+  }
+  expect(lineOf('film.mp4', progress)).toBe('film.mp4: 12 %, 1.0/8.0 MiB, 2.5 MiB/s, 3 peers, 3 s left')
+  expect(lineOf('film.mp4', { ...progress, bytesPerSecond: 0, secondsLeft: null })).toMatch(
+    /0\.0 MiB\/s, 3 peers, waiting$/,
+  )
+})

@@ -1,0 +1,106 @@
+import bencode from 'bencode'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { PeerError } from '../../src/peer-error.ts'
+import { makeTorrent, pieceLengthFor, readTorrent } from '../../src/torrent/metainfo.ts'
+
+const pieces = Buffer.alloc(40, 7)
+const good = { length: 300, name: 'a.bin', 'piece length': 256, pieces }
+const torrent = (info: object, rest: object = {}) => bencode.encode({ ...rest, info })
+
+test('what was made is read', () => {
+  const made = makeTorrent({ name: 'für elise.bin', length: 300, pieceLength: 256, pieces }, [
+    'http://127.0.0.1/announce',
+    'udp://127.0.0.1:80',
+  ])
+  expect(readTorrent(made)).toMatchObject({
+    ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces, webSeeds: [] },
+    files: [{ path: [], length: 300 }],
+    trackers: ['http://127.0.0.1/announce', 'udp://127.0.0.1:80'],
+  })
+  // The bare torrent has the same info-hash.
+  expect(readTorrent(readTorrent(made).bare).infoHash).toBe(readTorrent(made).infoHash)
+})
+
+test('trackers and web seeds of other kinds are left out, and too many are', () => {
+  const many = Array.from({ length: 50 }, (_, number) => `http://tracker-${number}/announce`)
+  const { trackers, webSeeds } = readTorrent(
+    torrent(good, {
+      'announce-list': [['wss://x', 'udp://x:1', 'file:///etc'], many],
+      'url-list': ['ftp://x/a', 'http://x/a'],
+    }),
+  )
+  expect(trackers).toHaveLength(20)
+  expect(trackers[0]).toBe('udp://x:1')
+  expect(webSeeds).toEqual(['http://x/a'])
+})
+
+describe('refuses in a sentence', () => {
+  test.each<[string, Uint8Array, string]>([
+    ['what is not bencoded', Buffer.from('hello'), 'not bencoded'],
+    ['a text', Buffer.from('5:hello'), 'no dictionary'],
+    ['no info', bencode.encode({ announce: 'http://x' }), 'no info'],
+    ['a name that leads up', torrent({ ...good, name: '..' }), 'no name'],
+    ['a name that is a path', torrent({ ...good, name: '/etc/passwd' }), 'by a path'],
+    ['a Windows path', torrent({ ...good, name: 'a\\b' }), 'by a path'],
+    ['a name with a NUL', torrent({ ...good, name: 'a\0b' }), 'by a path'],
+    [
+      'a path that leads up',
+      torrent({ ...good, length: undefined, files: [{ length: 300, path: ['a', '..'] }] }),
+      'no name',
+    ],
+    ['an empty path', torrent({ ...good, files: [{ length: 300, path: [] }] }), 'without a path'],
+    ['a negative size', torrent({ ...good, length: -1 }), 'no size'],
+    ['nothing', torrent({ ...good, length: 0, pieces: '' }), 'of nothing'],
+    ['missing digests', torrent({ ...good, pieces: Buffer.alloc(20) }), 'one digest a piece'],
+    ['pieces of no length', torrent({ ...good, 'piece length': 0 }), 'how long'],
+    ['pieces that do not fit into memory', torrent({ ...good, 'piece length': 2 ** 30 }), '32 MiB'],
+    ['too many pieces', torrent({ ...good, length: 2 ** 40 }), 'more than 262144'],
+    [
+      'two files at one path',
+      torrent({
+        ...good,
+        files: [
+          { length: 150, path: ['a'] },
+          { length: 150, path: ['a'] },
+        ],
+      }),
+      'at one path',
+    ],
+    [
+      'a file where another needs a directory',
+      torrent({
+        ...good,
+        files: [
+          { length: 150, path: ['a'] },
+          { length: 150, path: ['a', 'b'] },
+        ],
+      }),
+      'at one path',
+    ],
+    ['very deep nesting', Buffer.from('l'.repeat(100_000)), 'not bencoded'],
+  ])('%s', (_, bytes, sentence) => {
+    expect(() => readTorrent(bytes)).toThrow(
+      expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }),
+    )
+  })
+
+  test('anything else', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(150), (bytes, at) => {
+        const broken = Buffer.concat([torrent(good).subarray(0, at), bytes])
+        try {
+          readTorrent(broken)
+        } catch (error) {
+          expect(error).toBeInstanceOf(PeerError)
+        }
+      }),
+    )
+  })
+})
+
+test.each([
+  [1, 262_144],
+  [300 * 1024 ** 2, 524_288],
+  [10 * 1024 ** 4, 16_777_216],
+])('a file of %d bytes has pieces of %d', (size, expected) => expect(pieceLengthFor(size)).toBe(expected))

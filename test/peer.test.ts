@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { request } from './cluster/http.ts'
+import { jsonOf, put, sha256 } from './cluster/shares.ts'
+import { TestCluster } from './cluster/test-cluster.ts'
+import { TestPeer } from './cluster/test-peer.ts'
+import { waitUntil } from './cluster/wait-until.ts'
+
+let cluster: TestCluster
+beforeAll(async () => {
+  cluster = await TestCluster.start({
+    mongoUrl: inject('mongoUrl'),
+    fileServers: 2,
+    managerEnvironment: { UDP_HEARTBEAT_EVERY_MS: '500' },
+  })
+})
+afterAll(() => cluster?.[Symbol.asyncDispose]())
+
+/** A second of silence, as a WAVE file, with a title (RFC 2361; the chunk LIST INFO). */
+function wave(title: string, samples: Buffer): Buffer {
+  const text = Buffer.from(`${title}\0${title.length % 2 === 0 ? '\0' : ''}`)
+  const chunk = (id: string, body: Buffer): Buffer => {
+    const head = Buffer.alloc(8)
+    head.write(id, 'latin1')
+    head.writeUInt32LE(body.length, 4)
+    return Buffer.concat([head, body])
+  }
+  const format = Buffer.alloc(16)
+  format.writeUInt16LE(1, 0)
+  format.writeUInt16LE(1, 2)
+  format.writeUInt32LE(8_000, 4)
+  format.writeUInt32LE(8_000, 8)
+  format.writeUInt16LE(1, 12)
+  format.writeUInt16LE(8, 14)
+  const tags = chunk('LIST', Buffer.concat([Buffer.from('INFO'), chunk('INAM', text)]))
+  return chunk('RIFF', Buffer.concat([Buffer.from('WAVE'), chunk('fmt ', format), tags, chunk('data', samples)]))
+}
+
+test('one user publishes songs, and another finds one and loads it over UDP, although the tracker is restarted', async () => {
+  await using alice = await TestPeer.make(cluster.url)
+  await using bob = await TestPeer.make(cluster.url)
+  const song = wave('Feeling Good', randomBytes(600_000))
+  await mkdir(alice.path('music/jazz'), { recursive: true })
+  await writeFile(alice.path('music/jazz/one.wav'), song)
+  await writeFile(alice.path('music/two.wav'), wave('Other', randomBytes(10_000)))
+  await writeFile(alice.path('music/notes.txt'), 'no song')
+
+  const online = await alice.run()
+  expect(await alice.do('share', 'music')).toMatchObject({ code: 0, out: expect.stringContaining('2 songs in') })
+  await cluster.restartManager()
+  await waitUntil('the song is found', async () => {
+    const answer = await request(`${cluster.url}/search?song=feeling`)
+    return jsonOf<{ results: unknown[] }>(answer).results.length === 1 || answer.body.toString()
+  })
+  const found = await bob.do('search', 'feeling')
+  expect(found).toMatchObject({ code: 0, errors: '' })
+  expect(found.out).toMatch(/^[0-9a-f-]{36} {2}\? - Feeling Good {2}\(75 s, \d+ bytes, 1 users\)\n$/)
+
+  const [id = ''] = found.out.split(' ')
+  expect(await bob.do('get', id, 'mine.wav')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+  expect((await readFile(bob.path('mine.wav'))).equals(song)).toBe(true)
+  const { checksum } = jsonOf<{ checksum: string }>(await request(`${cluster.url}/download?id=${id}`))
+  expect(checksum).toMatch(new RegExp(`^sha256:${sha256(song)}\\.btih:[0-9a-f]{40}$`))
+  // Heartbeats are half a second apart, so whoever did not answer them is offline by now.
+  expect((await bob.do('list')).out).toContain('mine.wav')
+  expect(online.isRunning).toBe(true)
+  expect(await alice.do('stop')).toMatchObject({ code: 0, out: 'the peer ends\n' })
+  expect(await online.outcome).toMatchObject({ code: 0 })
+})
+
+test.each([['json'], ['torrent']])('one uploads by a .%s and three download', async (ending) => {
+  await using seeder = await TestPeer.make(cluster.url)
+  const bytes = randomBytes(3_000_000)
+  await writeFile(seeder.path('film.bin'), bytes)
+  const online = await seeder.run()
+  online.type(`upload film.bin "film of mine.${ending}"`)
+  await online.says('SUCCESSFUL UPLOAD')
+  const torrent = seeder.path(`film of mine.${ending}`)
+  if (ending === 'json') await cluster.restartManager()
+  await using one = await TestPeer.make(cluster.url)
+  await using two = await TestPeer.make(cluster.url)
+  await using three = await TestPeer.make(cluster.url)
+  const peers = [one, two, three]
+  const outcomes = await Promise.all(peers.map((peer) => peer.do('download', torrent, 'got.bin')))
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+  for (const peer of peers) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+  // The same again changes nothing.
+  expect(await one.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+  expect(await seeder.do('upload', 'film.bin', torrent)).toMatchObject({ code: 0, out: 'SUCCESSFUL UPLOAD\n' })
+  if (ending === 'json') {
+    const { FileInfo } = JSON.parse(await readFile(torrent, 'utf8'))
+    expect(Object.keys(FileInfo)).toEqual(['Size', 'PartSize', 'Parts', 'Hash'])
+    expect(FileInfo).toMatchObject({ Size: bytes.length, PartSize: 262_144 })
+  }
+})
+
+test('a stored file is downloaded by its torrent from the store, as a user types it', async () => {
+  await using peer = await TestPeer.make(cluster.url)
+  const bytes = randomBytes(5_000_000)
+  expect((await put(cluster.url, 'films/stored.bin', bytes)).status).toBe(201)
+  const { body } = await request(`${cluster.url}/file/films/stored.bin?torrent`)
+  await writeFile(peer.path('stored.torrent'), body)
+  const holdfast = fileURLToPath(new URL('../client/bin/holdfast.mjs', import.meta.url))
+  const args = [holdfast, 'peer', 'cfgs/cfg.json', 'download', 'stored.torrent', 'got.bin']
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: peer.directory })
+  expect(stdout).toBe('SUCCESSFUL DOWNLOAD\n')
+  expect(stderr).toContain(`0 came from peers, ${bytes.length} from web seeds`)
+  expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+})
+
+test('what is wrong is said in a sentence', async () => {
+  await using peer = await TestPeer.make(cluster.url)
+  await writeFile(
+    peer.path('bad.torrent'),
+    'd4:infod6:lengthi9e4:name4:../x12:piece lengthi9e6:pieces20:aaaaaaaaaaaaaaaaaaaaee',
+  )
+  await writeFile(
+    peer.path('cfgs/odd.json'),
+    JSON.stringify({ self: { service: '.', host: '0.0.0.0', port: 1, name: 'x' } }),
+  )
+  expect(await peer.do('download', 'bad.torrent', 'x')).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining('names a file by a path'),
+  })
+  expect(await peer.do('stop')).toMatchObject({ code: 1, errors: expect.stringContaining('no peer runs in') })
+  expect(await peer.do('fly')).toMatchObject({ code: 2, errors: expect.stringContaining('fly is no command') })
+  expect(await peer.do('get', '0'.repeat(36))).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining('the tracker says'),
+  })
+})
