@@ -19,7 +19,10 @@ export interface MainOptions {
 
 const exitCodes = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-/** `holdfast peer [cfg.json] [command …]`. @returns the exit code */
+/**
+ * Carries out `holdfast peer [cfg.json] [command …]`, for `scripts/peer.mjs`. @returns the exit code
+ * @public
+ */
 export async function main(args: readonly string[], { manager, signal }: MainOptions): Promise<number> {
   const ui = terminalUi(process.stdout, process.stderr)
   const [first] = args

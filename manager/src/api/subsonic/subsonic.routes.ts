@@ -1,7 +1,7 @@
 import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import Router from '@koa/router'
 import { dropBody } from '@holdfast/shared/node/drop-body'
+import Router from '@koa/router'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { parseAddress } from '../../peers/address.ts'
 import { RateLimit } from '../../peers/rate-limit.ts'
