@@ -196,6 +196,7 @@ export async function startManager(
     const otherLoops = [audioCheck.loop()]
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
     audioCheck.start()
+    if (canDecode) audioCheck.retryUndecoded().catch((err: unknown) => log.warn({ err }, 'undecoded audio stays so'))
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.

@@ -44,6 +44,13 @@ export class AudioCheck {
     this.#deps.jobs.work(KIND, (job, signal) => this.#check(String(job.data.fileId), signal), AT_ONCE)
   }
 
+  /** Has the loop add files again that were no decoder's yet, because there is one now that can more. */
+  async retryUndecoded(): Promise<void> {
+    const undecoded = { ...liveAudio, 'audio.verdict': 'unknown', 'audio.isChecked': true } as mongo.Filter<FileRecord>
+    const retry = { $set: { 'audio.isChecked': false } } as mongo.UpdateFilter<FileRecord>
+    await askDatabase(() => this.#collection.updateMany(undecoded, retry, DURABLE))
+  }
+
   /** Adds the job of a file that has just become visible. A job that is lost is added again by the loop. */
   onVisible({ _id, audio, addressedBy }: Pick<FileRecord, '_id' | 'audio' | 'addressedBy'>): void {
     if (audio === undefined || addressedBy !== 'path') return
@@ -93,7 +100,8 @@ export class AudioCheck {
     }
     const found = await this.#look(audio, wish, signal)
     const update = Object.fromEntries(Object.entries(found).map(([field, value]) => [`audio.${field}`, value]))
-    await askDatabase(() => this.#collection.updateOne(live, { $set: update }, DURABLE))
+    // Under another name it is not the file that was decoded, or not to its end.
+    await askDatabase(() => this.#collection.updateOne({ ...live, name: track.name }, { $set: update }, DURABLE))
   }
 
   /** @returns what is to be written of a file that has been looked at */

@@ -1,6 +1,9 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 
+/** Decoders may double a rate, or know but one. A file whose rates lie further apart makes memory of nothing. */
+const MOST_TIMES = 16
+
 /** Writes samples as one channel of 16 bits at a fixed rate, which is what `PeakMeter` reads. */
 export class SampleWriter {
   readonly #out: Writable
@@ -18,6 +21,7 @@ export class SampleWriter {
     const count = channels[0]?.length ?? 0
     if (count === 0) return
     const step = rate / this.#rate
+    if (!(step >= 1 / MOST_TIMES && step <= MOST_TIMES)) throw new Error(`its samples come at a rate of ${rate}`)
     const bytes = Buffer.allocUnsafe(2 * (Math.ceil(count / step) + 1))
     let at = this.#ahead
     let length = 0

@@ -91,6 +91,20 @@ test('a file that cannot be decoded here has no verdict, and is not looked at ag
   check.onVisible(record)
   await vi.waitFor(async () => expect((await read(record)).audio.isChecked).toBe(true))
   expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', reason: 'only ffmpeg could' })
+  await check.retryUndecoded()
+  expect((await read(record)).audio.isChecked).toBe(false)
+})
+
+test('a file that gets another name while it is decoded is not judged by it', async () => {
+  const { check, store, read, jobs } = await open(async () => {
+    await used.model.collection.updateOne({ _id: record._id }, { $set: { name: newName() } })
+    return { seconds: 0, problems: [], peaks }
+  })
+  const record = await store()
+  check.start()
+  check.onVisible(record)
+  await vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]))
+  expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', isChecked: false })
 })
 
 test('the loop adds the jobs that were lost, and those of no other files', async () => {
