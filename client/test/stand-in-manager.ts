@@ -158,6 +158,7 @@ export const activeNodes = [
     bytes: 4096,
     freeBytes: 3 * 1024 ** 3,
     totalBytes: 10 * 1024 ** 3,
+    chunkUrl: 'http://127.0.0.1:4100',
   },
 ]
 

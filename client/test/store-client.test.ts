@@ -459,11 +459,11 @@ describe('upkeep', () => {
 })
 
 describe('activeNodes', () => {
-  test('are listed of a manager that knows no zones', async () => {
-    const [{ zone, ...node } = { zone: '' }] = activeNodes
+  test('are listed of a manager that knows neither zones nor chunk ports', async () => {
+    const [{ zone, chunkUrl, ...node } = { zone: '', chunkUrl: '' }] = activeNodes
     manager.nextAnswers.push((_, response) => void response.end(JSON.stringify([node])))
-    expect(await client.activeNodes()).toEqual([{ ...node, zone: null }])
-    expect(zone).not.toBe('')
+    expect(await client.activeNodes()).toEqual([{ ...node, zone: null, chunkUrl: null }])
+    expect([zone, chunkUrl]).not.toContain('')
   })
 
   test('lists the file-servers', async () => {
