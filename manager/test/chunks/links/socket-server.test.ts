@@ -1,5 +1,6 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import { makeProof } from '@holdfast/shared/node/handshake-proof'
+import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Challenge } from '@holdfast/shared/wire/shapes'
 import { io } from 'socket.io-client'
 import { expect, test, vi } from 'vitest'
@@ -93,8 +94,16 @@ test('invariant 10: the proof of another connection is worth nothing', async () 
 })
 
 test.each<[string, Record<string, unknown>, RegExp]>([
-  ['an older protocol', { protocol: 0 }, /the file-server speaks version 0, this manager 7/],
-  ['a newer protocol', { protocol: 8, more: 1 }, /the file-server speaks version 8, this manager 7/],
+  [
+    'an older protocol',
+    { protocol: 0 },
+    new RegExp(`the file-server speaks version 0, this manager ${PROTOCOL_VERSION}`),
+  ],
+  [
+    'a newer protocol',
+    { protocol: PROTOCOL_VERSION + 1, more: 1 },
+    new RegExp(`the file-server speaks version ${PROTOCOL_VERSION + 1}, this manager ${PROTOCOL_VERSION}`),
+  ],
   [
     'another cluster',
     { clusterId: 'd2'.repeat(8) },
