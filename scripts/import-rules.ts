@@ -21,7 +21,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],
 }
 
-const apiMayImport = ['api/common', 'files', 'peers', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
+const apiMayImport = ['api/file-exchange', 'files', 'peers', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
 
 /** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
 const folderRules: Readonly<Record<string, readonly string[]>> = {
@@ -36,7 +36,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   jobs: ['mongo'],
   audio: ['files', 'chunks', 'mongo', 'jobs'],
   /** Several interfaces share it. */
-  'api/common': apiMayImport,
+  'api/file-exchange': apiMayImport,
   'api/file': apiMayImport,
   'api/share': apiMayImport,
   'api/cluster': apiMayImport,

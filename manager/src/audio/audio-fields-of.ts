@@ -1,5 +1,5 @@
 import type { AudioFields, AudioKeys } from '../files/audio-fields.ts'
-import type { AudioMetadata, AudioTags } from './metadata.ts'
+import type { AudioMetadata, AudioTags } from './metadata/metadata.ts'
 import { foldText, wordsOf } from './search-text.ts'
 
 /** In a key that is made of several texts this comes before every character that stands in one. */

@@ -1,4 +1,4 @@
-import { findFrames } from './raw-frames.ts'
+import { findFrames } from './metadata/raw-frames.ts'
 
 /** Audio comes in these containers. `mp3` and `aac` are raw frames, with tags around them perhaps. */
 export const containers = {

@@ -5,8 +5,8 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { Findings, Inspector } from '../files/inspection.ts'
 import { audioFieldsOf } from './audio-fields-of.ts'
 import { containers, SNIFF_BYTES, sniffContainer } from './container.ts'
-import type { AudioMetadata } from './metadata.ts'
-import type { MetadataReader } from './metadata-reader.ts'
+import type { AudioMetadata } from './metadata/metadata.ts'
+import type { MetadataReader } from './metadata/metadata-reader.ts'
 
 const understood = 'wav, mp3, flac, ogg, opus, m4a, aac, aiff, wma and webm are understood, whatever the name says'
 /** A made name has so much of a title and an artist, which is short enough for a file system. */

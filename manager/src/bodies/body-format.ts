@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { base64Length } from './base64-meter.ts'
-import type { BodyScanner } from './body-scanner.ts'
-import { FormFileScanner } from './form-file-scanner.ts'
-import { JsonFileScanner } from './json-file-scanner.ts'
-import { MultipartFileScanner } from './multipart-file-scanner.ts'
-import { SniffingScanner } from './sniffing-scanner.ts'
+import type { BodyScanner } from './formats/body-scanner.ts'
+import { FormFileScanner } from './formats/form-file-scanner.ts'
+import { JsonFileScanner } from './formats/json-file-scanner.ts'
+import { MultipartFileScanner } from './formats/multipart-file-scanner.ts'
+import { SniffingScanner } from './formats/sniffing-scanner.ts'
 
 /** A body's announced length may exceed its base64 by this, for names, other fields and boundaries. */
 const SLACK_BYTES = 128 * 1024

@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
-import type { BodyEvent, BodyScanner } from './body-scanner.ts'
+import type { BodyEvent, BodyScanner } from './formats/body-scanner.ts'
 import { type BytesKind, IncomingBytes } from './incoming-bytes.ts'
 import type { IncomingFile } from './incoming-file.ts'
 

@@ -1,9 +1,9 @@
 import type { ServerId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { askDatabase, type Database } from '../mongo/database.ts'
-import type { ReplicaCounts } from './chunk-counts.ts'
 import type { KnownFileServer } from './file-server-directory.ts'
 import type { Lease } from './lease.ts'
+import type { ReplicaCounts } from './replicate/chunk-counts.ts'
 import type { LoopStatus } from './upkeep.ts'
 
 const WRITE_EVERY_MS = 2_000

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { AudioSource } from '../../src/audio/audio-source.ts'
+import { AudioSource } from '../../src/audio/metadata/audio-source.ts'
 
 /** Each was made once by ffmpeg: 1.5 s of a tone at 440 Hz. */
 export const audioFiles = [

@@ -2,4 +2,4 @@
 import { register } from 'tsx/esm/api'
 
 register()
-await import('../../src/audio/metadata-thread.ts')
+await import('../../src/audio/metadata/metadata-thread.ts')

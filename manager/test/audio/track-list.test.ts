@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { audioFieldsOf } from '../../src/audio/audio-fields-of.ts'
-import type { AudioMetadata } from '../../src/audio/metadata.ts'
+import type { AudioMetadata } from '../../src/audio/metadata/metadata.ts'
 import { placeOfTrack, type SortKey, sortKeys, type TrackFilter, TrackList } from '../../src/audio/track-list.ts'
 import { liveAudio } from '../../src/files/audio-fields.ts'
 import { newRecord, useDatabase } from '../mongo/mongo-fixture.ts'

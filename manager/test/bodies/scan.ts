@@ -1,6 +1,6 @@
 import { parseFileName } from '@holdfast/shared/file-name'
 import fc from 'fast-check'
-import type { BodyEvent, BodyScanner } from '../../src/bodies/body-scanner.ts'
+import type { BodyEvent, BodyScanner } from '../../src/bodies/formats/body-scanner.ts'
 
 export interface Scanned {
   readonly name: string

@@ -64,11 +64,11 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'no tombstone before an orphan goes',
-    file: 'manager/src/upkeep/reconcile-server.ts',
+    file: 'manager/src/upkeep/reconcile/reconcile-server.ts',
     find: 'const isUnwanted = await holders.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })',
     replace: 'const isUnwanted = holders !== undefined',
     caughtBy: {
-      file: 'manager/test/upkeep/reconcile-server.faults.test.ts',
+      file: 'manager/test/upkeep/reconcile/reconcile-server.faults.test.ts',
       test: 'an upload whose manager slept through the grace period is refused, stays invisible and leaves no bytes',
     },
   },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MAX_PEAKS } from '../../audio/peaks.ts'
+import { MAX_PEAKS } from '../../audio/decoding/peaks.ts'
 import { binary, count, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 import {
   bytes,
@@ -12,7 +12,7 @@ import {
   notModified,
   preconditions,
   uploadErrors,
-} from '../common/file-operations.ts'
+} from '../file-exchange/file-operations.ts'
 import { listQuery } from './list-query.ts'
 import { trackDescription } from './track-description.ts'
 

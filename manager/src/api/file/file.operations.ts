@@ -11,8 +11,8 @@ import {
   etagHeader,
   preconditions,
   uploadErrors,
-} from '../common/file-operations.ts'
-import { uploadQuery } from '../common/upload-wish.ts'
+} from '../file-exchange/file-operations.ts'
+import { uploadQuery } from '../file-exchange/upload-wish.ts'
 
 const storedFile = z
   .object({

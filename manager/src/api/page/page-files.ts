@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lookup } from 'mime-types'
-import type { PageLinks } from '../common/plain-page.ts'
+import type { PageLinks } from '../file-exchange/plain-page.ts'
 
 /** `npm run build` puts the page there, beside this package. */
 const BUILT_PAGE = fileURLToPath(new URL('../../../../web/dist/', import.meta.url))

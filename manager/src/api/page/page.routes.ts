@@ -1,7 +1,7 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import Router from '@koa/router'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import { pageHeaders } from '../common/plain-page.ts'
+import { pageHeaders } from '../file-exchange/plain-page.ts'
 import type { PageEncoding, PageFile, PageFiles } from './page-files.ts'
 
 /** Scripts come from the page's own files, and what is stored is shown as pictures, sound and film, or fetched as bytes. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { count, digest, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
-import { fileDescription } from '../common/file-description.ts'
+import { fileDescription } from '../file-exchange/file-description.ts'
 
 const MAX_PAGE = 1_000
 

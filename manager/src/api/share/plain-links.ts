@@ -1,6 +1,6 @@
 import { type Html, html } from '../../http/html.ts'
-import type { FileDescription } from '../common/file-description.ts'
-import { sizeText } from '../common/plain-page.ts'
+import type { FileDescription } from '../file-exchange/file-description.ts'
+import { sizeText } from '../file-exchange/plain-page.ts'
 
 /** Shows where the files are that a form has just stored. */
 export function plainLinks(files: readonly FileDescription[], origin: string): Html {

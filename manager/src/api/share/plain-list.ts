@@ -1,5 +1,5 @@
 import { type Html, html } from '../../http/html.ts'
-import { sizeText, uploadForm } from '../common/plain-page.ts'
+import { sizeText, uploadForm } from '../file-exchange/plain-page.ts'
 import type { FileList, ListQuery } from './files.operations.ts'
 
 const columns = [

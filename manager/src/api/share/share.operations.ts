@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { binary, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
-import { fileDescription } from '../common/file-description.ts'
+import { fileDescription } from '../file-exchange/file-description.ts'
 import {
   bytes,
   describeAnswers,
@@ -10,8 +10,8 @@ import {
   downloadHeaders,
   preconditions,
   uploadErrors,
-} from '../common/file-operations.ts'
-import { uploadQuery } from '../common/upload-wish.ts'
+} from '../file-exchange/file-operations.ts'
+import { uploadQuery } from '../file-exchange/upload-wish.ts'
 
 export const shareQuery = uploadQuery.extend({
   name: z.string().optional().describe('A label, which others may have too'),

@@ -8,7 +8,7 @@ import {
 } from '../../audio/library/library-documents.ts'
 import type { Mark } from '../../audio/library/marks.ts'
 import { type FilledPlaylist, type PlaylistSummary, playlistId } from '../../audio/library/playlists.ts'
-import type { AudioTags } from '../../audio/metadata.ts'
+import type { AudioTags } from '../../audio/metadata/metadata.ts'
 import type { Track } from '../../audio/track-list.ts'
 import type { Payload } from './answer.ts'
 

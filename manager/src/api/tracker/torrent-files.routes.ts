@@ -3,7 +3,7 @@ import { isFileId, isLinkId } from '@holdfast/shared/ids'
 import Router from '@koa/router'
 import type { FileRecords } from '../../files/file-records.ts'
 import type { RequestState } from '../../http/request-context.ts'
-import { type SendTorrentDeps, sendTorrent } from '../common/send-torrent.ts'
+import { type SendTorrentDeps, sendTorrent } from '../file-exchange/send-torrent.ts'
 
 export interface TorrentFilesDeps extends SendTorrentDeps {
   readonly records: FileRecords

@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeFileNamePath } from '@holdfast/shared/file-name'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Container } from '../container.ts'
-import { startFfmpeg } from '../run-ffmpeg.ts'
+import { startFfmpeg } from '../decoding/run-ffmpeg.ts'
 import type { Track } from '../track-list.ts'
 import { type StreamPlan, streamFormats } from './plan-stream.ts'
 

@@ -12,7 +12,7 @@ import {
   placeInLibrary,
 } from '../../../src/audio/library/library-documents.ts'
 import { LibraryIndex } from '../../../src/audio/library/library-index.ts'
-import type { AudioMetadata, AudioTags } from '../../../src/audio/metadata.ts'
+import type { AudioMetadata, AudioTags } from '../../../src/audio/metadata/metadata.ts'
 import { type Track, TrackList } from '../../../src/audio/track-list.ts'
 import type { FileRecord } from '../../../src/files/file.model.ts'
 import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'

@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose'
 import { beforeAll, expect, test } from 'vitest'
 import { audioFieldsOf } from '../../../src/audio/audio-fields-of.ts'
 import { MAX_SONGS_OF_PLAYLIST, Playlists, playlistId } from '../../../src/audio/library/playlists.ts'
-import type { AudioMetadata } from '../../../src/audio/metadata.ts'
+import type { AudioMetadata } from '../../../src/audio/metadata/metadata.ts'
 import { TrackList } from '../../../src/audio/track-list.ts'
 import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 

@@ -1,0 +1,120 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import {
+  CannotDecode,
+  type Decoder,
+  decodeAudio,
+  ffmpegDecoder,
+  wasmDecoder,
+} from '../../../src/audio/decoding/decode-audio.ts'
+import { judgeAudio } from '../../../src/audio/decoding/judge-audio.ts'
+import { hasFfmpeg } from '../../../src/audio/decoding/run-ffmpeg.ts'
+import { audioBytes, audioFiles } from '../audio-files.ts'
+
+const served = new Map<string, Buffer>()
+let server: Server
+let hasIt = false
+beforeAll(async () => {
+  hasIt = await hasFfmpeg()
+  if (!hasIt) console.warn('no ffmpeg for the tests: it decodes nothing here')
+  server = createServer(({ url = '', headers }, response) => {
+    const bytes = served.get(url)
+    if (bytes === undefined || headers['if-match'] !== '"etag"') return void response.writeHead(503).end()
+    const start = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0)
+    response.writeHead(start > 0 ? 206 : 200, {
+      'content-length': bytes.length - start,
+      'accept-ranges': 'bytes',
+      ...(start > 0 && { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+    })
+    response.end(bytes.subarray(start))
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+})
+afterAll(() => server.close())
+
+const { signal } = new AbortController()
+type File = (typeof audioFiles)[number]
+type Wish = Pick<File, 'container' | 'codec' | 'sampleRate'>
+const originOf = (of: Server) => `http://127.0.0.1:${(of.address() as AddressInfo).port}`
+const decodeBy = (decoder: Decoder, path: string, { container, codec, sampleRate }: Wish, by = signal, of = server) =>
+  decodeAudio(decoder, { url: `${originOf(of)}${path}`, etag: '"etag"', container, codec, sampleRate }, by)
+const mp3 = { container: 'mp3', codec: 'mp3', sampleRate: 16_000 } as const
+const flac = { container: 'flac', codec: 'flac', sampleRate: 8_000 } as const
+
+test('where there is no ffmpeg, that is all that is said', async () => {
+  vi.stubEnv('PATH', '/nowhere')
+  try {
+    expect(await hasFfmpeg()).toBe(false)
+  } finally {
+    vi.unstubAllEnvs()
+  }
+})
+
+/** Of these half a file says that it is half as long, for nothing tells how long the whole was. */
+const untold = ['sine.aac', 'sine.opus', 'sine.ogg', 'cbr.mp3', 'sine.m4a', 'faststart.m4a', 'sine.wav']
+
+/** A process of its own runs what was built. */
+const built = new URL('../../../dist/audio/decoding/wasm-decoder.js', import.meta.url)
+const decoders = [
+  { by: 'ffmpeg', decoder: ffmpegDecoder, isHere: () => hasIt },
+  { by: 'wasm', decoder: wasmDecoder(built), isHere: () => true },
+]
+
+describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
+  const decode = (path: string, wish: Wish) => decodeBy(decoder, path, wish)
+
+  test.each(audioFiles)('$file is whole, and half of it is not', async (file) => {
+    if (!isHere()) return
+    const bytes = audioBytes(file.file)
+    served.set('/whole', bytes)
+    const whole = await decode('/whole', file)
+    const told = { duration: file.duration, isEstimated: false, flaw: null }
+    expect(judgeAudio(told, whole)).toEqual({ verdict: 'ok', reason: null })
+    expect(Math.max(...whole.peaks.data)).toBeGreaterThan(5)
+    expect(whole.peaks.sampleRate).toBe(file.sampleRate)
+    if (untold.includes(file.file)) return
+    served.set('/half', bytes.subarray(0, bytes.length / 2))
+    expect(judgeAudio(told, await decode('/half', file)).verdict).toBe('damaged')
+  })
+
+  test('a FLAC file with a flipped bit is damaged', async () => {
+    if (!isHere()) return
+    const bytes = Buffer.from(audioBytes('sine.flac'))
+    bytes[10_000] = (bytes[10_000] ?? 0) ^ 4
+    served.set('/flipped', bytes)
+    const decoded = await decode('/flipped', flac)
+    expect(judgeAudio({ duration: 1.5, isEstimated: false, flaw: null }, decoded).verdict).toBe('damaged')
+  })
+
+  test('a playlist that is called an MP3 file opens nothing', async () => {
+    if (!isHere()) return
+    served.set('/inside', audioBytes('sine.mp3'))
+    served.set('/playlist', Buffer.from(`#EXTM3U\n#EXTINF:2,\n/inside\n#EXT-X-ENDLIST\n`))
+    expect((await decode('/playlist', mp3)).seconds).toBe(0)
+  })
+
+  test('bytes that cannot be had are no verdict', async () => {
+    if (!isHere()) return
+    await expect(decode('/nowhere', mp3)).rejects.toThrow(/could not be read/)
+  })
+
+  test('a decoder that is called off is ended', async () => {
+    if (!isHere()) return
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+    await new Promise((resolve) => silent.once('listening', resolve))
+    const stop = new AbortController()
+    const decoding = decodeBy(decoder, '/', mp3, stop.signal, silent)
+    stop.abort()
+    await expect(decoding).rejects.toThrow(/abort/)
+    silent.close()
+    silent.closeAllConnections()
+  })
+})
+
+test('what only ffmpeg can decode is told apart from what is damaged', async () => {
+  served.set('/speex', audioBytes('sine.ogg'))
+  const [, wasm] = decoders
+  const speex = { container: 'ogg', codec: 'speex', sampleRate: 16_000 } as unknown as Wish
+  await expect(decodeBy(wasm?.decoder ?? ffmpegDecoder, '/speex', speex)).rejects.toThrow(CannotDecode)
+})

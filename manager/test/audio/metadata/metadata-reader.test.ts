@@ -1,0 +1,72 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
+import { afterEach, expect, test } from 'vitest'
+import { MetadataReader, type MetadataReaderOptions } from '../../../src/audio/metadata/metadata-reader.ts'
+import { audioBytes, box, id3Tag } from '../audio-files.ts'
+
+const opened: MetadataReader[] = []
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((reader) => reader.close()))
+})
+
+function open(options: MetadataReaderOptions = {}): MetadataReader {
+  const script = new URL('../thread-of-sources.mjs', import.meta.url)
+  const reader = new MetadataReader({ stepMs: 20_000, script, ...options })
+  opened.push(reader)
+  return reader
+}
+const { signal } = new AbortController()
+const fileOf = (bytes: Buffer, heldBytes = bytes.length) => ({
+  size: bytes.length,
+  head: bytes.subarray(0, heldBytes),
+  read: async (start: number, end: number) => bytes.subarray(start, end),
+})
+
+test('reads one file after the other in the same thread, many at once, held or not', async () => {
+  const reader = open()
+  const results = await Promise.all(
+    Array.from({ length: 30 }, (_, index) =>
+      reader.readMetadata(fileOf(audioBytes(index % 2 === 0 ? 'sine.flac' : 'cover.mp3'), index * 100), signal),
+    ),
+  )
+  expect(results.map((result) => result.kind === 'audio' && result.metadata.codec)).toEqual(
+    results.map((_, index) => (index % 2 === 0 ? 'flac' : 'mp3')),
+  )
+  const cover = await reader.readCover(fileOf(audioBytes('cover.flac')), signal)
+  expect(cover).toMatchObject({ contentType: 'image/png', bytes: { length: 96 } })
+})
+
+test('a file that takes too long costs its thread, and the next one gets another', async () => {
+  const reader = open({ stepMs: 1 })
+  const endless = Buffer.concat([box('ftyp', Buffer.from('M4A \0\0\0\0')), ...Array(49_000).fill(box('free'))])
+  expect(await reader.readMetadata(fileOf(endless), signal)).toMatchObject({ kind: 'broken' })
+  const patient = open()
+  expect(await patient.readMetadata(fileOf(audioBytes('sine.wav')), signal)).toMatchObject({ kind: 'audio' })
+})
+
+test('bytes that never come end the file that needs them, and not the next one', async () => {
+  const reader = open({ fileMs: 6_000 })
+  const tagged = Buffer.concat([id3Tag(300_000), audioBytes('cbr.mp3')])
+  const stuck = { ...fileOf(tagged, 1_000), read: () => new Promise<Buffer>(() => undefined) }
+  const [first, second] = await Promise.all([
+    reader.readMetadata(stuck, signal),
+    reader.readMetadata(fileOf(audioBytes('sine.wav')), signal),
+  ])
+  expect([first.kind, second.kind]).toEqual(['broken', 'audio'])
+})
+
+test('bytes that cannot be read are an error of their own, not one of the file', async () => {
+  const reader = open()
+  const away = {
+    ...fileOf(Buffer.concat([id3Tag(300_000), audioBytes('cbr.mp3')]), 1_000),
+    read: () => Promise.reject(new StoreError('FILE_UNAVAILABLE')),
+  }
+  await expect(reader.readMetadata(away, signal)).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+  expect(await reader.readMetadata(fileOf(audioBytes('sine.ogg')), signal)).toMatchObject({ kind: 'audio' })
+})
+
+test('a file whose turn does not come in time is refused', async () => {
+  const reader = open({ turnMs: 0 })
+  await expect(reader.readMetadata(fileOf(audioBytes('sine.ogg')), signal)).rejects.toMatchObject({
+    name: 'OVERLOADED',
+  })
+})
