@@ -13,18 +13,12 @@ const withoutDatabase = [
   'manager/test/{api,bodies,chunks,http}/**/*.test.ts',
 ]
 const isFullRun = process.env.FAULTS === 'full'
-/** They run only in `npm run test:faults`, but for some of class `replicated`, which do less in `npm test`. */
+/** They run only in `npm run test:faults`, but for the kills among replicas, of which there are a few in `npm test`. */
 const campaigns = ['test/faults/campaigns/*.test.ts']
-/** They run beside all others in `npm test`, for they need no load that is quick enough. */
-const besideOthers = 'replicated-{replacing,damage}'
 /** They come after all others, two at a time: a load that is too slow shows nothing, and fails. */
 const underLoad = [
   'test/{kills,power-cut}.test.ts',
   ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated-kills.test.ts']),
-]
-const neverBesideOthers = [
-  ...(isFullRun ? campaigns : [`test/faults/campaigns/!(${besideOthers}).test.ts`]),
-  ...underLoad,
 ]
 const globalSetup = ['test/mongod-for-tests.ts']
 
@@ -53,7 +47,7 @@ export default defineConfig({
           name: 'with database',
           testTimeout: 60_000,
           include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...withoutDatabase, ...neverBesideOthers],
+          exclude: [...withoutDatabase, ...campaigns, ...underLoad],
           globalSetup,
         },
       },

@@ -9,6 +9,7 @@ import { jsonOf, put, sha256 } from './cluster/shares.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { TestPeer } from './cluster/test-peer.ts'
 import { waitUntil } from './cluster/wait-until.ts'
+import { countOf } from './full-run.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -72,31 +73,34 @@ test('one user publishes songs, and another finds one and loads it over UDP, alt
   expect(await online.outcome).toMatchObject({ code: 0 })
 })
 
-test.each([['json'], ['torrent']])('one uploads by a .%s and three download', async (ending) => {
-  await using seeder = await TestPeer.make(cluster.url)
-  const bytes = randomBytes(3_000_000)
-  await writeFile(seeder.path('film.bin'), bytes)
-  const online = await seeder.run()
-  online.type(`upload film.bin "film of mine.${ending}"`)
-  await online.says('SUCCESSFUL UPLOAD')
-  const torrent = seeder.path(`film of mine.${ending}`)
-  if (ending === 'json') await cluster.restartManager()
-  await using one = await TestPeer.make(cluster.url)
-  await using two = await TestPeer.make(cluster.url)
-  await using three = await TestPeer.make(cluster.url)
-  const peers = [one, two, three]
-  const outcomes = await Promise.all(peers.map((peer) => peer.do('download', torrent, 'got.bin')))
-  for (const outcome of outcomes) expect(outcome).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
-  for (const peer of peers) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
-  // The same again changes nothing.
-  expect(await one.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
-  expect(await seeder.do('upload', 'film.bin', torrent)).toMatchObject({ code: 0, out: 'SUCCESSFUL UPLOAD\n' })
-  if (ending === 'json') {
-    const { FileInfo } = JSON.parse(await readFile(torrent, 'utf8'))
-    expect(Object.keys(FileInfo)).toEqual(['Size', 'PartSize', 'Parts', 'Hash'])
-    expect(FileInfo).toMatchObject({ Size: bytes.length, PartSize: 262_144 })
-  }
-})
+test.each([['json'], ['torrent']].slice(0, countOf(2, 1)))(
+  'one uploads by a .%s and three download',
+  async (ending) => {
+    await using seeder = await TestPeer.make(cluster.url)
+    const bytes = randomBytes(3_000_000)
+    await writeFile(seeder.path('film.bin'), bytes)
+    const online = await seeder.run()
+    online.type(`upload film.bin "film of mine.${ending}"`)
+    await online.says('SUCCESSFUL UPLOAD')
+    const torrent = seeder.path(`film of mine.${ending}`)
+    if (ending === 'json') await cluster.restartManager()
+    await using one = await TestPeer.make(cluster.url)
+    await using two = await TestPeer.make(cluster.url)
+    await using three = await TestPeer.make(cluster.url)
+    const peers = [one, two, three]
+    const outcomes = await Promise.all(peers.map((peer) => peer.do('download', torrent, 'got.bin')))
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+    for (const peer of peers) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+    // The same again changes nothing.
+    expect(await one.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+    expect(await seeder.do('upload', 'film.bin', torrent)).toMatchObject({ code: 0, out: 'SUCCESSFUL UPLOAD\n' })
+    if (ending === 'json') {
+      const { FileInfo } = JSON.parse(await readFile(torrent, 'utf8'))
+      expect(Object.keys(FileInfo)).toEqual(['Size', 'PartSize', 'Parts', 'Hash'])
+      expect(FileInfo).toMatchObject({ Size: bytes.length, PartSize: 262_144 })
+    }
+  },
+)
 
 test('a stored file is downloaded by its torrent from the store, as a user types it', async () => {
   await using peer = await TestPeer.make(cluster.url)

@@ -11,6 +11,7 @@ import { put } from './cluster/shares.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { TestPeer } from './cluster/test-peer.ts'
 import { waitUntil } from './cluster/wait-until.ts'
+import { isFullRun } from './full-run.ts'
 import { isInstalled } from './install/installed.ts'
 
 /** Transmission connects to nobody at 127.0.0.1, so everybody is at an address of the network. */
@@ -86,13 +87,13 @@ describe.skipIf(address === undefined)('a stored file is downloaded by its torre
     await using peer = await TestPeer.make(cluster.url, '0.0.0.0')
     expect((await put(cluster.url, file, bytes)).status).toBe(201)
     await writeFile(peer.path('stored.torrent'), (await request(`${cluster.url}/file/${file}?torrent`)).body)
-    await load(name, peer.path('stored.torrent'), file)
+    if (isFullRun || name === 'aria2c') await load(name, peer.path('stored.torrent'), file)
 
     await writeFile(peer.path(file), bytes)
     const online = await peer.run()
     online.type(`upload ${file} peers.torrent`)
     await online.says('SUCCESSFUL UPLOAD')
-    await load(name, peer.path('peers.torrent'), file)
+    if (isFullRun || name !== 'aria2c') await load(name, peer.path('peers.torrent'), file)
     // The same pieces are the same swarm, to which the torrent of the store adds the web seed.
     await load(name, peer.path('stored.torrent'), file)
   })

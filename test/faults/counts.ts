@@ -28,12 +28,12 @@ export const faultCounts = {
   restartStorm: { full: 300, perRun: 100 },
   raceTransfers: { full: 60, perRun: 20 },
   killAmongReplicas: { full: 100, perRun: 50, few: 4 },
-  loseDirectory: { full: 10, perRun: 5, few: 1 },
-  restoreDirectory: { full: 6, perRun: 3, few: 1 },
-  troubleFileServer: { full: 30, perRun: 10, few: 2 },
-  partitionFileServer: { full: 10, perRun: 10, few: 1 },
-  killWhileReplacing: { full: 60, perRun: 30, few: 2 },
-  damageCopy: { full: 300, perRun: 100, few: 12 },
+  loseDirectory: { full: 10, perRun: 5 },
+  restoreDirectory: { full: 6, perRun: 3 },
+  troubleFileServer: { full: 30, perRun: 10 },
+  partitionFileServer: { full: 10, perRun: 10 },
+  killWhileReplacing: { full: 60, perRun: 30 },
+  damageCopy: { full: 300, perRun: 100 },
 } as const satisfies Record<string, FaultCount>
 
 /** @returns how many faults each run of a kind has */

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { isFullRun } from '../../../../test/full-run.ts'
 import {
   CannotDecode,
   type Decoder,
@@ -73,7 +74,7 @@ describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
     expect(judgeAudio(told, whole)).toEqual({ verdict: 'ok', reason: null })
     expect(Math.max(...whole.peaks.data)).toBeGreaterThan(5)
     expect(whole.peaks.sampleRate).toBe(file.sampleRate)
-    if (untold.includes(file.file)) return
+    if (untold.includes(file.file) || (!isFullRun && file.container !== 'flac')) return
     served.set('/half', bytes.subarray(0, bytes.length / 2))
     expect(judgeAudio(told, await decode('/half', file)).verdict).toBe('damaged')
   })
