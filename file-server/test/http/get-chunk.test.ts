@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { open as openFile } from 'node:fs/promises'
+import { open as openFile, truncate } from 'node:fs/promises'
 import type { CopyId, PartKey } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { chunkTarget } from '@holdfast/shared/node/chunk-url'
@@ -10,7 +10,7 @@ import { filesUnder } from '../store/store-fixture.ts'
 import { sha256Of, useChunkPort } from './chunk-port-fixture.ts'
 
 const { open, path } = useChunkPort()
-const bytes = randomBytes(PART_BYTES + 100_000)
+const bytes = randomBytes(2 * PART_BYTES + 100_000)
 const direct = {
   contentType: 'text/plain; charset=utf-8',
   disposition: 'inline; filename="a.txt"',
@@ -26,7 +26,7 @@ async function damage(offset: number): Promise<void> {
   await handle.close()
 }
 
-/** @returns a file-server with one copy of two parts, whose tags a manager knows or not */
+/** @returns a file-server with one copy of three parts, whose tags a manager knows or not */
 async function withLargeCopy(hasTags: boolean) {
   const known = new Map<CopyId, PartTags>()
   const server = await open({ tagsOf: async (copyId) => known.get(copyId) ?? null })
@@ -62,6 +62,24 @@ test('without tags nothing is sent of a copy that is damaged anywhere', async ()
   const { ask, copy } = await withLargeCopy(false)
   await damage(PART_BYTES + 7)
   expect((await ask(chunkTarget(copy), { headers: { Range: 'bytes=0-9' } })).status).toBe(503)
+})
+
+test.each([
+  ['small', 0],
+  ['of several parts', 0],
+  ['of several parts', 2 * PART_BYTES],
+])('nothing is sent of a copy, once %s, that has %i bytes left', async (size, left) => {
+  const { ask, post, copy, store } = await withLargeCopy(true)
+  const small = randomBytes(100_000)
+  if (size === 'small') {
+    await store.deleteCopy(copy.copyId, copy.slot)
+    await post(small)
+  }
+  const [file = ''] = await filesUnder(path('tree'))
+  await truncate(file, left)
+  const target = size === 'small' ? `/chunk/${sha256Of(small)}` : chunkTarget(copy)
+  const refused = await ask(target)
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: 'FILE_UNAVAILABLE' }])
 })
 
 test('a copy is found by its name only where it is that very copy', async () => {
