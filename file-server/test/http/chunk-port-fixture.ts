@@ -18,6 +18,7 @@ export interface Ask {
   readonly method?: string
   readonly body?: Uint8Array
   readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal
   /** Changes what the ticket is for, which is this very request unless given. */
   readonly ticket?: {
     readonly method?: string
@@ -44,7 +45,10 @@ export function useChunkPort() {
     })
     ports.push(port)
     /** Sends a request with a ticket for it. */
-    const ask = (path: string, { method = 'GET', body, headers = {}, ticket = {} }: Ask = {}): Promise<Response> => {
+    const ask = (
+      path: string,
+      { method = 'GET', body, headers = {}, signal, ticket = {} }: Ask = {},
+    ): Promise<Response> => {
       const request = {
         method: ticket?.method ?? method,
         path: ticket?.path ?? path,
@@ -57,6 +61,7 @@ export function useChunkPort() {
         redirect: 'manual',
         headers: { ...headers, ...(ticket !== null && { Authorization: `Bearer ${issued}` }) },
         ...(body !== undefined && { body }),
+        ...(signal !== undefined && { signal }),
       })
     }
     const post = (bytes: Uint8Array, hash = sha256Of(bytes), more: Ask = {}): Promise<Response> =>

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { open as openFile, truncate } from 'node:fs/promises'
-import type { CopyId, PartKey } from '@holdfast/shared/ids'
+import { setImmediate } from 'node:timers/promises'
+import type { CopyId, PartKey, Slot } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { chunkTarget } from '@holdfast/shared/node/chunk-url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { PartTags } from '../../src/http/verified-parts.ts'
+import type { CopyReader, Store } from '../../src/store/store.ts'
 import { filesUnder } from '../store/store-fixture.ts'
 import { sha256Of, useChunkPort } from './chunk-port-fixture.ts'
 
@@ -80,6 +82,32 @@ test.each([
   const target = size === 'small' ? `/chunk/${sha256Of(small)}` : chunkTarget(copy)
   const refused = await ask(target)
   expect([refused.status, await refused.json()]).toMatchObject([503, { error: 'FILE_UNAVAILABLE' }])
+})
+
+test('a copy without tags is not read on when its client has gone', async () => {
+  let [hasBegun, isGivenUp] = [false, false]
+  const isOver = new AbortController()
+  onTestFinished(() => isOver.abort())
+  const endless: CopyReader = {
+    sizeBytes: 1e15,
+    read: async () => {
+      hasBegun = true
+      await setImmediate(undefined, { signal: isOver.signal })
+    },
+    [Symbol.asyncDispose]: async () => {
+      isGivenUp = true
+    },
+  }
+  const { ask } = await open({
+    wrap: ({ serverId }) => ({ serverId, openCopy: async () => endless }) as unknown as Store,
+  })
+  const client = new AbortController()
+  const target = chunkTarget({ sha256: sha256Of(bytes), copyId: newCopyId(), slot: 0 as Slot })
+  const answer = ask(target, { signal: client.signal })
+  await vi.waitFor(() => expect(hasBegun).toBe(true))
+  client.abort()
+  await expect(answer).rejects.toThrow()
+  await vi.waitFor(() => expect(isGivenUp).toBe(true))
 })
 
 test('a copy is found by its name only where it is that very copy', async () => {
