@@ -14,12 +14,14 @@ import type { TicketedRequest } from './require-ticket.ts'
 const MAX_JSON_BYTES = Math.ceil(PART_BYTES / 3) * 4 + 4_096
 /** The whole body may take so long, which is 70 KB/s for the largest. */
 const BODY_PATIENCE_MS = 60_000
+/** So long where its sender may be a stranger, for few of them are let in at once. */
+const STRANGERS_PATIENCE_MS = 10_000
 
 export interface PostDeps {
   readonly store: Store
   /** Each post has its body in memory. */
   readonly posts: Gate
-  /** Whether the ticket is for the body shows only when all of it is there, so that strangers can send some, too. */
+  /** Whether the ticket is for JSON shows only when all of it is there, so that strangers can send some, too. */
   readonly strangers: Gate
 }
 
@@ -36,13 +38,14 @@ export async function postChunk(
   ticket: TicketedRequest,
 ): Promise<void> {
   const hash = hashIn(request.url ?? '')
-  const isProven = hash !== null && ticket.problemWith(hash) === null
-  using _place = (isProven ? posts : strangers).enter()
-  const body = await readBody(request, hash === null ? MAX_JSON_BYTES : PART_BYTES)
-  const bodySha256 = bodyDigest(body)
-  ticket.require(bodySha256)
+  if (hash !== null) ticket.require(hash)
+  using _place = (hash === null ? strangers : posts).enter()
+  const body = await (hash === null
+    ? readBody(request, MAX_JSON_BYTES, STRANGERS_PATIENCE_MS)
+    : readBody(request, PART_BYTES, BODY_PATIENCE_MS))
+  if (hash === null) ticket.require(bodyDigest(body))
   const chunk = hash === null ? parseChunk(body) : { hash, bytes: body }
-  if ((hash === null ? bodyDigest(chunk.bytes) : bodySha256) !== chunk.hash)
+  if (bodyDigest(chunk.bytes) !== chunk.hash)
     throw new StoreError('DIGEST_MISMATCH', 'the chunk does not hash to what was said')
   const copyId = makePostedCopyId(randomBytes(14).toString('hex').slice(0, POSTED_RANDOM_DIGITS))
   await store.storeCopy(copyId, chunk.bytes, chunk.hash)
@@ -78,7 +81,7 @@ function parseChunk(body: Buffer): { readonly hash: Digest; readonly bytes: Buff
 }
 
 /** @throws TOO_LARGE, REQUEST_TIMEOUT, CANCELLED */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBody(request: IncomingMessage, maxBytes: number, patienceMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let sizeBytes = 0
@@ -95,7 +98,7 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     }
     const late = setTimeout(
       () => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
-      BODY_PATIENCE_MS,
+      patienceMs,
     )
     request.once('end', () => end(null))
     request.once('close', () => end(new StoreError('CANCELLED')))

@@ -68,9 +68,10 @@ test.each([
   ['large', large],
 ])('keeps nothing of a %s chunk with another digest', async (_, bytes) => {
   const { post, ask } = await open()
-  const raw = await post(bytes, sha256Of(Buffer.from('other')))
+  const other = Buffer.from('other')
+  const raw = await post(bytes, sha256Of(other), { ticket: { body: other } })
   expect([raw.status, await raw.json()]).toMatchObject([422, { code: 7, error: 'DIGEST_MISMATCH' }])
-  const json = { hash: sha256Of(Buffer.from('other')), chunk: bytes.toString('base64') }
+  const json = { hash: sha256Of(other), chunk: bytes.toString('base64') }
   expect((await ask('/chunk', { method: 'POST', body: Buffer.from(JSON.stringify(json)) })).status).toBe(422)
   expect(await filesUnder(path('tree'))).toEqual([])
 })
@@ -150,6 +151,10 @@ test('those who have not shown a ticket for their body hold up nobody who has', 
     // The request is being read once it is told to go on.
     await new Promise((resolve) => socket.once('data', resolve))
   }
+  const unproven = await post(small, sha256Of(small), { ticket: { body: Buffer.from('never') } })
+  const over = await ask('/chunk', { method: 'POST', body: small, ticket: { seconds: -400 } })
+  // Neither takes the place of those whose ticket may be right.
+  expect([unproven.status, over.status]).toEqual([401, 401])
   const refused = await ask('/chunk', { method: 'POST', body: small })
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2'])
   expect((await post(small)).status).toBe(201)
