@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { type Digest, isDigest, makePostedCopyId, POSTED_RANDOM_DIGITS } from '@holdfast/shared/ids'
+import { type CopyId, type Digest, isDigest } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { z } from 'zod'
-import type { Store } from '../store/store.ts'
 import type { Gate } from './gate.ts'
 import type { TicketedRequest } from './require-ticket.ts'
 
@@ -17,8 +15,11 @@ const BODY_PATIENCE_MS = 60_000
 /** So long where its sender may be a stranger, for few of them are let in at once. */
 const STRANGERS_PATIENCE_MS = 10_000
 
+/** Stores a chunk under its name once, however often that comes. @throws as a Store's `storeCopy` */
+export type StorePosted = (copyId: CopyId, bytes: Uint8Array, sha256: Digest) => Promise<unknown>
+
 export interface PostDeps {
-  readonly store: Store
+  readonly storePosted: StorePosted
   /** Each post has its body in memory. */
   readonly posts: Gate
   /** Whether the ticket is for JSON shows only when all of it is there, so that strangers can send some, too. */
@@ -29,10 +30,10 @@ const chunkInJson = z.object({ hash: z.custom<Digest>(isDigest, 'not a sha-256')
 
 /**
  * Stores the chunk of a POST, which belongs to no file: as raw bytes with `?hash=`, or as JSON in base64. The answer is 201
- * with its id when it is durable. @throws UNAUTHORIZED, DIGEST_MISMATCH, TOO_LARGE, INVALID_REQUEST, DISK_FULL, OVERLOADED
+ * with its id when it is durable. A request that is sent again, with the same ticket, stores nothing again. @throws UNAUTHORIZED, DIGEST_MISMATCH, TOO_LARGE, INVALID_REQUEST, DISK_FULL, OVERLOADED
  */
 export async function postChunk(
-  { store, posts, strangers }: PostDeps,
+  { storePosted, posts, strangers }: PostDeps,
   request: IncomingMessage,
   response: ServerResponse,
   ticket: TicketedRequest,
@@ -47,8 +48,7 @@ export async function postChunk(
   const chunk = hash === null ? parseChunk(body) : { hash, bytes: body }
   if (bodyDigest(chunk.bytes) !== chunk.hash)
     throw new StoreError('DIGEST_MISMATCH', 'the chunk does not hash to what was said')
-  const copyId = makePostedCopyId(randomBytes(14).toString('hex').slice(0, POSTED_RANDOM_DIGITS))
-  await store.storeCopy(copyId, chunk.bytes, chunk.hash)
+  await storePosted(ticket.copyId, chunk.bytes, chunk.hash)
   response.writeHead(201, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest, ServerId } from '@holdfast/shared/ids'
+import { type CopyId, type Digest, makePostedCopyId, POSTED_RANDOM_DIGITS, type ServerId } from '@holdfast/shared/ids'
 import { withoutTicket } from '@holdfast/shared/node/chunk-url'
 import { bodyDigest, findFormProblem, findTicketProblem, readBearer, type TicketProblem } from '@holdfast/shared/node/ticket'
 
@@ -34,6 +34,11 @@ export class TicketedRequest {
     this.#ticket = found
     this.#secret = secret
     this.#server = server
+  }
+
+  /** Names the copy that a POST with this very ticket stores. */
+  get copyId(): CopyId {
+    return makePostedCopyId(bodyDigest(this.#ticket).slice(0, POSTED_RANDOM_DIGITS))
   }
 
   /** @throws UNAUTHORIZED where the ticket is not for a request with such a body */

@@ -4,6 +4,7 @@ import { bodyDigest, issueTicket } from '@holdfast/shared/node/ticket'
 import { afterEach } from 'vitest'
 import { ChunkPort } from '../../src/http/chunk-port.ts'
 import type { TagsOf } from '../../src/http/verified-parts.ts'
+import { Uploads } from '../../src/link/uploads.ts'
 import type { StoreOptions } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { quietLog, useDataDirectory } from '../store/store-fixture.ts'
@@ -40,8 +41,10 @@ export function useChunkPort() {
   const open = async (options: Partial<StoreOptions> & { tagsOf?: TagsOf; wrap?: (store: Store) => Store } = {}) => {
     const { tagsOf = async () => null, wrap = (same) => same, ...storeOptions } = options
     const store = wrap(await data.open(storeOptions))
+    const uploads = new Uploads(store)
     const port = await ChunkPort.open({
       ...{ host: '127.0.0.1', port: 0, url: null, secret: SECRET, store, tagsOf, log: quietLog },
+      storePosted: (copyId, bytes, sha256) => uploads.storePosted(copyId, bytes, sha256),
     })
     ports.push(port)
     /** Sends a request with a ticket for it. */
