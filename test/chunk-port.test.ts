@@ -122,6 +122,16 @@ describe('with DIRECT_DOWNLOADS', () => {
     await cluster.settled()
   })
 
+  /** Changes one byte of the copy that a link leads to. */
+  async function damage(link: string, bytes: Buffer, offset: number): Promise<void> {
+    const server = (await cluster.activeNodes()).find(({ chunkUrl }) => link.startsWith(chunkUrl ?? '-'))
+    const directory = cluster.directories[Number(server?.name) - 1] ?? ''
+    const [path = ''] = (await copiesIn([directory])).filter((one) => one.endsWith(sha256(bytes)))
+    const handle = await openFile(path, 'r+')
+    await handle.write(Buffer.from([(bytes[offset] ?? 0) ^ 1]), 0, 1, offset)
+    await handle.close()
+  }
+
   const ask = ({ url }: Described, init: RequestInit = {}, query = '') =>
     request(cluster.url + url + query, { redirect: 'manual', ...init })
 
@@ -134,6 +144,8 @@ describe('with DIRECT_DOWNLOADS', () => {
     const sent = await ask(file)
     expect([sent.status, sent.headers.get('cache-control')]).toEqual([307, 'no-store'])
     const link = sent.headers.get('location') ?? ''
+    // An end of the file that is set later does not reach it.
+    expect(Number(/ticket=v1\.(\d+)\./.exec(link)?.[1]) - Date.now() / 1000).toBeLessThanOrEqual(300)
     const nodes = await cluster.activeNodes()
     expect(nodes.map(({ chunkUrl }) => chunkUrl)).toContain(new URL(link).origin)
     const [direct, own] = [await request(link), await ask(file, {}, '?direct=false')]
@@ -160,14 +172,20 @@ describe('with DIRECT_DOWNLOADS', () => {
     const bytes = randomBytes(300_000)
     const file = await share(cluster.url, 'damaged', bytes)
     const link = (await ask(file)).headers.get('location') ?? ''
-    const server = (await cluster.activeNodes()).find(({ chunkUrl }) => link.startsWith(chunkUrl ?? '-'))
-    const directory = cluster.directories[Number(server?.name) - 1] ?? ''
-    const [path = ''] = (await copiesIn([directory])).filter((one) => one.endsWith(sha256(bytes)))
-    const handle = await openFile(path, 'r+')
-    await handle.write(Buffer.from([(bytes[0] ?? 0) ^ 1]), 0, 1, 0)
-    await handle.close()
+    await damage(link, bytes, 0)
     const got = await request(link)
     expect([got.status, got.body.equals(bytes)]).toEqual([200, true])
+  })
+
+  test('a range of a large copy is verified by its tags alone, which the manager gives', async () => {
+    const bytes = randomBytes(5 * MIB)
+    const file = await share(cluster.url, 'of two parts', bytes, '&class=single')
+    const link = (await ask(file)).headers.get('location') ?? ''
+    await damage(link, bytes, bytes.length - 1)
+    const first = await request(link, { redirect: 'manual', headers: { range: 'bytes=0-9' } })
+    expect([first.status, first.body.equals(bytes.subarray(0, 10))]).toEqual([206, true])
+    const last = await request(link, { redirect: 'manual', headers: { range: 'bytes=-10' } })
+    expect(last.status).toBe(307)
   })
 
   test('a file whose file-server is away is asked for as usual', async () => {

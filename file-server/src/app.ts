@@ -36,6 +36,7 @@ export async function startFileServer(settings: FileServerSettings, log: Logger)
       secret: settings.clusterSecret,
       store,
       tagsOf: (copyId) => links.tagsOf(copyId),
+      storePosted: (copyId, bytes, sha256) => uploads.storePosted(copyId, bytes, sha256),
       log,
     })
     stops.add(() => chunkPort.close())

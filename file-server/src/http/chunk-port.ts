@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts'
 import { answerError } from './error-answer.ts'
 import { Gate } from './gate.ts'
 import { type GetDeps, getChunk } from './get-chunk.ts'
-import { type PostDeps, postChunk } from './post-chunk.ts'
+import { type PostDeps, postChunk, type StorePosted } from './post-chunk.ts'
 import { TicketedRequest } from './require-ticket.ts'
 import type { TagsOf } from './verified-parts.ts'
 
@@ -35,6 +35,7 @@ export interface ChunkPortOptions {
   readonly secret: string
   readonly store: Store
   readonly tagsOf: TagsOf
+  readonly storePosted: StorePosted
   readonly log: Logger
 }
 

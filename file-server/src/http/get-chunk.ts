@@ -27,6 +27,8 @@ export async function getChunk(
   asked: ChunkRequest,
 ): Promise<void> {
   using _place = deps.downloads.enter()
+  const gone = new AbortController()
+  response.once('close', () => gone.abort(new StoreError('CANCELLED')))
   const copy = asked.copy ?? (await deps.store.findCopy(asked.sha256))
   if (copy === null) throw new StoreError('FILE_NOT_FOUND', 'this file-server has no such chunk')
   await using reader = await openCopy(deps.store, copy)
@@ -39,7 +41,7 @@ export async function getChunk(
     response.end()
     return
   }
-  const bytes = soundParts(copy, verifiedParts(reader, copy, { start, end }, deps.tagsOf))
+  const bytes = soundParts(copy, verifiedParts(reader, copy, { start, end }, deps.tagsOf, gone.signal))
   // The first part is there, and right, before the headers go: until then an error can still be an answer.
   const first = await bytes.next()
   await pipeline(writeUnlessStalled(response, first.value ?? Buffer.alloc(0), bytes), response)

@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { type Digest, isDigest, makePostedCopyId, POSTED_RANDOM_DIGITS } from '@holdfast/shared/ids'
+import { type CopyId, type Digest, isDigest } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { z } from 'zod'
-import type { Store } from '../store/store.ts'
 import type { Gate } from './gate.ts'
 import type { TicketedRequest } from './require-ticket.ts'
 
@@ -14,12 +12,17 @@ import type { TicketedRequest } from './require-ticket.ts'
 const MAX_JSON_BYTES = Math.ceil(PART_BYTES / 3) * 4 + 4_096
 /** The whole body may take so long, which is 70 KB/s for the largest. */
 const BODY_PATIENCE_MS = 60_000
+/** So long where its sender may be a stranger, for few of them are let in at once. */
+const STRANGERS_PATIENCE_MS = 10_000
+
+/** Stores a chunk under its name once, however often that comes. @throws as a Store's `storeCopy` */
+export type StorePosted = (copyId: CopyId, bytes: Uint8Array, sha256: Digest) => Promise<unknown>
 
 export interface PostDeps {
-  readonly store: Store
+  readonly storePosted: StorePosted
   /** Each post has its body in memory. */
   readonly posts: Gate
-  /** Whether the ticket is for the body shows only when all of it is there, so that strangers can send some, too. */
+  /** Whether the ticket is for JSON shows only when all of it is there, so that strangers can send some, too. */
   readonly strangers: Gate
 }
 
@@ -27,25 +30,25 @@ const chunkInJson = z.object({ hash: z.custom<Digest>(isDigest, 'not a sha-256')
 
 /**
  * Stores the chunk of a POST, which belongs to no file: as raw bytes with `?hash=`, or as JSON in base64. The answer is 201
- * with its id when it is durable. @throws UNAUTHORIZED, DIGEST_MISMATCH, TOO_LARGE, INVALID_REQUEST, DISK_FULL, OVERLOADED
+ * with its id when it is durable. A request that is sent again, with the same ticket, stores nothing again. @throws UNAUTHORIZED, DIGEST_MISMATCH, TOO_LARGE, INVALID_REQUEST, DISK_FULL, OVERLOADED
  */
 export async function postChunk(
-  { store, posts, strangers }: PostDeps,
+  { storePosted, posts, strangers }: PostDeps,
   request: IncomingMessage,
   response: ServerResponse,
   ticket: TicketedRequest,
 ): Promise<void> {
   const hash = hashIn(request.url ?? '')
-  const isProven = hash !== null && ticket.problemWith(hash) === null
-  using _place = (isProven ? posts : strangers).enter()
-  const body = await readBody(request, hash === null ? MAX_JSON_BYTES : PART_BYTES)
-  const bodySha256 = bodyDigest(body)
-  ticket.require(bodySha256)
+  if (hash !== null) ticket.require(hash)
+  using _place = (hash === null ? strangers : posts).enter()
+  const body = await (hash === null
+    ? readBody(request, MAX_JSON_BYTES, STRANGERS_PATIENCE_MS)
+    : readBody(request, PART_BYTES, BODY_PATIENCE_MS))
+  if (hash === null) ticket.require(bodyDigest(body))
   const chunk = hash === null ? parseChunk(body) : { hash, bytes: body }
-  if ((hash === null ? bodyDigest(chunk.bytes) : bodySha256) !== chunk.hash)
+  if (bodyDigest(chunk.bytes) !== chunk.hash)
     throw new StoreError('DIGEST_MISMATCH', 'the chunk does not hash to what was said')
-  const copyId = makePostedCopyId(randomBytes(14).toString('hex').slice(0, POSTED_RANDOM_DIGITS))
-  await store.storeCopy(copyId, chunk.bytes, chunk.hash)
+  await storePosted(ticket.copyId, chunk.bytes, chunk.hash)
   response.writeHead(201, {
     'Content-Type': 'application/json; charset=utf-8',
     'Cache-Control': 'no-store',
@@ -78,7 +81,7 @@ function parseChunk(body: Buffer): { readonly hash: Digest; readonly bytes: Buff
 }
 
 /** @throws TOO_LARGE, REQUEST_TIMEOUT, CANCELLED */
-function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+function readBody(request: IncomingMessage, maxBytes: number, patienceMs: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let sizeBytes = 0
@@ -95,7 +98,7 @@ function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
     }
     const late = setTimeout(
       () => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
-      BODY_PATIENCE_MS,
+      patienceMs,
     )
     request.once('end', () => end(null))
     request.once('close', () => end(new StoreError('CANCELLED')))

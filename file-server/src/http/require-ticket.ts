@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest, ServerId } from '@holdfast/shared/ids'
+import { type CopyId, type Digest, makePostedCopyId, POSTED_RANDOM_DIGITS, type ServerId } from '@holdfast/shared/ids'
 import { withoutTicket } from '@holdfast/shared/node/chunk-url'
-import { bodyDigest, findTicketProblem, readBearer, type TicketProblem } from '@holdfast/shared/node/ticket'
+import { bodyDigest, findFormProblem, findTicketProblem, readBearer, type TicketProblem } from '@holdfast/shared/node/ticket'
 
 const hint = '"holdfast ticket METHOD PATH --server ID" prints one'
 
@@ -21,12 +21,14 @@ export class TicketedRequest {
   readonly #secret: string
   readonly #server: ServerId
 
-  /** @throws UNAUTHORIZED where there is no ticket */
+  /** @throws UNAUTHORIZED where there is no ticket, or one that is none or has expired whatever it is for */
   constructor(request: IncomingMessage, secret: string, server: ServerId) {
     const { method = '', url = '', headers } = request
     const { target, ticket } = withoutTicket(url)
     const found = readBearer(headers.authorization) ?? ticket
     if (found === null) throw new StoreError('UNAUTHORIZED', `a request for chunks needs a ticket: ${hint}`)
+    const problem = findFormProblem(found, Date.now() / 1000)
+    if (problem !== null) throw new StoreError('UNAUTHORIZED', problems[problem])
     this.#method = method
     this.#target = target
     this.#ticket = found
@@ -34,16 +36,15 @@ export class TicketedRequest {
     this.#server = server
   }
 
-  /** The ticket is for such a body. @returns why it is not, or null */
-  problemWith(bodySha256: Digest): string | null {
-    const request = { method: this.#method, path: this.#target, bodySha256, server: this.#server }
-    const problem = findTicketProblem(this.#ticket, this.#secret, request, Date.now() / 1000)
-    return problem === null ? null : problems[problem]
+  /** Names the copy that a POST with this very ticket stores. */
+  get copyId(): CopyId {
+    return makePostedCopyId(bodyDigest(this.#ticket).slice(0, POSTED_RANDOM_DIGITS))
   }
 
-  /** @throws UNAUTHORIZED */
+  /** @throws UNAUTHORIZED where the ticket is not for a request with such a body */
   require(bodySha256: Digest = bodyDigest('')): void {
-    const problem = this.problemWith(bodySha256)
-    if (problem !== null) throw new StoreError('UNAUTHORIZED', problem)
+    const request = { method: this.#method, path: this.#target, bodySha256, server: this.#server }
+    const problem = findTicketProblem(this.#ticket, this.#secret, request, Date.now() / 1000)
+    if (problem !== null) throw new StoreError('UNAUTHORIZED', problems[problem])
   }
 }

@@ -63,6 +63,7 @@ export class ManagerLink {
   readonly #socket: Socket
   readonly #peer: Peer<FileServerCommands>
   readonly #streams: OutgoingStreams
+  #heardAt = 0
   #attempt = 0
   #redialTimer: NodeJS.Timeout | undefined
   #welcomeTimer: NodeJS.Timeout | undefined
@@ -118,6 +119,11 @@ export class ManagerLink {
     return this.#session?.isWelcome === true
   }
 
+  /** The manager answered then, by a monotonic clock; 0 where it last did not. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
   /** It is null until the manager has bidden this file-server welcome. */
   get managerId(): string | null {
     return this.#session?.isWelcome === true ? (this.#session.transcript?.managerId ?? null) : null
@@ -125,7 +131,12 @@ export class ManagerLink {
 
   /** Asks the manager for the tags of a copy's parts. @returns null where the copy has none */
   async tagsOf(copyId: CopyId): Promise<PartTags | null> {
-    const { partKey, bytes } = await this.#peer.call('part-tags', { copyId })
+    const asked = this.#peer.call('part-tags', { copyId })
+    asked.catch(() => {
+      this.#heardAt = 0
+    })
+    const { partKey, bytes } = await asked
+    this.#heardAt = performance.now()
     return partKey === null ? null : { key: partKey, tags: bytes }
   }
 
@@ -189,7 +200,12 @@ export class ManagerLink {
       // Heartbeats are not volatile, because those are dropped while streams keep the socket busy. A dead link ends
       // before many queue up.
       this.#heartbeatTimer = startHeartbeats(store, (heartbeat) => {
-        this.#peer.call('heartbeat', heartbeat).catch((error) => this.#log.debug({ err: error }, 'heartbeat not heard'))
+        this.#peer.call('heartbeat', heartbeat).then(
+          () => {
+            this.#heardAt = performance.now()
+          },
+          (error) => this.#log.debug({ err: error }, 'heartbeat not heard'),
+        )
       })
       this.#log.info('manager connected')
     }

@@ -5,6 +5,9 @@ import { type LinkDeps, ManagerLink } from './manager-link.ts'
 /** A manager can make this file-server dial at most this many addresses. Each worker of a manager has one. */
 const MAX_MANAGERS = 256
 
+/** So many are asked for the tags of a copy, one after the other. */
+const MAX_ASKED = 3
+
 type CommonDeps = Omit<LinkDeps, 'onManagers' | 'isConnectedTo'>
 
 /**
@@ -27,10 +30,13 @@ export class ManagerLinks {
     return [...this.#links.values()].filter((link) => link.isWelcome).length
   }
 
-  /** Asks one manager after the other. @returns null where the copy has no tags, or none of them answers */
+  /**
+   * Asks some managers, first the one that was heard last, for one that is silent takes as long as the command may.
+   * @returns null where the copy has no tags, or none of them answers
+   */
   async tagsOf(copyId: CopyId): Promise<PartTags | null> {
-    for (const link of this.#links.values()) {
-      if (!link.isWelcome) continue
+    const welcome = [...this.#links.values()].filter((link) => link.isWelcome)
+    for (const link of welcome.sort((a, b) => b.heardAt - a.heardAt).slice(0, MAX_ASKED)) {
       try {
         return await link.tagsOf(copyId)
       } catch (error) {

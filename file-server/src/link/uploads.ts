@@ -18,6 +18,8 @@ type Upload =
   | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
 
+type InlineCopy = Pick<UploadFile, 'copyId' | 'encoding' | 'sha256'>
+
 /** A copy that this file-server gets by itself. */
 interface Fetch {
   readonly kind: 'fetch'
@@ -60,13 +62,20 @@ export class Uploads {
   }
 
   /** Stores a whole copy that came in one message. A repeated command gets the outcome of the first. */
-  storeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
+  storeInline(command: InlineCopy, bytes: Uint8Array): Promise<StoredCopy> {
     const known = this.#find(command.copyId)
     if (known !== undefined) return outcomeOf(known, command.copyId)
     const result = this.#writeInline(command, bytes)
     this.#running.set(command.copyId, { kind: 'inline', result })
     this.#rememberOutcome(command.copyId, result)
     return result
+  }
+
+  /** Does so for a request that may come again after it failed, and then is tried again. */
+  storePosted(copyId: CopyId, bytes: Uint8Array, sha256: Digest): Promise<StoredCopy> {
+    const known = this.#recent.get(copyId)
+    if (known?.kind === 'ended' && known.error.name !== 'COPY_DISCARDED') this.#recent.delete(copyId)
+    return this.storeInline({ copyId, encoding: 'binary', sha256 }, bytes)
   }
 
   /** Stores a copy whose bytes this file-server gets by itself. A repeated command gets the outcome of the first. */
@@ -151,7 +160,7 @@ export class Uploads {
     )
   }
 
-  async #writeInline(command: UploadFile, bytes: Uint8Array): Promise<StoredCopy> {
+  async #writeInline(command: InlineCopy, bytes: Uint8Array): Promise<StoredCopy> {
     const decoded = command.encoding === 'base64' ? decodeBase64(bytes) : bytes
     return this.#store.storeCopy(command.copyId, decoded, command.sha256)
   }

@@ -4,6 +4,7 @@ import { bodyDigest, issueTicket } from '@holdfast/shared/node/ticket'
 import { afterEach } from 'vitest'
 import { ChunkPort } from '../../src/http/chunk-port.ts'
 import type { TagsOf } from '../../src/http/verified-parts.ts'
+import { Uploads } from '../../src/link/uploads.ts'
 import type { StoreOptions } from '../../src/store/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { quietLog, useDataDirectory } from '../store/store-fixture.ts'
@@ -18,6 +19,7 @@ export interface Ask {
   readonly method?: string
   readonly body?: Uint8Array
   readonly headers?: Record<string, string>
+  readonly signal?: AbortSignal
   /** Changes what the ticket is for, which is this very request unless given. */
   readonly ticket?: {
     readonly method?: string
@@ -39,12 +41,17 @@ export function useChunkPort() {
   const open = async (options: Partial<StoreOptions> & { tagsOf?: TagsOf; wrap?: (store: Store) => Store } = {}) => {
     const { tagsOf = async () => null, wrap = (same) => same, ...storeOptions } = options
     const store = wrap(await data.open(storeOptions))
+    const uploads = new Uploads(store)
     const port = await ChunkPort.open({
       ...{ host: '127.0.0.1', port: 0, url: null, secret: SECRET, store, tagsOf, log: quietLog },
+      storePosted: (copyId, bytes, sha256) => uploads.storePosted(copyId, bytes, sha256),
     })
     ports.push(port)
     /** Sends a request with a ticket for it. */
-    const ask = (path: string, { method = 'GET', body, headers = {}, ticket = {} }: Ask = {}): Promise<Response> => {
+    const ask = (
+      path: string,
+      { method = 'GET', body, headers = {}, signal, ticket = {} }: Ask = {},
+    ): Promise<Response> => {
       const request = {
         method: ticket?.method ?? method,
         path: ticket?.path ?? path,
@@ -57,6 +64,7 @@ export function useChunkPort() {
         redirect: 'manual',
         headers: { ...headers, ...(ticket !== null && { Authorization: `Bearer ${issued}` }) },
         ...(body !== undefined && { body }),
+        ...(signal !== undefined && { signal }),
       })
     }
     const post = (bytes: Uint8Array, hash = sha256Of(bytes), more: Ask = {}): Promise<Response> =>

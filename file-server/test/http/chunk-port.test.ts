@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isPosted } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { bodyDigest, issueTicket } from '@holdfast/shared/node/ticket'
@@ -40,12 +41,37 @@ test('stores a chunk that comes as JSON in base64', async () => {
   expect((await ask(`/chunk/${sha256Of(large)}`)).status).toBe(200)
 })
 
-test('gives the same chunk a file of its own each time that it is posted', async () => {
-  const { store, post } = await open()
-  await post(small)
-  await post(small)
+test('gives the same chunk a file of its own with each ticket, and stores nothing again with the same one', async () => {
+  const { store, port, post } = await open()
+  await post(small, undefined, { ticket: { seconds: 50 } })
+  await post(small, undefined, { ticket: { seconds: 40 } })
+  const target = `/chunk?hash=${sha256Of(large)}`
+  const request = { method: 'POST', path: target, bodySha256: bodyDigest(large), server: store.serverId }
+  const headers = { Authorization: `Bearer ${issueTicket(SECRET, request, inSeconds(60))}` }
+  const again = await Promise.all([1, 2, 3].map(() => fetch(port.url + target, { method: 'POST', headers, body: large })))
+  again.push(await fetch(port.url + target, { method: 'POST', headers, body: large }))
+  expect(again.map(({ status }) => status)).toEqual([201, 201, 201, 201])
   const copies = (await listAll(store)).tree
-  expect(new Set(copies.map(({ copyId }) => copyId.slice(0, 24))).size).toBe(2)
+  expect(copies.map(({ sha256 }) => sha256).sort()).toEqual([large, small, small].map(sha256Of).sort())
+  expect(new Set(copies.map(({ copyId }) => copyId.slice(0, 24))).size).toBe(3)
+})
+
+test('what failed is tried again with the same ticket', async () => {
+  let isFull = true
+  const { post } = await open({
+    wrap: (store) => {
+      const { storeCopy } = store
+      store.storeCopy = async (...copy) => {
+        if (isFull) throw new StoreError('DISK_FULL')
+        return storeCopy.apply(store, copy)
+      }
+      return store
+    },
+  })
+  const ticket = { seconds: 600 }
+  expect((await post(small, undefined, { ticket })).status).toBe(507)
+  isFull = false
+  expect((await post(small, undefined, { ticket })).status).toBe(201)
 })
 
 test('answers HEAD and a range', async () => {
@@ -68,9 +94,10 @@ test.each([
   ['large', large],
 ])('keeps nothing of a %s chunk with another digest', async (_, bytes) => {
   const { post, ask } = await open()
-  const raw = await post(bytes, sha256Of(Buffer.from('other')))
+  const other = Buffer.from('other')
+  const raw = await post(bytes, sha256Of(other), { ticket: { body: other } })
   expect([raw.status, await raw.json()]).toMatchObject([422, { code: 7, error: 'DIGEST_MISMATCH' }])
-  const json = { hash: sha256Of(Buffer.from('other')), chunk: bytes.toString('base64') }
+  const json = { hash: sha256Of(other), chunk: bytes.toString('base64') }
   expect((await ask('/chunk', { method: 'POST', body: Buffer.from(JSON.stringify(json)) })).status).toBe(422)
   expect(await filesUnder(path('tree'))).toEqual([])
 })
@@ -150,6 +177,10 @@ test('those who have not shown a ticket for their body hold up nobody who has', 
     // The request is being read once it is told to go on.
     await new Promise((resolve) => socket.once('data', resolve))
   }
+  const unproven = await post(small, sha256Of(small), { ticket: { body: Buffer.from('never') } })
+  const over = await ask('/chunk', { method: 'POST', body: small, ticket: { seconds: -400 } })
+  // Neither takes the place of those whose ticket may be right.
+  expect([unproven.status, over.status]).toEqual([401, 401])
   const refused = await ask('/chunk', { method: 'POST', body: small })
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2'])
   expect((await post(small)).status).toBe(201)
@@ -159,7 +190,7 @@ test('a port that is taken is named in one sentence', async () => {
   const { port, store } = await open()
   const again = ChunkPort.open({
     ...{ host: '127.0.0.1', port: Number(new URL(port.url).port), url: null, secret: SECRET, store },
-    ...{ tagsOf: async () => null, log: quietLog },
+    ...{ tagsOf: async () => null, storePosted: async () => undefined, log: quietLog },
   })
   await expect(again).rejects.toThrow(/CHUNK_PORT=\d+ cannot be listened on .*in use/)
 })

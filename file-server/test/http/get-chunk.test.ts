@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { open as openFile } from 'node:fs/promises'
-import type { CopyId, PartKey } from '@holdfast/shared/ids'
+import { open as openFile, truncate } from 'node:fs/promises'
+import { setImmediate } from 'node:timers/promises'
+import type { CopyId, PartKey, Slot } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { chunkTarget } from '@holdfast/shared/node/chunk-url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import type { PartTags } from '../../src/http/verified-parts.ts'
+import type { CopyReader, Store } from '../../src/store/store.ts'
 import { filesUnder } from '../store/store-fixture.ts'
 import { sha256Of, useChunkPort } from './chunk-port-fixture.ts'
 
 const { open, path } = useChunkPort()
-const bytes = randomBytes(PART_BYTES + 100_000)
+const bytes = randomBytes(2 * PART_BYTES + 100_000)
 const direct = {
   contentType: 'text/plain; charset=utf-8',
   disposition: 'inline; filename="a.txt"',
@@ -26,7 +28,7 @@ async function damage(offset: number): Promise<void> {
   await handle.close()
 }
 
-/** @returns a file-server with one copy of two parts, whose tags a manager knows or not */
+/** @returns a file-server with one copy of three parts, whose tags a manager knows or not */
 async function withLargeCopy(hasTags: boolean) {
   const known = new Map<CopyId, PartTags>()
   const server = await open({ tagsOf: async (copyId) => known.get(copyId) ?? null })
@@ -62,6 +64,50 @@ test('without tags nothing is sent of a copy that is damaged anywhere', async ()
   const { ask, copy } = await withLargeCopy(false)
   await damage(PART_BYTES + 7)
   expect((await ask(chunkTarget(copy), { headers: { Range: 'bytes=0-9' } })).status).toBe(503)
+})
+
+test.each([
+  ['small', 0],
+  ['of several parts', 0],
+  ['of several parts', 2 * PART_BYTES],
+])('nothing is sent of a copy, once %s, that has %i bytes left', async (size, left) => {
+  const { ask, post, copy, store } = await withLargeCopy(true)
+  const small = randomBytes(100_000)
+  if (size === 'small') {
+    await store.deleteCopy(copy.copyId, copy.slot)
+    await post(small)
+  }
+  const [file = ''] = await filesUnder(path('tree'))
+  await truncate(file, left)
+  const target = size === 'small' ? `/chunk/${sha256Of(small)}` : chunkTarget(copy)
+  const refused = await ask(target)
+  expect([refused.status, await refused.json()]).toMatchObject([503, { error: 'FILE_UNAVAILABLE' }])
+})
+
+test('a copy without tags is not read on when its client has gone', async () => {
+  let [hasBegun, isGivenUp] = [false, false]
+  const isOver = new AbortController()
+  onTestFinished(() => isOver.abort())
+  const endless: CopyReader = {
+    sizeBytes: 1e15,
+    read: async () => {
+      hasBegun = true
+      await setImmediate(undefined, { signal: isOver.signal })
+    },
+    [Symbol.asyncDispose]: async () => {
+      isGivenUp = true
+    },
+  }
+  const { ask } = await open({
+    wrap: ({ serverId }) => ({ serverId, openCopy: async () => endless }) as unknown as Store,
+  })
+  const client = new AbortController()
+  const target = chunkTarget({ sha256: sha256Of(bytes), copyId: newCopyId(), slot: 0 as Slot })
+  const answer = ask(target, { signal: client.signal })
+  await vi.waitFor(() => expect(hasBegun).toBe(true))
+  client.abort()
+  await expect(answer).rejects.toThrow()
+  await vi.waitFor(() => expect(isGivenUp).toBe(true))
 })
 
 test('a copy is found by its name only where it is that very copy', async () => {

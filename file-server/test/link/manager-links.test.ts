@@ -1,4 +1,6 @@
+import { encodeGroup } from '@holdfast/shared/wire/group'
 import { expect, test, vi } from 'vitest'
+import { newCopyId } from '../../../shared/test/new-copy-id.ts'
 import { useFileServer } from './link-fixture.ts'
 
 const { link, startManager } = useFileServer()
@@ -61,4 +63,26 @@ test('dials no more managers than its bound, and says so once', async () => {
   const dialled = (): number => log.find('manager not reached').length
   await vi.waitFor(() => expect(dialled()).toBe(255), 10_000)
   expect(log.find('too many managers, one not dialled')).toHaveLength(1)
+})
+
+test('a manager that is silent holds up the tags of a copy for a moment, and is not asked first again', async () => {
+  const silent = await startManager({ managerId: '1111111111111111' })
+  const good = await startManager({ managerId: '2222222222222222' })
+  const { links } = await link([silent.url, good.url])
+  const [mute, on] = [await silent.connection(1, silent.admitted), await good.connection(1, good.admitted)]
+  await vi.waitFor(() => expect(links.connectedCount).toBe(2))
+  mute.socket.removeAllListeners('heartbeat')
+  let muteCount = 0
+  mute.socket.on('part-tags', () => muteCount++)
+  const [partKey, tags] = ['5'.repeat(32), Buffer.alloc(32, 9)]
+  on.socket.on('part-tags', (id: number) =>
+    on.socket.emit('acks', encodeGroup([{ head: [id, null, { partKey }], bytes: tags }])),
+  )
+  const askedAt = performance.now()
+  const found = await links.tagsOf(newCopyId())
+  expect([found?.key, Buffer.from(found?.tags ?? [])]).toEqual([partKey, tags])
+  expect(performance.now() - askedAt).toBeLessThan(9_000)
+  const before = muteCount
+  for (let count = 0; count < 5; count++) await links.tagsOf(newCopyId())
+  expect(muteCount).toBe(before)
 })

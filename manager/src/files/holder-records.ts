@@ -82,6 +82,12 @@ export class HolderRecords {
     return new Map(found.map((holder) => [holder._id.toHexString() as FileId, holder]))
   }
 
+  /** Finds one holder with the tags of its chunks, which `findHolders` leaves out. */
+  async findWithTags(id: FileId): Promise<Holder | null> {
+    const [holder] = await this.#find({ _id: new Types.ObjectId(id) }, 1, PLACES_AND_TAGS)
+    return holder ?? null
+  }
+
   /**
    * Walks all holders, live or open, with a replica on `server` in the slots `from` to `to`, `to` not included: at most
    * `limit` at once, unless one slot has more. It holds no cursor in the database, so it can go on after any pause.

@@ -39,6 +39,17 @@ export function issueTicket(secret: string, request: TicketRequest, expiresAt: n
 }
 
 /**
+ * Says what is wrong with a ticket whatever it is for, which shows before a body has come. Nothing it says is proven.
+ *
+ * @param nowSeconds since 1970
+ */
+export function findFormProblem(ticket: string, nowSeconds: number): Exclude<TicketProblem, 'other'> | null {
+  const expiry = FORM.exec(ticket)?.[1]
+  if (expiry === undefined) return 'malformed'
+  return nowSeconds > Number(expiry) + TICKET_SKEW_SECONDS ? 'expired' : null
+}
+
+/**
  * @param nowSeconds since 1970
  * @returns null where the ticket is for this very request and has not expired
  */

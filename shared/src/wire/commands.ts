@@ -148,11 +148,14 @@ export const fileServerCommands = {
     ack: nothing,
     deadlineMs: STREAM_IDLE_TIMEOUT_MS,
   },
-  /** Gives the tags of a copy's parts and their key, which its record has. There is no key where the copy has no tags. */
+  /**
+   * Gives the tags of a copy's parts and their key, which its record has. There is no key where the copy has no tags. Somebody
+   * waits for his chunk, which can be verified without them.
+   */
   'part-tags': {
     argument: z.strictObject({ copyId }),
     ack: z.object({ partKey: shape.partKey.nullable(), bytes }),
-    deadlineMs: 10_000,
+    deadlineMs: 2_000,
   },
   /** Ends a stream early. `error` claims to be a WireError, and is parsed as one where it is used. */
   'stream-error': { argument: z.strictObject({ streamId, error: z.unknown() }), ack: nothing, deadlineMs: 5_000 },

@@ -3,69 +3,68 @@ import type { Digest, Slot } from '@holdfast/shared/ids'
 const LEAST_CAPACITY = 1_024
 /** Marks an entry that was removed, so that a search goes on behind it. No slot is as high. */
 const GONE = 0xffff_ffff
-/** Marks an entry whose slots all stand in `#more`: to take one of very many out of a Set is slow once others are gone. */
-const ELSEWHERE = 0xffff_fffe
+/** Of copies with one digest so many are known, the newest, for any of them will do, and a search passes all of them. */
+const MAX_SLOTS_OF_ONE = 16
+/** Of more copies the rest is not known. The table of so many takes 4 GiB. */
+const MAX_COPIES = 2 ** 27
 
 /**
- * Finds the slots of copies by digest. It takes some 16 bytes of memory for a copy, because it keeps 4 bytes of each digest and
- * leaves it to the caller to look whether the copy in a slot is the right one. Many copies may have the same digest.
+ * Finds slots of copies by digest. It takes some 16 bytes of memory for a copy, because it keeps 4 bytes of each digest and
+ * leaves it to the caller to look whether the copy in a slot is the right one.
  */
 export class DigestIndex {
-  /** An entry is the beginning of a digest and, one higher than it is, one slot of those that have it; 0 is none. */
+  /**
+   * An entry is the beginning of a digest and, one higher than it is, one slot; 0 is none. A digest has an entry for each of
+   * its slots, with no empty place between them.
+   */
   #prints = new Uint32Array(LEAST_CAPACITY)
   #slots = new Uint32Array(LEAST_CAPACITY)
   #liveCount = 0
   /** Counts the entries that were removed too, until the table is made anew. */
   #usedCount = 0
-  /** Has the further slots where one is not all. */
-  readonly #more = new Map<number, Set<Slot>>()
 
   add(sha256: Digest, slot: Slot): void {
     const print = printOf(sha256)
-    const at = this.#find(print)
-    const entry = this.#slots[at]
-    if (entry === ELSEWHERE) this.#slots[at] = slot + 1
-    else if (entry !== 0) this.#more.set(print, (this.#more.get(print) ?? new Set()).add(slot))
-    else {
-      this.#put(at, print, slot + 1)
+    const known = [...this.#entriesOf(print)]
+    if (known.some((at) => this.#slots[at] === slot + 1)) return
+    // Older copies are the likelier ones to go, so the newest take their places in turn.
+    const replaced = known[slot % MAX_SLOTS_OF_ONE]
+    if (known.length >= MAX_SLOTS_OF_ONE && replaced !== undefined) this.#slots[replaced] = slot + 1
+    else if (this.#liveCount < MAX_COPIES) {
+      this.#put(print, slot + 1)
       if (this.#usedCount * 2 > this.#slots.length) this.#rebuild()
     }
   }
 
   remove(sha256: Digest, slot: Slot): void {
-    const print = printOf(sha256)
-    const more = this.#more.get(print)
-    const at = this.#find(print)
-    if (this.#slots[at] === slot + 1) this.#slots[at] = ELSEWHERE
-    else more?.delete(slot)
-    if (more?.size === 0) this.#more.delete(print)
-    if (this.#slots[at] !== ELSEWHERE || this.#more.has(print)) return
-    this.#slots[at] = GONE
-    this.#liveCount--
-  }
-
-  /** @returns slots whose copies may have the digest */
-  *slotsOf(sha256: Digest): Generator<Slot> {
-    const print = printOf(sha256)
-    const entry = this.#slots[this.#find(print)] ?? 0
-    if (entry !== 0 && entry !== ELSEWHERE) yield (entry - 1) as Slot
-    yield* this.#more.get(print) ?? []
-  }
-
-  /** @returns where the entry stands, or the empty place where it would */
-  #find(print: number): number {
-    const mask = this.#slots.length - 1
-    for (let at = print & mask; ; at = (at + 1) & mask) {
-      const slot = this.#slots[at]
-      if (slot === 0 || (this.#prints[at] === print && slot !== GONE)) return at
+    for (const at of this.#entriesOf(printOf(sha256))) {
+      if (this.#slots[at] !== slot + 1) continue
+      this.#slots[at] = GONE
+      this.#liveCount--
+      return
     }
   }
 
-  #put(at: number, print: number, entry: number): void {
+  /** @returns slots whose copies may have the digest */
+  slotsOf(sha256: Digest): Slot[] {
+    return [...this.#entriesOf(printOf(sha256))].map((at) => ((this.#slots[at] ?? 0) - 1) as Slot)
+  }
+
+  /** Gives the places of the entries. Nothing may be added meanwhile. */
+  *#entriesOf(print: number): Generator<number> {
+    const mask = this.#slots.length - 1
+    for (let at = print & mask; this.#slots[at] !== 0; at = (at + 1) & mask)
+      if (this.#prints[at] === print && this.#slots[at] !== GONE) yield at
+  }
+
+  #put(print: number, entry: number): void {
+    const mask = this.#slots.length - 1
+    let at = print & mask
+    while (this.#slots[at] !== 0 && this.#slots[at] !== GONE) at = (at + 1) & mask
+    if (this.#slots[at] === 0) this.#usedCount++
     this.#prints[at] = print
     this.#slots[at] = entry
     this.#liveCount++
-    this.#usedCount++
   }
 
   #rebuild(): void {
@@ -78,7 +77,7 @@ export class DigestIndex {
     this.#usedCount = 0
     for (let from = 0; from < slots.length; from++) {
       const [print = 0, entry = 0] = [prints[from], slots[from]]
-      if (entry !== 0 && entry !== GONE) this.#put(this.#find(print), print, entry)
+      if (entry !== 0 && entry !== GONE) this.#put(print, entry)
     }
   }
 }

@@ -11,8 +11,8 @@ import type { AppContext } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
 import { isLoopbackHost } from '../../http/same-site.ts'
 
-/** A link leads to the bytes for so long, and not beyond the end of its file. */
-const LINK_SECONDS = 3_600
+/** A link leads to the bytes for so long, and not beyond the end that its file has by then. It knows of none that is set later. */
+const LINK_SECONDS = 300
 
 export interface DirectDeps extends Pick<GetDeps, 'registry'> {
   /** DIRECT_DOWNLOADS */

@@ -3,8 +3,6 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import { dropBody } from '@holdfast/shared/node/drop-body'
 import Router from '@koa/router'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import { parseAddress } from '../../peers/address.ts'
-import { RateLimit } from '../../peers/rate-limit.ts'
 import { type AnswerFormat, type Failure, PROTOCOL_VERSION, sendAnswer } from './answer.ts'
 import { browseMethods } from './browse-methods.ts'
 import type { CallDeps, Methods } from './call.ts'
@@ -16,6 +14,7 @@ import { mediaMethods } from './media-methods.ts'
 import { playlistMethods } from './playlist-methods.ts'
 import { failureCodes, ProtocolFailure } from './protocol-failure.ts'
 import { describeExtensions, systemMethods } from './system-methods.ts'
+import { networkOf, WrongCredentials } from './wrong-credentials.ts'
 
 const methods: Methods = {
   ...systemMethods,
@@ -26,8 +25,6 @@ const methods: Methods = {
   ...playlistMethods,
 }
 
-/** How often one network may show wrong credentials. */
-const WRONG_CREDENTIALS = { perSecond: 0.2, burst: 50 }
 const PREFIX = '/rest/'
 const saidByHttp: readonly ErrorName[] = [
   'PRECONDITION_FAILED',
@@ -50,7 +47,7 @@ export const isSubsonicPath = (path: string): boolean => path.startsWith(PREFIX)
 /** Serves OpenSubsonic under `/rest`: each method with and without `.view`, by GET and by POST of a form. */
 export function subsonicRoutes(deps: SubsonicDeps): Router<RequestState> {
   const router = new Router<RequestState>()
-  const wrongCredentials = new RateLimit(WRONG_CREDENTIALS)
+  const wrongCredentials = new WrongCredentials()
 
   router.register(`${PREFIX}:name`, ['GET', 'POST'], async (ctx) => {
     const name = String(ctx.params.name).replace(/\.view$/, '')
@@ -81,24 +78,25 @@ export function subsonicRoutes(deps: SubsonicDeps): Router<RequestState> {
   return router
 }
 
-/** Whoever has shown wrong credentials too often is not even heard. @throws ProtocolFailure, TOO_MANY_REQUESTS */
+/** Credentials are judged first, which costs little, so that only wrong ones count. @throws ProtocolFailure, TOO_MANY_REQUESTS */
 function judgeCaller(
   ctx: AppContext,
   parameters: CallParameters,
-  { credentials, wrongCredentials }: { readonly credentials: Credentials; readonly wrongCredentials: RateLimit },
+  { credentials, wrongCredentials }: { readonly credentials: Credentials; readonly wrongCredentials: WrongCredentials },
 ): void {
-  const network = parseAddress(ctx.req.socket.remoteAddress ?? '')?.network ?? ''
-  if (!wrongCredentials.hasRoom(network))
-    throw new StoreError('TOO_MANY_REQUESTS', 'wrong credentials were shown too often from this address')
+  const tell = (isRight: boolean): void => {
+    if (!wrongCredentials.judges(networkOf(ctx.req), isRight))
+      throw new StoreError('TOO_MANY_REQUESTS', 'wrong credentials were shown too often from this address')
+  }
   try {
     requireCredentials(parameters, credentials)
-    requireVersion(parameters.required('v'))
-    parameters.required('c')
   } catch (error) {
-    if (error instanceof ProtocolFailure && error.code === failureCodes.wrongCredentials)
-      wrongCredentials.admits(network)
+    if (error instanceof ProtocolFailure && error.code === failureCodes.wrongCredentials) tell(false)
     throw error
   }
+  tell(true)
+  requireVersion(parameters.required('v'))
+  parameters.required('c')
 }
 
 /** Versions of the same first number understand each other. @throws ProtocolFailure 20 or 30 */

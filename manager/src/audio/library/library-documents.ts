@@ -67,6 +67,8 @@ export interface LibraryState {
   readonly builtAt?: Date
   /** Every build has its own, by which it knows whether it still has the lock. */
   readonly generation: number
+  /** Whoever began the build knows by this that it was he. */
+  readonly builder?: string
   /** Another build begins then at the earliest. */
   readonly lockedUntil?: Date
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
 import { liveAudio } from '../../files/audio-fields.ts'
@@ -18,6 +19,8 @@ const LONGEST_REST_MS = 60_000
 const REDO_AFTER_MS = 600_000
 /** A manager that derives the library and is gone keeps others from it for so long. */
 const LOCK_MS = 60_000
+/** It is mongod's clock that tells, for the clocks of managers may lie days apart. */
+const LOCKED = { $add: ['$$NOW', LOCK_MS] }
 const LOOK_DEADLINE_MS = 10_000
 
 export interface LibraryIndexDeps extends BuildDeps {
@@ -88,7 +91,7 @@ export class LibraryIndex {
     const ownState = { _id: 'library', generation } as const
     const requireLock = async (): Promise<void> => {
       this.#stop.signal.throwIfAborted()
-      const renewed = { $set: { lockedUntil: new Date(Date.now() + LOCK_MS) } }
+      const renewed = [{ $set: { lockedUntil: LOCKED } }]
       const { matchedCount } = await askDatabase(() => this.#deps.state.updateOne(ownState, renewed), LOOK_DEADLINE_MS)
       if (matchedCount === 0) throw new Error('another manager derives the library')
     }
@@ -117,15 +120,16 @@ export class LibraryIndex {
 
   /** @returns the number of the build, or null while another manager is at it */
   async #lock(): Promise<number | null> {
-    const now = Date.now()
-    const isFree = { _id: 'library' as const, lockedUntil: { $not: { $gt: new Date(now) } } }
-    const change = { $set: { lockedUntil: new Date(now + LOCK_MS) }, $inc: { generation: 1 } }
+    const builder = randomUUID()
+    const locked = { generation: { $add: [{ $ifNull: ['$generation', 0] }, 1] }, lockedUntil: LOCKED, builder }
+    const isLocked = { $gt: ['$lockedUntil', '$$NOW'] }
+    const change = [{ $replaceWith: { $cond: [isLocked, '$$ROOT', { $mergeObjects: ['$$ROOT', locked] }] } }]
+    const options = { upsert: true, returnDocument: 'after' } as const
     try {
-      const locked = await askDatabase(() =>
-        this.#deps.state.findOneAndUpdate(isFree, change, { upsert: true, returnDocument: 'after' }),
-      )
-      return locked?.generation ?? null
+      const state = await askDatabase(() => this.#deps.state.findOneAndUpdate({ _id: 'library' }, change, options))
+      return state?.builder === builder ? state.generation : null
     } catch (error) {
+      // Another manager made the document at this moment.
       const { code } = ((error as Error).cause ?? {}) as { readonly code?: unknown }
       if (code === DUPLICATE_KEY) return null
       throw error

@@ -37,8 +37,9 @@ export class Transcoder {
   async *stream(track: Track, plan: StreamPlan, signal: AbortSignal): AsyncGenerator<Buffer> {
     if (this.#runningCount >= MAX_AT_ONCE)
       throw new StoreError('OVERLOADED', `${MAX_AT_ONCE} tracks are being transcoded already`)
-    this.#runningCount++
     const child = startFfmpeg(this.#inputOf(track), { ...argumentsOf(plan), priority: PRIORITY })
+    // Only then is there something whose end gives the place back.
+    this.#runningCount++
     const ended = once(child, 'close') as Promise<[number | null, string | null]>
     ended.catch(() => undefined)
     const kill = (): void => void child.kill('SIGKILL')

@@ -1,6 +1,6 @@
 import { createLogger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { audioFieldsOf } from '../../../src/audio/audio-fields-of.ts'
 import { Library } from '../../../src/audio/library/library.ts'
@@ -96,6 +96,11 @@ test('several managers at once derive it once, and one that is gone keeps the ot
   await collections.state.updateOne({ _id: 'library' }, { $set: { lockedUntil: new Date(Date.now() + 60_000) } })
   await add(trackOf('g', { artist: 'Another', album: 'Newest' }))
   await newIndex().refresh()
+  expect(await collections.albums.countDocuments({ name: 'Newest' })).toBe(0)
+  // Whose clock is wrong does not take the lock either.
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 })
+  await newIndex().refresh()
+  vi.useRealTimers()
   expect(await collections.albums.countDocuments({ name: 'Newest' })).toBe(0)
   await collections.state.updateOne({ _id: 'library' }, { $set: { lockedUntil: new Date(Date.now() - 1) } })
   await newIndex().refresh()
