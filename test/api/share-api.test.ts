@@ -97,6 +97,21 @@ describe('an upload', () => {
     expect((await Promise.all([read(first), read(second)])).map(({ body }) => body.toString())).toEqual(['1', '2'])
     expect((await request(`${cluster.url}/file/same`)).status).toBe(404)
   })
+
+  test('is stored once, however often it is sent with the same link', async () => {
+    const bytes = randomBytes(300_000)
+    const id = randomBytes(16).toString('hex')
+    const send = (link: string) => request(`${upload()}?name=mine&link=${link}`, { method: 'POST', body: bytes })
+    const atOnce = await Promise.all([send(id), send(id)])
+    expect(atOnce.map(({ status }) => status).sort()).toEqual([201, 409])
+    const again = await send(id)
+    expect([again.status, again.code]).toEqual([409, 3])
+    expect((await read({ url: `/download/${id}` })).body.equals(bytes)).toBe(true)
+    expect(await labels('mine')).toEqual(['mine'])
+    await waitUntil('the others are gone', async () => (await copiesOf(bytes)).length === 2)
+    expect((await send('0123')).status).toBe(400)
+    expect(await curl('-F', 'file=x', `${upload()}?link=${id}`)).toMatchObject({ code: 5 })
+  })
 })
 
 describe('a download', () => {

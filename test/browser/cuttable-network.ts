@@ -9,6 +9,7 @@ export class CuttableNetwork implements AsyncDisposable {
   readonly #server = createServer((socket) => this.#pass(socket))
   readonly #target: () => URL
   #isCut = false
+  #onAnswer: (() => void) | null = null
   /** Bytes a second from the browser to the manager. */
   uploadRate = Number.POSITIVE_INFINITY
 
@@ -28,6 +29,13 @@ export class CuttableNetwork implements AsyncDisposable {
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.resetAndDestroy()
+  }
+
+  /** Cuts it when the manager next answers, so that what it has done is not heard of. */
+  async cutAtAnswer(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onAnswer = resolve
+    })
   }
 
   mend(): void {
@@ -57,6 +65,13 @@ export class CuttableNetwork implements AsyncDisposable {
       })
     }
     browser.pipe(this.#slowed()).pipe(manager)
+    // It comes before the pipe, and what it destroys takes no more.
+    manager.on('data', () => {
+      if (this.#onAnswer === null) return
+      this.cut()
+      this.#onAnswer()
+      this.#onAnswer = null
+    })
     manager.pipe(browser)
   }
 

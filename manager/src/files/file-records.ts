@@ -11,6 +11,7 @@ import {
   ending,
   type FileModel,
   type FileRecord,
+  LINK,
   LIVE_LINK_NAME,
   LIVE_PATH,
   visible,
@@ -19,6 +20,7 @@ import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
+const LINK_TAKEN = 'the link is taken'
 const MAX_TIME_EXPIRED = 50
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
@@ -80,7 +82,7 @@ export class FileRecords {
   }
 
   /**
-   * Makes the file visible. @throws FILE_EXISTS where another live file has the name, COPY_DISCARDED where upkeep has
+   * Makes the file visible. @throws FILE_EXISTS where another live file has the name, or another has the link, COPY_DISCARDED where upkeep has
    * collected its bytes, RECORD_NOT_SENT, DATABASE_UNAVAILABLE where the outcome is not known: then nothing may be cleaned up
    */
   async insert(record: FileRecord): Promise<void> {
@@ -90,6 +92,8 @@ export class FileRecords {
         return
       case 'duplicate':
         // Whatever else refused it may be the record itself, whose bytes must stay.
+        if (outcome.index === LINK && (await this.findLiveById(record._id)) === null)
+          throw new StoreError('FILE_EXISTS', LINK_TAKEN)
         if (outcome.index !== LIVE_PATH) return this.#resolveById(record, undefined)
         if ((await this.findLive(record.name)) === null && (await this.endExpired(record.name)))
           return this.insert(record)
@@ -112,7 +116,8 @@ export class FileRecords {
       try {
         return await askDatabase(() => this.#complete(record))
       } catch (error) {
-        if (!isTakenPath(error)) return this.#resolveById(record, error)
+        if (isTaken('link', error)) throw new StoreError('FILE_EXISTS', LINK_TAKEN)
+        if (!isTaken('name', error)) return this.#resolveById(record, error)
       }
       if (!(await this.endExpired(record.name))) throw new StoreError('FILE_EXISTS')
     }
@@ -205,7 +210,7 @@ export class FileRecords {
             .exec(),
         )
       } catch (error) {
-        if (!isTakenPath(error)) throw error
+        if (!isTaken('name', error)) throw error
       }
       if (change.name === undefined || !(await this.endExpired(change.name))) throw new StoreError('FILE_EXISTS')
     }
@@ -419,8 +424,8 @@ function isTooSlow(error: unknown): boolean {
 }
 
 /** @param error what the database said, or `askDatabase` of it */
-function isTakenPath(error: unknown): boolean {
+function isTaken(field: 'name' | 'link', error: unknown): boolean {
   const said = error instanceof StoreError ? error.cause : error
   const { code, keyPattern } = (said ?? {}) as { readonly code?: unknown; readonly keyPattern?: object }
-  return code === DUPLICATE_KEY && keyPattern !== undefined && 'name' in keyPattern
+  return code === DUPLICATE_KEY && keyPattern !== undefined && field in keyPattern
 }

@@ -92,6 +92,8 @@ export const LIVE_PATH = 'live_path'
 export const LIVE_PATH_SIZE = 'live_path_size'
 export const LIVE_PATH_DATE = 'live_path_date'
 export const LIVE_LINK_NAME = 'live_link_name'
+/** This index lets at most one file have a link, also after it was deleted. */
+export const LINK = 'link'
 
 const replica = new Schema<Replica>({ server: String, slot: Number, copyId: String, bad: String }, { _id: false })
 const chunk = new Schema<Chunk>(
@@ -153,7 +155,7 @@ file.index(
   { name: 1, _id: 1 },
   { partialFilterExpression: { state: 'live', addressedBy: 'link' }, name: LIVE_LINK_NAME },
 )
-file.index({ link: 1 }, { unique: true, ...having('link'), name: 'link' })
+file.index({ link: 1 }, { unique: true, ...having('link'), name: LINK })
 file.index({ fileId: 1, extent: 1 }, { unique: true, ...having('fileId'), name: 'extent' })
 file.index({ 'chunks.replicas.server': 1, 'chunks.replicas.slot': 1 }, { name: 'replica_place' })
 file.index({ 'chunks.leaving.server': 1 }, { ...having('chunks.leaving.server'), name: 'leaving' })

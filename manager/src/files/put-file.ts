@@ -26,6 +26,8 @@ export interface PutDeps extends ReplicatedDeps {
 export interface PutWish {
   readonly storageClass: StorageClass
   readonly addressedBy: 'path' | 'link'
+  /** A client that may have to send the file again has made its link itself. */
+  readonly link?: LinkId
   /** The file never expires without one. */
   readonly expiry?: Expiry | null
   /** Where this is given the file may replace one that has its path, unless it objects. */
@@ -209,14 +211,14 @@ async function discard(
 }
 
 function recordOf(_id: Types.ObjectId, name: FileName, contentType: string, wish: PutWish) {
-  const { storageClass, addressedBy, expiry } = wish
+  const { storageClass, addressedBy, expiry, link = randomBytes(16).toString('hex') as LinkId } = wish
   const createdAt = new Date()
   return {
     _id,
     state: 'live' as const,
     addressedBy,
     name,
-    ...(addressedBy === 'link' && { link: randomBytes(16).toString('hex') as LinkId }),
+    ...(addressedBy === 'link' && { link }),
     contentType,
     owner: null,
     storageClass,

@@ -1,5 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
+import type { LinkId } from '@holdfast/shared/ids'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Chunk } from '../../src/chunks/chunk.ts'
@@ -44,6 +45,19 @@ test('a file that is coming in cannot be read, and can be once it is complete', 
   expect(found?.chunks.map(({ size }) => size)).toEqual([0, 1, 2, 3, 4])
   expect(found).not.toHaveProperty('touchedAt')
   await expect(records.complete(record)).resolves.toBeUndefined()
+})
+
+test('a file whose link another has is not completed', async () => {
+  const link = 'ab'.repeat(16) as LinkId
+  for (const isTaken of [false, true]) {
+    const _id = new Types.ObjectId()
+    const file = files.begin(_id)
+    await file.add(chunksFrom(file, 0, 1), null)
+    const completing = records.complete({ ...completed(_id), addressedBy: 'link', link })
+    if (isTaken) await expect(completing).rejects.toMatchObject({ name: 'FILE_EXISTS' })
+    else await completing
+  }
+  expect(await used.model.countDocuments({ link })).toBe(1)
 })
 
 test('chunks beyond the first 256 go to extents of which the file knows, each named by its own document', async () => {

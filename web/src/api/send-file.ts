@@ -1,5 +1,5 @@
 import type { FileDescription } from './answers.ts'
-import { errorText, retryAfterMsOf } from './request.ts'
+import { errorText, requestJson, retryAfterMsOf } from './request.ts'
 
 /** An upload that has not moved for so long is taken for cut. */
 const STALL_MS = 30_000
@@ -23,17 +23,42 @@ export type SendOutcome<Stored extends StoredFile> =
   | { readonly kind: 'cut' }
   | { readonly kind: 'cancelled' }
 
+/** What is to be sent. The link is the page's own, so that the file is found where the answer is lost. */
+export interface FileToSend {
+  readonly file: File
+  readonly link: string
+  readonly expires: string
+}
+
+/** 128 random bits, also where the page came over plain HTTP. */
+export function makeLink(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** @returns the file that an attempt has stored whose answer was lost, or null where that is not known */
+export async function findSent<Stored extends StoredFile>(
+  path: UploadPath,
+  { link }: FileToSend,
+  signal: AbortSignal,
+): Promise<Stored | null> {
+  if (path !== '/upload') return null
+  return requestJson<Stored>(`/files/${link}`, { signal }).catch(() => null)
+}
+
 /** Sends a file. It goes by XMLHttpRequest, because fetch does not tell how much has been sent. */
 export function sendFile<Stored extends StoredFile>(
   path: UploadPath,
-  file: File,
-  expires: string,
+  { file, link, expires }: FileToSend,
   onProgress: (sentBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendOutcome<Stored>> {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest()
-    const query = new URLSearchParams({ name: file.name, ...(expires !== '' && { expires }) })
+    const query = new URLSearchParams({
+      name: file.name,
+      ...(path === '/upload' && { link }),
+      ...(expires !== '' && { expires }),
+    })
     let timer = 0
     const expectWithin = (ms: number) => {
       clearTimeout(timer)

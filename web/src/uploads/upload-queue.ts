@@ -1,5 +1,13 @@
 import { type Signal, signal } from '@preact/signals'
-import { type SendOutcome, type StoredFile, sendFile, type UploadPath } from '../api/send-file.ts'
+import {
+  type FileToSend,
+  findSent,
+  makeLink,
+  type SendOutcome,
+  type StoredFile,
+  sendFile,
+  type UploadPath,
+} from '../api/send-file.ts'
 import { noRate, type Rate, rateAfter } from './rate.ts'
 import { isWorthRetrying, MAX_FAILURES, retryDelayMs } from './retry.ts'
 
@@ -18,15 +26,15 @@ export type UploadState =
   | { readonly kind: 'failed'; readonly why: string }
   | { readonly kind: 'cancelled' }
 
-export interface Upload {
+export interface Upload extends FileToSend {
   readonly id: number
-  readonly file: File
-  readonly expires: string
 }
 
 interface Running extends Upload {
   readonly state: Signal<UploadState>
   stop: AbortController
+  /** An attempt whose answer was lost may have stored it. */
+  wasSent: boolean
   /** Ends the pause. */
   wake: () => void
 }
@@ -50,7 +58,8 @@ export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, o
   function add(files: readonly File[], expires: string): void {
     const added = files.map((file): Running => {
       const state = signal<UploadState>({ kind: 'waiting' })
-      return { id: ++lastId, file, expires, state, stop: new AbortController(), wake: () => undefined }
+      const stop = new AbortController()
+      return { id: ++lastId, file, link: makeLink(), expires, state, stop, wasSent: false, wake: () => undefined }
     })
     uploads.value = [...uploads.value, ...added]
     startNext()
@@ -74,20 +83,9 @@ export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, o
   }
 
   async function run(upload: Running): Promise<void> {
-    const { file, expires, state } = upload
+    const { state } = upload
     for (let failures = 1; ; failures++) {
-      let rate = noRate(performance.now())
-      state.value = sending(0, rate)
-      const outcome = await sendFile<Stored>(
-        path,
-        file,
-        expires,
-        (sentBytes) => {
-          rate = rateAfter(rate, sentBytes, performance.now())
-          state.value = sending(sentBytes, rate)
-        },
-        upload.stop.signal,
-      )
+      const outcome = await send(upload)
       const end = endOf(outcome, failures)
       if (end !== null) {
         state.value = end
@@ -101,6 +99,24 @@ export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, o
       for (let misses = 1; outcome.kind === 'cut' && !(await answers()); misses++)
         if (!(await pause(upload, 'The store cannot be reached', retryDelayMs(misses, Math.random())))) return
     }
+  }
+
+  /** Sends the file, unless an attempt before has stored it, or does so meanwhile. */
+  async function send(upload: Running): Promise<SendOutcome<Stored>> {
+    const { state, stop, wasSent } = upload
+    let rate = noRate(performance.now())
+    state.value = sending(0, rate)
+    const before = wasSent ? await findSent<Stored>(path, upload, stop.signal) : null
+    if (before !== null) return { kind: 'stored', file: before }
+    upload.wasSent = true
+    const onProgress = (sentBytes: number) => {
+      rate = rateAfter(rate, sentBytes, performance.now())
+      state.value = sending(sentBytes, rate)
+    }
+    const outcome = await sendFile<Stored>(path, upload, onProgress, stop.signal)
+    const isTaken = outcome.kind === 'refused' && outcome.status === 409
+    const meanwhile = isTaken ? await findSent<Stored>(path, upload, stop.signal) : null
+    return meanwhile === null ? outcome : { kind: 'stored', file: meanwhile }
   }
 
   /** @returns false where the upload was cancelled meanwhile */

@@ -15,6 +15,13 @@ import { uploadQuery } from '../file-exchange/upload-wish.ts'
 
 export const shareQuery = uploadQuery.extend({
   name: z.string().optional().describe('A label, which others may have too'),
+  link: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional()
+    .describe(
+      'The id that the file is to have: 128 random bits of the client. It may send one file again with it whose answer was lost, for an id that is taken is refused',
+    ),
 })
 
 export const downloadQuery = z.object({
@@ -48,7 +55,7 @@ export const shareOperations: readonly Operation[] = [
         content: { ...json(z.union([fileDescription, z.array(fileDescription)])), 'text/html': z.string() },
       },
     },
-    errors: [...uploadErrors, ...errorsAnywhere],
+    errors: ['FILE_EXISTS', ...uploadErrors, ...errorsAnywhere],
   },
   {
     method: 'get',

@@ -37,7 +37,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
       const records = await receiveSeveral(deps, ctx)
       return answer(ctx, deps.page, records.map(describeUpload))
     }
-    const wish = wishOf(ctx)
+    const wish = { ...wishOf(ctx), ...linkInQuery(ctx) }
     const upload = new UploadContext(ctx.state)
     const options = receiving(deps, ctx, wish, upload)
     const file =
@@ -85,6 +85,7 @@ const unfinished: Expiry = (start) => new Date(start.getTime() + UNFINISHED_MS)
  * they expire, for their links are told to nobody.
  */
 async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<FileRecord[]> {
+  if (linkInQuery(ctx) !== null) throw new StoreError('INVALID_REQUEST', 'a form may have several files, not one link')
   const asked = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
   const options = { ...receiving(deps, ctx, asked, upload), name: nameInQuery(ctx) }
@@ -109,6 +110,11 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
 
 function wishOf(ctx: AppContext): PutWish {
   return { ...parseUploadWish(ctx, 'replicated'), addressedBy: 'link' }
+}
+
+function linkInQuery(ctx: AppContext): Pick<PutWish, 'link'> | null {
+  const { link } = parseQuery(shareQuery, ctx.req.url ?? '')
+  return isLinkId(link) ? { link } : null
 }
 
 /** The name of a share is a label, so a path in it says nothing. */
