@@ -75,7 +75,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   const key = { infoHash: metainfo.infoHash, path: part, pieces: metainfo.pieces.length / 20 }
   const journal = await ResumeJournal.open(journals, key, isThere, () => store.sync())
   const torrent = swarm.add(metainfo.bare, {
-    ...{ preloadedStore: store, storeCacheSlots: 4, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
+    ...{ preloadedStore: store, storeCacheSlots: 0, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
     ...(journal.known !== null && { bitfield: journal.known }),
   })
   const failed = new Promise<never>((_, reject) => {

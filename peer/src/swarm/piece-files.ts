@@ -123,7 +123,11 @@ export class PieceFiles implements ChunkStore {
 
   async #read(index: number, { offset = 0, length }: { offset?: number; length?: number }): Promise<Uint8Array> {
     const pieceLength = Math.min(this.chunkLength, this.#metainfo.length - index * this.chunkLength)
-    const bytes = Buffer.alloc(length ?? pieceLength - offset)
+    const wanted = length ?? pieceLength - offset
+    // Anybody asks for what he likes, and a negative number is one that webtorrent has read as signed.
+    if (index < 0 || offset < 0 || wanted < 1 || offset + wanted > pieceLength)
+      throw new RangeError('the torrent has no such block')
+    const bytes = Buffer.alloc(wanted)
     let filled = 0
     for (const span of this.#spansOf(index, offset, bytes.length)) {
       // The whole may be given its final name in between.

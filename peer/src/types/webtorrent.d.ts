@@ -101,12 +101,37 @@ declare module 'webtorrent/lib/webconn.js' {
 declare module 'bittorrent-protocol' {
   import type { EventEmitter } from 'node:events'
 
+  export interface BlockRequest {
+    readonly piece: number
+    readonly offset: number
+    readonly length: number
+  }
+
   class Wire extends EventEmitter {
+    constructor(type?: string)
     readonly type: string
+    readonly uploaded: number
     readonly remoteAddress: string | undefined
     readonly remotePort: number | undefined
+    readonly destroyed: boolean
+    readonly amChoking: boolean
+    readonly peerChoking: boolean
+    readonly peerPieces: { get(index: number): boolean }
+    /** What this end has asked for, and what the other has. */
+    readonly requests: readonly BlockRequest[]
+    readonly peerRequests: readonly BlockRequest[]
+    /** Of streamx: so many bytes wait to be sent. */
+    readonly _readableState: { readonly buffered: number }
+    choke(): void
+    unchoke(): void
     destroy(): void
+    resume(): void
+    piece(index: number, offset: number, bytes: Uint8Array): void
+    _onCancel(index: number, offset: number, length: number): void
     _onMessageLength(bytes: Uint8Array): void
+    _onPiece(index: number, offset: number, bytes: Uint8Array): void
+    _onRequest(index: number, offset: number, length: number): void
+    _read(done: (error: Error | null) => void): void
   }
 
   export { Wire as default }

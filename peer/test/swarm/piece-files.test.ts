@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PieceFiles } from '../../src/swarm/piece-files.ts'
+import { makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
+
+const bytes = randomBytes(300)
+const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-pieces-'))
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+test('gives the bytes of a block, and none that the torrent has not', async () => {
+  await writeFile(join(directory, 'x'), bytes)
+  const store = new PieceFiles(metainfo, join(directory, 'x'))
+  const get = (index: number, offset: number, length: number) =>
+    new Promise<Uint8Array>((resolve, reject) =>
+      store.get(index, { offset, length }, (error, found) => (found ? resolve(found) : reject(error))),
+    )
+  expect(await get(1, 4, 40)).toEqual(bytes.subarray(260))
+  for (const [index, offset, length] of [
+    [2, 0, 1],
+    [-1, 0, 1],
+    [0, -1, 2],
+    [1, 0, 45],
+    [0, 250, 7],
+    [0, 0, 0],
+  ] as const)
+    await expect(get(index, offset, length)).rejects.toThrow('no such block')
+})
