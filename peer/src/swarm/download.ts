@@ -42,6 +42,8 @@ export interface DownloadWish {
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
   readonly onProgress: (progress: DownloadProgress) => void
+  /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
+  readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
   readonly verify?: (path: string) => Promise<void>
 }
@@ -85,13 +87,14 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   const finders: PeerFinder[] = []
   const over = new AbortController()
   try {
-    const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly: wish.isUdpOnly, log })
+    const { isUdpOnly, onTrouble } = wish
+    const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
     await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
     for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo))
-    const add = peerAdder(swarm, torrent, wish.isUdpOnly)
+    const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
     await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])
     await journal.flush()

@@ -27,6 +27,11 @@ declare module 'webtorrent' {
     readonly maxWebConns?: number
   }
 
+  export interface UnfinishedPiece {
+    readonly length: number
+    readonly constructor: new (length: number) => UnfinishedPiece
+  }
+
   export interface SwarmMember {
     readonly id: string
     readonly wire: Wire | null
@@ -36,7 +41,9 @@ declare module 'webtorrent' {
     readonly infoHash: string
     readonly info: Readonly<Record<string, unknown>>
     readonly torrentFile: Uint8Array
-    readonly pieces: readonly unknown[]
+    /** Null where a piece is verified. */
+    readonly pieces: (UnfinishedPiece | null)[]
+    readonly store: ChunkStore | null
     readonly pieceLength: number
     readonly length: number
     readonly files: readonly { readonly length: number; readonly offset: number; readonly path: string }[]
@@ -50,6 +57,8 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly bitfield: { get(index: number): boolean }
     readonly _peers: ReadonlyMap<string, SwarmMember> | null
+    /** @returns whether the wire was asked for a block */
+    _request(wire: Wire, index: number, hotswap: boolean): boolean
     _addPeer(address: string, type: 'tcp' | 'utp', source: string): unknown
     addWebSeed(connection: string | { readonly connId: string }): void
     removePeer(id: string): void
