@@ -71,8 +71,11 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   if (swarm.has(metainfo.infoHash)) throw new PeerError('the torrent is being loaded or shared already')
   const part = `${target}.part`
   const store = new PieceFiles(metainfo, part, (index) => journal.note(index))
-  const isThere = await store.prepare().catch((error: unknown) => {
-    throw new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
+  const owner = await ResumeJournal.ownerOf(journals, part)
+  if (owner !== null && owner !== metainfo.infoHash)
+    throw new PeerError(`${part} is what another torrent has loaded so far: go on with that, or take it away`)
+  const isThere = await store.prepare(owner !== null).catch((error: unknown) => {
+    throw error instanceof PeerError ? error : new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
   })
   const key = { infoHash: metainfo.infoHash, path: part, pieces: metainfo.pieces.length / 20 }
   const journal = await ResumeJournal.open(journals, key, isThere, () => store.sync())
@@ -116,12 +119,11 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   }
 }
 
-/** What is listed has to be what webtorrent found: where it found a piece wrong, or nothing was listed, it has hashed all. */
+/** What is listed has to be what webtorrent found: where it found a piece wrong, or none was listed, it has hashed all. */
 async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
   const isListed = (index: number): boolean => ((journal.known?.[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
-  if (torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
-  await journal.clear()
-  for (const index of torrent.pieces.keys()) if (torrent.bitfield.get(index)) journal.note(index)
+  if (journal.isBegun && torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
+  await journal.begin([...torrent.pieces.keys()].filter((index) => torrent.bitfield.get(index)))
 }
 
 /** Waits until all pieces are there, and tells how it goes. */

@@ -36,8 +36,11 @@ export class PieceFiles implements ChunkStore {
     })
   }
 
-  /** Makes what is missing, at its full size. @returns whether all of it was there */
-  async prepare(): Promise<boolean> {
+  /**
+   * Makes what is missing, at its full size. @returns whether all of it was there
+   * @param isOwn whether what is there is known to be of this torrent. @throws PeerError where it can be none of it
+   */
+  async prepare(isOwn: boolean): Promise<boolean> {
     let isThere = true
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       const path = this.#pathOf(number)
@@ -45,6 +48,10 @@ export class PieceFiles implements ChunkStore {
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
       try {
         const { size } = await handle.stat()
+        // Whatever wrote what is there may have ended before it was durable.
+        this.#unsynced.add(number)
+        if (!isOwn && size !== 0 && size !== length)
+          throw new PeerError(`${path} is there already, and is no part of this torrent: take it away`)
         if (size === length && (length > 0 || isThere)) continue
         isThere = false
         await handle.truncate(length)

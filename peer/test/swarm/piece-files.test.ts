@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -31,4 +31,14 @@ test('gives the bytes of a block, and none that the torrent has not', async () =
     [0, 0, 0],
   ] as const)
     await expect(get(index, offset, length)).rejects.toThrow('no such block')
+})
+
+test('takes over files of the right size, and of another only where they are known to be its own', async () => {
+  const path = join(directory, 'x')
+  expect(await new PieceFiles(metainfo, path).prepare(false)).toBe(false)
+  expect(await new PieceFiles(metainfo, path).prepare(false)).toBe(true)
+  await writeFile(path, 'letters')
+  await expect(new PieceFiles(metainfo, path).prepare(false)).rejects.toThrow('no part of this torrent')
+  expect(await readFile(path, 'utf8')).toBe('letters')
+  expect(await new PieceFiles(metainfo, path).prepare(true)).toBe(false)
 })
