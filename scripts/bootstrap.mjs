@@ -120,7 +120,7 @@ export async function ensurePeerInstalled() {
     if (isInstalled(root, peerWorkspaces)) return
     say('installing what the peer needs (npm install --workspace peer); only the first time takes a while')
     const startedAt = performance.now()
-    const code = await runNpm(['install', '--no-save', ...inWorkspaces(peerWorkspaces)])
+    const code = await runNpm(['install', '--no-save', '--include=dev', ...inWorkspaces(peerWorkspaces)])
     if (code !== 0)
       fail(
         `what the peer needs could not be installed: see the lines above. It comes from the npm registry, which this machine has to reach the first time${whoseTree()}`,

@@ -6,6 +6,7 @@ import type { PeerDeps } from './commands/peer-deps.ts'
 import type { PeerConfig } from './config.ts'
 import { answerHeartbeats } from './napster/heartbeat-answers.ts'
 import { NapsterUser } from './napster/napster-user.ts'
+import { TrackerAddresses } from './napster/tracker-addresses.ts'
 import { openLog } from './open-log.ts'
 import { ShareDatabase } from './shares/share-database.ts'
 import { Sharing } from './shares/sharing.ts'
@@ -39,7 +40,14 @@ export function openApp(config: PeerConfig): Promise<App> {
     const listening = { host: config.host, port: swarm.port }
     const user = new NapsterUser({ tracker, shares, listening, log })
     stops.add(() => user.close())
-    if (swarm.udp !== null) answerHeartbeats(swarm.udp, () => user.noteHeartbeat())
+    const addresses = new TrackerAddresses(config.tracker, log)
+    stops.add(async () => addresses.close())
+    if (swarm.udp !== null)
+      answerHeartbeats(
+        swarm.udp,
+        (address) => addresses.has(address),
+        () => user.noteHeartbeat(),
+      )
     const sharing = new Sharing({ swarm, tracker, shares, listening, log })
     stops.add(() => sharing.close())
     log.info({ host: config.host, port: swarm.port, tracker: tracker.origin }, 'peer started')

@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from 'cli-progress'
 import type { Ui } from '../commands/peer-deps.ts'
+import { plainText } from '../plain-text.ts'
 import type { DownloadProgress } from '../swarm/download.ts'
 
 /** Where there is no terminal a line comes this often. */
@@ -31,13 +32,14 @@ export function terminalUi(stdout: NodeJS.WritableStream, stderr: NodeJS.WriteSt
   return {
     print(line) {
       clear()
-      stdout.write(`${line}\n`)
+      stdout.write(`${plainLines(line)}\n`)
     },
     say(line) {
       clear()
-      stderr.write(`holdfast: ${line}\n`)
+      stderr.write(`holdfast: ${plainLines(line)}\n`)
     },
-    progress(title, progress) {
+    progress(name, progress) {
+      const title = plainText(name)
       if (stderr.isTTY) {
         bar ??= start(title, progress.totalBytes)
         const { amount, speed, left } = textsOf(progress)
@@ -49,6 +51,11 @@ export function terminalUi(stdout: NodeJS.WritableStream, stderr: NodeJS.WriteSt
     },
     clear,
   }
+}
+
+/** Names in torrents and the answers of trackers are written by others. */
+function plainLines(text: string): string {
+  return text.split('\n').map(plainText).join('\n')
 }
 
 /** @returns a line such as `film.mp4: 12 %, 1.0/8.0 MiB, 2.5 MiB/s, 3 peers, 3 s left` */

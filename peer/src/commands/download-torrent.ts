@@ -32,6 +32,7 @@ export async function downloadTorrent(
           hash === null
             ? deps.sharing.findByTrackers(metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, onTrouble, state })
             : [deps.sharing.findByHash(hash, false, { onPeers, onTrouble })],
+        onTrouble,
         onProgress: (progress) => ui.progress(title, progress),
       },
       signal,

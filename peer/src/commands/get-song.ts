@@ -33,6 +33,7 @@ export async function getSong(
     {
       ...{ metainfo, target, isUdpOnly: true },
       findPeers: (found) => [new SongFinder(deps, id, checksum, found)],
+      onTrouble: (sentence) => ui.say(sentence),
       onProgress: (progress) => ui.progress(id, progress),
       verify: async (part) => {
         const { sha256 } = await hashFile(part, () => metainfo.pieceLength, signal)

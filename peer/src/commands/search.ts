@@ -1,4 +1,5 @@
 import { PeerError } from '../peer-error.ts'
+import { plainText } from '../plain-text.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 
 const fields = ['song', 'artist', 'album', 'year', 'limit', 'cursor'] as const
@@ -37,9 +38,4 @@ export async function search(
   }
   if (results.length === 0) ui.say('nobody who is online shares such a song')
   if (next !== null) ui.say(`there are more: search … cursor=${next}`)
-}
-
-/** What others have written must not steer this terminal. */
-function plainText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, ' ')
 }

@@ -42,6 +42,8 @@ export interface DownloadWish {
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
   readonly onProgress: (progress: DownloadProgress) => void
+  /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
+  readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
   readonly verify?: (path: string) => Promise<void>
 }
@@ -69,13 +71,16 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   if (swarm.has(metainfo.infoHash)) throw new PeerError('the torrent is being loaded or shared already')
   const part = `${target}.part`
   const store = new PieceFiles(metainfo, part, (index) => journal.note(index))
-  const isThere = await store.prepare().catch((error: unknown) => {
-    throw new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
+  const owner = await ResumeJournal.ownerOf(journals, part)
+  if (owner !== null && owner !== metainfo.infoHash)
+    throw new PeerError(`${part} is what another torrent has loaded so far: go on with that, or take it away`)
+  const isThere = await store.prepare(owner !== null).catch((error: unknown) => {
+    throw error instanceof PeerError ? error : new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
   })
   const key = { infoHash: metainfo.infoHash, path: part, pieces: metainfo.pieces.length / 20 }
   const journal = await ResumeJournal.open(journals, key, isThere, () => store.sync())
   const torrent = swarm.add(metainfo.bare, {
-    ...{ preloadedStore: store, storeCacheSlots: 4, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
+    ...{ preloadedStore: store, storeCacheSlots: 0, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
     ...(journal.known !== null && { bitfield: journal.known }),
   })
   const failed = new Promise<never>((_, reject) => {
@@ -85,13 +90,14 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   const finders: PeerFinder[] = []
   const over = new AbortController()
   try {
-    const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly: wish.isUdpOnly, log })
+    const { isUdpOnly, onTrouble } = wish
+    const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
     await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
     for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo))
-    const add = peerAdder(swarm, torrent, wish.isUdpOnly)
+    const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
     await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])
     await journal.flush()
@@ -113,12 +119,11 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   }
 }
 
-/** What is listed has to be what webtorrent found: where it found a piece wrong, or nothing was listed, it has hashed all. */
+/** What is listed has to be what webtorrent found: where it found a piece wrong, or none was listed, it has hashed all. */
 async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
   const isListed = (index: number): boolean => ((journal.known?.[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
-  if (torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
-  await journal.clear()
-  for (const index of torrent.pieces.keys()) if (torrent.bitfield.get(index)) journal.note(index)
+  if (journal.isBegun && torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
+  await journal.begin([...torrent.pieces.keys()].filter((index) => torrent.bitfield.get(index)))
 }
 
 /** Waits until all pieces are there, and tells how it goes. */

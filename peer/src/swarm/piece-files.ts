@@ -36,8 +36,11 @@ export class PieceFiles implements ChunkStore {
     })
   }
 
-  /** Makes what is missing, at its full size. @returns whether all of it was there */
-  async prepare(): Promise<boolean> {
+  /**
+   * Makes what is missing, at its full size. @returns whether all of it was there
+   * @param isOwn whether what is there is known to be of this torrent. @throws PeerError where it can be none of it
+   */
+  async prepare(isOwn: boolean): Promise<boolean> {
     let isThere = true
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       const path = this.#pathOf(number)
@@ -45,6 +48,10 @@ export class PieceFiles implements ChunkStore {
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
       try {
         const { size } = await handle.stat()
+        // Whatever wrote what is there may have ended before it was durable.
+        this.#unsynced.add(number)
+        if (!isOwn && size !== 0 && size !== length)
+          throw new PeerError(`${path} is there already, and is no part of this torrent: take it away`)
         if (size === length && (length > 0 || isThere)) continue
         isThere = false
         await handle.truncate(length)
@@ -123,7 +130,11 @@ export class PieceFiles implements ChunkStore {
 
   async #read(index: number, { offset = 0, length }: { offset?: number; length?: number }): Promise<Uint8Array> {
     const pieceLength = Math.min(this.chunkLength, this.#metainfo.length - index * this.chunkLength)
-    const bytes = Buffer.alloc(length ?? pieceLength - offset)
+    const wanted = length ?? pieceLength - offset
+    // Anybody asks for what he likes, and a negative number is one that webtorrent has read as signed.
+    if (index < 0 || offset < 0 || wanted < 1 || offset + wanted > pieceLength)
+      throw new RangeError('the torrent has no such block')
+    const bytes = Buffer.alloc(wanted)
     let filled = 0
     for (const span of this.#spansOf(index, offset, bytes.length)) {
       // The whole may be given its final name in between.

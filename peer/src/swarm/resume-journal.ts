@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
 import { z } from 'zod'
 
@@ -32,8 +32,8 @@ export class ResumeJournal {
   /** One bit a piece, the first in the highest; null where nothing is known of what is there. */
   readonly known: Uint8Array | null
   readonly #path: string
-  readonly #handle: FileHandle
-  readonly #headBytes: number
+  readonly #head: string
+  #handle: FileHandle | null
   readonly #sync: () => Promise<void>
   readonly #timer: NodeJS.Timeout
   #waiting: number[] = []
@@ -41,12 +41,12 @@ export class ResumeJournal {
   #failure: Error | null = null
 
   private constructor(
-    { path, handle, headBytes }: { path: string; handle: FileHandle; headBytes: number },
+    { path, head, handle }: { path: string; head: string; handle: FileHandle | null },
     known: Uint8Array | null,
     sync: () => Promise<void>,
   ) {
-    this.#headBytes = headBytes
     this.#path = path
+    this.#head = head
     this.#handle = handle
     this.known = known
     this.#sync = sync
@@ -54,8 +54,16 @@ export class ResumeJournal {
     this.#timer = setInterval(() => void this.flush().catch(() => undefined), WRITE_EVERY_MS)
   }
 
+  /** @returns the info-hash of the download that is at a path, or null where none is known to be there */
+  static async ownerOf(directory: string, path: string): Promise<string | null> {
+    const inode = await inodeOf(path).catch(() => null)
+    const head = (await readLines(journalPath(directory, path)))?.head
+    return head !== undefined && head.path === path && head.inode === inode ? head.infoHash : null
+  }
+
   /**
-   * Opens the journal of a download that is prepared on the disk.
+   * Opens the journal of a download that is prepared on the disk. Until it is begun nothing is written, so that an end while
+   * the files are hashed does not look like a download of which nothing is there.
    * @param isThere whether the files had their sizes before. @param sync makes durable what was written before it is called
    */
   static async open(
@@ -65,39 +73,48 @@ export class ResumeJournal {
     sync: () => Promise<void>,
   ): Promise<ResumeJournal> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    const name = createHash('sha256').update(`${key.infoHash} ${key.path}`).digest('hex').slice(0, 40)
-    const path = join(directory, `${name}.jsonl`)
-    const inode = String((await stat(key.path, { bigint: true })).ino)
+    const path = journalPath(directory, key.path)
+    const inode = await inodeOf(key.path)
     const found = isThere ? await readJournal(path, key, inode) : null
-    const handle = await open(path, found === null ? 'w' : 'r+', 0o600)
     const head = `${JSON.stringify({ format: 1, ...key, inode })}\n`
-    if (found === null) {
-      await handle.write(head)
-      await handle.sync()
-      await syncDirectory(directory)
-    } else await handle.truncate(found.goodBytes)
-    await handle.close()
+    const handle = found === null ? null : await open(path, 'a', 0o600)
+    if (found !== null) await handle?.truncate(found.goodBytes)
     // Where files are there and nothing is known of them, they are hashed.
     const known = found?.known ?? (isThere ? null : new Uint8Array(Math.ceil(key.pieces / 8)))
-    const file = { path, handle: await open(path, 'a', 0o600), headBytes: Buffer.byteLength(head) }
-    return new ResumeJournal(file, known, sync)
+    return new ResumeJournal({ path, head, handle }, known, sync)
+  }
+
+  /** Whether `known` has been written, and further pieces are listed after it. */
+  get isBegun(): boolean {
+    return this.#handle !== null
+  }
+
+  /** Takes the place of whatever is listed. @param pieces are found to be there */
+  async begin(pieces: readonly number[]): Promise<void> {
+    await this.#sync()
+    await this.#handle?.close()
+    this.#handle = null
+    const handle = await open(`${this.#path}.new`, 'w', 0o600)
+    try {
+      await handle.writeFile(`${this.#head}${JSON.stringify(pieces)}\n`)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(`${this.#path}.new`, this.#path)
+    await syncDirectory(dirname(this.#path))
+    this.#handle = await open(this.#path, 'a', 0o600)
   }
 
   note(index: number): void {
     this.#waiting.push(index)
   }
 
-  /** Forgets all pieces, because one that was listed is not there. */
-  async clear(): Promise<void> {
-    await this.#handle.truncate(this.#headBytes)
-    await this.#handle.datasync()
-  }
-
   /** Makes durable what was noted. @throws what the disk says, also of an earlier time */
   flush(): Promise<void> {
     this.#writing = this.#writing.then(async () => {
       if (this.#failure !== null) throw this.#failure
-      if (this.#waiting.length === 0) return
+      if (this.#waiting.length === 0 || this.#handle === null) return
       const pieces = this.#waiting
       this.#waiting = []
       try {
@@ -116,14 +133,24 @@ export class ResumeJournal {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     await this.flush().catch(() => undefined)
-    await this.#handle.close()
+    await this.#handle?.close()
+    this.#handle = null
   }
 
   /** Ends it where the download is whole. */
   async remove(): Promise<void> {
     await this.close()
-    await unlink(this.#path)
+    await rm(this.#path, { force: true })
   }
+}
+
+/** The path alone names it: whatever is loaded to a path takes the place of what was loaded there before. */
+function journalPath(directory: string, path: string): string {
+  return join(directory, `${createHash('sha256').update(path).digest('hex').slice(0, 40)}.jsonl`)
+}
+
+async function inodeOf(path: string): Promise<string> {
+  return String((await stat(path, { bigint: true })).ino)
 }
 
 /** @returns null where there is none for exactly this download */
@@ -132,23 +159,31 @@ async function readJournal(
   key: JournalKey,
   inode: string,
 ): Promise<{ readonly known: Uint8Array; readonly goodBytes: number } | null> {
+  const read = await readLines(path)
+  if (read === null) return null
+  const { infoHash, path: described, pieces, inode: before } = read.head
+  if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== inode) return null
+  const known = new Uint8Array(Math.ceil(key.pieces / 8))
+  for (const line of read.lines) {
+    const parsed = written.safeParse(parse(line))
+    if (!parsed.success) return null
+    for (const index of parsed.data)
+      if (index < key.pieces) known[index >> 3] = (known[index >> 3] ?? 0) | (0x80 >> (index & 7))
+  }
+  return { known, goodBytes: read.goodBytes }
+}
+
+/** @returns null where there is no journal */
+async function readLines(
+  path: string,
+): Promise<{ readonly head: z.output<typeof header>; readonly lines: string[]; readonly goodBytes: number } | null> {
   const text = await readFile(path).catch(() => null)
   if (text === null || text.length > MAX_BYTES) return null
   // What stands after the last line feed was being written in a crash.
   const goodBytes = text.lastIndexOf(0x0a) + 1
   const [first = '', ...lines] = text.toString('utf8', 0, goodBytes).split('\n').slice(0, -1)
   const head = header.safeParse(parse(first))
-  if (!head.success) return null
-  const { infoHash, path: described, pieces, inode: before } = head.data
-  if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== inode) return null
-  const known = new Uint8Array(Math.ceil(key.pieces / 8))
-  for (const line of lines) {
-    const parsed = written.safeParse(parse(line))
-    if (!parsed.success) return null
-    for (const index of parsed.data)
-      if (index < key.pieces) known[index >> 3] = (known[index >> 3] ?? 0) | (0x80 >> (index & 7))
-  }
-  return { known, goodBytes }
+  return head.success ? { head: head.data, lines, goodBytes } : null
 }
 
 function parse(line: string): unknown {

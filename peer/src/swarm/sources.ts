@@ -1,9 +1,9 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
+import { Blame } from './blame.ts'
+import { LonePieces } from './lone-pieces.ts'
 
-/** Somebody who sent wrong bytes together with others is dropped after this many times; one who did it alone, at once. */
-const MAX_SHARED_FAULTS = 3
 const MAX_BANNED = 10_000
 
 /** Remembers who sent wrong bytes, for as long as the process runs. */
@@ -29,6 +29,8 @@ export interface SourcesOptions {
   readonly banned: BannedSources
   /** Whether only uTP is spoken. */
   readonly isUdpOnly: boolean
+  /** Hears in a sentence that somebody is dropped. */
+  readonly onDropped?: (sentence: string) => void
   readonly log: Logger
 }
 
@@ -43,11 +45,11 @@ export interface Received {
  * Watches where the pieces of a torrent come from, and drops who sends wrong ones, which webtorrent does not: alone it would
  * load the same wrong piece from the same web seed for ever.
  */
-export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: SourcesOptions): Received {
+export function watchSources(torrent: Torrent, options: SourcesOptions): Received {
+  const { banned, isUdpOnly, log } = options
   const received: Received = { tcp: 0, utp: 0, webSeed: 0 }
-  /** Who sent something of a piece that is not verified yet. */
-  const senders = new Map<number, Map<string, Wire>>()
-  const faults = new Map<string, number>()
+  const blame = new Blame<string>()
+  const lone = new LonePieces(torrent, (index) => blame.forget(index))
 
   torrent.on('wire', (wire: Wire) => {
     const kind = wire.type === 'webSeed' ? 'webSeed' : wire.type.startsWith('utp') ? 'utp' : 'tcp'
@@ -57,33 +59,40 @@ export function watchSources(torrent: Torrent, { banned, isUdpOnly, log }: Sourc
       return
     }
     log.debug({ source, kind }, 'connected to a source')
-    wire.on('piece', (index: number, _offset: number, bytes: Uint8Array) => {
+    wire.on('piece', (index: number, offset: number, bytes: Uint8Array) => {
       received[kind] += bytes.length
-      if (torrent.bitfield.get(index)) return
-      const known = senders.get(index) ?? new Map<string, Wire>()
-      senders.set(index, known.set(source, wire))
+      if (!torrent.bitfield.get(index)) blame.note(index, { source, offset, bytes })
     })
   })
-  torrent.on('verified', (index: number) => senders.delete(index))
+  torrent.on('verified', (index: number) => {
+    lone.delete(index)
+    if (!blame.verify(index)) return
+    torrent.store?.get(index, null, (_, right) => {
+      for (const source of right === undefined ? [] : blame.compare(index, right)) drop(torrent, source, index, options)
+    })
+  })
   torrent.on('warning', (warning: Error) => {
     const index = /^Piece (\d+) failed verification$/.exec(warning.message)?.[1]
     if (index === undefined) {
       log.debug({ reason: warning.message }, 'warning of the swarm')
       return
     }
-    const suspects = [...(senders.get(Number(index)) ?? [])]
-    senders.delete(Number(index))
-    for (const [source, wire] of suspects) {
-      const count = (faults.get(source) ?? 0) + 1
-      faults.set(source, count)
-      if (suspects.length > 1 && count < MAX_SHARED_FAULTS) continue
-      log.warn({ source, piece: Number(index) }, 'a source that sent wrong bytes is dropped')
-      banned.add(source)
-      const id = memberOf(torrent, wire)
-      if (id !== null) torrent.removePeer(id)
-    }
+    const liar = blame.fail(Number(index))
+    lone.add(Number(index))
+    if (liar !== null) drop(torrent, liar, Number(index), options)
   })
   return received
+}
+
+function drop(torrent: Torrent, source: string, piece: number, { banned, onDropped, log }: SourcesOptions): void {
+  // Several of his pieces may be found wrong at once.
+  if (!banned.has(source)) {
+    log.warn({ source, piece }, 'a source that sent wrong bytes is dropped')
+    onDropped?.(`${source} sent wrong bytes, and is asked no longer`)
+  }
+  banned.add(source)
+  for (const { id, wire } of [...(torrent._peers?.values() ?? [])])
+    if (wire !== null && sourceOf(torrent, wire) === source) torrent.removePeer(id)
 }
 
 /** A web seed is known by its address, anybody else by where it is. */

@@ -174,7 +174,8 @@ export class SwarmClient {
       if (!(await offer.isUnchanged())) throw new Error('the file was changed or is gone')
       const metainfo = readTorrent(await offer.torrent())
       const store = new PieceFiles(metainfo, offer.path)
-      const torrent = this.add(metainfo.bare, { preloadedStore: store, skipVerify: true, storeCacheSlots: 4 })
+      // A cache would read a whole piece for each block, and keep it until the block is sent.
+      const torrent = this.add(metainfo.bare, { preloadedStore: store, skipVerify: true, storeCacheSlots: 0 })
       torrent.on('error', (error: Error) => this.#log.warn({ err: error, infoHash }, 'a torrent cannot be shared'))
       watchSources(torrent, { banned: this.banned, isUdpOnly: false, log: this.#log })
       this.#awake.add(torrent)

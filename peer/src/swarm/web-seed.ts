@@ -2,7 +2,8 @@ import type { Torrent } from 'webtorrent'
 import WebConn from 'webtorrent/lib/webconn.js'
 import type { Metainfo } from '../torrent/metainfo.ts'
 
-const PATIENCE_MS = 30_000
+/** A slow web seed takes its time for a piece of 32 MiB, but not without sending anything. */
+const SILENCE_MS = 30_000
 
 /**
  * A web seed (BEP 19). webtorrent's own reads whatever is sent, however long it is, and takes the whole of a file for a
@@ -57,17 +58,26 @@ export class WebSeed extends WebConn {
 }
 
 async function readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
-  const response = await fetch(url, {
-    headers: { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' },
-    signal: AbortSignal.timeout(PATIENCE_MS),
-  })
-  const isWhole = response.status === 200 && from === 0 && into.length === size
-  if (response.status !== 206 && !isWhole) {
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), SILENCE_MS)
+  try {
+    const headers = { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' }
+    const response = await fetch(url, { headers, signal: silence.signal })
+    await readAnswer(response, from === 0 && into.length === size, into, () => timer.refresh())
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** @param isAll whether the whole file was asked for, for which it may come as a whole */
+async function readAnswer(response: Response, isAll: boolean, into: Buffer, onBytes: () => void): Promise<void> {
+  if (response.status !== 206 && !(response.status === 200 && isAll)) {
     await response.body?.cancel()
     throw new Error(`the web seed answers ${response.status}`)
   }
   let filled = 0
   for await (const chunk of response.body ?? []) {
+    onBytes()
     if (filled + chunk.length > into.length) throw new Error('the web seed sends more than it was asked for')
     into.set(chunk, filled)
     filled += chunk.length

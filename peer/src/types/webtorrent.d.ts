@@ -27,6 +27,11 @@ declare module 'webtorrent' {
     readonly maxWebConns?: number
   }
 
+  export interface UnfinishedPiece {
+    readonly length: number
+    readonly constructor: new (length: number) => UnfinishedPiece
+  }
+
   export interface SwarmMember {
     readonly id: string
     readonly wire: Wire | null
@@ -36,7 +41,9 @@ declare module 'webtorrent' {
     readonly infoHash: string
     readonly info: Readonly<Record<string, unknown>>
     readonly torrentFile: Uint8Array
-    readonly pieces: readonly unknown[]
+    /** Null where a piece is verified. */
+    readonly pieces: (UnfinishedPiece | null)[]
+    readonly store: ChunkStore | null
     readonly pieceLength: number
     readonly length: number
     readonly files: readonly { readonly length: number; readonly offset: number; readonly path: string }[]
@@ -50,6 +57,8 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly bitfield: { get(index: number): boolean }
     readonly _peers: ReadonlyMap<string, SwarmMember> | null
+    /** @returns whether the wire was asked for a block */
+    _request(wire: Wire, index: number, hotswap: boolean): boolean
     _addPeer(address: string, type: 'tcp' | 'utp', source: string): unknown
     addWebSeed(connection: string | { readonly connId: string }): void
     removePeer(id: string): void
@@ -101,12 +110,37 @@ declare module 'webtorrent/lib/webconn.js' {
 declare module 'bittorrent-protocol' {
   import type { EventEmitter } from 'node:events'
 
+  export interface BlockRequest {
+    readonly piece: number
+    readonly offset: number
+    readonly length: number
+  }
+
   class Wire extends EventEmitter {
+    constructor(type?: string)
     readonly type: string
+    readonly uploaded: number
     readonly remoteAddress: string | undefined
     readonly remotePort: number | undefined
+    readonly destroyed: boolean
+    readonly amChoking: boolean
+    readonly peerChoking: boolean
+    readonly peerPieces: { get(index: number): boolean }
+    /** What this end has asked for, and what the other has. */
+    readonly requests: readonly BlockRequest[]
+    readonly peerRequests: readonly BlockRequest[]
+    /** Of streamx: so many bytes wait to be sent. */
+    readonly _readableState: { readonly buffered: number }
+    choke(): void
+    unchoke(): void
     destroy(): void
+    resume(): void
+    piece(index: number, offset: number, bytes: Uint8Array): void
+    _onCancel(index: number, offset: number, length: number): void
     _onMessageLength(bytes: Uint8Array): void
+    _onPiece(index: number, offset: number, bytes: Uint8Array): void
+    _onRequest(index: number, offset: number, length: number): void
+    _read(done: (error: Error | null) => void): void
   }
 
   export { Wire as default }

@@ -1,5 +1,6 @@
+import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { lineOf } from '../../src/cli/terminal-ui.ts'
+import { lineOf, terminalUi } from '../../src/cli/terminal-ui.ts'
 
 test('a line tells how far a download is, how fast, from how many, and how long it takes', () => {
   const progress = {
@@ -13,4 +14,13 @@ test('a line tells how far a download is, how fast, from how many, and how long 
   expect(lineOf('film.mp4', { ...progress, bytesPerSecond: 0, secondsLeft: null })).toMatch(
     /0\.0 MiB\/s, 3 peers, waiting$/,
   )
+})
+
+test('what others have written does not steer the terminal', () => {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const ui = terminalUi(stdout, stderr as unknown as NodeJS.WriteStream)
+  ui.print('one\ntwo\u001b[2J')
+  ui.say('go away\u009b31m\u202e\r')
+  expect(String(stdout.read())).toBe('one\ntwo [2J\n')
+  expect(String(stderr.read())).toBe('holdfast: go away 31m  \n')
 })

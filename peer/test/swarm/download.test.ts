@@ -58,11 +58,13 @@ async function load(
 ) {
   const swarm = await listen()
   const target = join(directory, 'got')
+  const troubles: string[] = []
   const deps = { swarm, log, journals: join(directory, 'journals') }
   const result = await download(
     deps,
     {
       ...{ metainfo: { ...metainfo, webSeeds }, target, isUdpOnly, onProgress: () => undefined },
+      onTrouble: (sentence) => troubles.push(sentence),
       findPeers: ({ onPeers }) => {
         onPeers(peers)
         return []
@@ -71,12 +73,12 @@ async function load(
     signal,
   )
   expect((await readFile(target)).equals(bytes)).toBe(true)
-  return result
+  return { ...result, troubles }
 }
 
-async function seed(): Promise<FoundPeer> {
+async function seed(name = 'whole'): Promise<FoundPeer> {
   const swarm = await listen()
-  const offer = { path: join(directory, 'whole'), torrent: async () => metainfo.bare, isUnchanged: async () => true }
+  const offer = { path: join(directory, name), torrent: async () => metainfo.bare, isUnchanged: async () => true }
   swarm.offer(metainfo.infoHash, offer)
   return { host: '127.0.0.1', port: swarm.port }
 }
@@ -95,6 +97,13 @@ test('a web seed that sends wrong bytes is dropped, and the rest comes from else
   const { received } = await load([await serve(wrong, asked), await serve((part) => part)], [await seed()])
   expect(asked.length).toBeLessThan(25)
   expect(received.tcp + received.webSeed).toBeGreaterThanOrEqual(bytes.length)
+})
+
+test('whoever sends wrong bytes is dropped, and none of those who load the same pieces with him', async () => {
+  await writeFile(join(directory, 'lies'), randomBytes(bytes.length))
+  const liar = await seed('lies')
+  const { troubles } = await load([await serve((part) => part)], [liar, await seed(), await seed()])
+  expect(troubles.filter((sentence) => !sentence.startsWith(`127.0.0.1:${liar.port} sent wrong bytes`))).toEqual([])
 })
 
 test('a web seed that has nothing but wrong bytes is not asked for ever', async () => {

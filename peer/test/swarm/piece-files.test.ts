@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PieceFiles } from '../../src/swarm/piece-files.ts'
+import { makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
+
+const bytes = randomBytes(300)
+const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'holdfast-pieces-'))
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+test('gives the bytes of a block, and none that the torrent has not', async () => {
+  await writeFile(join(directory, 'x'), bytes)
+  const store = new PieceFiles(metainfo, join(directory, 'x'))
+  const get = (index: number, offset: number, length: number) =>
+    new Promise<Uint8Array>((resolve, reject) =>
+      store.get(index, { offset, length }, (error, found) => (found ? resolve(found) : reject(error))),
+    )
+  expect(await get(1, 4, 40)).toEqual(bytes.subarray(260))
+  for (const [index, offset, length] of [
+    [2, 0, 1],
+    [-1, 0, 1],
+    [0, -1, 2],
+    [1, 0, 45],
+    [0, 250, 7],
+    [0, 0, 0],
+  ] as const)
+    await expect(get(index, offset, length)).rejects.toThrow('no such block')
+})
+
+test('takes over files of the right size, and of another only where they are known to be its own', async () => {
+  const path = join(directory, 'x')
+  expect(await new PieceFiles(metainfo, path).prepare(false)).toBe(false)
+  expect(await new PieceFiles(metainfo, path).prepare(false)).toBe(true)
+  await writeFile(path, 'letters')
+  await expect(new PieceFiles(metainfo, path).prepare(false)).rejects.toThrow('no part of this torrent')
+  expect(await readFile(path, 'utf8')).toBe('letters')
+  expect(await new PieceFiles(metainfo, path).prepare(true)).toBe(false)
+})
