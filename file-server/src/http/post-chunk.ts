@@ -96,10 +96,7 @@ function readBody(request: IncomingMessage, maxBytes: number, patienceMs: number
       pieces.push(piece)
       if (sizeBytes > maxBytes) end(tooLarge())
     }
-    const late = setTimeout(
-      () => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')),
-      patienceMs,
-    )
+    const late = setTimeout(() => end(new StoreError('REQUEST_TIMEOUT', 'the chunk did not come in time')), patienceMs)
     request.once('end', () => end(null))
     request.once('close', () => end(new StoreError('CANCELLED')))
     request.once('error', () => end(new StoreError('CANCELLED')))

@@ -2,7 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { type CopyId, type Digest, makePostedCopyId, POSTED_RANDOM_DIGITS, type ServerId } from '@holdfast/shared/ids'
 import { withoutTicket } from '@holdfast/shared/node/chunk-url'
-import { bodyDigest, findFormProblem, findTicketProblem, readBearer, type TicketProblem } from '@holdfast/shared/node/ticket'
+import {
+  bodyDigest,
+  findFormProblem,
+  findTicketProblem,
+  readBearer,
+  type TicketProblem,
+} from '@holdfast/shared/node/ticket'
 
 const hint = '"holdfast ticket METHOD PATH --server ID" prints one'
 

@@ -48,7 +48,9 @@ test('gives the same chunk a file of its own with each ticket, and stores nothin
   const target = `/chunk?hash=${sha256Of(large)}`
   const request = { method: 'POST', path: target, bodySha256: bodyDigest(large), server: store.serverId }
   const headers = { Authorization: `Bearer ${issueTicket(SECRET, request, inSeconds(60))}` }
-  const again = await Promise.all([1, 2, 3].map(() => fetch(port.url + target, { method: 'POST', headers, body: large })))
+  const again = await Promise.all(
+    [1, 2, 3].map(() => fetch(port.url + target, { method: 'POST', headers, body: large })),
+  )
   again.push(await fetch(port.url + target, { method: 'POST', headers, body: large }))
   expect(again.map(({ status }) => status)).toEqual([201, 201, 201, 201])
   const copies = (await listAll(store)).tree
