@@ -1,23 +1,26 @@
-import { rename, stat } from 'node:fs/promises'
+import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { pino } from 'pino'
 
+/** A longer log makes place, and the one before it is kept. */
 const MAX_BYTES = 16 * 1024 ** 2
 
-/**
- * Opens the log, JSON lines in a file of the state directory, because the terminal belongs to the user. A long one makes
- * place at a start, and the one before it is kept.
- */
-export async function openLog(directory: string): Promise<Logger> {
+/** Opens the log, JSON lines in a file of the state directory, because the terminal belongs to the user. */
+export async function openLog(directory: string, maxBytes = MAX_BYTES): Promise<Logger> {
   const path = join(directory, 'peer.log')
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  )
-  if (size > MAX_BYTES) await rename(path, `${path}.1`)
   const destination = pino.destination({ dest: path, sync: true, mode: 0o600 })
+  // A log that cannot be written is no reason to end what it tells of.
   destination.on('error', () => undefined)
+  let size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  const write = (line: string): void => {
+    size += Buffer.byteLength(line)
+    if (size > maxBytes) {
+      rotate(path, () => destination.reopen())
+      size = Buffer.byteLength(line)
+    }
+    destination.write(line)
+  }
   return pino(
     {
       level: process.env.LOG_LEVEL?.trim() || 'info',
@@ -26,6 +29,15 @@ export async function openLog(directory: string): Promise<Logger> {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    { write },
   )
+}
+
+function rotate(path: string, reopen: () => void): void {
+  try {
+    renameSync(path, `${path}.1`)
+    reopen()
+  } catch {
+    // What goes on in the long one loses nothing, and is tried again after as much.
+  }
 }

@@ -4,7 +4,8 @@ import { PeerError } from '../peer-error.ts'
 import type { Share } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
-import { hashFile, statFile } from '../torrent/hash-file.ts'
+import { PieceFiles } from '../swarm/piece-files.ts'
+import { statFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { type GivenTorrent, loadTorrent } from './torrent-path.ts'
 
@@ -20,6 +21,8 @@ export async function downloadTorrent(
 ): Promise<void> {
   const torrent = await loadTorrent(torrentPath)
   const { metainfo, hash } = torrent
+  if (hash === null && metainfo.trackers.length + metainfo.webSeeds.length === 0)
+    throw new PeerError(`${torrentPath} names no tracker that is asked over HTTP or UDP, and no web seed, to load from`)
   const target = await targetOf(torrent, path)
   if (!(await isThere(deps, torrent, target, signal))) {
     const title = basename(target)
@@ -54,12 +57,13 @@ function once(say: (sentence: string) => void): (sentence: string) => void {
   }
 }
 
-/** A directory takes it by its own name, which a torrent of the document has not. */
+/** A directory takes it by its own name, which a torrent of the document has not, unless it is what was loaded before. */
 async function targetOf({ metainfo, hash }: GivenTorrent, path: string): Promise<string> {
   const found = await stat(path).catch(() => null)
   if (!found?.isDirectory()) return path
   if (hash !== null) throw new PeerError(`${path} is a directory: name the file, because the torrent does not`)
-  return join(path, metainfo.name)
+  const isOfSeveral = metainfo.files[0]?.path.length !== 0
+  return isOfSeveral && (await new PieceFiles(metainfo, path).hasFiles()) ? path : join(path, metainfo.name)
 }
 
 /** @returns whether the file is there already, whole. @throws PeerError where something else is */
@@ -73,10 +77,7 @@ async function isThere(
   if (found === null) return false
   const known = deps.shares.all.find(({ path, infoHash }) => path === target && infoHash === metainfo.infoHash)
   if (known !== undefined && (await isUnchanged(known))) return true
-  if (found.isFile() && found.size === metainfo.length) {
-    const { pieces } = await hashFile(target, () => metainfo.pieceLength, signal)
-    if (pieces.equals(metainfo.pieces)) return true
-  }
+  if (await new PieceFiles(metainfo, target).isWhole(signal)) return true
   throw new PeerError(`${target} is there already, and is something else`)
 }
 

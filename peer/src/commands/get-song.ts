@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseChecksum } from '../napster/checksum.ts'
 import { fetchMetainfo } from '../napster/fetch-metainfo.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
-import { download, type FinderOptions } from '../swarm/download.ts'
-import type { PeerFinder } from '../swarm/peer-finder.ts'
+import { isUnchanged } from '../shares/sharing.ts'
+import { download } from '../swarm/download.ts'
+import type { FoundPeer, PeerFinder } from '../swarm/peer-finder.ts'
 import { hashFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { addSong, describeSong } from './songs.ts'
@@ -23,16 +24,21 @@ export async function getSong(
   if (deps.swarm.udp === null)
     throw new PeerError('songs travel over UDP, which this peer has at an address of IPv4 only')
   const target = path ?? join(deps.directory, id)
-  const { ip, port, checksum } = await deps.tracker.locate(id, signal)
+  const { checksum } = await deps.tracker.locate(id, signal)
   const wanted = parseChecksum(checksum)
   const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
-  if (own !== undefined) throw new PeerError(`the song is here already, as ${own.path}`)
-  const metainfo = await fetchMetainfo(deps, wanted, [{ host: ip, port }], signal)
+  if (own !== undefined && (await isUnchanged(own))) throw new PeerError(`the song is here already, as ${own.path}`)
+  const metainfo = await fetchMetainfo(
+    deps,
+    wanted,
+    (onPeers) => new SongFinder(deps, id, checksum, onPeers),
+    signal,
+  )
   await download(
     deps,
     {
       ...{ metainfo, target, isUdpOnly: true },
-      findPeers: (found) => [new SongFinder(deps, id, checksum, found)],
+      findPeers: ({ onPeers }) => [new SongFinder(deps, id, checksum, onPeers)],
       onTrouble: (sentence) => ui.say(sentence),
       onProgress: (progress) => ui.progress(id, progress),
       verify: async (part) => {
@@ -48,12 +54,17 @@ export async function getSong(
   ui.print('SUCCESSFUL DOWNLOAD')
 }
 
-/** Asks the tracker again while a song is loaded, because its user may go and another come. */
+/** Asks the tracker again while a song is loaded: it names any of those who have the song, and they come and go. */
 class SongFinder implements PeerFinder {
   readonly #stop = new AbortController()
   readonly #ended: Promise<void>
 
-  constructor({ tracker, log }: PeerDeps, id: string, checksum: string, { onPeers }: FinderOptions) {
+  constructor(
+    { tracker, log }: PeerDeps,
+    id: string,
+    checksum: string,
+    onPeers: (users: readonly FoundPeer[]) => void,
+  ) {
     const { signal } = this.#stop
     const run = async (): Promise<void> => {
       while (!signal.aborted) {

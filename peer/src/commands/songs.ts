@@ -21,7 +21,12 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
   const known = new Map(deps.shares.songs.map((song) => [song.path, song]))
   const counts = { found: 0, added: 0, refused: 0 }
   const seen = new Set<string>()
-  for await (const path of findAudio(folder)) {
+  const unreadable: string[] = []
+  const onUnreadable = (path: string, reason: string): void => {
+    unreadable.push(path + sep)
+    ui.say(`${path} is passed over: ${reason}`)
+  }
+  for await (const path of findAudio(folder, onUnreadable)) {
     if (signal.aborted) throw new PeerError('interrupted: what was shared until then stays shared')
     counts.found += 1
     seen.add(path)
@@ -38,7 +43,9 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
       ui.say(reasonOf(error))
     }
   }
-  const gone = [...known.values()].filter(({ path }) => path.startsWith(resolve(folder) + sep) && !seen.has(path))
+  const isBelow = (path: string): boolean =>
+    path.startsWith(resolve(folder) + sep) && !unreadable.some((passedOver) => path.startsWith(passedOver))
+  const gone = [...known.values()].filter(({ path }) => isBelow(path) && !seen.has(path))
   if (gone.length > 0) await withdraw(deps, gone, signal)
   await deps.shares.save()
   ui.print(`${counts.found} songs in ${folder}: ${counts.added} new, ${gone.length} gone, ${counts.refused} not shared`)
@@ -76,7 +83,9 @@ export async function addSong(
 /** Shares songs no longer, and has the tracker forget them where it can be asked. */
 export async function withdraw(deps: PeerDeps, songs: readonly SongShare[], signal: AbortSignal): Promise<void> {
   for (const song of songs) await deps.sharing.remove(song)
-  const ids = songs.flatMap(({ id }) => id ?? [])
+  // The tracker gives files of one user with the same bytes the same id.
+  const used = new Set(deps.shares.songs.map(({ id }) => id))
+  const ids = songs.flatMap(({ id }) => (id === null || used.has(id) ? [] : id))
   // Where it cannot be asked, the next check-in tells it.
   if (ids.length > 0)
     await deps.user

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { ChunkStore } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
-import { peerAdder } from '../swarm/peer-finder.ts'
+import { type FoundPeer, type PeerFinder, peerAdder } from '../swarm/peer-finder.ts'
 import { watchSources } from '../swarm/sources.ts'
 import type { SwarmClient } from '../swarm/swarm-client.ts'
 import { type Metainfo, readTorrent } from '../torrent/metainfo.ts'
@@ -31,16 +31,17 @@ class NoStore implements ChunkStore {
   }
 }
 
-/** Asks users over uTP what the pieces of a song are (BEP 9). @throws PeerError where none of them tells in time */
+/** Asks users over uTP what the pieces of a song are (BEP 9), and further ones until somebody tells. @throws PeerError where none of them tells in time */
 export async function fetchMetainfo(
   { swarm, log }: { readonly swarm: SwarmClient; readonly log: Logger },
   { infoHash, sha256 }: SongChecksum,
-  users: readonly { readonly host: string; readonly port: number }[],
+  findUsers: (onPeers: (users: readonly FoundPeer[]) => void) => PeerFinder,
   signal: AbortSignal,
 ): Promise<Metainfo> {
   if (swarm.has(infoHash)) throw new PeerError('the song is being loaded already')
   const torrent = swarm.add(`magnet:?xt=urn:btih:${infoHash}`, { store: NoStore })
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
+  let finder: PeerFinder | null = null
   try {
     watchSources(torrent, { banned: swarm.banned, isUdpOnly: true, log })
     const failed = once(torrent, 'error', { signal: bounded }).then(([error]) => Promise.reject(error))
@@ -52,7 +53,7 @@ export async function fetchMetainfo(
       })
     })
     if (torrent.infoHash === undefined) await once(torrent, 'infoHash', { signal: bounded })
-    peerAdder(swarm, torrent, true)(users)
+    finder = findUsers(peerAdder(swarm, torrent, true))
     const metainfo = readTorrent(await Promise.race([told, failed]))
     if (metainfo.infoHash !== infoHash || metainfo.name !== sha256 || metainfo.files.length !== 1)
       throw new PeerError('the user has another song than the tracker says')
@@ -64,5 +65,6 @@ export async function fetchMetainfo(
     throw new PeerError(`the song cannot be loaded: ${reason}`)
   } finally {
     if (!torrent.destroyed) torrent.destroy()
+    await finder?.close()
   }
 }

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { parseFile } from 'music-metadata'
+import { PeerError, reasonOf } from '../peer-error.ts'
 import type { SongMetadata } from '../tracker-client.ts'
 
 const audio = new Set([
@@ -21,13 +22,24 @@ const audio = new Set([
 const MAX_TEXT = 300
 const MAX_DEPTH = 16
 
-/** @returns the audio files below a folder, by their names' endings. Links are not followed. */
-export async function* findAudio(folder: string, depth = 0): AsyncGenerator<string> {
-  const entries = await readdir(folder, { withFileTypes: true })
+/**
+ * @returns the audio files below a folder, by their names' endings. Links are not followed.
+ * @param onUnreadable hears of folders below it that cannot be read
+ */
+export async function* findAudio(
+  folder: string,
+  onUnreadable: (path: string, reason: string) => void,
+  depth = 0,
+): AsyncGenerator<string> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (depth === 0) throw new PeerError(`${folder} cannot be read: ${reasonOf(error)}`)
+    onUnreadable(folder, reasonOf(error))
+    return []
+  })
   for (const entry of entries.sort((one, other) => (one.name < other.name ? -1 : 1))) {
     if (entry.name.startsWith('.')) continue
     const path = join(folder, entry.name)
-    if (entry.isDirectory() && depth < MAX_DEPTH) yield* findAudio(path, depth + 1)
+    if (entry.isDirectory() && depth < MAX_DEPTH) yield* findAudio(path, onUnreadable, depth + 1)
     else if (entry.isFile() && audio.has(extname(entry.name).toLowerCase())) yield path
   }
 }

@@ -1,4 +1,4 @@
-import { open, readFile, rename } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { isErrno } from '@holdfast/shared/node/system-error'
@@ -41,6 +41,8 @@ const SAVE_EVERY_MS = 1_000
 export class ShareDatabase {
   readonly #directory: string
   readonly #shares: Map<string, Share>
+  /** Info-hashes whose torrents may be needed no longer. */
+  readonly #left = new Set<string>()
   #savedAt = 0
   #saving: Promise<void> = Promise.resolve()
 
@@ -77,6 +79,7 @@ export class ShareDatabase {
 
   /** Adds a share or takes the place of the one that it is. @param torrent is kept for those who come for it */
   async put(added: Share, torrent?: Uint8Array): Promise<void> {
+    this.#left.delete(added.infoHash)
     if (torrent !== undefined) await writeWhole(this.#torrentPath(added.infoHash), torrent)
     this.#shares.set(keyOf(added), added)
     if (performance.now() - this.#savedAt > SAVE_EVERY_MS) await this.save()
@@ -84,6 +87,7 @@ export class ShareDatabase {
 
   delete(share: Share): void {
     this.#shares.delete(keyOf(share))
+    this.#left.add(share.infoHash)
   }
 
   torrentOf(infoHash: string): Promise<Uint8Array> {
@@ -98,7 +102,16 @@ export class ShareDatabase {
       .then(() =>
         writeWhole(join(this.#directory, 'shares.json'), `${JSON.stringify({ format: 1, shares: this.all })}\n`),
       )
+      .then(() => this.#removeTorrents())
     return this.#saving
+  }
+
+  async #removeTorrents(): Promise<void> {
+    for (const infoHash of [...this.#left]) {
+      // It may have been shared again meanwhile.
+      if (!this.#left.delete(infoHash) || this.all.some((one) => one.infoHash === infoHash)) continue
+      await rm(this.#torrentPath(infoHash), { force: true })
+    }
   }
 
   #torrentPath(infoHash: string): string {

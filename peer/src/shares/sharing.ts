@@ -54,8 +54,10 @@ export class Sharing {
 
   async remove(share: Share): Promise<void> {
     this.#deps.shares.delete(share)
-    const isStillShared = this.#deps.shares.all.some(({ infoHash }) => infoHash === share.infoHash)
-    if (!isStillShared) this.#deps.swarm.withdraw(share.infoHash)
+    this.#deps.swarm.withdraw(share.infoHash)
+    // Another file may have the same bytes.
+    const other = this.#deps.shares.all.find(({ infoHash }) => infoHash === share.infoHash)
+    if (other !== undefined) this.#offer(other)
     await this.#endAnnouncing(share)
   }
 

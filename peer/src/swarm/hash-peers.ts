@@ -49,11 +49,12 @@ export class HashPeers implements PeerFinder {
     while (!signal.aborted) {
       try {
         onPeers(await tracker.peersOf(hash, listening, signal))
+        if (failures > 0) log.info({ hash }, 'the tracker tells peers again')
         failures = 0
       } catch (error) {
         if (signal.aborted) return
         failures += 1
-        log.warn({ hash, reason: reasonOf(error) }, 'the tracker does not tell peers')
+        if (failures === 1) log.warn({ hash, reason: reasonOf(error) }, 'the tracker does not tell peers')
         onTrouble(reasonOf(error))
       }
       const usual = this.#isWhole ? SHARE_EVERY_MS : LOAD_EVERY_MS

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -61,6 +62,27 @@ export class PieceFiles implements ChunkStore {
     }
     await syncDirectory(dirname(this.#root))
     return isThere
+  }
+
+  /** @returns whether all files are there with their sizes */
+  async hasFiles(): Promise<boolean> {
+    for (const [number, { length }] of this.#metainfo.files.entries()) {
+      const found = await lstat(this.#pathOf(number)).catch(() => null)
+      if (!found?.isFile() || found.size !== length) return false
+    }
+    return true
+  }
+
+  /** @returns whether all files are there and have the bytes that the torrent says */
+  async isWhole(signal: AbortSignal): Promise<boolean> {
+    if (!(await this.hasFiles())) return false
+    const { pieces } = this.#metainfo
+    for (let index = 0; 20 * index < pieces.length; index++) {
+      signal.throwIfAborted()
+      const digest = createHash('sha1').update(await this.#read(index, {})).digest()
+      if (!digest.equals(pieces.subarray(20 * index, 20 * index + 20))) return false
+    }
+    return true
   }
 
   put(index: number, bytes: Uint8Array, done: (error?: Error | null) => void): void {

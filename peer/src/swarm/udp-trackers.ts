@@ -12,7 +12,7 @@ export type UdpTrackersOptions = Omit<HttpTrackerOptions, 'url'> & {
 export class UdpTrackers implements PeerFinder {
   readonly #client: Client
 
-  constructor({ urls, infoHash, peerId, port, state, onPeers, log }: UdpTrackersOptions) {
+  constructor({ urls, infoHash, peerId, port, state, onPeers, onTrouble, log }: UdpTrackersOptions) {
     this.#client = new Client({
       ...{ infoHash, peerId, port, announce: urls, userAgent: 'Holdfast' },
       getAnnounceOpts: () => {
@@ -25,9 +25,10 @@ export class UdpTrackers implements PeerFinder {
       onPeers([{ host, port: Number(port) }])
     })
     for (const name of ['warning', 'error'])
-      this.#client.on(name, (error: Error) =>
-        log.debug({ reason: error.message }, 'a tracker over UDP does not answer as it should'),
-      )
+      this.#client.on(name, ({ message }: Error) => {
+        log.debug({ reason: message }, 'a tracker over UDP does not answer as it should')
+        onTrouble(`a tracker over UDP does not answer as it should: ${message.slice(0, 300)}`)
+      })
     this.#client.start()
   }
 

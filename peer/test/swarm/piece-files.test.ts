@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PieceFiles } from '../../src/swarm/piece-files.ts'
+import bencode from 'bencode'
 import { makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
 
 const bytes = randomBytes(300)
@@ -41,4 +42,21 @@ test('takes over files of the right size, and of another only where they are kno
   await expect(new PieceFiles(metainfo, path).prepare(false)).rejects.toThrow('no part of this torrent')
   expect(await readFile(path, 'utf8')).toBe('letters')
   expect(await new PieceFiles(metainfo, path).prepare(true)).toBe(false)
+})
+
+test('several files in a folder are known again by their bytes', async () => {
+  const digests = [bytes.subarray(0, 256), bytes.subarray(256)].map((piece) => createHash('sha1').update(piece).digest())
+  const files = [
+    { path: ['a'], length: 200 },
+    { path: ['b', 'c'], length: 100 },
+  ]
+  const info = { name: 'album', files, 'piece length': 256, pieces: Buffer.concat(digests) }
+  const store = new PieceFiles(readTorrent(bencode.encode({ info })), directory)
+  await mkdir(join(directory, 'b'))
+  await writeFile(join(directory, 'a'), bytes.subarray(0, 200))
+  expect(await store.hasFiles()).toBe(false)
+  await writeFile(join(directory, 'b/c'), Buffer.alloc(100))
+  expect([await store.hasFiles(), await store.isWhole(AbortSignal.timeout(5_000))]).toEqual([true, false])
+  await writeFile(join(directory, 'b/c'), bytes.subarray(200))
+  expect(await store.isWhole(AbortSignal.timeout(5_000))).toBe(true)
 })

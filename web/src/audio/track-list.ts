@@ -63,7 +63,10 @@ export function createTrackList() {
     want: pages.want,
     refreshSoon(): void {
       clearTimeout(refreshing)
-      refreshing = window.setTimeout(pages.refresh, REFRESH_MS)
+      refreshing = window.setTimeout(() => {
+        // Who has scrolled down keeps what is there.
+        if (scrollY < innerHeight) pages.refresh()
+      }, REFRESH_MS)
     },
     setQuery(change: Partial<TrackQuery>): void {
       query.value = { ...query.peek(), ...change }

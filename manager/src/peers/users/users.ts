@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isReachableFrom, parseAddress, type Scope } from '../address.ts'
 import type { SearchPlan } from './search-terms.ts'
@@ -84,7 +85,7 @@ export async function search(
   return { found: found.filter(({ users }) => users.length > 0), next }
 }
 
-/** @returns an active user that has the file. @throws FILE_NOT_FOUND, FILE_UNAVAILABLE, DATABASE_UNAVAILABLE */
+/** @returns any of the active users that have the file, so that all of them are asked and one that is of no use does no harm. @throws FILE_NOT_FOUND, FILE_UNAVAILABLE, DATABASE_UNAVAILABLE */
 export async function locate(
   deps: UsersDeps,
   id: string,
@@ -92,7 +93,8 @@ export async function locate(
 ): Promise<PeerAddress & { readonly checksum: string }> {
   const track = await deps.tracks.find(id)
   if (track === null) throw new StoreError('FILE_NOT_FOUND')
-  const [source] = (await activeSources(deps, [track], asker)).get(track.content) ?? []
+  const sources = (await activeSources(deps, [track], asker)).get(track.content) ?? []
+  const source = sources[randomInt(Math.max(sources.length, 1))]
   if (source === undefined) throw new StoreError('FILE_UNAVAILABLE')
   return { ...source, checksum: track.checksum }
 }
