@@ -88,8 +88,8 @@ describe.runIf(program !== null)('files that are dropped on the page', () => {
   test(
     'are in the store once each, with all their bytes',
     async () => {
-      const list = await (await fetch(`${cluster.url}/files?shares=true&limit=1000`)).json()
-      const stored = list.files as Described[]
+      const answer = await fetch(`${cluster.url}/files?shares=true&limit=1000`)
+      const { files: stored } = (await answer.json()) as { files: Described[] }
       expect(stored.map(({ name }) => name)).toEqual(files.map(({ name }) => name).sort())
       for (const { name, sha256 } of files) {
         const { body } = await fetch(cluster.url + stored.find((one) => one.name === name)?.url)
