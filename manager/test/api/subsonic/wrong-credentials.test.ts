@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { networkOf, WrongCredentials } from '../../../src/api/subsonic/wrong-credentials.ts'
 
 const heardFrom = (remoteAddress: string | undefined, headers: IncomingMessage['headers'] = {}): string =>
-  networkOf({ socket: { remoteAddress }, headers } as IncomingMessage)
+  networkOf({ socket: { remoteAddress }, headers } as unknown as IncomingMessage)
 
 test('a network that has shown too many wrong ones is not heard for a while, unless it is known for right ones', () => {
   let now = 0
