@@ -28,12 +28,7 @@ export async function getSong(
   const wanted = parseChecksum(checksum)
   const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
   if (own !== undefined && (await isUnchanged(own))) throw new PeerError(`the song is here already, as ${own.path}`)
-  const metainfo = await fetchMetainfo(
-    deps,
-    wanted,
-    (onPeers) => new SongFinder(deps, id, checksum, onPeers),
-    signal,
-  )
+  const metainfo = await fetchMetainfo(deps, wanted, (onPeers) => new SongFinder(deps, id, checksum, onPeers), signal)
   await download(
     deps,
     {

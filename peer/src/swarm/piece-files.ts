@@ -79,7 +79,9 @@ export class PieceFiles implements ChunkStore {
     const { pieces } = this.#metainfo
     for (let index = 0; 20 * index < pieces.length; index++) {
       signal.throwIfAborted()
-      const digest = createHash('sha1').update(await this.#read(index, {})).digest()
+      const digest = createHash('sha1')
+        .update(await this.#read(index, {}))
+        .digest()
       if (!digest.equals(pieces.subarray(20 * index, 20 * index + 20))) return false
     }
     return true

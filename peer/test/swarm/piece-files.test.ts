@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import bencode from 'bencode'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PieceFiles } from '../../src/swarm/piece-files.ts'
-import bencode from 'bencode'
 import { makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
 
 const bytes = randomBytes(300)
@@ -45,7 +45,9 @@ test('takes over files of the right size, and of another only where they are kno
 })
 
 test('several files in a folder are known again by their bytes', async () => {
-  const digests = [bytes.subarray(0, 256), bytes.subarray(256)].map((piece) => createHash('sha1').update(piece).digest())
+  const digests = [bytes.subarray(0, 256), bytes.subarray(256)].map((piece) =>
+    createHash('sha1').update(piece).digest(),
+  )
   const files = [
     { path: ['a'], length: 200 },
     { path: ['b', 'c'], length: 100 },
