@@ -28,7 +28,7 @@ test('whoever asks for much and reads nothing has little of it in memory, and ge
   expect(wire.peerRequests.length).toBeLessThan(33)
   wire._onCancel(0, 999 * BLOCK, BLOCK)
   wire.on('data', () => undefined)
-  await vi.waitFor(() => expect(sent).toBe(999 * BLOCK))
+  await vi.waitFor(() => expect(sent).toBe(999 * BLOCK), { timeout: 10_000 })
 })
 
 test('whoever asks for ever is dropped', async () => {
