@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { type Described, sha256 } from '../cluster/shares.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
+import { isFullRun } from '../full-run.ts'
 import { findBrowser, launchBrowser } from './browser.ts'
 import { CuttableNetwork } from './cuttable-network.ts'
 import { findBarriers, watchPage } from './page-watch.ts'
@@ -19,7 +20,7 @@ const notes = Array.from({ length: 12 }, (_, index) => ({
 
 const program = await findBrowser()
 
-describe.runIf(program !== null)('the page on a phone', () => {
+describe.runIf(program !== null && isFullRun)('the page on a phone', () => {
   let cluster: TestCluster
   let browser: Browser
   let context: BrowserContext
