@@ -10,7 +10,7 @@ import { put } from './cluster/shares.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { TestPeer } from './cluster/test-peer.ts'
 import { waitUntil } from './cluster/wait-until.ts'
-import { countOf } from './full-run.ts'
+import { isFullRun } from './full-run.ts'
 
 const MIB = 1024 ** 2
 
@@ -58,35 +58,39 @@ class SlowRoad implements AsyncDisposable {
   }
 }
 
-test(`a download that is killed ${countOf(20, 3)} times goes on each time, and is whole in the end`, async () => {
-  const kills = countOf(20, 3)
-  const bytes = randomBytes(kills * 4 * MIB)
-  await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
-  await using road = new SlowRoad(cluster.url, 4 * MIB)
-  await using peer = await TestPeer.make(cluster.url)
-  const url = await road.open()
-  await put(cluster.url, 'long.bin', bytes)
-  // The torrent leads to where it was asked for.
-  const { body } = await request(`${url}/file/long.bin?torrent`)
-  await writeFile(peer.path('long.torrent'), body)
-  const isThere = (name: string) =>
-    access(peer.path(name)).then(
-      () => true,
-      () => false,
-    )
+test.runIf(isFullRun)(
+  `a download that is killed 20 times goes on each time, and is whole in the end`,
+  async () => {
+    const kills = 20
+    const bytes = randomBytes(kills * 4 * MIB)
+    await using cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
+    await using road = new SlowRoad(cluster.url, 4 * MIB)
+    await using peer = await TestPeer.make(cluster.url)
+    const url = await road.open()
+    await put(cluster.url, 'long.bin', bytes)
+    // The torrent leads to where it was asked for.
+    const { body } = await request(`${url}/file/long.bin?torrent`)
+    await writeFile(peer.path('long.torrent'), body)
+    const isThere = (name: string) =>
+      access(peer.path(name)).then(
+        () => true,
+        () => false,
+      )
 
-  for (let kill = 0; kill < kills && !(await isThere('got.bin')); kill++) {
-    const running = peer.start(['download', 'long.torrent', 'got.bin'])
-    const before = road.passedBytes
-    await waitUntil('bytes come', () => road.passedBytes > before + 100_000 || !running.isRunning)
-    await delay(randomInt(900))
-    await running.kill()
-  }
-  const last = await peer.do('download', 'long.torrent', 'got.bin')
-  expect(last).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
-  expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
-  const [, resumed] = /(\d+) bytes were there/.exec(last.errors) ?? []
-  expect(Number(resumed)).toBeGreaterThan(0)
-  // A kill loses what was under way, of four connections a piece each, and what came within half a second.
-  expect(road.passedBytes).toBeLessThan(bytes.length + (kills + 1) * 4 * MIB)
-}, 120_000)
+    for (let kill = 0; kill < kills && !(await isThere('got.bin')); kill++) {
+      const running = peer.start(['download', 'long.torrent', 'got.bin'])
+      const before = road.passedBytes
+      await waitUntil('bytes come', () => road.passedBytes > before + 100_000 || !running.isRunning)
+      await delay(randomInt(900))
+      await running.kill()
+    }
+    const last = await peer.do('download', 'long.torrent', 'got.bin')
+    expect(last).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+    expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+    const [, resumed] = /(\d+) bytes were there/.exec(last.errors) ?? []
+    expect(Number(resumed)).toBeGreaterThan(0)
+    // A kill loses what was under way, of four connections a piece each, and what came within half a second.
+    expect(road.passedBytes).toBeLessThan(bytes.length + (kills + 1) * 4 * MIB)
+  },
+  120_000,
+)

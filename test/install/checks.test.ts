@@ -38,7 +38,7 @@ describe('the check of import directions', () => {
     [
       'manager/src/api/file/file.routes.ts',
       '../cluster/active-nodes.routes.ts',
-      'the folder api/file may import api/common, files',
+      'the folder api/file may import api/file-exchange, files',
     ],
     ['manager/src/files/put-file.ts', '../http/request-context.ts', 'the folder files may import'],
     ['manager/src/new-folder/a.ts', '../files/file.model.ts', 'is not in the table'],
