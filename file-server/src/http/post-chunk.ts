@@ -12,7 +12,7 @@ import type { TicketedRequest } from './require-ticket.ts'
 const MAX_JSON_BYTES = Math.ceil(PART_BYTES / 3) * 4 + 4_096
 /** The whole body may take so long, which is 70 KB/s for the largest. */
 const BODY_PATIENCE_MS = 60_000
-/** So long where its sender may be a stranger, for few of them are let in at once. */
+/** A sender who may be a stranger has so long, for few of them are let in at once. */
 const STRANGERS_PATIENCE_MS = 10_000
 
 /** Stores a chunk under its name once, however often that comes. @throws as a Store's `storeCopy` */

@@ -5,7 +5,7 @@ import { type LinkDeps, ManagerLink } from './manager-link.ts'
 /** A manager can make this file-server dial at most this many addresses. Each worker of a manager has one. */
 const MAX_MANAGERS = 256
 
-/** So many are asked for the tags of a copy, one after the other. */
+/** The tags of a copy are asked for at so many managers at most, one after the other. */
 const MAX_ASKED = 3
 
 type CommonDeps = Omit<LinkDeps, 'onManagers' | 'isConnectedTo'>

@@ -3,7 +3,7 @@ import type { Digest, Slot } from '@holdfast/shared/ids'
 const LEAST_CAPACITY = 1_024
 /** Marks an entry that was removed, so that a search goes on behind it. No slot is as high. */
 const GONE = 0xffff_ffff
-/** Of copies with one digest so many are known, the newest, for any of them will do, and a search passes all of them. */
+/** The index knows so many copies of one digest, the newest: any of them will do, and a search passes all of them. */
 const MAX_SLOTS_OF_ONE = 16
 /** Of more copies the rest is not known. The table of so many takes 4 GiB. */
 const MAX_COPIES = 2 ** 27
