@@ -74,7 +74,7 @@ export async function removeCopies(
 ): Promise<number> {
   const { registry, records } = deps
   // Those of its extents follow by garbage collection.
-  if (record.extents !== undefined) await records.endExtents(record)
+  if (record.extents !== undefined) await records.ended.endExtents(record)
   const all = copiesOf(record)
   const waiting = all.filter(({ server }) => (on === undefined || server === on) && registry.find(server) !== undefined)
   const gone: Replica[] = []
@@ -92,8 +92,8 @@ export async function removeCopies(
   }
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, remove))
   await failpoint?.('manager.before-forget')
-  if (gone.length === all.length) await records.forget(record._id)
-  else await records.forgetReplicas(record._id, gone)
+  if (gone.length === all.length) await records.ended.forget(record._id)
+  else await records.ended.forgetReplicas(record._id, gone)
   if (failures.length > 0) throw failures[0]
   return gone.length
 }

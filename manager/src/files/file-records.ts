@@ -2,10 +2,10 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { FileId, LinkId, ServerId } from '@holdfast/shared/ids'
 import { type ClientSession, type mongo, Types } from 'mongoose'
-import type { Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
+import { EndedRecords } from './ended-records.ts'
 import {
   type Extent,
   ending,
@@ -17,7 +17,7 @@ import {
   visible,
 } from './file.model.ts'
 import { countFilter, type ListWish, listQuery } from './list-query.ts'
-import { type Deletion, deleteAll, forgetAll, lookUpAll, type Objection } from './record-groups.ts'
+import { type Deletion, deleteAll, lookUpAll, type Objection } from './record-groups.ts'
 
 const DUPLICATE_KEY = 11_000
 const LINK_TAKEN = 'the link is taken'
@@ -32,27 +32,10 @@ const LIST_COUNT_DEADLINE_MS = 1_000
 const REPLACE_DEADLINE_MS = 4_000
 /** A replacement that keeps meeting others of the same path is given up after so many. */
 const REPLACE_ATTEMPTS = 20
-/** The copies of a file that has expired stay for so long, because clocks jump. */
-const EXPIRED_KEPT_MS = 3_600_000
-/** An open file that nobody has added to for so long is given up. */
-const ABANDONED_AFTER_MS = 3_600_000
 /** What was replaced can be read to its end for this long. */
 const REPLACED_KEPT_MS = 10 * 60_000
 /** What a record has of one chunk takes at most about so many bytes, and so does the rest of it. */
 const CHUNK_RECORD_BYTES = 1024
-
-/** Matches deleted files whose bytes may go, by mongod's clock. */
-const due = {
-  state: 'deleted' as const,
-  bytesDueAt: { $type: 'date' as const },
-  $expr: { $lte: ['$bytesDueAt', '$$NOW'] },
-}
-/** Matches a holder that may be forgotten: no copy of it is left, and no extent that has yet to be ended. */
-const emptied = {
-  'chunks.replicas.0': { $exists: false },
-  'chunks.leaving.0': { $exists: false },
-  extents: { $exists: false },
-}
 
 /** Judges what a replacement meets under its path: a version, or nothing. @returns why it must not be replaced, or null */
 export type ReplaceObjection = (current: FileRecord | null) => StoreError | null
@@ -62,23 +45,24 @@ export type FileChange = Partial<Pick<FileRecord, 'name' | 'contentType' | 'expi
 
 /** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
+  /** What becomes of files that are no longer visible. */
+  readonly ended: EndedRecords
   readonly #model: FileModel
   readonly #collection: mongo.Collection<FileRecord>
   readonly #inserts: GroupedInserts<FileRecord>
   readonly #lookUps: GroupedWork<FileName, FileRecord | null>
   readonly #deletes: GroupedWork<Deletion, FileRecord | StoreError | null>
-  readonly #forgets: GroupedWork<Types.ObjectId, undefined>
 
   constructor(model: FileModel) {
     this.#model = model
     const collection = model.collection as unknown as mongo.Collection<FileRecord>
     this.#collection = collection
+    this.ended = new EndedRecords(model)
     this.#inserts = new GroupedInserts(model.db.db as mongo.Db, model.collection.name, ({ chunks }) => {
       return CHUNK_RECORD_BYTES * (1 + chunks.length)
     })
     this.#lookUps = new GroupedWork((names) => lookUpAll(collection, names))
     this.#deletes = new GroupedWork((deletions) => deleteAll(collection, deletions))
-    this.#forgets = new GroupedWork((ids) => forgetAll(collection, ids))
   }
 
   /**
@@ -95,7 +79,7 @@ export class FileRecords {
         if (outcome.index === LINK && (await this.findLiveById(record._id)) === null)
           throw new StoreError('FILE_EXISTS', LINK_TAKEN)
         if (outcome.index !== LIVE_PATH) return this.#resolveById(record, undefined)
-        if ((await this.findLive(record.name)) === null && (await this.endExpired(record.name)))
+        if ((await this.findLive(record.name)) === null && (await this.ended.endExpired(record.name)))
           return this.insert(record)
         throw new StoreError('FILE_EXISTS')
       case 'unsent':
@@ -119,7 +103,7 @@ export class FileRecords {
         if (isTaken('link', error)) throw new StoreError('FILE_EXISTS', LINK_TAKEN)
         if (!isTaken('name', error)) return this.#resolveById(record, error)
       }
-      if (!(await this.endExpired(record.name))) throw new StoreError('FILE_EXISTS')
+      if (!(await this.ended.endExpired(record.name))) throw new StoreError('FILE_EXISTS')
     }
   }
 
@@ -212,7 +196,7 @@ export class FileRecords {
       } catch (error) {
         if (!isTaken('name', error)) throw error
       }
-      if (change.name === undefined || !(await this.endExpired(change.name))) throw new StoreError('FILE_EXISTS')
+      if (change.name === undefined || !(await this.ended.endExpired(change.name))) throw new StoreError('FILE_EXISTS')
     }
   }
 
@@ -247,46 +231,7 @@ export class FileRecords {
 
   /** Ends live files all at once. Their bytes go by garbage collection. */
   async markAllDeleted(ids: readonly Types.ObjectId[]): Promise<void> {
-    await this.#endAll({ _id: { $in: [...ids] }, state: 'live' }, 0)
-  }
-
-  /** Ends the extents of a deleted file, whose own record stays until they are ended. */
-  async endExtents({ _id, deletedAt, bytesDueAt }: FileRecord): Promise<void> {
-    const end = bytesDueAt === undefined ? ending() : [{ $set: { state: 'deleted', deletedAt, bytesDueAt } }]
-    await askDatabase(async () => {
-      await this.#collection.updateMany({ fileId: _id, state: 'live' } as mongo.Filter<FileRecord>, end, DURABLE)
-      await this.#model.updateOne({ _id, state: 'deleted' }, { $unset: { extents: 1 } }, DURABLE)
-    })
-  }
-
-  /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
-  findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
-    const filter = { ...due, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
-    return askDatabase(() => this.#collection.find(filter).sort({ bytesDueAt: 1 }).limit(limit).toArray())
-  }
-
-  /** Notes that copies of a deleted file are gone. With the last one the record goes. */
-  async forgetReplicas(id: Types.ObjectId, replicas: readonly Replica[]): Promise<void> {
-    if (replicas.length === 0) return
-    const gone = { copyId: { $in: replicas.map(({ copyId }) => copyId) } }
-    await askDatabase(async () => {
-      await this.#model.updateOne(
-        { _id: id, state: 'deleted' },
-        { $pull: { 'chunks.$[].replicas': gone, 'chunks.$[].leaving': gone } },
-        DURABLE,
-      )
-      await this.#collection.deleteOne({ _id: id, ...due, ...emptied }, DURABLE)
-    })
-  }
-
-  /** Removes the record of a deleted file whose last copy is gone. */
-  async forget(id: Types.ObjectId): Promise<void> {
-    resultOf(await this.#forgets.add(id))
-  }
-
-  /** Removes deleted records without copies, which a crash kept between the two steps of `forgetReplicas`. */
-  async forgetEmptied(): Promise<void> {
-    await askDatabase(() => this.#model.deleteMany({ ...due, ...emptied }, DURABLE))
+    await this.ended.endAll({ _id: { $in: [...ids] }, state: 'live' }, 0)
   }
 
   /** @returns how many replicas on the file-server are named by files, live or deleted */
@@ -302,63 +247,6 @@ export class FileRecords {
         .exec()
     const [counted] = await askDatabase(countReplicas, COUNT_DEADLINE_MS)
     return counted?.count ?? 0
-  }
-
-  /**
-   * Ends live files that have expired, by mongod's clock, which the update itself reads. Their bytes stay for an hour, for
-   * that clock may have jumped. @param name the path that the file has, unless it is every file. @returns how many it were
-   */
-  async endExpired(name?: FileName): Promise<number> {
-    const isOfName = name !== undefined && { name, addressedBy: 'path' }
-    const hasExpired = { expiresAt: { $type: 'date' }, $expr: { $lt: ['$expiresAt', '$$NOW'] } }
-    return this.#endAll({ ...isOfName, state: 'live', ...hasExpired }, EXPIRED_KEPT_MS)
-  }
-
-  /** Ends open files that nobody goes on with, by mongod's clock. Their bytes go at once. @returns how many */
-  async endAbandoned(): Promise<number> {
-    const isLeft = { $lt: ['$touchedAt', { $subtract: ['$$NOW', ABANDONED_AFTER_MS] }] }
-    return this.#endAll({ state: 'open', touchedAt: { $type: 'date' }, $expr: isLeft }, 0)
-  }
-
-  /** Finds deleted files with extents that were not ended with them. */
-  findEndedWithExtents(limit: number): Promise<FileRecord[]> {
-    const filter = { state: 'deleted' as const, deletedAt: { $exists: true }, extents: { $exists: true } }
-    const fields = { chunks: 0 }
-    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<FileRecord[]>().exec())
-  }
-
-  /**
-   * Ends extents whose file is gone, or has ended without them: an upload whose database was away may write one late. It looks
-   * at some, from those of the file `from` on. @returns how many it ended, and where to go on, or null where that was all
-   */
-  async endLostExtents(
-    from: Types.ObjectId | null,
-    limit: number,
-  ): Promise<{ readonly ended: number; readonly next: Types.ObjectId | null }> {
-    const pipeline = [
-      { $match: { fileId: { $exists: true, ...(from !== null && { $gte: from }) } } },
-      { $sort: { fileId: 1, extent: 1 } },
-      { $limit: limit },
-      { $project: { fileId: 1, state: 1, createdAt: 1 } },
-      { $lookup: { from: this.#collection.collectionName, localField: 'fileId', foreignField: '_id', as: 'files' } },
-      { $project: { fileId: 1, state: 1, createdAt: 1, 'files.state': 1, 'files.extents': 1 } },
-    ]
-    const found = await askDatabase(
-      () => this.#collection.aggregate<ExtentOfFile>(pipeline as never).toArray(),
-      COUNT_DEADLINE_MS,
-    )
-    const lost = found.filter(isLost).map(({ _id }) => _id)
-    const ended = lost.length === 0 ? 0 : await this.#endAll({ _id: { $in: lost }, state: 'live' }, 0)
-    return { ended, next: found.length === limit ? (found.at(-1)?.fileId ?? null) : null }
-  }
-
-  /** @param keptMs for how long the bytes stay */
-  async #endAll(filter: object, keptMs: number): Promise<number> {
-    const result = await askDatabase(
-      () => this.#collection.updateMany(filter as mongo.Filter<FileRecord>, ending(keptMs), DURABLE),
-      COUNT_DEADLINE_MS,
-    )
-    return result.modifiedCount
   }
 
   /** @returns whether the record took the place; not where another change was first */
@@ -404,18 +292,6 @@ export class FileRecords {
     if (found?.state === 'tombstone' || found?.state === 'deleted') throw new StoreError('COPY_DISCARDED')
     throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
   }
-}
-
-interface ExtentOfFile extends Pick<Extent, '_id' | 'fileId' | 'state'> {
-  readonly createdAt: Date
-  /** There is at most one. */
-  readonly files: readonly Pick<FileRecord, 'state' | 'extents'>[]
-}
-
-/** One that was written a moment ago may be of an upload that is just being completed or given up. */
-function isLost({ state, createdAt, files: [file] }: ExtentOfFile): boolean {
-  if (state !== 'live' || Date.now() - createdAt.getTime() < ABANDONED_AFTER_MS) return false
-  return file === undefined || ((file.state === 'deleted' || file.state === 'tombstone') && file.extents === undefined)
 }
 
 function isTooSlow(error: unknown): boolean {

@@ -46,7 +46,7 @@ export function garbageCollector(deps: Deps, everyMs: number): Loop {
         }
       }
       if (goneCount > 0) log.info({ copies: goneCount }, 'copies removed that nothing needs')
-      await records.forgetEmptied()
+      await records.ended.forgetEmptied()
       await holders.forgetTombstones(TOMBSTONE_AGE_MS)
       return hasMore
     },
@@ -54,7 +54,7 @@ export function garbageCollector(deps: Deps, everyMs: number): Loop {
 }
 
 async function collectDeleted(deps: Deps, server: ServerId, signal: AbortSignal): Promise<Round> {
-  const deleted = await deps.records.findDeleted(server, BATCH)
+  const deleted = await deps.records.ended.findDeleted(server, BATCH)
   return collect(deps, server, deleted, (record) => removeCopies(deps, record, 'collect-garbage', server), signal)
 }
 

@@ -23,7 +23,7 @@ export function expirer(
     const now = performance.now()
     if (from === null && now - lookedAt < EXTENTS_EVERY_MS) return
     if (from === null) lookedAt = now
-    const { ended, next } = await records.endLostExtents(from, EXTENTS)
+    const { ended, next } = await records.ended.endLostExtents(from, EXTENTS)
     from = next
     if (ended > 0) log.warn({ extents: ended }, 'extents ended whose file is gone')
   }
@@ -32,11 +32,11 @@ export function expirer(
     name: 'end-expired',
     everyMs,
     async run() {
-      const [expired, abandoned] = [await records.endExpired(), await records.endAbandoned()]
+      const [expired, abandoned] = [await records.ended.endExpired(), await records.ended.endAbandoned()]
       if (expired + abandoned > 0) log.info({ expired, abandoned }, 'files ended')
       doneCount += expired + abandoned
-      const ended = await records.findEndedWithExtents(BATCH)
-      for (const record of ended) await records.endExtents(record)
+      const ended = await records.ended.findEndedWithExtents(BATCH)
+      for (const record of ended) await records.ended.endExtents(record)
       await endLostExtents()
       return ended.length === BATCH
     },

@@ -33,7 +33,7 @@ test('a replacement ends what was there, whose bytes stay for ten minutes', asyn
   const ended = await documentOf(old)
   expect(ended).toMatchObject({ state: 'deleted', chunks: [{ replicas: old.chunks[0]?.replicas }] })
   expect(ended?.bytesDueAt?.getTime()).toBeGreaterThanOrEqual(before + 10 * 60_000)
-  expect(await records.findDeleted(old.chunks[0]?.replicas[0]?.server as never, 10)).toEqual([])
+  expect(await records.ended.findDeleted(old.chunks[0]?.replicas[0]?.server as never, 10)).toEqual([])
 })
 
 test('invariant 4: of many replacements at once one is live at the end, and there is one at every moment', async () => {
@@ -87,7 +87,7 @@ test('only what has expired by the clock of the database is ended', async () => 
     newRecord(newName()),
   ]
   for (const record of [expired, later, never]) await records.insert(record)
-  expect(await records.endExpired()).toBeGreaterThanOrEqual(1)
+  expect(await records.ended.endExpired()).toBeGreaterThanOrEqual(1)
   const states = await Promise.all([expired, later, never].map(async (record) => (await documentOf(record))?.state))
   expect(states).toEqual(['deleted', 'live', 'live'])
 })

@@ -109,22 +109,22 @@ test('a deleted file leaves copy by copy, those that were leaving before too, an
   await records.insert(two)
   await records.markDeleted(record.name)
   const leaving = async (server: ServerId): Promise<boolean> =>
-    (await records.findDeleted(server, 1_000)).some((one) => one._id.equals(record._id))
+    (await records.ended.findDeleted(server, 1_000)).some((one) => one._id.equals(record._id))
   expect([await leaving(aServer), await leaving(other)]).toEqual([true, true])
   const [first, second] = replicas
   if (first === undefined || second === undefined) throw new Error('two replicas')
-  await records.forgetReplicas(record._id, [first])
-  await records.forgetReplicas(record._id, [first])
+  await records.ended.forgetReplicas(record._id, [first])
+  await records.ended.forgetReplicas(record._id, [first])
   expect([await leaving(aServer), await leaving(other)]).toEqual([false, true])
-  await records.forgetReplicas(record._id, [second])
+  await records.ended.forgetReplicas(record._id, [second])
   expect(await used.model.countDocuments({ _id: record._id })).toBe(0)
 })
 
 test('a copy of a live file is not forgotten', async () => {
   const record = newRecord(newName())
   await records.insert(record)
-  await records.forgetReplicas(record._id, [replicaOf(record)])
-  await records.forgetEmptied()
+  await records.ended.forgetReplicas(record._id, [replicaOf(record)])
+  await records.ended.forgetEmptied()
   expect((await records.findLive(record.name))?.chunks[0]?.replicas).toHaveLength(1)
 })
 
@@ -135,7 +135,7 @@ test('records that a crash left without copies go, live ones and tombstones stay
   await new HolderRecords(used.model).renounceCopy(replicaOf(renounced))
   await records.markDeleted(emptied.name)
   await used.model.updateOne({ _id: emptied._id }, { $set: { 'chunks.0.replicas': [] } })
-  await records.forgetEmptied()
+  await records.ended.forgetEmptied()
   const left = await used.model.find({ _id: { $in: [emptied._id, live._id, renounced._id] } }).lean()
   expect(left.map((record) => record.state).sort()).toEqual(['live', 'tombstone'])
 })
@@ -156,11 +156,11 @@ test.each([-31, 31])('the clock of a manager that is %i days off decides nothing
     await records.markAllDeleted([inGroup._id])
     await holders.renounceCopy(replicaOf(renounced))
     await holders.forgetTombstones(7 * 24 * 3_600_000)
-    expect(await records.findDeleted(server, 10)).toHaveLength(3)
+    expect(await records.ended.findDeleted(server, 10)).toHaveLength(3)
   } finally {
     vi.useRealTimers()
   }
-  expect(await records.findDeleted(server, 10)).toHaveLength(3)
+  expect(await records.ended.findDeleted(server, 10)).toHaveLength(3)
   await holders.forgetTombstones(7 * 24 * 3_600_000)
   expect(await used.model.countDocuments({ _id: renounced._id, state: 'tombstone' })).toBe(1)
   await used.model.deleteMany({ _id: { $in: [byName._id, byId._id, inGroup._id] } })
@@ -176,7 +176,7 @@ test('those that are due longest come first, and no more than were asked for', a
   for (const record of all) await records.insert(record)
   for (const [index, record] of all.entries())
     await used.model.updateOne({ _id: record._id }, { state: 'deleted', bytesDueAt: new Date(1e12 - index) })
-  const found = await records.findDeleted(server, 3)
+  const found = await records.ended.findDeleted(server, 3)
   expect(found.map((record) => record._id.toHexString())).toEqual(
     all
       .slice(2)

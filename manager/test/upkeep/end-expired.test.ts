@@ -62,8 +62,8 @@ test('the extents of an ended file end with it, and its record is not forgotten 
   await used.model.collection.insertOne(other as never)
 
   await records.markDeleted(file.name)
-  await records.forget(file._id)
-  await records.forgetEmptied()
+  await records.ended.forget(file._id)
+  await records.ended.forgetEmptied()
   expect((await find(file))?.extents).toBe(2)
 
   await run()
@@ -73,7 +73,7 @@ test('the extents of an ended file end with it, and its record is not forgotten 
     expect(await used.model.findById(_id).lean()).toMatchObject({ state: 'deleted', bytesDueAt: ended.bytesDueAt })
   }
   expect(await used.model.findById(other._id).lean()).toMatchObject({ state: 'live' })
-  await records.forgetEmptied()
+  await records.ended.forgetEmptied()
   expect(await find(file)).toBeNull()
 })
 
@@ -111,7 +111,7 @@ test('lost extents are looked for page by page, each file as a whole', async () 
   const counts: number[] = []
   let from: Types.ObjectId | null = null
   do {
-    const { ended, next } = await records.endLostExtents(from, 3)
+    const { ended, next } = await records.ended.endLostExtents(from, 3)
     counts.push(ended)
     from = next
   } while (from !== null)
