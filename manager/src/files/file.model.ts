@@ -177,3 +177,18 @@ export async function prepareFileModel(connection: Connection): Promise<FileMode
   await model.createIndexes()
   return model
 }
+
+/** Chunks of these can be read, or soon can be, so upkeep cares for their replicas. */
+export const KEPT = { $in: ['live', 'open'] } as const
+
+/** Upkeep reads only these fields of a holder. */
+export const PLACES = {
+  state: 1,
+  storageClass: 1,
+  short: 1,
+  'chunks.size': 1,
+  'chunks.sha256': 1,
+  'chunks.replicas': 1,
+  'chunks.leaving': 1,
+  'chunks.version': 1,
+} as const

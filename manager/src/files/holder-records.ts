@@ -1,11 +1,11 @@
-import type { CopyId, FileId, ServerId, Slot } from '@holdfast/shared/ids'
+import type { CopyId, FileId, ServerId } from '@holdfast/shared/ids'
 import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
-import type { FileModel, FileRecord, Holder, StorageClass } from './file.model.ts'
+import { CopyRemovals } from './copy-removals.ts'
+import { type FileModel, type FileRecord, type Holder, KEPT, PLACES, type StorageClass } from './file.model.ts'
 
-const DUPLICATE_KEY = 11_000
 /** To count chunks takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 60_000
 /** A read of many slots is given this long, because records of another class may have to be passed over. */
@@ -15,20 +15,6 @@ const WALK_QUICK_MS = 200
 /** A change that meets another one is tried so often. */
 const MAX_ATTEMPTS = 3
 
-/** Chunks of these can be read, or soon can be, so upkeep cares for their replicas. */
-const KEPT = { $in: ['live', 'open'] } as const
-
-/** Upkeep reads only these fields of a holder. */
-const PLACES = {
-  state: 1,
-  storageClass: 1,
-  short: 1,
-  'chunks.size': 1,
-  'chunks.sha256': 1,
-  'chunks.replicas': 1,
-  'chunks.leaving': 1,
-  'chunks.version': 1,
-} as const
 /** What it reads of one whose bytes it is going to verify. The tags of a large file take more than all the rest. */
 const PLACES_AND_TAGS = { ...PLACES, 'chunks.tags': 1, partKey: 1 } as const
 
@@ -69,11 +55,14 @@ export interface SlotPage {
  * replicas with what it was planned on, so that changes of other chunks of the same file do not disturb it.
  */
 export class HolderRecords {
+  /** Which copies are to go. */
+  readonly removals: CopyRemovals
   readonly #model: FileModel
   readonly #collection: mongo.Collection<FileRecord>
 
   constructor(model: FileModel) {
     this.#model = model
+    this.removals = new CopyRemovals(model)
     this.#collection = model.collection as unknown as mongo.Collection<FileRecord>
   }
 
@@ -125,11 +114,6 @@ export class HolderRecords {
     const isSoundOn = { $elemMatch: { server: from, bad: { $exists: false } } }
     const movable = { $elemMatch: { replicas: isSoundOn, 'replicas.server': { $nin: apart } } }
     return this.#find({ state: 'live', 'chunks.replicas.server': from, chunks: movable }, limit, PLACES_AND_TAGS)
-  }
-
-  /** Finds holders, live or open, with a copy on `server` that is leaving. */
-  findWithLeaving(server: ServerId, limit: number): Promise<Holder[]> {
-    return this.#find({ state: KEPT, 'chunks.leaving.server': server }, limit)
   }
 
   /**
@@ -244,90 +228,6 @@ export class HolderRecords {
     return { chunks: found?.chunks ?? 0, bytes: found?.bytes ?? 0 }
   }
 
-  /** @returns whether any document, live or not, names a copy on `server` */
-  async namesCopyOn(server: ServerId): Promise<boolean> {
-    for (const list of ['chunks.replicas.server', 'chunks.leaving.server']) {
-      if ((await this.#find({ [list]: server }, 1, { _id: 1 })).length > 0) return true
-    }
-    return false
-  }
-
-  /** Takes copies that are gone from those that are leaving. */
-  async forgetLeaving(holder: Pick<Holder, '_id'>, copies: readonly Replica[]): Promise<void> {
-    if (copies.length === 0) return
-    const copyId = { $in: copies.map((copy) => copy.copyId) }
-    const update = { $pull: { 'chunks.$[].leaving': { copyId } } } as unknown as mongo.UpdateFilter<FileRecord>
-    await askDatabase(() =>
-      this.#collection.updateOne({ _id: holder._id, 'chunks.leaving.copyId': copyId }, update, DURABLE),
-    )
-  }
-
-  /**
-   * Has no record wait any more for copies on a file-server that never came back: those that are leaving, and those of deleted
-   * records. What counts, or did before the file-server was lost, stays named.
-   */
-  async giveUpCopiesOn(server: ServerId): Promise<void> {
-    const pull = (list: string) => ({ $pull: { [`chunks.$[].${list}`]: { server } } }) as never
-    await askDatabase(async () => {
-      await this.#collection.updateMany({ 'chunks.leaving.server': server }, pull('leaving'), DURABLE)
-      const deleted = { 'chunks.replicas.server': server, state: 'deleted' as const }
-      await this.#collection.updateMany(deleted as never, pull('replicas'), DURABLE)
-    }, COUNT_DEADLINE_MS)
-  }
-
-  /**
-   * Makes sure that no holder will ever name the copy. Where there is no record, a tombstone takes the file's id; where a
-   * record does not name the copy, the chunk's version is raised, which stops a move that is under way. @returns false where
-   * a holder names it
-   */
-  async renounceCopy(copy: {
-    readonly copyId: CopyId
-    readonly server: ServerId
-    readonly slot: Slot
-  }): Promise<boolean> {
-    const _id = new Types.ObjectId(fileIdOf(copy.copyId))
-    const [now, state] = ['$$NOW', 'tombstone' as const]
-    try {
-      const tombstone = [{ $set: { state, createdAt: now, deletedAt: now, chunks: [] } }]
-      await askDatabase(() => this.#collection.updateOne({ _id, state }, tombstone, { upsert: true, ...DURABLE }))
-      return true
-    } catch (error) {
-      if (!isDuplicate(error)) throw error
-    }
-    return this.#renounceBesideRecord(_id, copy)
-  }
-
-  async #renounceBesideRecord(
-    _id: Types.ObjectId,
-    { copyId, server, slot }: { readonly copyId: CopyId; readonly server: ServerId; readonly slot: Slot },
-  ): Promise<boolean> {
-    const path = `chunks.${chunkNumberOf(copyId)}`
-    const named = { $elemMatch: { copyId, server, slot } }
-    const unnamed = { _id, 'chunks.replicas': { $not: named }, 'chunks.leaving': { $not: named } }
-    const update = async (filter: object, change: object): Promise<boolean> => {
-      const result = await askDatabase(() =>
-        this.#collection.updateOne(
-          filter as mongo.Filter<FileRecord>,
-          change as mongo.UpdateFilter<FileRecord>,
-          DURABLE,
-        ),
-      )
-      return result.matchedCount === 1
-    }
-    if (await update({ ...unnamed, [path]: { $exists: true } }, { $inc: { [`${path}.version`]: 1 } })) return true
-    // A file that is still coming in may have no such chunk yet, and from then on does not take this copy for it.
-    if (await update({ ...unnamed, [path]: { $exists: false } }, { $addToSet: { renounced: copyId } })) return true
-    // The record names the copy, or is gone: then it is judged anew later.
-    return false
-  }
-
-  /** Removes tombstones older than `ageMs` by mongod's clock, for no manager has slept that long. */
-  async forgetTombstones(ageMs: number): Promise<number> {
-    const isOld = { $lt: ['$deletedAt', { $subtract: ['$$NOW', ageMs] }] }
-    const filter = { state: 'tombstone' as const, deletedAt: { $type: 'date' as const }, $expr: isOld }
-    return (await askDatabase(() => this.#collection.deleteMany(filter, DURABLE))).deletedCount
-  }
-
   #find(
     filter: object,
     limit = 0,
@@ -386,11 +286,6 @@ export class HolderRecords {
     }
     return false
   }
-}
-
-/** @param error is what `askDatabase` made of the database's */
-function isDuplicate(error: unknown): boolean {
-  return ((error as Error).cause as { readonly code?: unknown } | undefined)?.code === DUPLICATE_KEY
 }
 
 /** @returns an expression of MongoDB that counts the replicas of a list that count */

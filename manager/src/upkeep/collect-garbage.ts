@@ -47,7 +47,7 @@ export function garbageCollector(deps: Deps, everyMs: number): Loop {
       }
       if (goneCount > 0) log.info({ copies: goneCount }, 'copies removed that nothing needs')
       await records.ended.forgetEmptied()
-      await holders.forgetTombstones(TOMBSTONE_AGE_MS)
+      await holders.removals.forgetTombstones(TOMBSTONE_AGE_MS)
       return hasMore
     },
   }
@@ -63,7 +63,7 @@ async function collectLeaving(deps: Deps, server: ServerId, signal: AbortSignal)
     const copies = holder.chunks.flatMap(({ leaving = [] }) => leaving.filter((copy) => copy.server === server))
     return removeLeaving(deps, holder, copies)
   }
-  return collect(deps, server, await deps.holders.findWithLeaving(server, BATCH), removeOn, signal)
+  return collect(deps, server, await deps.holders.removals.findWithLeaving(server, BATCH), removeOn, signal)
 }
 
 /**

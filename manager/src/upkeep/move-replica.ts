@@ -63,7 +63,7 @@ export async function removeLeaving(
       gone.push(copy)
     }
   } finally {
-    await holders.forgetLeaving(holder, gone)
+    await holders.removals.forgetLeaving(holder, gone)
   }
   return gone.length
 }

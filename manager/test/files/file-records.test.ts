@@ -2,6 +2,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { proofOfPart } from '../../src/chunks/chunk.ts'
+import { CopyRemovals } from '../../src/files/copy-removals.ts'
 import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
@@ -48,7 +49,7 @@ test('the same record again, as after a lost answer, is success', async () => {
 test('a record whose bytes upkeep has collected can come no more', async () => {
   const record = newRecord(newName())
   const { copyId, server, slot } = replicaOf(record)
-  expect(await new HolderRecords(used.model).renounceCopy({ copyId, server, slot })).toBe(true)
+  expect(await new CopyRemovals(used.model).renounceCopy({ copyId, server, slot })).toBe(true)
   await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
   expect(await records.findLive(record.name)).toBeNull()
 })
@@ -132,7 +133,7 @@ test('records that a crash left without copies go, live ones and tombstones stay
   const [emptied, live, renounced] = [newRecord(newName()), newRecord(newName()), newRecord(newName())]
   await records.insert(emptied)
   await records.insert(live)
-  await new HolderRecords(used.model).renounceCopy(replicaOf(renounced))
+  await new CopyRemovals(used.model).renounceCopy(replicaOf(renounced))
   await records.markDeleted(emptied.name)
   await used.model.updateOne({ _id: emptied._id }, { $set: { 'chunks.0.replicas': [] } })
   await records.ended.forgetEmptied()
@@ -154,14 +155,14 @@ test.each([-31, 31])('the clock of a manager that is %i days off decides nothing
     await records.markDeleted(byName.name)
     await records.markDeletedById(byId._id)
     await records.markAllDeleted([inGroup._id])
-    await holders.renounceCopy(replicaOf(renounced))
-    await holders.forgetTombstones(7 * 24 * 3_600_000)
+    await holders.removals.renounceCopy(replicaOf(renounced))
+    await holders.removals.forgetTombstones(7 * 24 * 3_600_000)
     expect(await records.ended.findDeleted(server, 10)).toHaveLength(3)
   } finally {
     vi.useRealTimers()
   }
   expect(await records.ended.findDeleted(server, 10)).toHaveLength(3)
-  await holders.forgetTombstones(7 * 24 * 3_600_000)
+  await holders.removals.forgetTombstones(7 * 24 * 3_600_000)
   expect(await used.model.countDocuments({ _id: renounced._id, state: 'tombstone' })).toBe(1)
   await used.model.deleteMany({ _id: { $in: [byName._id, byId._id, inGroup._id] } })
 })

@@ -70,10 +70,10 @@ test('only the replica that moves is changed', async () => {
 test('a copy that a record names is never renounced, and the record stays as it is', async () => {
   const { record, old } = await inserted()
   const before = await currentOf(record)
-  expect(await holders.renounceCopy(old)).toBe(false)
+  expect(await holders.removals.renounceCopy(old)).toBe(false)
   expect(await currentOf(record)).toEqual(before)
   await records.markDeleted(record.name)
-  expect(await holders.renounceCopy(old)).toBe(false)
+  expect(await holders.removals.renounceCopy(old)).toBe(false)
 })
 
 test.each<[string, (replica: Replica) => Replica]>([
@@ -83,7 +83,7 @@ test.each<[string, (replica: Replica) => Replica]>([
 ])('a copy of a live file with %s is renounced: no move that was planned before can name it', async (_, change) => {
   const { record, old } = await inserted()
   const superseded = change(old)
-  expect(await holders.renounceCopy(superseded)).toBe(true)
+  expect(await holders.removals.renounceCopy(superseded)).toBe(true)
   expect(await replace(record, old, superseded)).toBe(false)
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([old])
   // Another move, planned on what the record has become, goes on.
@@ -96,7 +96,7 @@ test('of a renounce and the insert of its record, at once, exactly one has its w
   for (let round = 0; round < 30; round++) {
     const record = newRecord(newName())
     const [renounced, insert] = await Promise.allSettled([
-      holders.renounceCopy(replicaOf(record)),
+      holders.removals.renounceCopy(replicaOf(record)),
       records.insert(record),
     ])
     const isInserted = insert.status === 'fulfilled'
@@ -108,7 +108,10 @@ test('of a renounce and the insert of its record, at once, exactly one has its w
 test('of a renounce and the move to its copy, at once, exactly one has its way', async () => {
   for (let round = 0; round < 30; round++) {
     const { record, old, fresh } = await inserted()
-    const [isRenounced, isSwitched] = await Promise.all([holders.renounceCopy(fresh), replace(record, old, fresh)])
+    const [isRenounced, isSwitched] = await Promise.all([
+      holders.removals.renounceCopy(fresh),
+      replace(record, old, fresh),
+    ])
     expect(isRenounced).toBe(!isSwitched)
     expect((await currentOf(record))?.chunks[0]?.replicas).toEqual([isSwitched ? fresh : old])
   }
@@ -116,8 +119,8 @@ test('of a renounce and the move to its copy, at once, exactly one has its way',
 
 test('a renounce comes twice with the same outcome', async () => {
   const record = newRecord(newName())
-  expect(await holders.renounceCopy(replicaOf(record))).toBe(true)
-  expect(await holders.renounceCopy(replicaOf(record))).toBe(true)
+  expect(await holders.removals.renounceCopy(replicaOf(record))).toBe(true)
+  expect(await holders.removals.renounceCopy(replicaOf(record))).toBe(true)
   await expect(records.insert(record)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
 })
 
@@ -155,11 +158,11 @@ test('places are found by id and by slot, of live files only', async () => {
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
   const [old, young] = [newRecord(newName()), newRecord(newName())]
-  for (const record of [old, young]) await holders.renounceCopy(replicaOf(record))
+  for (const record of [old, young]) await holders.removals.renounceCopy(replicaOf(record))
   const { record: live } = await inserted()
   await used.model.updateOne({ _id: old._id }, { deletedAt: new Date(Date.now() - 60_000) })
   await used.model.updateOne({ _id: live._id }, { deletedAt: new Date(0) })
-  await holders.forgetTombstones(30_000)
+  await holders.removals.forgetTombstones(30_000)
   const left = await used.model.find({ _id: { $in: [old._id, young._id, live._id] } }).lean()
   expect(left.map((record) => record._id.toHexString()).sort()).toEqual(
     [young._id, live._id].map((id) => id.toHexString()).sort(),
@@ -193,10 +196,10 @@ test('a copy of one chunk is renounced without a word about the others, and a le
   const [old] = record.chunks[1]?.replicas ?? []
   if (old === undefined) throw new Error('no replica')
   expect(await replace(record, old, newReplica(record._id, { server: elsewhere }, 1), 1)).toBe(true)
-  expect(await holders.renounceCopy(old)).toBe(false)
-  expect(await holders.renounceCopy(newReplica(record._id, {}, 2))).toBe(true)
+  expect(await holders.removals.renounceCopy(old)).toBe(false)
+  expect(await holders.removals.renounceCopy(newReplica(record._id, {}, 2))).toBe(true)
   // There is no such chunk, and none is made up.
-  expect(await holders.renounceCopy(newReplica(record._id, {}, 7))).toBe(true)
+  expect(await holders.removals.renounceCopy(newReplica(record._id, {}, 7))).toBe(true)
   expect((await currentOf(record))?.chunks.map(({ version }) => version)).toEqual([0, 1, 1])
 })
 
@@ -206,13 +209,13 @@ test('what is leaving is found by its file-server until it is forgotten', async 
   const [chunk] = record.chunks
   const leaving = newReplica(record._id, { server })
   await used.model.updateOne({ _id: record._id }, { 'chunks.0.leaving': [leaving] })
-  const found = await holders.findWithLeaving(server, 10)
+  const found = await holders.removals.findWithLeaving(server, 10)
   expect(found).toMatchObject([
     { _id: record._id, chunks: [{ replicas: chunk?.replicas, leaving: [leaving] }, {}, {}] },
   ])
-  await holders.forgetLeaving(record, [leaving])
-  await holders.forgetLeaving(record, [leaving])
-  expect(await holders.findWithLeaving(server, 10)).toEqual([])
+  await holders.removals.forgetLeaving(record, [leaving])
+  await holders.removals.forgetLeaving(record, [leaving])
+  expect(await holders.removals.findWithLeaving(server, 10)).toEqual([])
   expect((await currentOf(record))?.chunks[0]?.replicas).toEqual(chunk?.replicas)
 })
 
@@ -227,7 +230,7 @@ test('what a file-server that never came back still had to delete is given up, a
   const only = newRecord(newName())
   await records.insert({ ...only, chunks: [newChunk([newReplica(only._id, { server })])] })
 
-  await holders.giveUpCopiesOn(server)
+  await holders.removals.giveUpCopiesOn(server)
   expect(
     (await currentOf(record))?.chunks.map(({ replicas, leaving = [] }) => [replicas.length, leaving.length]),
   ).toEqual([
@@ -236,9 +239,9 @@ test('what a file-server that never came back still had to delete is given up, a
     [1, 0],
   ])
   expect((await currentOf(deleted))?.chunks[0]?.replicas).toEqual(copies.slice(1))
-  expect(await holders.namesCopyOn(server)).toBe(true)
+  expect(await holders.removals.namesCopyOn(server)).toBe(true)
   await used.model.deleteOne({ _id: only._id })
-  expect(await holders.namesCopyOn(server)).toBe(false)
+  expect(await holders.removals.namesCopyOn(server)).toBe(false)
 })
 
 test('a chunk that has a replica on the target is not offered for a move there, and others of its file are', async () => {
@@ -390,6 +393,6 @@ test('a copy that comes too late for an open file is renounced, and the upload g
   const record = { ...newRecord(newName()), state: 'open' as const, storageClass: 'replicated' as const, chunks: [] }
   await records.insert(record)
   const late = newReplica(record._id, {}, 0)
-  expect(await holders.renounceCopy(late)).toBe(true)
+  expect(await holders.removals.renounceCopy(late)).toBe(true)
   expect(await currentOf(record)).toMatchObject({ state: 'open', renounced: [late.copyId] })
 })

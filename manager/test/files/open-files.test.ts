@@ -4,6 +4,7 @@ import type { LinkId } from '@holdfast/shared/ids'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Chunk } from '../../src/chunks/chunk.ts'
+import { CopyRemovals } from '../../src/files/copy-removals.ts'
 import { CHUNKS_PER_HOLDER, type Extent, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { HolderRecords } from '../../src/files/holder-records.ts'
@@ -119,7 +120,7 @@ test('a file whose first copies upkeep has collected does not begin', async () =
   const [chunk] = chunksFrom(file, 0, 1)
   const [replica] = chunk?.replicas ?? []
   if (chunk === undefined || replica === undefined) throw new Error('no copy')
-  expect(await new HolderRecords(used.model).renounceCopy(replica)).toBe(true)
+  expect(await new CopyRemovals(used.model).renounceCopy(replica)).toBe(true)
   await expect(file.add([chunk], null)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
 })
 
@@ -129,10 +130,10 @@ test('a late copy of an open file is renounced, and the file goes on without it'
   await file.add(chunksFrom(file, 0, 1), null)
   const late = newReplica(_id, {}, 1)
   const holders = new HolderRecords(used.model)
-  expect(await holders.renounceCopy(late)).toBe(true)
+  expect(await holders.removals.renounceCopy(late)).toBe(true)
   await expect(file.add([newChunk([late])], null)).rejects.toMatchObject({ name: 'COPY_DISCARDED' })
   await file.add(chunksFrom(file, 1, 2), null)
-  expect(await holders.renounceCopy(newReplica(_id, {}, 1))).toBe(true)
+  expect(await holders.removals.renounceCopy(newReplica(_id, {}, 1))).toBe(true)
   const record = completed(_id)
   await records.complete(record)
   expect((await records.findLive(record.name))?.chunks).toHaveLength(2)

@@ -25,6 +25,17 @@ export function gate<T extends object>(target: T, method: keyof T, when: 'before
   return { gated, reached, open }
 }
 
+/** Gives the same object, but with `value` as this property. */
+export function having<T extends object, K extends keyof T>(target: T, property: K, value: T[K]): T {
+  return new Proxy(target, {
+    get(_, key) {
+      if (key === property) return value
+      const own: unknown = Reflect.get(target, key, target)
+      return typeof own === 'function' ? own.bind(target) : own
+    },
+  })
+}
+
 /** Gives the same object, but with this done instead of `method`; `work` is what the method would have done. */
 export function instead<T extends object>(
   target: T,

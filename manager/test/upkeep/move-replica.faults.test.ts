@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { type ManagerDeps, useFaultCluster } from './fault-cluster.ts'
-import { gate, instead } from './gates.ts'
+import { gate, having, instead } from './gates.ts'
 
 const shared = useFaultCluster(3)
 const bytes = randomBytes(700_000)
@@ -32,7 +32,10 @@ const cutOff: [string, number, string, (deps: ManagerDeps) => ManagerDeps][] = [
     'before the old copy is forgotten',
     1,
     'moved',
-    (deps) => ({ ...deps, holders: instead(deps.holders, 'forgetLeaving', lost) }),
+    ({ holders, ...deps }) => ({
+      ...deps,
+      holders: having(holders, 'removals', instead(holders.removals, 'forgetLeaving', lost)),
+    }),
   ],
 ]
 

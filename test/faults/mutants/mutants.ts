@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no tombstone before an orphan goes',
     file: 'manager/src/upkeep/reconcile/reconcile-server.ts',
-    find: 'const isUnwanted = await holders.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })',
+    find: 'const isUnwanted = await holders.removals.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })',
     replace: 'const isUnwanted = holders !== undefined',
     caughtBy: {
       file: 'manager/test/upkeep/reconcile/reconcile-server.faults.test.ts',

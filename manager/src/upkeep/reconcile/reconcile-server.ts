@@ -172,7 +172,7 @@ async function collectOrphan(holders: HolderRecords, link: FileServerLink, orpha
   await failpoint?.('manager.before-quarantine')
   if (orphan.where === 'tree') await moveCopy(link, 'quarantine-file', orphan)
   await failpoint?.('manager.before-renounce')
-  const isUnwanted = await holders.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
+  const isUnwanted = await holders.removals.renounceCopy({ copyId: orphan.copyId, server: link.id, slot: orphan.slot })
   await failpoint?.('manager.before-discard')
   await moveCopy(link, isUnwanted ? 'discard-file' : 'restore-file', orphan)
   return isUnwanted

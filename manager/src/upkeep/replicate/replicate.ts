@@ -1,21 +1,20 @@
-import { hasErrorName, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, ServerId } from '@holdfast/shared/ids'
+import { toStoreError } from '@holdfast/shared/errors/store-error'
+import type { ServerId } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { Chunk, PlacedChunk, Replica } from '../../chunks/chunk.ts'
+import type { Chunk } from '../../chunks/chunk.ts'
 import { discardCopies } from '../../chunks/writing/delete-copy.ts'
 import { chunksOf, type Holder } from '../../files/file.model.ts'
-import type { ChunkChange, HolderRecords } from '../../files/holder-records.ts'
-import { type CopyDeps, copyReplica, judgeCopy } from '../copy-replica.ts'
+import type { HolderRecords } from '../../files/holder-records.ts'
 import { eachAtOnce } from '../each-at-once.ts'
 import type { FileServerDirectory, KnownFileServer } from '../file-server-directory.ts'
 import type { Lease } from '../lease.ts'
-import type { Throttle } from '../throttle.ts'
 import type { Loop } from '../upkeep.ts'
 import type { ChunkCounts } from './chunk-counts.ts'
+import { type Candidate, type Change, type HealDeps, heal } from './heal.ts'
 import { HoldersToHeal } from './holders-to-heal.ts'
 import { LastResorts } from './last-resorts.ts'
-import { type ChunkPlan, type Circumstances, goodReplicas, planReplication } from './plan-replicate.ts'
+import { type Circumstances, goodReplicas, planReplication } from './plan-replicate.ts'
 import { RateMeter } from './rate-meter.ts'
 
 const AT_ONCE = 8
@@ -32,12 +31,11 @@ const GIVE_UP_EVERY_MS = 3_600_000
 const NO_COPY_LEFT = 'no sound copy is left'
 const REQUEST_ID = 'replicate'
 
-export interface ReplicateDeps extends CopyDeps {
+export interface ReplicateDeps extends HealDeps {
   readonly holders: HolderRecords
   readonly fileServers: Pick<FileServerDirectory, 'review' | 'forget'>
   readonly lease: Pick<Lease, 'isHeld' | 'heldMs'>
   readonly counts: Pick<ChunkCounts, 'lacking' | 'countSoon'>
-  readonly throttle: Throttle
   readonly log: Logger
 }
 
@@ -47,18 +45,6 @@ export interface ReplicateSettings {
   readonly replicas: number
   /** A round begins no copy after so long, 5 s unless given. */
   readonly roundMs?: number
-}
-
-/** A chunk may lack a replica, or have too many. */
-interface Candidate {
-  readonly holder: Holder
-  readonly place: PlacedChunk
-  readonly goodCount: number
-}
-
-interface Change extends ChunkChange {
-  readonly holder: Holder
-  readonly fresh: readonly Replica[]
 }
 
 /** Counts what a round came to. */
@@ -129,7 +115,7 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
     if (lostAt === null || Date.now() - lostAt.getTime() < GIVE_UP_AFTER_MS) return
     if (now - (givenUpAt.get(id) ?? Number.NEGATIVE_INFINITY) < GIVE_UP_EVERY_MS) return
     givenUpAt.set(id, now)
-    await holders.giveUpCopiesOn(id)
+    await holders.removals.giveUpCopiesOn(id)
   }
 
   const endPass = async (known: readonly KnownFileServer[]): Promise<void> => {
@@ -145,7 +131,7 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
     for (const server of lost) {
       const { id, name } = server
       await giveUp(server)
-      if ((await holders.namesCopyOn(id)) || !(await fileServers.forget(id))) continue
+      if ((await holders.removals.namesCopyOn(id)) || !(await fileServers.forget(id))) continue
       log.info({ serverId: id, name }, 'lost file-server forgotten: no record names a copy on it')
     }
   }
@@ -244,75 +230,6 @@ async function planAndCopy(
   }
   await eachAtOnce(candidates, AT_ONCE, work)
   return changes
-}
-
-/**
- * Copies a chunk to where it should be, and verifies those replicas that have to stay before another one may leave. A source
- * that turns out bad is marked, and the next one is read. @returns what is to be written, null where that is nothing
- */
-async function heal(
-  deps: ReplicateDeps,
-  { holder, place }: Candidate,
-  { sources, targets, staying, dropped }: Extract<ChunkPlan, { kind: 'heal' }>,
-  wanted: number,
-  signal: AbortSignal,
-): Promise<Change | null> {
-  const { registry, throttle, buffers } = deps
-  const { number, chunk } = place
-  const verdicts = new Map<CopyId, 'sound' | NonNullable<Replica['bad']>>()
-  const isBad = ({ copyId }: Replica): boolean => !['sound', undefined].includes(verdicts.get(copyId))
-  const judge = async (replica: Replica): Promise<void> => {
-    const link = registry.find(replica.server)
-    if (link !== undefined && registry.isActive(link))
-      verdicts.set(replica.copyId, await judgeCopy(buffers, place, replica, link, signal))
-  }
-  const copyTo = async (to: ServerId): Promise<Replica | null> => {
-    for (const from of sources.filter((replica) => !isBad(replica))) {
-      const [source, target] = [registry.find(from.server), registry.find(to)]
-      if (source === undefined || target === undefined) continue
-      await throttle.take(chunk.size, signal)
-      await failpoint?.('manager.before-copy')
-      try {
-        const fresh = await copyReplica(deps, holder, place, { from, source, target }, signal)
-        verdicts.set(from.copyId, 'sound')
-        return fresh
-      } catch (error) {
-        if (!hasErrorName(error, 'DIGEST_MISMATCH', 'COPY_MISMATCH', 'COPY_NOT_FOUND', 'DISK_FAILED')) throw error
-        await judge(from)
-        if (!isBad(from)) throw error
-      }
-    }
-    return null
-  }
-
-  const fresh: Replica[] = []
-  try {
-    for (const target of targets) {
-      const replica = await copyTo(target)
-      if (replica !== null) fresh.push(replica)
-    }
-    if (dropped.length > 0) {
-      for (const replica of staying) if (!verdicts.has(replica.copyId)) await judge(replica)
-    }
-  } catch (error) {
-    discardCopies(registry, fresh, REQUEST_ID)
-    throw error
-  }
-  const soundCount = fresh.length + staying.filter(({ copyId }) => verdicts.get(copyId) === 'sound').length
-  const leaving = soundCount >= wanted ? dropped : []
-  const replicas = [
-    ...chunk.replicas.filter((replica) => !leaving.includes(replica)).map((replica) => marked(replica, verdicts)),
-    ...fresh,
-  ]
-  const isMarked = chunk.replicas.some((replica) => replica.bad === undefined && isBad(replica))
-  const isChanged = fresh.length > 0 || leaving.length > 0 || isMarked
-  return isChanged ? { holder, number, chunk, replicas, leaving, fresh } : null
-}
-
-function marked(replica: Replica, verdicts: ReadonlyMap<CopyId, 'sound' | NonNullable<Replica['bad']>>): Replica {
-  const verdict = verdicts.get(replica.copyId)
-  const isNews = verdict !== undefined && verdict !== 'sound' && replica.bad === undefined
-  return isNews ? { ...replica, bad: verdict } : replica
 }
 
 /**

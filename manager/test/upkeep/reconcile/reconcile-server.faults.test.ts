@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { useFaultCluster } from '../fault-cluster.ts'
-import { gate } from '../gates.ts'
+import { gate, having } from '../gates.ts'
 
 const shared = useFaultCluster(1)
 
@@ -29,8 +29,11 @@ test('a record that comes while its copy is in quarantine gets it back, though u
   const asleep = gate(cluster.first.records, 'insert', 'before')
   const uploading = cluster.upload('wanted', bytes, { ...cluster.first, records: asleep.gated })
   await asleep.reached
-  const collecting = gate(cluster.second.holders, 'renounceCopy', 'before')
-  const pass = cluster.reconcile({ ...cluster.second, holders: collecting.gated })
+  const collecting = gate(cluster.second.holders.removals, 'renounceCopy', 'before')
+  const pass = cluster.reconcile({
+    ...cluster.second,
+    holders: having(cluster.second.holders, 'removals', collecting.gated),
+  })
   await collecting.reached
   for (let index = 0; index < 5; index++) await cluster.upload(`other-${index}`, randomBytes(100))
   asleep.open()
@@ -52,8 +55,11 @@ test('passes of two managers at once collect an orphan once and never a live fil
     (error: Error) => error.name,
   )
   await asleep.reached
-  const stale = gate(cluster.first.holders, 'renounceCopy', 'after')
-  const stalePass = cluster.reconcile({ ...cluster.first, holders: stale.gated })
+  const stale = gate(cluster.first.holders.removals, 'renounceCopy', 'after')
+  const stalePass = cluster.reconcile({
+    ...cluster.first,
+    holders: having(cluster.first.holders, 'removals', stale.gated),
+  })
   await stale.reached
   await cluster.reconcile(cluster.second)
   stale.open()
