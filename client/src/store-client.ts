@@ -5,7 +5,6 @@ import { httpBaseUrl } from '@holdfast/shared/settings/parsers'
 import {
   type ActiveNode,
   type DeletedFile,
-  digestOfEtag,
   type FileDescription,
   type FilePage,
   type FileWithChunks,
@@ -16,105 +15,30 @@ import {
   parseFileWithChunks,
   parseStoredFile,
   parseUpkeep,
-  type StorageClass,
   type StoredFile,
   type Upkeep,
 } from './answers.ts'
 import { contentDigest } from './body-digest.ts'
-import { completeBody } from './download-body.ts'
+import { type Download, download } from './download.ts'
 import { type FileSource, toOpenable } from './file-source.ts'
 import { HttpClient, type HttpLimits, type HttpRequest } from './http-client.ts'
 import { parseLink } from './link.ts'
-import { defaultRetryLimits, type RetryLimits } from './retry-policy.ts'
+import { defaultRetryLimits } from './retry-policy.ts'
+import type {
+  CallOptions,
+  FileChange,
+  FilesOptions,
+  GetOptions,
+  ListOptions,
+  PutOptions,
+  ShareOptions,
+  StoreClientOptions,
+  UploadOptions,
+} from './store-client-options.ts'
 import { type BodyForm, jsonForm, rawForm, streamedBody, wholeBody } from './upload-body.ts'
 
-export interface StoreClientOptions {
-  /**
-   * The address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
-   */
-  readonly baseUrl: string
-  /** A request on which nothing moves for this long is ended. The default is a minute. */
-  readonly idleTimeoutMs?: number
-  /**
-   * The source of an upload may take this long to its first bytes, and to its next ones. The default is an hour. Once
-   * bytes have begun to flow, the manager's setting `SENDER_PATIENCE_MS` limits it as well.
-   */
-  readonly sourcePatienceMs?: number
-  readonly retry?: Partial<RetryLimits>
-  /**
-   * Is asked for a ticket for each request to a route of the operator, with the request's method and its path as the
-   * manager gets it. Without one such a route answers only where nothing but the manager's own machine reaches it.
-   */
-  readonly ticket?: (method: string, path: string) => Promise<string | null>
-}
-
-export interface CallOptions {
-  readonly signal?: AbortSignal
-}
-
-export interface UploadOptions extends CallOptions {
-  /** Is told how many bytes of the file have gone out; it starts again from 0 when the upload is sent again. */
-  readonly onProgress?: (sentBytes: number) => void
-  /** The file ends after a duration such as `90s`, `12h` or `7d`, or at a date; never unless given. */
-  readonly expires?: string | Date
-  readonly storageClass?: StorageClass
-}
-
-/** A file is of class `single` unless another is asked for. */
-export interface PutOptions extends UploadOptions {
-  /** Takes the place of a file that has the name, in one step. */
-  readonly replace?: boolean
-  /** Replaces only the very version that has this ETag, quotes included. */
-  readonly ifMatch?: string
-}
-
-/** A share is of class `replicated` unless another is asked for. */
-export interface ShareOptions extends UploadOptions {
-  /** The share's label, which others may have too; made up by the store unless given. */
-  readonly name?: string
-}
-
-export interface GetOptions extends CallOptions {
-  /** Gets only the very version that has this ETag, quotes included. */
-  readonly ifMatch?: string
-}
-
-export interface FilesOptions extends CallOptions {
-  /** Only names that begin with it. */
-  readonly prefix?: string
-  /** A page has at most so many files, at most 1000; 100 unless given. */
-  readonly limit?: number
-  /** Files with a link in place of those with a path. It is a route of the operator. */
-  readonly shares?: boolean
-}
-
-export interface ListOptions extends FilesOptions {
-  /** The page begins where the one before says. */
-  readonly cursor?: string | null
-}
-
-export interface FileChange {
-  /** A file with a path has it as its name. */
-  readonly name?: string
-  readonly contentType?: string
-  /** A duration such as `7d`, a date, or null for never. */
-  readonly expiresAt?: string | Date | null
-}
-
-export interface Download {
-  /**
-   * The stream errors with a StoreError if it breaks off, so one that ends orderly has `sizeBytes`. Read it or cancel
-   * it.
-   */
-  readonly stream: ReadableStream<Uint8Array>
-  readonly sizeBytes: number
-  readonly contentType: string
-  readonly etag: string | null
-  /**
-   * Compare these 64 hex digits with the digest of what you read; they are null where the server does not send them.
-   */
-  readonly sha256: string | null
-}
+export type { Download } from './download.ts'
+export type * from './store-client-options.ts'
 
 /**
  * Talks to a Holdfast store over HTTP, in Node and in browsers. Every method throws StoreErrors: the manager's own by
@@ -302,34 +226,6 @@ export class StoreClient {
     })
     if (whole !== null && source instanceof Uint8Array) onProgress(source.length)
     return answer
-  }
-}
-
-async function download(
-  http: HttpClient,
-  { path, headers, signal }: Pick<HttpRequest, 'path' | 'headers' | 'signal'>,
-): Promise<Download> {
-  const { response, watch, explain } = await http.send({
-    method: 'GET',
-    path,
-    headers: { 'accept-encoding': 'identity', ...headers },
-    canSendAgain: true,
-    signal,
-  })
-  const length = response.headers.get('content-length')
-  if (length === null || !/^\d+$/.test(length)) {
-    watch[Symbol.dispose]()
-    await response.body?.cancel()
-    throw new StoreError('INTERNAL', 'the answer does not say how long the file is')
-  }
-  watch.pause()
-  const etag = response.headers.get('etag')
-  return {
-    stream: completeBody(response.body, Number(length), watch, explain),
-    sizeBytes: Number(length),
-    contentType: response.headers.get('content-type') ?? 'application/octet-stream',
-    etag,
-    sha256: digestOfEtag(etag),
   }
 }
 

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { constants, type Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { type FileHandle, open, rename, statfs } from 'node:fs/promises'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { READ_COPY } from './open-flags.ts'
 import { removeFile, SmallFiles } from './small-files.ts'
 
 export interface DiskRoom {
@@ -37,9 +38,6 @@ export interface DiskCalls {
   readRoom(directory: string): Promise<DiskRoom>
 }
 
-// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-
 /** Each store has its own calls, so that what it learns of its disk's speed stays with it. */
 export function openDisk(): DiskCalls {
   const small = new SmallFiles()
@@ -58,7 +56,7 @@ export function openDisk(): DiskCalls {
     writeJournal: (fd, bytes, position) => small.writeAt(fd, bytes, position),
     syncJournal: (fd) => small.syncData(fd),
     async syncPath(path) {
-      const file = await open(path, READ)
+      const file = await open(path, READ_COPY)
       try {
         await file.sync()
       } finally {

@@ -17,9 +17,8 @@ import {
 import { lstat, mkdir } from 'node:fs/promises'
 import { isErrno } from './disk-health.ts'
 import { DiskPace } from './disk-pace.ts'
+import { READ_COPY } from './open-flags.ts'
 
-// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 const DIRECTORY = { mode: 0o700 }
 
@@ -164,7 +163,7 @@ function writeOfNothing(): Error {
 }
 
 function readAtOnce(path: string, offset: number, length: number): Buffer {
-  const fd = openSync(path, READ)
+  const fd = openSync(path, READ_COPY)
   try {
     const bytes = Buffer.allocUnsafe(length)
     let done = 0
@@ -178,7 +177,7 @@ function readAtOnce(path: string, offset: number, length: number): Buffer {
 
 function readInPool(path: string, offset: number, length: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    open(path, READ, (openError, fd) => {
+    open(path, READ_COPY, (openError, fd) => {
       if (openError !== null) return reject(openError)
       const bytes = Buffer.allocUnsafe(length)
       const end = (error: Error | null, done: number): void => {

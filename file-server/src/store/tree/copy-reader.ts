@@ -1,15 +1,13 @@
-import { constants } from 'node:fs'
 import { type FileHandle, lstat, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { LocatedFile } from '@holdfast/shared/wire/shapes'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import { isErrno, toDiskError } from '../disk/disk-health.ts'
+import { READ_COPY } from '../disk/open-flags.ts'
 import type { CopyReader } from '../store.ts'
 
 const MISSING = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO']
-// With O_NONBLOCK, a FIFO under a copy's name cannot block a thread for ever.
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** @returns fewer bytes where the file ends before, null where there is none. */
 export async function readFileSpan(
@@ -30,7 +28,7 @@ export async function readFileSpan(
 export async function openReader(path: string): Promise<CopyReader | null> {
   let file: FileHandle
   try {
-    file = await open(path, READ)
+    file = await open(path, READ_COPY)
   } catch (error) {
     if (isErrno(error, ...MISSING)) return null
     throw toDiskError(error)

@@ -1,0 +1,75 @@
+import type { StorageClass } from './answers.ts'
+import type { RetryLimits } from './retry-policy.ts'
+
+export interface StoreClientOptions {
+  /**
+   * The address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
+   */
+  readonly baseUrl: string
+  /** A request on which nothing moves for this long is ended. The default is a minute. */
+  readonly idleTimeoutMs?: number
+  /**
+   * The source of an upload may take this long to its first bytes, and to its next ones. The default is an hour. Once
+   * bytes have begun to flow, the manager's setting `SENDER_PATIENCE_MS` limits it as well.
+   */
+  readonly sourcePatienceMs?: number
+  readonly retry?: Partial<RetryLimits>
+  /**
+   * Is asked for a ticket for each request to a route of the operator, with the request's method and its path as the
+   * manager gets it. Without one such a route answers only where nothing but the manager's own machine reaches it.
+   */
+  readonly ticket?: (method: string, path: string) => Promise<string | null>
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface UploadOptions extends CallOptions {
+  /** Is told how many bytes of the file have gone out; it starts again from 0 when the upload is sent again. */
+  readonly onProgress?: (sentBytes: number) => void
+  /** The file ends after a duration such as `90s`, `12h` or `7d`, or at a date; never unless given. */
+  readonly expires?: string | Date
+  readonly storageClass?: StorageClass
+}
+
+/** A file is of class `single` unless another is asked for. */
+export interface PutOptions extends UploadOptions {
+  /** Takes the place of a file that has the name, in one step. */
+  readonly replace?: boolean
+  /** Replaces only the very version that has this ETag, quotes included. */
+  readonly ifMatch?: string
+}
+
+/** A share is of class `replicated` unless another is asked for. */
+export interface ShareOptions extends UploadOptions {
+  /** The share's label, which others may have too; made up by the store unless given. */
+  readonly name?: string
+}
+
+export interface GetOptions extends CallOptions {
+  /** Gets only the very version that has this ETag, quotes included. */
+  readonly ifMatch?: string
+}
+
+export interface FilesOptions extends CallOptions {
+  /** Only names that begin with it. */
+  readonly prefix?: string
+  /** A page has at most so many files, at most 1000; 100 unless given. */
+  readonly limit?: number
+  /** Files with a link in place of those with a path. It is a route of the operator. */
+  readonly shares?: boolean
+}
+
+export interface ListOptions extends FilesOptions {
+  /** The page begins where the one before says. */
+  readonly cursor?: string | null
+}
+
+export interface FileChange {
+  /** A file with a path has it as its name. */
+  readonly name?: string
+  readonly contentType?: string
+  /** A duration such as `7d`, a date, or null for never. */
+  readonly expiresAt?: string | Date | null
+}
