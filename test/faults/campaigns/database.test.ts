@@ -11,7 +11,7 @@ import { faultCounts, runsOf } from '../counts.ts'
 import { runSeed } from '../seed.ts'
 
 const MIB = 1024 * 1024
-const RUN_DEADLINE_MS = 300_000
+const RUN_DEADLINE_MS = 900_000
 const FROZEN_MS = 30_000
 /** If nobody is served meanwhile, an answer is held only this long. */
 const HELD_AT_MOST_MS = 1_000
