@@ -30,7 +30,9 @@ client.add(process.argv[1], { path: process.argv[2] }, (torrent) => torrent.on('
 const libtorrent = `
 import libtorrent, sys, time
 off = {'enable_' + name: False for name in ('dht', 'lsd', 'upnp', 'natpmp')}
-session = libtorrent.session({'listen_interfaces': '0.0.0.0:0', **off})
+# The tracker still tells of those that were killed at the same address.
+both = {'allow_multiple_connections_per_ip': True}
+session = libtorrent.session({'listen_interfaces': '0.0.0.0:0', **off, **both})
 params = libtorrent.add_torrent_params()
 params.ti, params.save_path = libtorrent.torrent_info(sys.argv[1]), sys.argv[2]
 torrent = session.add_torrent(params)
@@ -119,10 +121,13 @@ describe.skipIf(address === undefined)('a stored file is downloaded by its torre
     // The same pieces are the same swarm, to which the torrent of the store adds the web seed.
     await load(name, peer.path('stored.torrent'), file)
   })
+})
 
-  // Transmission 3 reads no hybrid at all, for one has a key of no characters.
+describe.skipIf(address === undefined)('a stored file is downloaded by its hybrid torrent', () => {
+  // Transmission 3 reads no hybrid at all, for one has a key of no characters, which aria2 1.36 leaves out when it computes
+  // the info-hash, so that it finds nobody but the web seed (docs/decisions/0016-hybrid-torrents.md).
   test.concurrent.each(there.filter((name) => name !== 'transmission-cli'))(
-    'by %s with a hybrid torrent: from the web seed alone, and from a peer alone that has loaded it too',
+    'by %s from the web seed alone, and by others than aria2 from a peer alone that has loaded it so',
     async (name) => {
       const file = `hybrid-for-${name}.bin`
       await using peer = await TestPeer.make(cluster.url, '0.0.0.0')
@@ -135,6 +140,7 @@ describe.skipIf(address === undefined)('a stored file is downloaded by its torre
       online.type('download hybrid.torrent loaded.bin')
       await online.says('SUCCESSFUL DOWNLOAD')
       expect((await readFile(peer.path('loaded.bin'))).equals(bytes)).toBe(true)
+      if (name === 'aria2c') return
       await writeFile(peer.path('peers.torrent'), withoutWebSeed(hybrid))
       await load(name, peer.path('peers.torrent'), file)
     },

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { bdecode } from '../cluster/bdecode.ts'
-import { infoIn } from '../cluster/info-in.ts'
 import { type Answer, request, upload } from '../cluster/http.ts'
+import { infoIn } from '../cluster/info-in.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 

@@ -93,7 +93,11 @@ export async function startPeers(
         findFile: (id) => files.records.findLiveById(id),
         read: (record, signal) => readWhole(files, record, { signal, log }),
       })
-      return { torrents: new Torrents({ records: torrentRecords, wishes, jobs: torrentJobs, swarms }), torrentJobs }
+      const torrents = new Torrents({
+        ...{ files: files.records, records: torrentRecords, wishes, swarms },
+        jobs: torrentJobs,
+      })
+      return { torrents, torrentJobs }
     },
     openUdp(address) {
       const opened = new UdpPort(

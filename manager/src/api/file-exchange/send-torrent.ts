@@ -35,7 +35,11 @@ export async function sendTorrent(
   const version = versionAskedFor(ctx)
   const info = await torrents.of(record, version)
   const { id, url } = describeFile(record)
-  const places = { trackers: trackersAt(origin), webSeed: origin + url, torrent: `${origin}/torrent/${id}${QUERIES[version]}` }
+  const places = {
+    trackers: trackersAt(origin),
+    webSeed: origin + url,
+    torrent: `${origin}/torrent/${id}${QUERIES[version]}`,
+  }
   ctx.set(safeHeaders(`${info.name}.torrent`, 'application/x-bittorrent'))
   if (form === 'torrent') ctx.body = metainfoOf(info, places)
   else {

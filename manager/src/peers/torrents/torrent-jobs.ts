@@ -113,7 +113,7 @@ export class TorrentJobs {
       toldAt = performance.now()
     }
     if (hashedBytes !== record.size) throw new StoreError('INTERNAL', 'the file has another size than its record says')
-    const name = kept?.name ?? record.name.slice(record.name.lastIndexOf('/') + 1)
+    const name = kept?.name ?? record.torrentName ?? record.name.slice(record.name.lastIndexOf('/') + 1)
     return { name, size: record.size, pieceLength, pieces: pieces.digest(), merkle: merkle.digest() }
   }
 

@@ -5,7 +5,6 @@ import type { TorrentInfo } from './metainfo.ts'
 interface TorrentDocument {
   /** The file's id, which means these bytes for ever. */
   readonly _id: string
-  /** The name that the file had first, for another one would make another info-hash. */
   readonly name: string
   readonly size: number
   readonly pieceLength: number

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileRecord } from '../../files/file.model.ts'
+import type { FileRecords } from '../../files/file-records.ts'
 import type { Swarms } from '../swarms/swarms.ts'
 import { type TorrentInfo, trackedHashesOf } from './metainfo.ts'
 import type { TorrentJobs } from './torrent-jobs.ts'
@@ -18,6 +19,7 @@ const MAX_ALLOWED = 10_000
 export type TorrentVersion = '1' | 'hybrid'
 
 export interface TorrentsDeps {
+  readonly files: Pick<FileRecords, 'noteTorrentName'>
   readonly records: TorrentRecords
   readonly wishes: TorrentWishes
   readonly jobs: TorrentJobs
@@ -62,6 +64,8 @@ export class Torrents {
     const kept = await this.#deps.records.find(fileId)
     const isEnough = kept !== null && (version === '1' || kept.merkle !== null)
     const info = isEnough ? kept : await this.#waitFor(fileId, record.size)
+    // What is kept goes when nobody asks for long, and the name must outlive that.
+    if (record.torrentName === undefined) await this.#deps.files.noteTorrentName(record._id, info.name)
     const torrent = version === '1' ? { ...info, merkle: null } : info
     for (const hash of trackedHashesOf(torrent)) await this.#allow(hash)
     return torrent

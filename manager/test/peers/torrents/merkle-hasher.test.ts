@@ -22,13 +22,16 @@ function hash(bytes: Buffer, pieceLength: number, cutAt: readonly number[] = [])
   return { name: 'für elise.bin', size: bytes.length, pieceLength, pieces, merkle }
 }
 
-test.each(libtorrentVectors)('a file of $size bytes in pieces of $pieceLength is what libtorrent makes of it', (vector) => {
-  const info = hash(bytesOf(vector.size), vector.pieceLength)
-  const { root, layer } = info.merkle
-  expect(root.toString('hex')).toBe(vector.root)
-  expect(layer.length === 0 ? '' : sha256(layer).toString('hex')).toBe(vector.layer)
-  expect(trackedHashesOf(info)).toEqual([vector.v1, vector.v2.slice(0, 40)])
-})
+test.each(libtorrentVectors)(
+  'a file of $size bytes in pieces of $pieceLength is what libtorrent makes of it',
+  (vector) => {
+    const info = hash(bytesOf(vector.size), vector.pieceLength)
+    const { root, layer } = info.merkle
+    expect(root.toString('hex')).toBe(vector.root)
+    expect(layer.length === 0 ? '' : sha256(layer).toString('hex')).toBe(vector.layer)
+    expect(trackedHashesOf(info)).toEqual([vector.v1, vector.v2.slice(0, 40)])
+  },
+)
 
 test('only a file of more than one piece has a layer, with a digest for each piece', () => {
   for (const [size, pieces] of [
@@ -45,9 +48,11 @@ test('the root is that of a tree over all blocks, however the bytes come', () =>
   /** As BEP 52 says it: the blocks, filled up to a power of two, and pairs of them until one is left. */
   const rootOf = (bytes: Buffer): Buffer => {
     let level: Buffer[] = []
-    for (let start = 0; start < bytes.length; start += 16 * KIB) level.push(sha256(bytes.subarray(start, start + 16 * KIB)))
+    for (let start = 0; start < bytes.length; start += 16 * KIB)
+      level.push(sha256(bytes.subarray(start, start + 16 * KIB)))
     while (!Number.isInteger(Math.log2(level.length))) level.push(Buffer.alloc(32))
-    while (level.length > 1) level = level.flatMap((left, index) => (index % 2 === 0 ? [sha256(left, level[index + 1] ?? left)] : []))
+    while (level.length > 1)
+      level = level.flatMap((left, index) => (index % 2 === 0 ? [sha256(left, level[index + 1] ?? left)] : []))
     return level[0] ?? Buffer.alloc(0)
   }
   const sizes = fc.integer({ min: 1, max: 400 * KIB })

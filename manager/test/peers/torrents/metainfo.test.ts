@@ -28,7 +28,9 @@ test('a torrent has its file, its trackers and its web seed', () => {
 })
 
 test('the info-hash is that of the dictionary as it stands in the torrent', () => {
-  const sha1 = createHash('sha1').update(infoIn(metainfoOf(info, places))).digest('hex')
+  const sha1 = createHash('sha1')
+    .update(infoIn(metainfoOf(info, places)))
+    .digest('hex')
   expect(trackedHashesOf(info)).toEqual([sha1])
 })
 

@@ -3,6 +3,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { FileRecord } from '../../../src/files/file.model.ts'
+import { FileRecords } from '../../../src/files/file-records.ts'
 import type { Jobs } from '../../../src/jobs/jobs.ts'
 import { MongoJobs } from '../../../src/jobs/mongo-jobs.ts'
 import { MerkleHasher } from '../../../src/peers/torrents/merkle-hasher.ts'
@@ -21,6 +22,7 @@ const collection = (name: string) => used.database.connection.collection<{ _id: 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((jobs) => jobs.close()))
   for (const name of ['jobs', 'torrents', 'torrent_wishes']) await collection(name).deleteMany({})
+  await used.model.collection.deleteMany({})
 })
 
 const bytes = Buffer.alloc(300_000, 'some bytes')
@@ -42,17 +44,17 @@ async function open(read: () => AsyncGenerator<Buffer> = readAll, patienceMs = 1
   opened.push(jobs)
   const [records, wishes] = [new TorrentRecords(used.database), new TorrentWishes(used.database)]
   await Promise.all([records.prepare(), wishes.prepare()])
-  const files = new Map<string, FileRecord>()
+  const files = new FileRecords(used.model)
   const torrentJobs = new TorrentJobs({
     ...{ jobs, records, wishes, log, read },
-    findFile: async (id) => files.get(id.toHexString()) ?? null,
+    findFile: (id) => files.findLiveById(id),
   })
   const allowed: string[] = []
   const swarms = { allow: async (hash: string) => void allowed.push(hash) }
-  const torrents = new Torrents({ records, wishes, jobs: torrentJobs, swarms }, patienceMs)
-  const store = (): FileRecord => {
-    const record = newRecord(`films/${newName()}`, { _id: new Types.ObjectId(), size: bytes.length })
-    files.set(record._id.toHexString(), record)
+  const torrents = new Torrents({ files, records, wishes, jobs: torrentJobs, swarms }, patienceMs)
+  const store = async (): Promise<FileRecord> => {
+    const record = newRecord(`films/${newName()}`, { size: bytes.length })
+    await files.insert(record)
     return record
   }
   return { jobs, records, wishes, files, torrentJobs, torrents, allowed, store }
@@ -64,14 +66,16 @@ test('a file is hashed once for all who ask, by a job that is gone then', async 
   const read = vi.fn(readAll)
   const { torrents, torrentJobs, jobs, wishes, store, allowed } = await open(read)
   torrentJobs.start()
-  const record = store()
+  const record = await store()
   const infos = await Promise.all(Array.from({ length: 20 }, () => torrents.of(record, '1')))
   const expected = { name: lastOf(record.name), size: bytes.length, pieceLength: 262_144, pieces }
   for (const info of infos) expect(info).toEqual({ ...expected, merkle: null })
   const hybrid = await torrents.of(record, 'hybrid')
   expect(hybrid).toEqual({ ...expected, merkle })
   expect(read).toHaveBeenCalledTimes(1)
-  expect(new Set(allowed)).toEqual(new Set([...trackedHashesOf({ ...expected, merkle: null }), ...trackedHashesOf(hybrid)]))
+  expect(new Set(allowed)).toEqual(
+    new Set([...trackedHashesOf({ ...expected, merkle: null }), ...trackedHashesOf(hybrid)]),
+  )
   expect(new Set(allowed).size).toBe(3)
   await vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]))
   expect(await wishes.find(idOf(record))).toBeNull()
@@ -79,8 +83,7 @@ test('a file is hashed once for all who ask, by a job that is gone then', async 
 
 test('another manager does the job', async () => {
   const [asking, working] = [await open(), await open()]
-  const record = asking.store()
-  working.files.set(idOf(record), record)
+  const record = await asking.store()
   working.torrentJobs.start()
   expect(await asking.torrents.of(record, '1')).toMatchObject({ pieces })
 })
@@ -95,7 +98,7 @@ test('a request that has waited long enough is told how far it is, and a later o
     await vi.waitFor(() => expect(isReleased).toBe(true), 8_000)
     yield bytes.subarray(75_000)
   }, 2_000)
-  const record = store()
+  const record = await store()
   // Nobody does jobs yet.
   const early = torrents.of(record, '1')
   await expect(early).rejects.toMatchObject({ name: 'NOT_HASHED_YET', detail: 'it waits to be hashed for its torrent' })
@@ -110,7 +113,7 @@ test('a request that has waited long enough is told how far it is, and a later o
 
 test('nobody waits any longer on a manager that ends', async () => {
   const { torrents, store } = await open()
-  const asked = torrents.of(store(), '1')
+  const asked = torrents.of(await store(), '1')
   await vi.waitFor(async () => expect(await collection('jobs').countDocuments()).toBe(1))
   torrents.close()
   await expect(asked).rejects.toMatchObject({ name: 'NOT_HASHED_YET' })
@@ -123,7 +126,7 @@ test('a file that cannot be read fails for those who wait, stays to be seen, and
     yield bytes
   })
   torrentJobs.start()
-  const record = store()
+  const record = await store()
   await expect(torrents.of(record, '1')).rejects.toMatchObject({
     name: 'FILE_UNAVAILABLE',
     detail: expect.stringContaining('it cannot be hashed'),
@@ -144,7 +147,7 @@ test('a job that an operator retries makes the torrent, though nobody waits for 
     yield bytes
   })
   torrentJobs.start()
-  const record = store()
+  const record = await store()
   await expect(torrents.of(record, '1')).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
   const job = await vi.waitFor(async () => {
     const [failed] = await jobs.list(10)
@@ -160,7 +163,7 @@ test('a job that an operator retries makes the torrent, though nobody waits for 
 test('a torrent that an older version has kept stays what it is, and its hybrid has the same name and pieces', async () => {
   const { torrents, torrentJobs, store } = await open()
   torrentJobs.start()
-  const record = store()
+  const record = await store()
   const old = { name: 'its first name.bin', size: bytes.length, pieceLength: 131_072, pieces: Buffer.alloc(60, 1) }
   await collection('torrents').insertOne({ _id: idOf(record), ...old, usedAt: new Date() } as never)
   const before = await torrents.of(record, '1')
@@ -171,10 +174,21 @@ test('a torrent that an older version has kept stays what it is, and its hybrid 
   expect(await torrents.of(record, '1')).toEqual(before)
 })
 
+test('a file that was renamed keeps its torrent, also when what was kept of it has gone', async () => {
+  const { torrents, torrentJobs, files, store } = await open()
+  torrentJobs.start()
+  const record = await store()
+  const before = await torrents.of(record, '1')
+  await collection('torrents').deleteMany({})
+  const renamed = await files.change(record._id, { name: newName() as FileRecord['name'] })
+  expect(renamed?.name).not.toBe(record.name)
+  expect(await torrents.of(renamed ?? record, '1')).toEqual(before)
+})
+
 test('a file that is deleted before its turn is no failure', async () => {
   const { torrents, torrentJobs, jobs, wishes, files, store } = await open()
-  const record = store()
-  files.clear()
+  const record = await store()
+  await files.markDeletedById(record._id)
   torrentJobs.start()
   await expect(torrents.of(record, '1')).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE', detail: 'the file is gone' })
   await vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]))
@@ -186,14 +200,14 @@ test('bytes of another size than the file has are no torrent of it', async () =>
     yield bytes.subarray(1)
   })
   torrentJobs.start()
-  const record = store()
+  const record = await store()
   await expect(torrents.of(record, '1')).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
   expect(await records.find(idOf(record))).toBeNull()
 })
 
 test('jobs that were lost are added again', async () => {
   const { torrents, torrentJobs, jobs, store } = await open(readAll, 0)
-  const record = store()
+  const record = await store()
   await expect(torrents.of(record, '1')).rejects.toMatchObject({ name: 'NOT_HASHED_YET' })
   await collection('jobs').deleteMany({})
   await torrentJobs.loop().run(new AbortController().signal)
@@ -203,13 +217,11 @@ test('jobs that were lost are added again', async () => {
 test('only so many files wait at once, and those that cannot be read are not counted', async () => {
   const { torrents, wishes, store } = await open(readAll, 0)
   const some = Array.from({ length: 199 }, () => new Types.ObjectId().toHexString())
-  await collection('torrent_wishes').insertMany(
-    [
-      ...some.map((_id) => ({ _id, askedAt: new Date(), hashedBytes: 0, problem: null })),
-      { _id: 'unreadable', askedAt: new Date(), hashedBytes: 0, problem: 'File unavailable' },
-    ] as never[],
-  )
-  const [last, tooMany] = [store(), store()]
+  await collection('torrent_wishes').insertMany([
+    ...some.map((_id) => ({ _id, askedAt: new Date(), hashedBytes: 0, problem: null })),
+    { _id: 'unreadable', askedAt: new Date(), hashedBytes: 0, problem: 'File unavailable' },
+  ] as never[])
+  const [last, tooMany] = [await store(), await store()]
   await expect(torrents.of(last, '1')).rejects.toMatchObject({ name: 'NOT_HASHED_YET' })
   await expect(torrents.of(tooMany, '1')).rejects.toMatchObject({ name: 'OVERLOADED' })
   expect(await wishes.find(idOf(tooMany))).toBeNull()
