@@ -132,8 +132,8 @@ test('a file that cannot be read fails for those who wait, stays to be seen, and
     detail: expect.stringContaining('it cannot be hashed'),
   })
   await vi.waitFor(async () => {
-    const failed = { kind: 'hash-torrent', key: idOf(record), state: 'failed', error: 'Error: no file-server' }
-    expect(await jobs.list(10)).toMatchObject([failed])
+    const failed = { kind: 'hash-torrent', key: idOf(record), state: 'failed' }
+    expect(await jobs.list(10)).toMatchObject([{ ...failed, error: expect.stringContaining('no file-server') }])
   }, 8_000)
   isMended = true
   expect(await torrents.of(record, '1')).toMatchObject({ pieces })
