@@ -31,7 +31,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   mongo: [],
   workers: [],
   files: ['chunks', 'mongo'],
-  peers: ['files', 'chunks', 'mongo'],
+  peers: ['files', 'chunks', 'mongo', 'jobs'],
   upkeep: ['files', 'chunks', 'mongo'],
   jobs: ['mongo'],
   audio: ['files', 'chunks', 'mongo', 'jobs'],

@@ -17,7 +17,7 @@ export function renderErrors(): string {
       (row) => `| ${row.code} | \`${row.name}\` | ${row.status} | ${row.message} | ${row.isRetryable ? 'yes' : 'no'} |`,
     ),
     '',
-    '## Between manager and file-server',
+    '## Inside the cluster',
     '',
     'Seen in logs only; over HTTP each appears as the error in the last column.',
     '',

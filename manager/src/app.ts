@@ -139,7 +139,7 @@ export async function startManager(
       managers: () => directory.urls,
       page,
     }
-    const torrents = peers.makeTorrents(deps)
+    const { torrents, torrentJobs } = peers.makeTorrents(deps)
     const tracks = new TrackList(files.model)
     const canDecode = await hasFfmpeg()
     const subsonic = await startSubsonic(
@@ -193,16 +193,20 @@ export async function startManager(
     if (!canDecode) log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
     const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
     audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin, decode })
-    const otherLoops = [audioCheck.loop()]
+    const otherLoops = [audioCheck.loop(), torrentJobs.loop()]
     upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
     audioCheck.start()
+    torrentJobs.start()
     if (canDecode) audioCheck.retryUndecoded().catch((err: unknown) => log.warn({ err }, 'undecoded audio stays so'))
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.
     stops.add(() => Promise.all([drainRequests(), upkeep?.close()]))
-    // Jobs under way are ended first, for a decoder reads from this manager.
-    stops.add(() => jobs.close())
+    // Jobs under way are ended first, for a decoder reads from this manager, and nobody waits for what they do any longer.
+    stops.add(() => {
+      torrents.close()
+      return jobs.close()
+    })
     if (isWorker) {
       place = new WorkerPlace(
         { url: ownUrl, ownPort: Number(own.port) },

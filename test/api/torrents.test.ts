@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { bdecode } from '../cluster/bdecode.ts'
 import { type Answer, request, upload } from '../cluster/http.ts'
+import { infoIn } from '../cluster/info-in.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 
@@ -25,11 +26,7 @@ function piecesOf(bytes: Buffer, pieceLength: number): string {
   return Buffer.concat(digests).toString('latin1')
 }
 
-function infoHashIn(torrent: Buffer): Buffer {
-  const text = torrent.toString('latin1')
-  const info = text.slice(text.indexOf('4:info') + 6, text.indexOf('8:url-list'))
-  return createHash('sha1').update(Buffer.from(info, 'latin1')).digest()
-}
+const infoHashIn = (torrent: Buffer) => createHash('sha1').update(infoIn(torrent)).digest()
 
 async function announce(url: string, infoHash: Buffer, port: number) {
   const escaped = [...infoHash].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
@@ -113,6 +110,35 @@ test('a file with a link has a torrent at that link, and one of class single too
   await upload(cluster.url, 'single.bin', bytes)
   const single = await request(`${cluster.url}/file/single.bin?torrent`)
   expect((await downloadFromWebSeed(single.body)).equals(bytes)).toBe(true)
+})
+
+test('a hybrid is another torrent of the same pieces, and both of its swarms are tracked', async () => {
+  const bytes = randomBytes(700_000)
+  const { body } = await put('films/both.bin', bytes)
+  const { id } = JSON.parse(body.toString())
+  const first = await request(`${cluster.url}/torrent/${id}`)
+  const hybrid = await request(`${cluster.url}/file/films/both.bin?torrent&version=hybrid`)
+  const { info, ...rest } = bdecode(hybrid.body)
+  const root = info['file tree']['both.bin']['']['pieces root']
+  expect(info).toEqual({
+    ...bdecode(first.body).info,
+    'file tree': { 'both.bin': { '': { length: bytes.length, 'pieces root': root } } },
+    'meta version': 2,
+  })
+  expect(rest['piece layers'][root]).toHaveLength(3 * 32)
+  expect((await downloadFromWebSeed(hybrid.body)).equals(bytes)).toBe(true)
+
+  const secondHash = createHash('sha256').update(infoIn(hybrid.body)).digest()
+  for (const hash of [infoHashIn(first.body), infoHashIn(hybrid.body), secondHash.subarray(0, 20)])
+    expect(await announce(cluster.url, hash, 6_881)).toMatchObject({ incomplete: 1 })
+  const magnet = (await request(`${cluster.url}/torrent/${id}?version=hybrid&magnet`)).body.toString()
+  const [v1, v2] = [infoHashIn(hybrid.body).toString('hex'), secondHash.toString('hex')]
+  expect(magnet).toContain(`magnet:?xt=urn:btih:${v1}&xt=urn:btmh:1220${v2}&dn=both.bin`)
+  const torrentOfIt = new URL(magnet).searchParams.get('xs') ?? ''
+  expect((await request(torrentOfIt)).body.equals(hybrid.body)).toBe(true)
+  // What was handed out before is what it was.
+  expect((await request(`${cluster.url}/torrent/${id}?version=1`)).body.equals(first.body)).toBe(true)
+  expect(await request(`${cluster.url}/torrent/${id}?version=2`)).toMatchObject({ status: 400, code: 5 })
 })
 
 test('there is no torrent of nothing', async () => {

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileDescription } from '../answers.ts'
 import type { ShareOptions } from '../store-client.ts'
 import { type Console, printResult } from './console.ts'
@@ -45,14 +46,25 @@ interface TorrentAddresses {
   readonly failure?: unknown
 }
 
+/** The file is hashed first, which takes minutes where it is large: it is asked again for as long as there is progress. */
 async function torrentAddresses(
-  { client, signal }: Console,
-  stored: Pick<FileDescription, 'id'>,
+  { client, stderr, isJson, signal }: Console,
+  stored: Pick<FileDescription, 'id' | 'name'>,
 ): Promise<TorrentAddresses> {
   const torrent = client.torrentOf(stored)
-  try {
-    return { torrent, magnet: await client.magnetOf(stored, { signal }) }
-  } catch (failure) {
-    return { torrent, failure }
+  let told: string | undefined
+  for (;;) {
+    try {
+      return { torrent, magnet: await client.magnetOf(stored, { signal }) }
+    } catch (failure) {
+      const progress = isUnavailable(failure) ? failure.detail : undefined
+      if (progress === undefined || progress === told) return { torrent, failure }
+      told = progress
+      if (!isJson) stderr.write(`holdfast: ${stored.name}: ${progress}\n`)
+    }
   }
+}
+
+function isUnavailable(failure: unknown): failure is StoreError {
+  return failure instanceof StoreError && failure.name === 'FILE_UNAVAILABLE'
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { bodyDigest, findTicketProblem, MANAGER_TICKET, readBearer } from '@holdfast/shared/node/ticket'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -232,6 +233,21 @@ describe('share', () => {
     const later = await holdfast(['share', '--torrent', 'photo.jpg'])
     expect(later).toMatchObject({ code: 5, errors: expect.stringContaining('(code 4)') })
     expect(later.text.split('\n')).toHaveLength(3)
+  })
+
+  test('waits for the torrent for as long as there is progress, and says how far it is', async () => {
+    const hashing = (detail: string) => (_: unknown, response: ServerResponse) => {
+      response.writeHead(503, { 'content-type': 'application/json', 'retry-after': '60' })
+      response.end(JSON.stringify({ code: 4, error: 'FILE_UNAVAILABLE', message: 'File unavailable', detail }))
+    }
+    const share = (request: IncomingMessage, response: ServerResponse) =>
+      manager.share(request, response, '/upload?name=photo.jpg')
+    manager.nextAnswers.push(share, hashing('10 % are done'), hashing('80 % are done'))
+    const { code, text, errors } = await holdfast(['share', '--torrent', 'photo.jpg'])
+    expect([code, text.split('\n')[2]]).toEqual([0, expect.stringMatching(/^magnet:/)])
+    expect(errors).toMatch(/photo.jpg: 10 % are done\n.*photo.jpg: 80 % are done\n/s)
+    manager.nextAnswers.push(share, hashing('10 % are done'), hashing('10 % are done'))
+    expect(await holdfast(['share', '--torrent', 'photo.jpg'])).toMatchObject({ code: 5 })
   })
 
   test('tells programs more', async () => {

@@ -215,6 +215,12 @@ export class FileRecords {
     return outcome
   }
 
+  /** Notes by which name a file's torrents know it. The first one stays. */
+  async noteTorrentName(id: Types.ObjectId, torrentName: string): Promise<void> {
+    const unnamed = { _id: id, state: 'live' as const, torrentName: { $exists: false } }
+    await askDatabase(() => this.#collection.updateOne(unnamed, { $set: { torrentName } }, DURABLE))
+  }
+
   /** Sets when live files expire, all of them by one update. @throws DATABASE_UNAVAILABLE where one of them is gone */
   async setExpiry(ids: readonly Types.ObjectId[], expiresAt: Date | null): Promise<void> {
     const result = await askDatabase(() =>

@@ -48,6 +48,8 @@ export interface FileRecord extends Holder {
   readonly contentType: string
   /** A file has these where it is audio. */
   readonly audio?: AudioFields
+  /** The name in the file's torrents, which stays when the file is renamed, for another would make another info-hash. */
+  readonly torrentName?: string
   readonly owner: string | null
   readonly createdAt: Date
   readonly expiresAt: Date | null
@@ -118,6 +120,7 @@ const file = new Schema<HolderDocument>(
     sha256: String,
     contentType: String,
     audio: Schema.Types.Mixed,
+    torrentName: String,
     owner: String,
     storageClass: String,
     createdAt: Date,

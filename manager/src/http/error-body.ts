@@ -1,7 +1,7 @@
 import { type ErrorName, errorRow, errorTable } from '@holdfast/shared/errors/error-table'
 import { z } from 'zod'
 
-/** Only these errors are shown over HTTP. The others travel between manager and file-server. */
+/** Only these errors are shown over HTTP. The others stay inside the cluster. */
 const shownNames = (Object.keys(errorTable) as ErrorName[]).filter((name) => errorRow(name).shownAs === undefined)
 
 /** Every error answer has this body. */
@@ -11,7 +11,7 @@ export const errorBody = z
     error: z.enum(shownNames),
     message: z.string(),
     requestId: z.string(),
-    detail: z.string().describe('What exactly is wrong with the request').exactOptional(),
+    detail: z.string().describe('What exactly is wrong with the request, or what it waits for').exactOptional(),
   })
   .meta({ id: 'Error' })
 

@@ -25,6 +25,7 @@ function respond(ctx: AppContext, error: StoreError): void {
   const { requestId, log, isGone } = ctx.state
   const name = shownName(error.name)
   const { code, status, isRetryable, message } = errorRow(name)
+  const isForClient = status < 500 || errorRow(error.name).tellsDetail === true
   if (isGone) log.debug({ error: error.name }, 'client gone')
   else if (name === 'INTERNAL') log.error({ err: error }, 'request failed')
   else if (status >= 500) log.warn({ error: error.name, detail: error.detail, err: error.cause }, 'request refused')
@@ -41,7 +42,7 @@ function respond(ctx: AppContext, error: StoreError): void {
     error: name,
     message,
     requestId,
-    ...(error.detail !== undefined && status < 500 ? { detail: error.detail } : {}),
+    ...(error.detail !== undefined && isForClient ? { detail: error.detail } : {}),
   }
   ctx.status = status
   if (isRetryable && status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS))

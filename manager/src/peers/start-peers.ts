@@ -1,12 +1,16 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import type { Jobs } from '../jobs/jobs.ts'
 import type { Database } from '../mongo/database.ts'
 import { HashRecords } from './hash-records.ts'
 import { RateLimit } from './rate-limit.ts'
 import { SwarmRecords } from './swarms/swarm-records.ts'
 import { Swarms } from './swarms/swarms.ts'
+import { type ReadWholeDeps, readWhole } from './torrents/read-whole.ts'
+import { TorrentJobs } from './torrents/torrent-jobs.ts'
 import { TorrentRecords } from './torrents/torrent-records.ts'
-import { Torrents, type TorrentsDeps } from './torrents/torrents.ts'
+import { TorrentWishes } from './torrents/torrent-wishes.ts'
+import { Torrents } from './torrents/torrents.ts'
 import { ConnectionIds } from './udp/connection-ids.ts'
 import { type UdpAddress, UdpPort } from './udp/udp-port.ts'
 import { UdpTracker } from './udp/udp-tracker.ts'
@@ -40,8 +44,11 @@ export interface Peers extends UsersDeps {
   readonly swarms: Swarms
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
-  /** Makes what makes torrents of stored files. */
-  makeTorrents(files: TorrentsDeps['files']): Torrents
+  /** Makes what makes torrents of stored files, and what does its jobs, which do not begin by that. */
+  makeTorrents(files: ReadWholeDeps & { readonly jobs: Jobs }): {
+    readonly torrents: Torrents
+    readonly torrentJobs: TorrentJobs
+  }
   /** Opens the UDP port, or waits until it can be had. */
   openUdp(address: UdpAddress): void
 }
@@ -56,7 +63,9 @@ export async function startPeers(
   const hashes = new HashRecords(database)
   const swarmRecords = new SwarmRecords(database)
   const torrentRecords = new TorrentRecords(database)
-  await Promise.all([users, tracks, hashes, swarmRecords, torrentRecords].map((records) => records.prepare()))
+  const wishes = new TorrentWishes(database)
+  const prepared = [users, tracks, hashes, swarmRecords, torrentRecords, wishes]
+  await Promise.all(prepared.map((records) => records.prepare()))
   let udp: UdpPort | null = null
   const send = (datagram: Buffer, port: number, ip: string): void => udp?.send(datagram, port, ip)
   const heartbeats = new Heartbeats({
@@ -79,9 +88,16 @@ export async function startPeers(
     ...{ users, tracks, hashes, swarms, announceLimit },
     writeLimit: new RateLimit(WRITES),
     makeTorrents(files) {
-      const torrents = new Torrents({ files, records: torrentRecords, swarms, log })
-      stops.add(() => torrents.close())
-      return torrents
+      const torrentJobs = new TorrentJobs({
+        ...{ jobs: files.jobs, records: torrentRecords, wishes, log },
+        findFile: (id) => files.records.findLiveById(id),
+        read: (record, signal) => readWhole(files, record, { signal, log }),
+      })
+      const torrents = new Torrents({
+        ...{ files: files.records, records: torrentRecords, wishes, swarms },
+        jobs: torrentJobs,
+      })
+      return { torrents, torrentJobs }
     },
     openUdp(address) {
       const opened = new UdpPort(

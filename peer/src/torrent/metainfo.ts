@@ -54,12 +54,17 @@ export function makeTorrent({ name, length, pieceLength, pieces }: SingleFile, t
   )
 }
 
-/** Reads a `.torrent` from anywhere. @throws PeerError that says what is wrong with it */
+/**
+ * Reads a `.torrent` from anywhere. Of a hybrid (BEP 52) it takes what version 1 says. @throws PeerError that says what is wrong
+ * with it
+ */
 export function readTorrent(bytes: Uint8Array): Metainfo {
   if (bytes.length > MAX_TORRENT_BYTES) throw new PeerError('the torrent is larger than 16 MiB')
   const torrent = decode(bytes)
   const info = dictionaryIn(torrent, 'info')
   if (info === null) throw new PeerError('it is no torrent: it has no info')
+  if (info.pieces === undefined && info['meta version'] === 2)
+    throw new PeerError('the torrent is of version 2 alone, which this peer does not speak')
   const name = nameOf(textOf(info['name.utf-8'] ?? info.name))
   const files = filesOf(info)
   const length = files.reduce((sum, file) => sum + file.length, 0)
@@ -68,10 +73,14 @@ export function readTorrent(bytes: Uint8Array): Metainfo {
   const pieces = info.pieces
   if (!isBytes(pieces) || pieces.length !== DIGEST_BYTES * Math.ceil(length / pieceLength))
     throw new PeerError('the torrent does not have one digest a piece')
+  const encoded = Buffer.from(bencode.encode(info))
+  // webtorrent encodes it again, too, and would look for the peers of another torrent.
+  if (!Buffer.from(bytes).includes(Buffer.concat([Buffer.from('4:info'), encoded])))
+    throw new PeerError('the torrent holds what this peer cannot keep as it is, so that it would find no other peers')
   const trackers = [...listIn(torrent['announce-list']).flatMap((tier) => listIn(tier)), torrent.announce]
   return {
     ...{ name, files, length, pieceLength, pieces: Buffer.from(pieces) },
-    infoHash: createHash('sha1').update(bencode.encode(info)).digest('hex'),
+    infoHash: createHash('sha1').update(encoded).digest('hex'),
     trackers: addressesOf(trackers, /^(https?|udp):\/\/[^\s]+$/, MAX_TRACKERS),
     webSeeds: addressesOf(
       Array.isArray(torrent['url-list']) ? torrent['url-list'] : [torrent['url-list']],

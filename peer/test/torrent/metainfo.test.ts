@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import bencode from 'bencode'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -6,6 +7,11 @@ import { makeTorrent, pieceLengthFor, readTorrent } from '../../src/torrent/meta
 
 const pieces = Buffer.alloc(40, 7)
 const good = { length: 300, name: 'a.bin', 'piece length': 256, pieces }
+/** The keys of its info stand in the wrong order. */
+const unsorted = Buffer.concat([
+  Buffer.from('d4:infod4:name5:a.bin6:lengthi300e12:piece lengthi256e6:pieces40:'),
+  ...[pieces, Buffer.from('e')],
+])
 const torrent = (info: object, rest: object = {}) => bencode.encode({ ...rest, info })
 
 test('what was made is read', () => {
@@ -35,11 +41,37 @@ test('trackers and web seeds of other kinds are left out, and too many are', () 
   expect(webSeeds).toEqual(['http://x/a'])
 })
 
+test('a hybrid is read as version 1 has it, with an info-hash over all of it', () => {
+  const file = { length: 300, 'pieces root': Buffer.alloc(32, 200) }
+  const hybrid = { ...good, name: 'für elise.bin', 'file tree': { 'für elise.bin': { '': file } }, 'meta version': 2 }
+  // The key of `piece layers` is no text, and nothing that bencode 4 could encode.
+  const layers = Buffer.concat([
+    Buffer.from('12:piece layersd32:'),
+    Buffer.alloc(32, 200),
+    Buffer.from('64:'),
+    Buffer.alloc(64),
+    Buffer.from('e'),
+  ])
+  const info = Buffer.from(bencode.encode(hybrid))
+  const bytes = Buffer.concat([Buffer.from('d4:info'), info, layers, Buffer.from('e')])
+  expect(readTorrent(bytes)).toMatchObject({
+    ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces },
+    files: [{ path: [], length: 300 }],
+    infoHash: createHash('sha1').update(info).digest('hex'),
+  })
+})
+
 describe('refuses in a sentence', () => {
   test.each<[string, Uint8Array, string]>([
     ['what is not bencoded', Buffer.from('hello'), 'not bencoded'],
     ['a text', Buffer.from('5:hello'), 'no dictionary'],
     ['no info', bencode.encode({ announce: 'http://x' }), 'no info'],
+    [
+      'version 2 alone',
+      torrent({ ...good, length: undefined, pieces: undefined, 'meta version': 2 }),
+      'of version 2 alone',
+    ],
+    ['what would have another info-hash', Buffer.concat([unsorted, Buffer.from('e')]), 'cannot keep as it is'],
     ['a name that leads up', torrent({ ...good, name: '..' }), 'no name'],
     ['a name that is a path', torrent({ ...good, name: '/etc/passwd' }), 'by a path'],
     ['a Windows path', torrent({ ...good, name: 'a\\b' }), 'by a path'],

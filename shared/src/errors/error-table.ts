@@ -113,6 +113,14 @@ export const errorTable = {
     message: 'The record had no turn at the database in time, and will not come',
     shownAs: 'DATABASE_UNAVAILABLE',
   },
+  NOT_HASHED_YET: {
+    code: 113,
+    status: 503,
+    isRetryable: true,
+    message: 'The torrent of the file is still being made',
+    shownAs: 'FILE_UNAVAILABLE',
+    tellsDetail: true,
+  },
 } as const satisfies Record<string, ErrorRow>
 
 export interface ErrorRow {
@@ -122,6 +130,8 @@ export interface ErrorRow {
   readonly isRetryable: boolean
   readonly message: string
   readonly shownAs?: string
+  /** Its detail is meant for the client, though one of another error of status 5xx is for the log alone. */
+  readonly tellsDetail?: boolean
 }
 
 export type ErrorName = keyof typeof errorTable
@@ -130,7 +140,7 @@ export function errorRow(name: ErrorName): ErrorRow {
   return errorTable[name]
 }
 
-/** Errors between manager and file-server appear over HTTP under the name that the table gives them. */
+/** Errors from inside the cluster appear over HTTP under the name that the table gives them. */
 export function shownName(name: ErrorName): ErrorName {
   const { shownAs } = errorRow(name)
   return isErrorName(shownAs) ? shownAs : name

@@ -1,10 +1,14 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileRecord } from '../../files/file.model.ts'
+import { queryOf } from '../../http/parse-query.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
 import { magnetOf, metainfoOf } from '../../peers/torrents/metainfo.ts'
-import type { Torrents } from '../../peers/torrents/torrents.ts'
+import type { Torrents, TorrentVersion } from '../../peers/torrents/torrents.ts'
 import { describeFile } from './file-description.ts'
+
+/** By these a torrent of a version is asked for. */
+const QUERIES = { 1: '', hybrid: '?version=hybrid' } as const
 
 export interface SendTorrentDeps {
   readonly torrents: Torrents
@@ -18,8 +22,8 @@ export function wantsTorrent(ctx: AppContext): boolean {
 }
 
 /**
- * Answers with a torrent of a file, or with its magnet link. @throws FILE_UNAVAILABLE where its pieces are still hashed,
- * INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
+ * Answers with a torrent of a file, or with its magnet link, with `version=hybrid` of both versions at once. @throws
+ * FILE_UNAVAILABLE where its pieces are still hashed, INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
  */
 export async function sendTorrent(
   { torrents, publicUrl }: SendTorrentDeps,
@@ -28,15 +32,26 @@ export async function sendTorrent(
   form: 'torrent' | 'magnet' = 'torrent',
 ): Promise<void> {
   const origin = publicUrl ?? originAskedFor(ctx)
-  const info = await torrents.of(record)
+  const version = versionAskedFor(ctx)
+  const info = await torrents.of(record, version)
   const { id, url } = describeFile(record)
-  const places = { trackers: trackersAt(origin), webSeed: origin + url, torrent: `${origin}/torrent/${id}` }
+  const places = {
+    trackers: trackersAt(origin),
+    webSeed: origin + url,
+    torrent: `${origin}/torrent/${id}${QUERIES[version]}`,
+  }
   ctx.set(safeHeaders(`${info.name}.torrent`, 'application/x-bittorrent'))
   if (form === 'torrent') ctx.body = metainfoOf(info, places)
   else {
     ctx.set(safeHeaders('magnet.txt', 'text/plain; charset=utf-8'))
     ctx.body = `${magnetOf(info, places)}\n`
   }
+}
+
+function versionAskedFor({ req }: AppContext): TorrentVersion {
+  const asked = new URLSearchParams(queryOf(req.url ?? '')).get('version') ?? '1'
+  if (asked !== '1' && asked !== 'hybrid') throw new StoreError('INVALID_REQUEST', 'version must be 1 or hybrid')
+  return asked
 }
 
 /** The host was judged before any route. @throws INVALID_REQUEST */

@@ -9,7 +9,13 @@ export const torrentFilesOperations: readonly Operation[] = [
     summary: 'A torrent of a stored file, or its magnet link; also GET /file/{filename}?torrent',
     parameters: {
       path: z.object({ id: z.string().describe('The id of a file or of a link') }),
-      query: z.object({ magnet: z.string().optional().describe('Asks for the magnet link') }),
+      query: z.object({
+        magnet: z.string().optional().describe('Asks for the magnet link'),
+        version: z
+          .enum(['1', 'hybrid'])
+          .optional()
+          .describe('`hybrid` asks for a torrent of version 1 and 2 at once (BEP 52); 1 unless given'),
+      }),
     },
     answers: {
       200: {

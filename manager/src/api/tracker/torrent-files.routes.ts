@@ -9,7 +9,7 @@ export interface TorrentFilesDeps extends SendTorrentDeps {
   readonly records: FileRecords
 }
 
-/** Serves `GET /torrent/:id`: a torrent of a stored file, or with `?magnet` its magnet link. */
+/** Serves `GET /torrent/:id`: a torrent of a stored file, or with `?magnet` its magnet link, of version 1 or with `?version=hybrid` of both. */
 export function torrentFilesRoutes(deps: TorrentFilesDeps): Router<RequestState> {
   const { records } = deps
   const router = new Router<RequestState>()

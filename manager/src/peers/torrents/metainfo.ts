@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
-import { bencode } from '../bencode.ts'
+import { type Bencodable, bencode } from '../bencode.ts'
+import type { Merkle } from './merkle-hasher.ts'
 
-/** What an info-hash is of. */
+/** What the info-hashes are of. */
 export interface TorrentInfo {
   readonly name: string
   readonly size: number
   readonly pieceLength: number
   /** 20 bytes a piece. */
   readonly pieces: Buffer
+  /** Makes the torrent a hybrid, which is of both versions at once (BEP 52). It is another torrent than the one without. */
+  readonly merkle: Merkle | null
 }
 
 /** Where the bytes and those who have them are to be found. */
@@ -17,11 +20,15 @@ export interface TorrentPlaces {
   readonly webSeed: string
 }
 
-/** @returns 40 hex digits */
-export function infoHashOf(info: TorrentInfo): string {
-  return createHash('sha1')
-    .update(bencode(infoOf(info)))
-    .digest('hex')
+const INFO_HASH_DIGITS = 40
+/** What a magnet link has before a SHA-256, as a multihash. */
+const SHA256_OF_32_BYTES = '1220'
+
+/** @returns in 40 hex digits each what peers announce: the info-hash, and of a hybrid the beginning of its second one */
+export function trackedHashesOf(info: TorrentInfo): string[] {
+  const bytes = bencode(infoOf(info))
+  const first = hexDigest('sha1', bytes)
+  return info.merkle === null ? [first] : [first, hexDigest('sha256', bytes).slice(0, INFO_HASH_DIGITS)]
 }
 
 /** @returns a `.torrent` (BEP 3), with a tier for each tracker (BEP 12) */
@@ -32,6 +39,7 @@ export function metainfoOf(info: TorrentInfo, { trackers, webSeed }: TorrentPlac
     'announce-list': trackers.map((tracker) => [tracker]),
     'created by': 'Holdfast',
     info: infoOf(info),
+    ...(info.merkle !== null && { 'piece layers': pieceLayersOf(info.merkle) }),
     'url-list': [webSeed],
   })
 }
@@ -41,8 +49,10 @@ export function magnetOf(
   info: TorrentInfo,
   { trackers, webSeed, torrent }: TorrentPlaces & { readonly torrent: string },
 ): string {
+  const bytes = bencode(infoOf(info))
   const fields = [
-    `xt=urn:btih:${infoHashOf(info)}`,
+    `xt=urn:btih:${hexDigest('sha1', bytes)}`,
+    ...(info.merkle === null ? [] : [`xt=urn:btmh:${SHA256_OF_32_BYTES}${hexDigest('sha256', bytes)}`]),
     `dn=${encodeURIComponent(info.name)}`,
     `xl=${info.size}`,
     ...trackers.map((tracker) => `tr=${encodeURIComponent(tracker)}`),
@@ -52,6 +62,19 @@ export function magnetOf(
   return `magnet:?${fields.join('&')}`
 }
 
-function infoOf({ name, size, pieceLength, pieces }: TorrentInfo) {
-  return { length: size, name, 'piece length': pieceLength, pieces }
+function infoOf({ name, size, pieceLength, pieces, merkle }: TorrentInfo): Bencodable {
+  const info = { length: size, name, 'piece length': pieceLength, pieces }
+  if (merkle === null) return info
+  const file = { length: size, 'pieces root': merkle.root }
+  const key = Buffer.from(name).toString('latin1')
+  return { ...info, 'file tree': { [key]: { '': file } }, 'meta version': 2 }
+}
+
+/** A file of one piece has no layer, for its root stands for the piece. */
+function pieceLayersOf({ root, layer }: Merkle): Bencodable {
+  return layer.length === 0 ? {} : { [root.toString('latin1')]: layer }
+}
+
+function hexDigest(algorithm: 'sha1' | 'sha256', bytes: Buffer): string {
+  return createHash(algorithm).update(bytes).digest('hex')
 }

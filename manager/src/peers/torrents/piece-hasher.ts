@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { Blocks } from './blocks.ts'
 
 const KIB = 1024
 const LEAST_PIECE = 256 * KIB
@@ -15,34 +15,20 @@ export function pieceLengthFor(size: number): number {
 
 /** Computes the SHA-1 of every piece of a file (BEP 3) as its bytes come. */
 export class PieceHasher {
-  readonly #pieceLength: number
   readonly #digests: Buffer[] = []
-  #hash: Hash = createHash('sha1')
-  #length = 0
+  readonly #blocks: Blocks
 
   constructor(pieceLength: number) {
-    this.#pieceLength = pieceLength
+    this.#blocks = new Blocks('sha1', pieceLength, (digest) => this.#digests.push(digest))
   }
 
   update(bytes: Buffer): void {
-    for (let start = 0; start < bytes.length; ) {
-      const end = Math.min(bytes.length, start + this.#pieceLength - this.#length)
-      this.#hash.update(bytes.subarray(start, end))
-      this.#length += end - start
-      start = end
-      if (this.#length === this.#pieceLength) this.#endPiece()
-    }
+    this.#blocks.update(bytes)
   }
 
   /** @returns 20 bytes a piece */
   digest(): Buffer {
-    if (this.#length > 0) this.#endPiece()
+    this.#blocks.end()
     return Buffer.concat(this.#digests)
-  }
-
-  #endPiece(): void {
-    this.#digests.push(this.#hash.digest())
-    this.#hash = createHash('sha1')
-    this.#length = 0
   }
 }

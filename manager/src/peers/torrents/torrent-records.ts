@@ -5,18 +5,19 @@ import type { TorrentInfo } from './metainfo.ts'
 interface TorrentDocument {
   /** The file's id, which means these bytes for ever. */
   readonly _id: string
-  /** The name that the file had first, for another one would make another info-hash. */
   readonly name: string
   readonly size: number
   readonly pieceLength: number
   readonly pieces: mongo.Binary
+  /** Versions that made no hybrids have left documents without it. */
+  readonly merkle?: { readonly root: mongo.Binary; readonly layer: mongo.Binary }
   readonly usedAt: Date
 }
 
 /** Piece hashes that nobody asks for are computed again when somebody does. */
 const KEPT_SECONDS = 30 * 86_400
 
-/** Keeps the piece hashes of files. */
+/** Keeps the piece hashes of files: some 200 KB of the largest file that there can be. */
 export class TorrentRecords {
   readonly #database: Database
 
@@ -35,13 +36,19 @@ export class TorrentRecords {
     return found && infoOf(found)
   }
 
-  /** @returns what is kept, which is another manager's where that came first. @throws DATABASE_UNAVAILABLE */
-  async keep(fileId: string, { name, size, pieceLength, pieces }: TorrentInfo): Promise<TorrentInfo> {
+  /**
+   * Keeps what came of a file's bytes. What is kept already stays as it is, for somebody may have a torrent of it, and what it
+   * lacks is added. @throws DATABASE_UNAVAILABLE
+   */
+  async keep(fileId: string, { name, size, pieceLength, pieces, merkle }: TorrentInfo): Promise<void> {
     const made = { name, size, pieceLength, pieces: new mongo.Binary(pieces) }
-    const change = { $setOnInsert: made, $currentDate: { usedAt: true as const } }
-    const options = { upsert: true, returnDocument: 'after' as const }
-    const kept = await askDatabase(() => this.#torrents.findOneAndUpdate({ _id: fileId }, change, options))
-    return kept === null ? { name, size, pieceLength, pieces } : infoOf(kept)
+    const added = merkle && { merkle: { root: new mongo.Binary(merkle.root), layer: new mongo.Binary(merkle.layer) } }
+    const change = {
+      $setOnInsert: made,
+      $currentDate: { usedAt: true as const },
+      ...(added !== null && { $set: added }),
+    }
+    await askDatabase(() => this.#torrents.updateOne({ _id: fileId }, change, { upsert: true }))
   }
 
   get #torrents() {
@@ -49,6 +56,13 @@ export class TorrentRecords {
   }
 }
 
-function infoOf({ name, size, pieceLength, pieces }: TorrentDocument): TorrentInfo {
-  return { name, size, pieceLength, pieces: Buffer.from(pieces.buffer) }
+function infoOf({ name, size, pieceLength, pieces, merkle }: TorrentDocument): TorrentInfo {
+  return {
+    ...{ name, size, pieceLength, pieces: bytesOf(pieces) },
+    merkle: merkle === undefined ? null : { root: bytesOf(merkle.root), layer: bytesOf(merkle.layer) },
+  }
+}
+
+function bytesOf({ buffer }: mongo.Binary): Buffer {
+  return Buffer.from(buffer)
 }

@@ -1,54 +1,74 @@
-import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { Logger } from '@holdfast/shared/node/logger'
-import type { DownloadMemory } from '../../chunks/reading/download-memory.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileRecord } from '../../files/file.model.ts'
-import { type GetDeps, readBytesOf, readFile } from '../../files/get-file.ts'
+import type { FileRecords } from '../../files/file-records.ts'
 import type { Swarms } from '../swarms/swarms.ts'
-import { infoHashOf, type TorrentInfo } from './metainfo.ts'
-import { PieceHasher, pieceLengthFor } from './piece-hasher.ts'
+import { type TorrentInfo, trackedHashesOf } from './metainfo.ts'
+import type { TorrentJobs } from './torrent-jobs.ts'
 import type { TorrentRecords } from './torrent-records.ts'
+import type { TorrentWish, TorrentWishes } from './torrent-wishes.ts'
 
-/** So many files wait for their pieces to be hashed, one after the other. */
-const MAX_WAITING = 100
 /** A request waits so long for it, and is asked to come again after that. */
 const PATIENCE_MS = 10_000
+/** Another manager may have done the job. */
+const LOOK_EVERY_MS = 500
 /** So many info-hashes are known to be tracked, which saves to say so for every request. */
 const MAX_ALLOWED = 10_000
 
+/** A hybrid is of version 1 and 2 at once. */
+export type TorrentVersion = '1' | 'hybrid'
+
 export interface TorrentsDeps {
-  readonly files: GetDeps & { readonly memory: DownloadMemory }
+  readonly files: Pick<FileRecords, 'noteTorrentName'>
   readonly records: TorrentRecords
-  readonly swarms: Swarms
-  readonly log: Logger
+  readonly wishes: TorrentWishes
+  readonly jobs: TorrentJobs
+  readonly swarms: Pick<Swarms, 'allow'>
+}
+
+/** Those who wait for the same file look for it together. */
+interface Waiting {
+  readonly found: Promise<TorrentInfo>
+  until: number
 }
 
 /** Makes torrents of stored files: their pieces are hashed when somebody asks first, and what came of it is kept. */
 export class Torrents {
   readonly #deps: TorrentsDeps
-  readonly #making = new Map<string, Promise<TorrentInfo>>()
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #patienceMs: number
+  readonly #waiting = new Map<string, Waiting>()
+  /** Ends the pause before the next look for a file. */
+  readonly #wakes = new Map<string, () => void>()
   readonly #allowed = new Set<string>()
-  readonly #stop = new AbortController()
+  #isClosed = false
 
-  constructor(deps: TorrentsDeps) {
+  constructor(deps: TorrentsDeps, patienceMs = PATIENCE_MS) {
     this.#deps = deps
+    this.#patienceMs = patienceMs
+    deps.jobs.onEnd((fileId) => this.#wakes.get(fileId)?.())
   }
 
-  async close(): Promise<void> {
-    this.#stop.abort(new StoreError('CANCELLED'))
-    await this.#last
+  /** Lets nobody wait any longer. */
+  close(): void {
+    this.#isClosed = true
+    for (const wake of this.#wakes.values()) wake()
   }
 
   /**
-   * @returns what a torrent of the file has, which is tracked from then on. @throws FILE_UNAVAILABLE where it takes a while
-   * longer, INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
+   * @returns what a torrent of the file has, which is tracked from then on. @throws NOT_HASHED_YET where it takes a while
+   * longer, FILE_UNAVAILABLE where the file cannot be read at present, INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
    */
-  async of(record: FileRecord): Promise<TorrentInfo> {
+  async of(record: FileRecord, version: TorrentVersion): Promise<TorrentInfo> {
     if (record.size === 0) throw new StoreError('INVALID_REQUEST', 'there is no torrent of an empty file')
-    const id = record._id.toHexString()
-    const info = (await this.#deps.records.find(id)) ?? (await this.#inTime(this.#make(id, record)))
-    await this.#allow(infoHashOf(info))
-    return info
+    const fileId = record._id.toHexString()
+    const kept = await this.#deps.records.find(fileId)
+    const isEnough = kept !== null && (version === '1' || kept.merkle !== null)
+    const info = isEnough ? kept : await this.#waitFor(fileId, record.size)
+    // What is kept goes when nobody asks for long, and the name must outlive that.
+    if (record.torrentName === undefined) await this.#deps.files.noteTorrentName(record._id, info.name)
+    const torrent = version === '1' ? { ...info, merkle: null } : info
+    for (const hash of trackedHashesOf(torrent)) await this.#allow(hash)
+    return torrent
   }
 
   async #allow(infoHash: string): Promise<void> {
@@ -58,50 +78,41 @@ export class Torrents {
     this.#allowed.add(infoHash)
   }
 
-  #make(id: string, record: FileRecord): Promise<TorrentInfo> {
-    const known = this.#making.get(id)
-    if (known !== undefined) return known
-    if (this.#making.size >= MAX_WAITING) throw new StoreError('OVERLOADED')
-    const making = this.#last
-      .then(() => this.#hash(record))
-      .then((info) => this.#deps.records.keep(id, info))
-      .finally(() => this.#making.delete(id))
-    this.#making.set(id, making)
-    this.#last = making.catch((thrown: unknown) => {
-      const error = toStoreError(thrown)
-      if (!this.#stop.signal.aborted) this.#deps.log.warn({ fileId: id, err: error }, 'pieces not hashed')
-    })
-    return making
-  }
-
-  async #hash(record: FileRecord): Promise<TorrentInfo> {
-    const { files, log } = this.#deps
-    const { signal } = this.#stop
-    signal.throwIfAborted()
-    const whole = { start: 0, end: record.size }
-    using share = files.memory.take(readBytesOf(record, whole))
-    const pieceLength = pieceLengthFor(record.size)
-    const hasher = new PieceHasher(pieceLength)
-    const pace = { isAhead: share.isAhead, isTaken: () => true }
-    const context = { requestId: `torrent-${record._id.toHexString()}`, signal, log }
-    for await (const bytes of readFile(files, record, whole, context, pace)) hasher.update(bytes)
-    return {
-      name: record.name.slice(record.name.lastIndexOf('/') + 1),
-      size: record.size,
-      pieceLength,
-      pieces: hasher.digest(),
+  #waitFor(fileId: string, size: number): Promise<TorrentInfo> {
+    const until = performance.now() + this.#patienceMs
+    const known = this.#waiting.get(fileId)
+    if (known !== undefined) {
+      known.until = until
+      return known.found
     }
+    const found = this.#lookFor(fileId, size)
+    this.#waiting.set(fileId, { found, until })
+    return found
   }
 
-  async #inTime(making: Promise<TorrentInfo>): Promise<TorrentInfo> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new StoreError('FILE_UNAVAILABLE', 'its pieces are still hashed')), PATIENCE_MS)
-    })
+  async #lookFor(fileId: string, size: number): Promise<TorrentInfo> {
     try {
-      return await Promise.race([making, late])
+      await this.#deps.jobs.order(fileId)
+      for (;;) {
+        const woken = new Promise<void>((resolve) => this.#wakes.set(fileId, resolve))
+        // The wish goes after its torrent has come, so one that is gone is looked for again.
+        const wish = await this.#deps.wishes.find(fileId)
+        const kept = await this.#deps.records.find(fileId)
+        if (kept !== null && kept.merkle !== null) return kept
+        if (wish === null) throw new StoreError('FILE_UNAVAILABLE', 'the file is gone')
+        if (wish.problem !== null) throw new StoreError('FILE_UNAVAILABLE', `it cannot be hashed: ${wish.problem}`)
+        const { until = 0 } = this.#waiting.get(fileId) ?? {}
+        if (this.#isClosed || performance.now() >= until) throw new StoreError('NOT_HASHED_YET', progressOf(wish, size))
+        await Promise.race([woken, delay(LOOK_EVERY_MS)])
+      }
     } finally {
-      clearTimeout(timer)
+      this.#waiting.delete(fileId)
+      this.#wakes.delete(fileId)
     }
   }
+}
+
+function progressOf({ hashedBytes }: TorrentWish, size: number): string {
+  if (hashedBytes === 0) return 'it waits to be hashed for its torrent'
+  return `it is being hashed for its torrent, and ${Math.floor((100 * hashedBytes) / size)} % are done`
 }
