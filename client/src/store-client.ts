@@ -9,11 +9,14 @@ import {
   type FileDescription,
   type FilePage,
   type FileWithChunks,
+  type Job,
   parseActiveNodes,
   parseDeletedFile,
   parseFile,
   parseFilePage,
   parseFileWithChunks,
+  parseJob,
+  parseJobId,
   parseStoredFile,
   parseUpkeep,
   type StorageClass,
@@ -42,10 +45,10 @@ export interface StoreClientOptions {
   readonly sourcePatienceMs?: number
   readonly retry?: Partial<RetryLimits>
   /**
-   * Is asked for a ticket for each request to a route of the operator, with the request's method and its path as the
-   * manager gets it. Without one such a route answers only where nothing but the manager's own machine reaches it.
+   * Is asked for a ticket for each request to a route of the operator, with the request's method, its path as the
+   * manager gets it, and its body. Without one such a route answers only where nothing but the manager's own machine reaches it.
    */
-  readonly ticket?: (method: string, path: string) => Promise<string | null>
+  readonly ticket?: (method: string, path: string, body: Uint8Array) => Promise<string | null>
 }
 
 export interface CallOptions {
@@ -99,6 +102,13 @@ export interface FileChange {
   readonly contentType?: string
   /** A duration such as `7d`, a date, or null for never. */
   readonly expiresAt?: string | Date | null
+}
+
+export interface PullOptions extends CallOptions {
+  /** The names of the files begin with it. */
+  readonly folder?: string
+  /** `replicated` unless given. */
+  readonly storageClass?: StorageClass
 }
 
 export interface Download {
@@ -216,8 +226,7 @@ export class StoreClient {
   async list({ prefix, cursor, limit, shares, signal }: ListOptions = {}): Promise<FilePage> {
     const query = queryOf({ prefix, cursor, limit: limit?.toString(), shares: shares === true ? 'true' : undefined })
     const path = `/files${query}`
-    const ticket = shares === true ? await this.#ticket?.('GET', path) : null
-    const headers = typeof ticket === 'string' ? { authorization: `Bearer ${ticket}` } : {}
+    const headers = shares === true ? await this.#authorization('GET', path) : {}
     return parseFilePage(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
   }
 
@@ -282,6 +291,38 @@ export class StoreClient {
   /** @returns null where upkeep never ran. @throws ROUTE_NOT_FOUND where the manager is too old to tell */
   async upkeep({ signal }: CallOptions = {}): Promise<Upkeep | null> {
     return parseUpkeep(await this.#http.json({ method: 'GET', path: '/upkeep', canSendAgain: true, signal }))
+  }
+
+  /**
+   * Has the files of a torrent loaded and stored by the manager. @param torrent the `.torrent`, or a magnet link.
+   * @returns the job's id. @throws INVALID_REQUEST, TOO_LARGE, UNAUTHORIZED: it is a route of the operator
+   */
+  async pullTorrent(
+    torrent: Uint8Array<ArrayBuffer> | string,
+    { folder, storageClass, signal }: PullOptions = {},
+  ): Promise<string> {
+    const wish = { path: folder, class: storageClass }
+    const isLink = typeof torrent === 'string'
+    const body = isLink ? new TextEncoder().encode(JSON.stringify({ ...wish, magnet: torrent })) : torrent
+    const path = `/files/from-torrent${isLink ? '' : queryOf(wish)}`
+    const headers = {
+      'content-type': isLink ? 'application/json' : 'application/x-bittorrent',
+      ...(await this.#authorization('POST', path, body)),
+    }
+    const request = { method: 'POST', path, headers, body: async () => body, canSendAgain: true, signal } as const
+    return parseJobId(await this.#http.json(request))
+  }
+
+  /** @throws JOB_NOT_FOUND, UNAUTHORIZED: it is a route of the operator */
+  async job(id: string, { signal }: CallOptions = {}): Promise<Job> {
+    const path = `/jobs/${encodeURIComponent(id)}`
+    const headers = await this.#authorization('GET', path)
+    return parseJob(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
+  }
+
+  async #authorization(method: string, path: string, body = new Uint8Array()): Promise<Record<string, string>> {
+    const ticket = (await this.#ticket?.(method, path, body)) ?? null
+    return ticket === null ? {} : { authorization: `Bearer ${ticket}` }
   }
 
   async #upload(
