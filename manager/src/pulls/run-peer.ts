@@ -45,9 +45,10 @@ export async function runPeer(order: PullOrder, hooks: PeerHooks, signal: AbortS
     env: environmentOf(process.env),
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  child.stdin.on('error', () => undefined)
+  // It listens for errors too, and comes first: without descriptors for a process there are no streams either.
   const ended = once(child, 'close') as Promise<[number | null, string | null]>
   ended.catch(() => undefined)
+  child.stdin.on('error', () => undefined)
   let complaint = ''
   let trouble = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
