@@ -1,6 +1,9 @@
-# One image for both programs: `node manager/dist/main.js` and `node file-server/dist/main.js`.
+# One image for both programs: `node manager/dist/main.js` and `node file-server/dist/main.js`. The manager runs the peer.
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
+# One package of the peer is compiled where it does not come compiled.
+RUN [ "$(dpkg --print-architecture)" = amd64 ] \
+  || { apt-get update && apt-get install -y --no-install-recommends g++ make python3; }
 # The manifests first: packages are installed anew only when these change. All of them, as the lock file names them.
 COPY package.json package-lock.json .npmrc tsconfig.base.json ./
 COPY shared/package.json shared/
@@ -14,30 +17,34 @@ COPY web/package.json web/
 COPY web/no-canvas/package.json web/no-canvas/
 COPY test/package.json test/
 COPY bench/package.json bench/
-RUN npm ci --no-audit --workspace shared --workspace manager --workspace file-server --workspace web
+RUN npm ci --no-audit --workspace shared --workspace manager --workspace file-server --workspace peer --workspace web
 COPY shared/tsconfig.json shared/
 COPY shared/src shared/src
 COPY manager/tsconfig.json manager/
 COPY manager/src manager/src
 COPY file-server/tsconfig.json file-server/
 COPY file-server/src file-server/src
+COPY peer/tsconfig.json peer/
+COPY peer/src peer/src
+COPY peer/no-webrtc peer/no-webrtc
 COPY web/index.html web/*.mjs web/*.ts web/
 COPY web/src web/src
-# Then what the two programs need while they run, and nothing else.
-RUN npx tsc -b manager file-server \
+# Then what the programs need while they run, and nothing else.
+RUN npx tsc -b manager file-server peer \
   && node web/build.mjs \
-  && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server \
+  && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server --workspace peer \
   && rm -rf */src */tsconfig.*
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 # A named volume takes its owner from the directory that it is mounted on.
-RUN install -d -o node -g node /data
+RUN install -d -o node -g node /data /torrents
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/shared shared
 COPY --from=build /app/manager manager
 COPY --from=build /app/file-server file-server
+COPY --from=build /app/peer peer
 COPY --from=build /app/web/dist web/dist
 USER node
 EXPOSE 8000

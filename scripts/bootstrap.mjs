@@ -7,6 +7,8 @@ import { runChild } from './run-child.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
+/** Shells end with it where there is no such command. */
+const NOT_FOUND = 127
 /** What is built and run needs only the packages of these workspaces, and neither the tests' browser nor the test tools. */
 export const builtWorkspaces = ['shared', 'launcher', 'manager', 'file-server', 'client', 'bench', 'web']
 /** The peer's packages are many, and only its users need them. */
@@ -178,6 +180,9 @@ function runNpm(args) {
   return runChild(command, [...before, ...args, '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', process.stderr, process.stderr],
+  }).catch((error) => {
+    say(`npm cannot be run (${error instanceof Error ? error.message : error})`)
+    return NOT_FOUND
   })
 }
 

@@ -35,6 +35,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   upkeep: ['files', 'chunks', 'mongo'],
   jobs: ['mongo'],
   audio: ['files', 'chunks', 'mongo', 'jobs'],
+  pulls: ['files', 'mongo', 'jobs', 'bodies'],
   /** Several interfaces share it. */
   'api/file-exchange': apiMayImport,
   'api/file': apiMayImport,
@@ -43,7 +44,7 @@ const folderRules: Readonly<Record<string, readonly string[]>> = {
   'api/page': apiMayImport,
   'api/audio': [...apiMayImport, 'audio'],
   'api/subsonic': [...apiMayImport, 'audio'],
-  'api/tracker': apiMayImport,
+  'api/tracker': [...apiMayImport, 'pulls'],
 }
 
 /** @returns one sentence a problem. */

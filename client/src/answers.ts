@@ -125,6 +125,16 @@ export interface Upkeep {
   }[]
 }
 
+/** Something that the manager does by and by, such as to pull a torrent in. */
+export interface Job {
+  readonly id: string
+  readonly state: 'waiting' | 'delayed' | 'running' | 'failed' | 'done'
+  /** The last failure, also while it is tried again. */
+  readonly error: string | null
+  /** How it goes, as the job itself tells it. */
+  readonly progress: Readonly<Record<string, unknown>>
+}
+
 export function parseStoredFile(value: unknown): StoredFile {
   const answer = toObject(value)
   const { sizeBytes, sha256, degraded } = answer
@@ -242,6 +252,19 @@ function parseChunkCounts(chunks: Record<string, unknown>): NonNullable<Upkeep['
     countedAt: text(chunks, 'countedAt'),
   }
 }
+
+export function parseJob(value: unknown): Job {
+  const job = toObject(value)
+  const state = states.find((known) => known === job.state)
+  if (state === undefined) throw unexpected('no state')
+  return { id: text(job, 'id'), state, error: textOrNull(job, 'error'), progress: toObject(job.progress ?? {}) }
+}
+
+export function parseJobId(value: unknown): string {
+  return text(toObject(value), 'id')
+}
+
+const states = ['waiting', 'delayed', 'running', 'failed', 'done'] as const
 
 /** @param etag is `"<sha256>"`. @returns the digest, or null where the ETag is something else. */
 export function digestOfEtag(etag: string | null): string | null {

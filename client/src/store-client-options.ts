@@ -15,10 +15,10 @@ export interface StoreClientOptions {
   readonly sourcePatienceMs?: number
   readonly retry?: Partial<RetryLimits>
   /**
-   * Is asked for a ticket for each request to a route of the operator, with the request's method and its path as the
-   * manager gets it. Without one such a route answers only where nothing but the manager's own machine reaches it.
+   * Is asked for a ticket for each request to a route of the operator, with the request's method, its path as the
+   * manager gets it, and its body. Without one such a route answers only where nothing but the manager's own machine reaches it.
    */
-  readonly ticket?: (method: string, path: string) => Promise<string | null>
+  readonly ticket?: (method: string, path: string, body: Uint8Array) => Promise<string | null>
 }
 
 export interface CallOptions {
@@ -72,4 +72,11 @@ export interface FileChange {
   readonly contentType?: string
   /** A duration such as `7d`, a date, or null for never. */
   readonly expiresAt?: string | Date | null
+}
+
+export interface PullOptions extends CallOptions {
+  /** The names of the files begin with it. */
+  readonly folder?: string
+  /** `replicated` unless given. */
+  readonly storageClass?: StorageClass
 }

@@ -8,11 +8,14 @@ import {
   type FileDescription,
   type FilePage,
   type FileWithChunks,
+  type Job,
   parseActiveNodes,
   parseDeletedFile,
   parseFile,
   parseFilePage,
   parseFileWithChunks,
+  parseJob,
+  parseJobId,
   parseStoredFile,
   parseUpkeep,
   type StoredFile,
@@ -30,6 +33,7 @@ import type {
   FilesOptions,
   GetOptions,
   ListOptions,
+  PullOptions,
   PutOptions,
   ShareOptions,
   StoreClientOptions,
@@ -140,8 +144,7 @@ export class StoreClient {
   async list({ prefix, cursor, limit, shares, signal }: ListOptions = {}): Promise<FilePage> {
     const query = queryOf({ prefix, cursor, limit: limit?.toString(), shares: shares === true ? 'true' : undefined })
     const path = `/files${query}`
-    const ticket = shares === true ? await this.#ticket?.('GET', path) : null
-    const headers = typeof ticket === 'string' ? { authorization: `Bearer ${ticket}` } : {}
+    const headers = shares === true ? await this.#authorization('GET', path) : {}
     return parseFilePage(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
   }
 
@@ -206,6 +209,38 @@ export class StoreClient {
   /** @returns null where upkeep never ran. @throws ROUTE_NOT_FOUND where the manager is too old to tell */
   async upkeep({ signal }: CallOptions = {}): Promise<Upkeep | null> {
     return parseUpkeep(await this.#http.json({ method: 'GET', path: '/upkeep', canSendAgain: true, signal }))
+  }
+
+  /**
+   * Has the files of a torrent loaded and stored by the manager. @param torrent the `.torrent`, or a magnet link.
+   * @returns the job's id. @throws INVALID_REQUEST, TOO_LARGE, UNAUTHORIZED: it is a route of the operator
+   */
+  async pullTorrent(
+    torrent: Uint8Array<ArrayBuffer> | string,
+    { folder, storageClass, signal }: PullOptions = {},
+  ): Promise<string> {
+    const wish = { path: folder, class: storageClass }
+    const isLink = typeof torrent === 'string'
+    const body = isLink ? new TextEncoder().encode(JSON.stringify({ ...wish, magnet: torrent })) : torrent
+    const path = `/files/from-torrent${isLink ? '' : queryOf(wish)}`
+    const headers = {
+      'content-type': isLink ? 'application/json' : 'application/x-bittorrent',
+      ...(await this.#authorization('POST', path, body)),
+    }
+    const request = { method: 'POST', path, headers, body: async () => body, canSendAgain: true, signal } as const
+    return parseJobId(await this.#http.json(request))
+  }
+
+  /** @throws JOB_NOT_FOUND, UNAUTHORIZED: it is a route of the operator */
+  async job(id: string, { signal }: CallOptions = {}): Promise<Job> {
+    const path = `/jobs/${encodeURIComponent(id)}`
+    const headers = await this.#authorization('GET', path)
+    return parseJob(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
+  }
+
+  async #authorization(method: string, path: string, body = new Uint8Array()): Promise<Record<string, string>> {
+    const ticket = (await this.#ticket?.(method, path, body)) ?? null
+    return ticket === null ? {} : { authorization: `Bearer ${ticket}` }
   }
 
   async #upload(

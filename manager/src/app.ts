@@ -16,6 +16,7 @@ import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import { startSubsonic } from './api/subsonic/start-subsonic.ts'
 import { isSubsonicPath } from './api/subsonic/subsonic.routes.ts'
+import { fromTorrentRoutes } from './api/tracker/from-torrent.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
@@ -47,6 +48,7 @@ import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { startPeers } from './peers/start-peers.ts'
+import { Pulls } from './pulls/pulls.ts'
 import { FileServerDirectory } from './upkeep/file-server-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
@@ -83,8 +85,8 @@ export async function startManager(
     const page = await readPageFiles()
     if (page.index === null) log.warn('the page is not built: npm run build')
     const managerId = randomBytes(8).toString('hex')
-    const files = await startFiles(mongoUrl, { log, stops, signal })
-    const { database, records, holders, openFiles, clusterId } = files
+    const started = await startFiles(mongoUrl, { log, stops, signal })
+    const { database, model, records, holders, openFiles, clusterId } = started
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
     let audioCheck: AudioCheck | null = null
@@ -140,16 +142,21 @@ export async function startManager(
       page,
     }
     const { torrents, torrentJobs } = peers.makeTorrents(deps)
-    const tracks = new TrackList(files.model)
+    const files = { ...deps, admit: () => deps.gate.admit() }
+    const pulls = await Pulls.open({ database, clusterId, jobs, files, log }, settings)
+    stops.add(() => pulls.close())
+    const tracks = new TrackList(model)
     const canDecode = await hasFfmpeg()
     const subsonic = await startSubsonic(
-      { ...deps, ...{ model: files.model, tracks, metadata, canDecode, log, stops }, ownUrl: () => own.origin },
+      { ...deps, ...{ model, tracks, metadata, canDecode, log, stops }, ownUrl: () => own.origin },
       settings,
     )
     const httpServer = createHttpServer({
       routers: [
         fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes({ ...settings, ...deps }),
+        // Before those, for it is no file's id.
+        fromTorrentRoutes({ pulls, requireOperator }),
         filesRoutes(deps),
         audioRoutes({ ...deps, metadata, tracks, publicUrl: settings.publicUrl }),
         activeNodesRoutes(registry),
@@ -159,7 +166,7 @@ export async function startManager(
         torrentFilesRoutes({ records, torrents, publicUrl: settings.publicUrl }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
-        jobsRoutes(deps),
+        jobsRoutes({ ...deps, forgetNeed: (id) => pulls.forget(id) }),
         ...subsonic,
         healthRoutes(findObstacles, openApiDocument),
       ],
@@ -192,11 +199,16 @@ export async function startManager(
     const decoder = canDecode ? ffmpegDecoder : wasmDecoder()
     if (!canDecode) log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
     const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
-    audioCheck = new AudioCheck({ model: files.model, jobs, log, ownUrl: own.origin, decode })
-    const otherLoops = [audioCheck.loop(), torrentJobs.loop()]
-    upkeep = await startUpkeep({ ...files, managerId, registry, writer, fileServers, otherLoops, log }, settings, stops)
+    audioCheck = new AudioCheck({ model, jobs, log, ownUrl: own.origin, decode })
+    const otherLoops = [audioCheck.loop(), torrentJobs.loop(), pulls.loop()]
+    upkeep = await startUpkeep(
+      { ...started, managerId, registry, writer, fileServers, otherLoops, log },
+      settings,
+      stops,
+    )
     audioCheck.start()
     torrentJobs.start()
+    pulls.start()
     if (canDecode) audioCheck.retryUndecoded().catch((err: unknown) => log.warn({ err }, 'undecoded audio stays so'))
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that

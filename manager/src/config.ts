@@ -197,6 +197,30 @@ export const managerSettings = {
     default: 1_800_000,
     doc: 'How often BitTorrent peers are asked to announce; one that is silent twice as long and a minute is gone',
   },
+  torrentDirectory: {
+    env: 'TORRENT_DIR',
+    parse: (value: string): string | null => text(value),
+    default: null,
+    doc: "Where torrents are loaded that are pulled into the store, with room for them; of the processes of one machine that have the same one, one at a time loads. A directory of its own below the system's for temporary files unless given",
+  },
+  maxTorrentBytes: {
+    env: 'MAX_TORRENT_BYTES',
+    parse: bytes,
+    default: 16 * GIB,
+    doc: 'The largest torrent that is pulled in, all its files together; each of them may have MAX_FILE_BYTES',
+  },
+  torrentPatienceMs: {
+    env: 'TORRENT_PATIENCE_MS',
+    parse: milliseconds,
+    default: 600_000,
+    doc: 'A torrent of which nothing has come for this long is given up, and tried again a few times',
+  },
+  allowsPrivateTorrents: {
+    env: 'TORRENT_PRIVATE_NETWORKS',
+    parse: flag,
+    default: false,
+    doc: 'Whether torrents that are pulled in may lead to addresses of private networks and of this machine: their trackers, web seeds and peers',
+  },
   subsonicUser: {
     env: 'SUBSONIC_USER',
     parse: (value: string): string | null => text(value),

@@ -7,6 +7,7 @@ import { fileOperations } from './api/file/file.operations.ts'
 import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
 import { subsonicOperations } from './api/subsonic/subsonic.operations.ts'
+import { fromTorrentOperations } from './api/tracker/from-torrent.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
 import { torrentOperations } from './api/tracker/torrent.operations.ts'
 import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
@@ -27,5 +28,6 @@ export const openApiDocument = openApiDocumentOf([
   ...napsterOperations,
   ...torrentOperations,
   ...torrentFilesOperations,
+  ...fromTorrentOperations,
   ...healthOperations,
 ])

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import { DirectoryInUseError } from '@holdfast/shared/node/directory-lock'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { TorrentError } from '@holdfast/shared/node/torrent/metainfo'
 import { type App, openApp, stateDirectoryOf } from './app.ts'
 import { splitWords } from './cli/split-words.ts'
 import { type TerminalUi, terminalUi } from './cli/terminal-ui.ts'
@@ -150,7 +151,7 @@ function reportRejections({ deps }: App): Disposable {
 }
 
 function sentenceOf({ deps }: App, error: unknown): string {
-  if (!(error instanceof PeerError)) deps.log.error({ err: error }, 'a command failed')
+  if (!(error instanceof PeerError || error instanceof TorrentError)) deps.log.error({ err: error }, 'a command failed')
   return reasonOf(error)
 }
 

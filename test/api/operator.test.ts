@@ -100,6 +100,16 @@ describe('a manager that is known beyond its machine', () => {
     expect((await exchange(url(), { body, headers: { authorization: forged } })).status).toBe(401)
   })
 
+  test('pulls torrents in for who has the secret alone, and from public addresses alone', async () => {
+    const link = `magnet:?xt=urn:btih:${'ab'.repeat(20)}&tr=${encodeURIComponent('http://127.0.0.1:1/announce')}`
+    const body = JSON.stringify({ magnet: link })
+    expect((await exchange(url(), { path: '/files/from-torrent', body })).status).toBe(401)
+    const env = { ...process.env, CLUSTER_SECRET: cluster.secret }
+    const typed = run(process.execPath, [holdfast, '--manager', url(), 'from-torrent', link], { env })
+    const stderr = expect.stringContaining('which TORRENT_PRIVATE_NETWORKS=true allows')
+    await expect(typed).rejects.toMatchObject({ code: 1, stderr })
+  })
+
   test('waits with `100 Continue` as it does for files', async () => {
     const body = JSON.stringify({ id })
     const authorization = `Bearer ${await ticketFor(cluster.secret, 'POST', '/ping', body)}`

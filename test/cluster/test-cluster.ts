@@ -82,7 +82,11 @@ export class TestCluster implements AsyncDisposable {
   }
 
   #managerEnvironment(): Record<string, string> {
-    return { MONGO_URL: this.mongoUrl, CLUSTER_SECRET: this.secret, PORT: '0', ...this.#options.managerEnvironment }
+    return {
+      ...{ MONGO_URL: this.mongoUrl, CLUSTER_SECRET: this.secret, PORT: '0' },
+      TORRENT_DIR: join(this.directory, 'torrents'),
+      ...this.#options.managerEnvironment,
+    }
   }
 
   addFileServer(environment: Record<string, string> = {}): void {

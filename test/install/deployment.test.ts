@@ -132,7 +132,8 @@ describe('docker-compose.yml', () => {
     expect(fileServer).not.toHaveProperty('ports')
     expect(fileServer.volumes).toEqual(['file-server-data:/data'])
     expect(fileServer.environment).toMatchObject({ DATA_ROOT: '/data', MANAGERS: manager.environment?.MANAGER_URL })
-    expect(dockerfile).toMatch(/install -d -o node -g node \/data/)
+    expect(dockerfile).toMatch(/install -d -o node -g node \/data \/torrents/)
+    expect(manager.volumes).toEqual([`torrents:${manager.environment?.TORRENT_DIR}`])
     expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(['file-server-data', 'mongo-data']))
   })
 
@@ -188,7 +189,7 @@ test('the secret is written for its owner alone, wherever it is told how', () =>
 
 describe('Dockerfile', () => {
   const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] }
-  const needed = ['shared', 'manager', 'file-server']
+  const needed = ['shared', 'manager', 'file-server', 'peer']
   const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '))
 
   test('knows every workspace of the lock file, and builds the sources of what runs', () => {
@@ -198,7 +199,7 @@ describe('Dockerfile', () => {
     const built = [...needed, 'web'].map((name) => `--workspace ${name}`).join(' ')
     expect(dockerfile).toContain(`\nRUN npm ci --no-audit ${built}\n`)
     expect(dockerfile).toContain('&& node web/build.mjs ')
-    expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server/m)
+    expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server peer/m)
   })
 
   test('carries only what manager and file-server need', () => {

@@ -38,10 +38,10 @@ export async function ls(console: Console, { prefix = '', shares, long }: LsWish
  * by another cluster's should not go to a manager that may keep it. @param secretFile counts more than CLUSTER_SECRET.
  */
 export function ticketBy(secretFile: string | null): NonNullable<StoreClientOptions['ticket']> {
-  return async (method, path) => {
+  return async (method, path, body) => {
     const secret = await readGivenSecret(secretFile)
     if (secret === null) return null
-    const request = { method, path, bodySha256: bodyDigest(''), server: MANAGER_TICKET }
+    const request = { method, path, bodySha256: bodyDigest(body), server: MANAGER_TICKET }
     return issueTicket(secret, request, Math.ceil(Date.now() / 1000) + TICKET_SECONDS)
   }
 }

@@ -8,6 +8,7 @@ import { StoreClient, type StoreClientOptions } from '../store-client.ts'
 import { DEFAULT_SECRET_FILE } from './cluster-secret.ts'
 import type { Console } from './console.ts'
 import { errorJson, exitCodeHelp, exitCodeOf, exitCodes, sentenceOf } from './exit-code.ts'
+import { fromTorrent } from './from-torrent-command.ts'
 import { get } from './get-command.ts'
 import { ls, ticketBy } from './ls-command.ts'
 import { Output } from './output.ts'
@@ -42,6 +43,12 @@ interface PutOptions {
   readonly expires?: string
   readonly class: StorageClass
   readonly replace?: boolean
+}
+
+interface FromTorrentOptions {
+  readonly class: StorageClass
+  readonly detach?: boolean
+  readonly secretFile?: string
 }
 
 interface LsOptions {
@@ -94,14 +101,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
       '[name]',
       'its name in the store; the last part of the path unless given, or after a name that ends with /',
     )
-    .addOption(
-      new Option(
-        '--class <class>',
-        'single: whole, on one file-server; replicated: survives the loss of any one of them',
-      )
-        .choices(['single', 'replicated'] satisfies StorageClass[])
-        .default('single' satisfies StorageClass),
-    )
+    .addOption(classOption('single'))
     .addOption(expiresOption())
     .option('--replace', 'take the place of a file that has the name')
     .addOption(patienceOption())
@@ -157,10 +157,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .argument('[prefix]', 'only names that begin with it')
     .option('-l, --long', 'with id, class, size and times')
     .option('--shares', 'shares with their links in place of files with a path; an operator may')
-    .option(
-      '--secret-file <file>',
-      "where the cluster's secret is, for --shares of a manager that others reach too; CLUSTER_SECRET unless given",
-    )
+    .option('--secret-file <file>', `${secretFileHelp}; for --shares`)
     .action((prefix: string | undefined, { long = false, shares = false, secretFile }: LsOptions) =>
       run(
         prefix ?? null,
@@ -179,6 +176,25 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         await status(console)
         return 0
       }),
+    )
+  program
+    .command('from-torrent')
+    .description('have the store load and store what a torrent is of; an operator may')
+    .argument('<torrent>', 'a .torrent file, or a magnet link in quotes')
+    .argument('[folder]', 'the names of the files begin with it')
+    .addOption(classOption('replicated'))
+    .option('--detach', "print the job's id, and do not wait")
+    .option('--secret-file <file>', secretFileHelp)
+    .action((torrent: string, folder: string | undefined, options: FromTorrentOptions) =>
+      run(
+        /^magnet:/i.test(torrent) ? 'the magnet link' : torrent,
+        async (console) => {
+          const { class: storageClass, detach = false } = options
+          await fromTorrent(console, torrent, { storageClass, detach, ...(folder !== undefined && { folder }) })
+          return 0
+        },
+        { ticket: ticketBy(options.secretFile ?? null) },
+      ),
     )
   program
     .command('peer')
@@ -233,6 +249,17 @@ function readVersion(): string {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return version
 }
+
+function classOption(unasked: StorageClass): Option {
+  return new Option(
+    '--class <class>',
+    'single: whole, on one file-server; replicated: survives the loss of any one of them',
+  )
+    .choices(['single', 'replicated'] satisfies StorageClass[])
+    .default(unasked)
+}
+
+const secretFileHelp = "where the cluster's secret is, where others reach the manager too; CLUSTER_SECRET unless given"
 
 function expiresOption(): Option {
   return new Option('--expires <when>', 'when the store ends it: after 90s, 12h or 7d, say, or at a date')

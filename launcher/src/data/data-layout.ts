@@ -7,6 +7,7 @@ export interface DataLayout {
   readonly runFile: string
   readonly mongo: string
   readonly fileServers: string
+  readonly torrents: string
   readonly logs: string
 }
 
@@ -17,6 +18,7 @@ export function layoutOf(root: string): DataLayout {
     runFile: join(root, 'run.json'),
     mongo: join(root, 'mongo'),
     fileServers: join(root, 'file-servers'),
+    torrents: join(root, 'torrents'),
     logs: join(root, 'logs'),
   }
 }

@@ -32,7 +32,7 @@ export interface ManagerOptions {
 }
 
 export function startManager(context: LaunchContext, { port, secret, mongoUrl, startup }: ManagerOptions): Supervised {
-  const { options, programs, environment } = context
+  const { options, programs, environment, layout } = context
   const { host } = options
   const publicUrl = environment.MANAGER_URL || undefined
   const env = {
@@ -44,6 +44,8 @@ export function startManager(context: LaunchContext, { port, secret, mongoUrl, s
     MANAGER_WORKERS: String(
       options.managerWorkers ?? chooseWorkerCount(measureMachine(), { host, managerUrl: publicUrl }),
     ),
+    // The system's directory for temporary files is often in memory.
+    TORRENT_DIR: environment.TORRENT_DIR || layout.torrents,
     LOG_LEVEL: options.logLevel,
     UV_THREADPOOL_SIZE: POOL_THREADS,
   }

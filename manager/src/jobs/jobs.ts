@@ -11,26 +11,40 @@ export interface JobOrder {
   readonly data: JobData
   /** It does not begin before so long. */
   readonly delayMs?: number
+  /** When it is done it is kept for a day, to be seen. */
+  readonly isKept?: boolean
 }
 
 export interface Job extends Pick<JobOrder, 'kind' | 'key' | 'data'> {
   readonly id: string
   /** The attempt that is under way, from 1. */
   readonly attempt: number
+  /** What an attempt before told last. */
+  readonly told: JobData | null
+  /** Tells how it goes, to be seen. It never fails, and has the signal fire where the job was removed. */
+  tell(progress: JobData): Promise<void>
 }
 
-/** Does a job. What it throws is noted, and the job is tried again later; the signal fires when somebody else has the job. */
+/** A job that throws this has failed for good: another attempt would end alike. */
+export class JobRefusal extends Error {}
+
+/**
+ * Does a job. What it throws is noted, and the job is tried again later; the signal fires when somebody else has the job, or
+ * nobody is to do it.
+ */
 export type JobHandler = (job: Job, signal: AbortSignal) => Promise<void>
 
 export interface JobView {
   readonly id: string
   readonly kind: string
   readonly key: string
-  readonly state: 'waiting' | 'delayed' | 'running' | 'failed'
+  readonly state: 'waiting' | 'delayed' | 'running' | 'failed' | 'done'
   readonly attempts: number
   readonly createdAt: Date
   /** The last failure, if there was one. */
   readonly error: string | null
+  /** What was told of it last. */
+  readonly progress: JobData | null
 }
 
 /**
@@ -41,12 +55,22 @@ export interface JobView {
 export interface Jobs {
   /** @returns whether it was added; not where the same job is there already. @throws DATABASE_UNAVAILABLE */
   add(order: JobOrder): Promise<boolean>
-  /** Does the jobs of a kind from then on, so many at once. It is called once for a kind. */
-  work(kind: string, handler: JobHandler, atOnce: number): void
+  /**
+   * Does the jobs of a kind from then on, so many at once. It is called once for a kind, by every process that lists them.
+   * @param turn is waited for before the first of them begins
+   */
+  work(kind: string, handler: JobHandler, atOnce: number, turn?: Promise<unknown>): void
   /** @returns the jobs there are, those that failed first. @throws DATABASE_UNAVAILABLE */
   list(limit: number): Promise<JobView[]>
+  /** @throws DATABASE_UNAVAILABLE */
+  find(id: string): Promise<JobView | null>
   /** Lets a job that has failed begin anew. @returns whether there is such a job. @throws DATABASE_UNAVAILABLE */
   retry(id: string): Promise<boolean>
+  /**
+   * Takes a job away. One that runs is ended when it tells how it goes. @returns whether there was such a job. @throws
+   * DATABASE_UNAVAILABLE
+   */
+  remove(id: string): Promise<boolean>
   /** Begins nothing more, and ends what is under way: another process does it again. */
   close(): Promise<void>
 }
@@ -66,7 +90,9 @@ export const jobTiming: JobTiming = { attempts: 5, backOffMs: 5_000, leaseMs: 60
 
 /** Failed jobs are kept for so long. */
 export const KEPT_FAILED_MS = 30 * 24 * 3_600_000
-const MAX_ERROR_LENGTH = 300
+/** And those that are done and kept, for so long. */
+export const KEPT_DONE_MS = 24 * 3_600_000
+const MAX_ERROR_LENGTH = 600
 
 /** A job's id follows from kind and key, so that there cannot be two of them. */
 export function jobId({ kind, key }: Pick<JobOrder, 'kind' | 'key'>): string {
@@ -74,5 +100,10 @@ export function jobId({ kind, key }: Pick<JobOrder, 'kind' | 'key'>): string {
 }
 
 export function errorText(error: unknown): string {
-  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, MAX_ERROR_LENGTH)
+  const text = error instanceof Error && error.name !== 'Error' ? `${error.name}: ${error.message}` : messageOf(error)
+  return text.slice(0, MAX_ERROR_LENGTH)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

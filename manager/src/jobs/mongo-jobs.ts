@@ -9,11 +9,13 @@ import {
   type JobData,
   type JobHandler,
   type JobOrder,
+  JobRefusal,
   type Jobs,
   type JobTiming,
   type JobView,
   jobId,
   jobTiming,
+  KEPT_DONE_MS,
   KEPT_FAILED_MS,
 } from './jobs.ts'
 
@@ -34,7 +36,15 @@ interface JobDocument {
   /** Whoever does the job has this lease on it. */
   readonly lease?: string
   readonly failedAt?: Date
+  readonly doneAt?: Date
+  readonly isKept?: boolean
   readonly error?: string
+  readonly progress?: JobData
+}
+
+interface Claimed extends Job {
+  readonly lease: string
+  readonly isKept: boolean
 }
 
 /** Keeps jobs in MongoDB, where nothing more has to be installed. Clocks of managers that differ cost time, and nothing else. */
@@ -56,39 +66,42 @@ export class MongoJobs implements Jobs {
     const collection = (connection.db as mongo.Db).collection<JobDocument>('jobs')
     await collection.createIndex({ kind: 1, dueAt: 1 }, { name: 'due' })
     await collection.createIndex({ failedAt: 1 }, { name: 'failed', expireAfterSeconds: KEPT_FAILED_MS / 1000 })
+    await collection.createIndex({ doneAt: 1 }, { name: 'done', expireAfterSeconds: KEPT_DONE_MS / 1000 })
     return new MongoJobs(collection, log, timing)
   }
 
-  async add({ kind, key, data, delayMs = 0 }: JobOrder): Promise<boolean> {
+  async add({ kind, key, data, delayMs = 0, isKept = false }: JobOrder): Promise<boolean> {
     const now = Date.now()
     const dueAt = new Date(now + delayMs)
-    const job = { _id: jobId({ kind, key }), kind, key, data, attempts: 0, createdAt: new Date(now), dueAt }
+    const job = { _id: jobId({ kind, key }), kind, key, data, isKept, attempts: 0, createdAt: new Date(now), dueAt }
     try {
       await askDatabase(() => this.#collection.insertOne(job, DURABLE))
     } catch (error) {
-      if (isDuplicate(error)) return false
-      throw error
+      if (!isDuplicate(error)) throw error
+      const done = { _id: job._id, doneAt: { $exists: true } }
+      if ((await askDatabase(() => this.#collection.findOneAndReplace(done, job, DURABLE))) === null) return false
     }
     this.#wakes.get(kind)?.()
     return true
   }
 
-  work(kind: string, handler: JobHandler, atOnce: number): void {
-    this.#workers.push(this.#workOn(kind, handler, atOnce))
+  work(kind: string, handler: JobHandler, atOnce: number, turn?: Promise<unknown>): void {
+    const begin = (): void => {
+      if (!this.#stop.signal.aborted) this.#workers.push(this.#workOn(kind, handler, atOnce))
+    }
+    if (turn === undefined) begin()
+    else turn.then(begin, TELL_NOBODY)
   }
 
   async list(limit: number): Promise<JobView[]> {
     const now = Date.now()
-    const find = () => this.#collection.find({}).sort({ failedAt: -1, _id: 1 }).limit(limit).toArray()
-    return (await askDatabase(find)).map((job) => ({
-      id: job._id,
-      kind: job.kind,
-      key: job.key,
-      state: stateOf(job, now),
-      attempts: job.attempts,
-      createdAt: job.createdAt,
-      error: job.error ?? null,
-    }))
+    const find = () => this.#collection.find({}).sort({ failedAt: -1, doneAt: 1, _id: 1 }).limit(limit).toArray()
+    return (await askDatabase(find)).map((job) => viewOf(job, now))
+  }
+
+  async find(id: string): Promise<JobView | null> {
+    const job = await askDatabase(() => this.#collection.findOne({ _id: id }))
+    return job && viewOf(job, Date.now())
   }
 
   async retry(id: string): Promise<boolean> {
@@ -98,6 +111,10 @@ export class MongoJobs implements Jobs {
     if (job === null) return false
     this.#wakes.get(job.kind)?.()
     return true
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return (await askDatabase(() => this.#collection.deleteOne({ _id: id }, DURABLE))).deletedCount > 0
   }
 
   async close(): Promise<void> {
@@ -127,7 +144,7 @@ export class MongoJobs implements Jobs {
   }
 
   /** Takes the job that has been due the longest: one that waits, or one whose lease has run out. */
-  async #claim(kind: string): Promise<(Job & { readonly lease: string }) | null> {
+  async #claim(kind: string): Promise<Omit<Claimed, 'tell'> | null> {
     const now = Date.now()
     const lease = randomBytes(8).toString('hex')
     const take = () =>
@@ -139,7 +156,14 @@ export class MongoJobs implements Jobs {
     try {
       const job = await askDatabase(take)
       if (job === null) return null
-      const claimed = { ...job, id: job._id, attempt: job.attempts, lease }
+      const claimed = {
+        ...job,
+        id: job._id,
+        attempt: job.attempts,
+        lease,
+        isKept: job.isKept === true,
+        told: job.progress ?? null,
+      }
       if (job.attempts <= this.#timing.attempts) return claimed
       await this.#noteFailure(claimed, new Error('its process ended over it each time'))
       return null
@@ -149,13 +173,15 @@ export class MongoJobs implements Jobs {
     }
   }
 
-  async #do(job: Job & { readonly lease: string }, handler: JobHandler): Promise<void> {
+  async #do(claimed: Omit<Claimed, 'tell'>, handler: JobHandler): Promise<void> {
     const lost = new AbortController()
+    const tell = (progress: JobData) => this.#write(job, { progress }, lost)
+    const job: Claimed = { ...claimed, tell }
     const signal = AbortSignal.any([lost.signal, this.#stop.signal])
     const renewal = setInterval(() => void this.#renew(job, lost), this.#timing.leaseMs / RENEWALS)
     try {
       await handler(job, signal)
-      await askDatabase(() => this.#collection.deleteOne({ _id: job.id, lease: job.lease }, DURABLE))
+      await this.#noteDone(job)
     } catch (error) {
       // A job that was broken off has not failed, and is due at once.
       const note = this.#stop.signal.aborted ? this.#giveBack(job) : this.#noteFailure(job, error)
@@ -165,24 +191,36 @@ export class MongoJobs implements Jobs {
     }
   }
 
-  async #renew({ id, lease }: Job & { readonly lease: string }, lost: AbortController): Promise<void> {
-    const dueAt = new Date(Date.now() + this.#timing.leaseMs)
+  #renew(job: Claimed, lost: AbortController): Promise<void> {
+    return this.#write(job, { dueAt: new Date(Date.now() + this.#timing.leaseMs) }, lost)
+  }
+
+  /** Writes of a job that this process still has. */
+  async #write({ id, lease }: Claimed, fields: Partial<JobDocument>, lost: AbortController): Promise<void> {
     try {
-      const renew = () => this.#collection.updateOne({ _id: id, lease }, { $set: { dueAt } }, DURABLE)
-      if ((await askDatabase(renew)).matchedCount === 0) lost.abort()
+      const write = () => this.#collection.updateOne({ _id: id, lease }, { $set: fields }, DURABLE)
+      if ((await askDatabase(write)).matchedCount === 0) lost.abort()
     } catch (error) {
-      this.#log.debug({ jobId: id, err: error }, 'a lease of a job was not renewed')
+      this.#log.debug({ jobId: id, err: error }, 'nothing was written of a job')
     }
   }
 
-  async #giveBack({ id, lease }: Job & { readonly lease: string }): Promise<void> {
+  async #noteDone({ id, lease, isKept }: Claimed): Promise<void> {
+    const own = { _id: id, lease }
+    const done = { $set: { doneAt: new Date() }, $unset: { lease: true, dueAt: true, error: true } as const }
+    await askDatabase<unknown>(() =>
+      isKept ? this.#collection.updateOne(own, done, DURABLE) : this.#collection.deleteOne(own, DURABLE),
+    )
+  }
+
+  async #giveBack({ id, lease }: Claimed): Promise<void> {
     const back = { $set: { dueAt: new Date() }, $inc: { attempts: -1 }, $unset: { lease: true as const } }
     await askDatabase(() => this.#collection.updateOne({ _id: id, lease }, back, DURABLE))
   }
 
-  async #noteFailure(job: Job & { readonly lease: string }, error: unknown): Promise<void> {
+  async #noteFailure(job: Omit<Claimed, 'tell'>, error: unknown): Promise<void> {
     const { id, kind, attempt, lease } = job
-    const isLast = attempt >= this.#timing.attempts
+    const isLast = attempt >= this.#timing.attempts || error instanceof JobRefusal
     const note = { error: errorText(error) }
     const dueAt = new Date(Date.now() + this.#timing.backOffMs * 2 ** (attempt - 1))
     const update = isLast
@@ -193,7 +231,13 @@ export class MongoJobs implements Jobs {
   }
 }
 
-function stateOf({ failedAt, lease, dueAt }: JobDocument, now: number): JobView['state'] {
+function viewOf(job: JobDocument, now: number): JobView {
+  const { _id, kind, key, attempts, createdAt, error = null, progress = null } = job
+  return { id: _id, kind, key, state: stateOf(job, now), attempts, createdAt, error, progress }
+}
+
+function stateOf({ failedAt, doneAt, lease, dueAt }: JobDocument, now: number): JobView['state'] {
+  if (doneAt !== undefined) return 'done'
   if (failedAt !== undefined) return 'failed'
   if (lease !== undefined) return 'running'
   return dueAt !== undefined && dueAt.getTime() > now ? 'delayed' : 'waiting'

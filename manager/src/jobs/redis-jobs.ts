@@ -1,29 +1,26 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { type Job as BullJob, DelayedError, Queue, Worker } from 'bullmq'
+import { type Job as BullJob, DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import {
-  type Job,
   type JobData,
   type JobHandler,
   type JobOrder,
+  JobRefusal,
   type Jobs,
   type JobTiming,
   type JobView,
   jobId,
   jobTiming,
+  KEPT_DONE_MS,
   KEPT_FAILED_MS,
 } from './jobs.ts'
+import { type Kept, toldOf, viewOf } from './redis-job-view.ts'
 
-const MAX_FAILED = 10_000
+const MAX_KEPT = 10_000
 /** Nobody waits longer for Redis. */
 const ASK_DEADLINE_MS = 2_000
 const CLOSE_DEADLINE_MS = 5_000
-
-interface Kept {
-  readonly key: string
-  readonly data: JobData
-}
 
 interface Working {
   readonly worker: Worker<Kept>
@@ -40,6 +37,7 @@ export class RedisJobs implements Jobs {
   readonly #timing: JobTiming
   readonly #queues = new Map<string, Queue<Kept>>()
   readonly #working: Working[] = []
+  #isClosed = false
 
   /** @param cluster keeps the jobs of several clusters on one Redis apart */
   constructor(url: string, cluster: string, log: Logger, timing = jobTiming) {
@@ -53,31 +51,50 @@ export class RedisJobs implements Jobs {
     })
   }
 
-  async add({ kind, key, data, delayMs = 0 }: JobOrder): Promise<boolean> {
+  async add({ kind, key, data, delayMs = 0, isKept = false }: JobOrder): Promise<boolean> {
     const queue = this.#queueOf(kind)
     const id = jobId({ kind, key })
     return this.#ask(async () => {
       // BullMQ does not tell whether a job of this id was there, and makes no second one.
-      if ((await queue.getJob(id)) !== undefined) return false
-      await queue.add(kind, { key, data }, { jobId: id, delay: delayMs })
+      const other = await queue.getJob(id)
+      if (other !== undefined && !(await other.isCompleted())) return false
+      await other?.remove()
+      const removeOnComplete = isKept ? { age: KEPT_DONE_MS / 1000, count: MAX_KEPT } : true
+      await queue.add(kind, { key, data }, { jobId: id, delay: delayMs, removeOnComplete })
       return true
     })
   }
 
-  work(kind: string, handler: JobHandler, atOnce: number): void {
+  work(kind: string, handler: JobHandler, atOnce: number, turn?: Promise<unknown>): void {
+    this.#queueOf(kind)
+    const begin = (): void => {
+      if (!this.#isClosed) this.#work(kind, handler, atOnce)
+    }
+    if (turn === undefined) begin()
+    else turn.then(begin, () => undefined)
+  }
+
+  #work(kind: string, handler: JobHandler, atOnce: number): void {
     const { leaseMs, attempts } = this.#timing
     const stop = new AbortController()
-    this.#queueOf(kind)
     const connection = this.#connect({ maxRetriesPerRequest: null })
     const worker = new Worker<Kept>(
       kind,
       async (job: BullJob<Kept>, token?: string, cancelled?: AbortSignal) => {
-        const { key, data } = job.data
-        const signal = cancelled === undefined ? stop.signal : AbortSignal.any([stop.signal, cancelled])
-        const told: Job = { id: job.id ?? '', kind, key, data, attempt: job.attemptsMade + 1 }
+        const { key, data, isRemoved } = job.data
+        if (isRemoved) return
+        const removed = new AbortController()
+        const signals = [stop.signal, removed.signal, ...(cancelled === undefined ? [] : [cancelled])]
+        const tell = (progress: JobData) => this.#tell(job, progress, removed)
+        const attempt = job.attemptsMade + 1
         try {
-          await handler(told, signal)
+          await handler(
+            { id: job.id ?? '', kind, key, data, attempt, told: toldOf(job), tell },
+            AbortSignal.any(signals),
+          )
         } catch (error) {
+          if (removed.signal.aborted) return
+          if (error instanceof JobRefusal) throw new UnrecoverableError(error.message)
           if (!stop.signal.aborted) throw error
           // A job that was broken off has not failed, and is due at once.
           await job.moveToDelayed(Date.now(), token)
@@ -94,8 +111,11 @@ export class RedisJobs implements Jobs {
       },
     )
     worker.on('error', (error) => this.#log.debug({ kind, err: error }, 'a worker of jobs'))
+    worker.on('completed', (job) => {
+      if (job.data.isRemoved) job.remove().catch(() => undefined)
+    })
     worker.on('failed', (job, error) => {
-      const isLast = (job?.attemptsMade ?? 0) >= attempts
+      const isLast = (job?.attemptsMade ?? 0) >= attempts || error instanceof UnrecoverableError
       this.#log[isLast ? 'warn' : 'debug'](
         { jobId: job?.id, kind, attempt: job?.attemptsMade, err: error },
         'a job failed',
@@ -106,48 +126,73 @@ export class RedisJobs implements Jobs {
 
   async list(limit: number): Promise<JobView[]> {
     return this.#ask(async () => {
-      const states = ['failed', 'active', 'waiting', 'delayed'] as const
-      const shown = { failed: 'failed', active: 'running', waiting: 'waiting', delayed: 'delayed' } as const
       const views: JobView[] = []
-      for (const state of states) {
+      for (const state of ['failed', 'active', 'waiting', 'delayed', 'completed'] as const) {
         for (const [kind, queue] of this.#queues) {
           const jobs = views.length < limit ? await queue.getJobs([state], 0, limit - views.length - 1) : []
-          for (const job of jobs) {
-            views.push({
-              id: job.id ?? '',
-              kind,
-              key: job.data.key,
-              state: shown[state],
-              attempts: job.attemptsMade,
-              createdAt: new Date(job.timestamp),
-              error: job.failedReason ?? null,
-            })
-          }
+          for (const job of jobs) views.push(viewOf(kind, job, state))
         }
       }
       return views
     })
   }
 
+  async find(id: string): Promise<JobView | null> {
+    return this.#ask(async () => {
+      const found = await this.#lookUp(id)
+      return found && viewOf(found.kind, found.job, await found.job.getState())
+    })
+  }
+
   async retry(id: string): Promise<boolean> {
     return this.#ask(async () => {
-      for (const queue of this.#queues.values()) {
-        const job = await queue.getJob(id)
-        if (job === undefined || !(await job.isFailed())) continue
-        await job.retry('failed', { resetAttemptsMade: true })
-        return true
-      }
-      return false
+      const job = (await this.#lookUp(id))?.job
+      if (job === undefined || !(await job.isFailed())) return false
+      await job.retry('failed', { resetAttemptsMade: true })
+      return true
+    })
+  }
+
+  async remove(id: string): Promise<boolean> {
+    return this.#ask(async () => {
+      const job = (await this.#lookUp(id))?.job
+      // BullMQ removes no job that a worker has, so that one is told.
+      if (job !== undefined && (await job.isActive())) await job.updateData({ ...job.data, isRemoved: true })
+      else await job?.remove()
+      return job !== undefined
     })
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const { stop } of this.#working) stop.abort()
     const workers = this.#working.map(({ worker }) => worker.close())
     const queues = async () => Promise.all([...this.#queues.values()].map((queue) => queue.close()))
     // A Redis that is away keeps nobody from ending.
     await withDeadline(Promise.all(workers).then(queues), CLOSE_DEADLINE_MS).catch(() => undefined)
     for (const connection of this.#connections) connection.disconnect()
+  }
+
+  async #tell(job: BullJob<Kept>, progress: JobData, removed: AbortController): Promise<void> {
+    try {
+      await this.#ask(async () => {
+        await job.updateProgress(progress)
+        const { data } = (await this.#queueOf(job.name).getJob(job.id ?? '')) ?? job
+        if (!data.isRemoved) return
+        job.data = data
+        removed.abort()
+      })
+    } catch (error) {
+      this.#log.debug({ jobId: job.id, err: error }, 'nothing was written of a job')
+    }
+  }
+
+  async #lookUp(id: string): Promise<{ readonly kind: string; readonly job: BullJob<Kept> } | null> {
+    for (const [kind, queue] of this.#queues) {
+      const job = await queue.getJob(id)
+      if (job !== undefined) return { kind, job }
+    }
+    return null
   }
 
   #queueOf(kind: string): Queue<Kept> {
@@ -161,7 +206,7 @@ export class RedisJobs implements Jobs {
         attempts,
         backoff: { type: 'exponential', delay: backOffMs },
         removeOnComplete: true,
-        removeOnFail: { age: KEPT_FAILED_MS / 1000, count: MAX_FAILED },
+        removeOnFail: { age: KEPT_FAILED_MS / 1000, count: MAX_KEPT },
       },
     })
     queue.on('error', (error) => this.#log.debug({ kind, err: error }, 'a queue of jobs'))

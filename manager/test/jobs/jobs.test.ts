@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { type RedisForTests, startRedisForTests } from '../../../test/redis-for-tests.ts'
-import type { Job, Jobs } from '../../src/jobs/jobs.ts'
+import { type Job, JobRefusal, type Jobs, jobId } from '../../src/jobs/jobs.ts'
 import { openJobs, quickTiming } from './open-jobs.ts'
 
 let redis: RedisForTests | string
@@ -107,7 +107,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
       'work',
       async () => {
         most = Math.max(most, ++running)
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await new Promise((resolve) => setTimeout(resolve, 150))
         running--
         count++
       },
@@ -173,6 +173,73 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     expect(await jobs.retry(seen?.id ?? '')).toBe(true)
     await isIdle(jobs)
     expect(attempts).toBe(4)
+  })
+
+  contract('a job that was refused has failed for good at once, and says why', async () => {
+    const jobs = await open()
+    jobs.work('work', () => Promise.reject(new JobRefusal('the name is taken')), 1)
+    await jobs.add(order('bad'))
+    const failed = { state: 'failed', error: 'the name is taken' }
+    await vi.waitFor(async () => expect(await jobs.list(10)).toMatchObject([failed]), 8_000)
+    expect(await jobs.find(jobId(order('bad')))).toMatchObject(failed)
+  })
+
+  contract(
+    'a job tells how it goes, is kept when it is done where that is wanted, and can be added again',
+    async () => {
+      const [jobs, other] = [await open(), await open()]
+      let end: () => void = () => undefined
+      const handler = (job: Job): Promise<void> =>
+        new Promise((resolve) => {
+          end = resolve
+          job.tell({ doneBytes: job.attempt, of: 'x' })
+        })
+      jobs.work('work', handler, 1)
+      other.work('work', handler, 1, new Promise(() => undefined))
+      const id = jobId(order('long'))
+      expect(await other.find(id)).toBeNull()
+      await jobs.add({ ...order('long'), isKept: true })
+      const progress = { doneBytes: 1, of: 'x' }
+      await vi.waitFor(async () => expect(await other.find(id)).toMatchObject({ state: 'running', progress }), 8_000)
+      end()
+      await vi.waitFor(async () => expect(await other.find(id)).toMatchObject({ state: 'done', progress }), 8_000)
+      expect(await other.list(10)).toMatchObject([{ id, state: 'done', error: null }])
+      expect(await jobs.add({ ...order('long'), isKept: true })).toBe(true)
+      await vi.waitFor(async () => expect(await other.find(id)).toMatchObject({ state: 'running' }), 8_000)
+      end()
+    },
+  )
+
+  contract('a job can be removed, whether it waits, runs or has failed', async () => {
+    const jobs = await open()
+    const id = jobId(order('a'))
+    expect(await jobs.remove(id)).toBe(false)
+    await jobs.add(order('a', 60_000))
+    expect(await jobs.remove(id)).toBe(true)
+    expect(await jobs.find(id)).toBeNull()
+
+    let ended = 0
+    const endless = async (job: Job, signal: AbortSignal): Promise<void> => {
+      while (!signal.aborted) {
+        await job.tell({})
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      ended++
+      throw new Error('broken off')
+    }
+    jobs.work('work', endless, 1)
+    await jobs.add({ ...order('a'), isKept: true })
+    await vi.waitFor(async () => expect(await jobs.find(id)).toMatchObject({ state: 'running' }), 8_000)
+    expect(await jobs.remove(id)).toBe(true)
+    await vi.waitFor(() => expect(ended).toBe(1), 8_000)
+    await isIdle(jobs)
+
+    jobs.work('other', () => Promise.reject(new JobRefusal('no')), 1)
+    const failing = { ...order('b'), kind: 'other' }
+    await jobs.add(failing)
+    await vi.waitFor(async () => expect(await jobs.find(jobId(failing))).toMatchObject({ state: 'failed' }), 8_000)
+    expect(await jobs.remove(jobId(failing))).toBe(true)
+    await isIdle(jobs)
   })
 
   contract('a job that is longer than its lease keeps it', async () => {

@@ -16,9 +16,11 @@ export async function openJobs(url: string, cluster: string, timing: JobTiming):
   const jobs = await MongoJobs.open(database, log, timing)
   return {
     add: (order) => jobs.add(order),
-    work: (kind, handler, atOnce) => jobs.work(kind, handler, atOnce),
+    work: (kind, handler, atOnce, turn) => jobs.work(kind, handler, atOnce, turn),
     list: (limit) => jobs.list(limit),
+    find: (id) => jobs.find(id),
     retry: (id) => jobs.retry(id),
+    remove: (id) => jobs.remove(id),
     async close() {
       await jobs.close()
       await database.close()

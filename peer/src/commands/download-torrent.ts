@@ -5,6 +5,7 @@ import type { Share } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
 import { PieceFiles } from '../swarm/piece-files.ts'
+import { findByTrackers } from '../swarm/trackers.ts'
 import { statFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { type GivenTorrent, loadTorrent } from './torrent-path.ts'
@@ -33,7 +34,7 @@ export async function downloadTorrent(
         ...{ metainfo, target, isUdpOnly: false },
         findPeers: ({ onPeers, state }) =>
           hash === null
-            ? deps.sharing.findByTrackers(metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, onTrouble, state })
+            ? findByTrackers(deps, metainfo.trackers, { infoHash: metainfo.infoHash, onPeers, onTrouble, state })
             : [deps.sharing.findByHash(hash, false, { onPeers, onTrouble })],
         onTrouble,
         onProgress: (progress) => ui.progress(title, progress),

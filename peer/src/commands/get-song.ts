@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseChecksum } from '../napster/checksum.ts'
-import { fetchMetainfo } from '../napster/fetch-metainfo.ts'
+import { fetchSongMetainfo } from '../napster/song-metainfo.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
@@ -28,12 +28,13 @@ export async function getSong(
   const wanted = parseChecksum(checksum)
   const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
   if (own !== undefined && (await isUnchanged(own))) throw new PeerError(`the song is here already, as ${own.path}`)
-  const metainfo = await fetchMetainfo(deps, wanted, (onPeers) => new SongFinder(deps, id, checksum, onPeers), signal)
+  const findUsers = (onPeers: (users: readonly FoundPeer[]) => void) => new SongFinder(deps, id, checksum, onPeers)
+  const metainfo = await fetchSongMetainfo(deps, wanted, findUsers, signal)
   await download(
     deps,
     {
       ...{ metainfo, target, isUdpOnly: true },
-      findPeers: ({ onPeers }) => [new SongFinder(deps, id, checksum, onPeers)],
+      findPeers: ({ onPeers }) => [findUsers(onPeers)],
       onTrouble: (sentence) => ui.say(sentence),
       onProgress: (progress) => ui.progress(id, progress),
       verify: async (part) => {

@@ -6,7 +6,7 @@ import { PeerError, reasonOf } from '../peer-error.ts'
 import type { SongShare } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { hashFile } from '../torrent/hash-file.ts'
-import { pieceLengthFor } from '../torrent/metainfo.ts'
+import { pieceLengthFor } from '../torrent/make-torrent.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 
 /** Shares the songs of a folder, and no longer those that have gone from it. */

@@ -1,9 +1,9 @@
 import { open, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { MAX_TORRENT_BYTES, type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { readJsonTorrent } from '../torrent/json-torrent.ts'
-import { MAX_TORRENT_BYTES, type Metainfo, readTorrent } from '../torrent/metainfo.ts'
 
 /** A torrent of the document is known by its name. */
 export const isJson = (path: string): boolean => path.toLowerCase().endsWith('.json')

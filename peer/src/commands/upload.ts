@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { readTorrent, requireSizes } from '@holdfast/shared/node/torrent/metainfo'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import type { Share } from '../shares/share-database.ts'
 import { type HashedFile, hashFile } from '../torrent/hash-file.ts'
 import { metainfoOf, readJsonTorrent, writeJsonTorrent } from '../torrent/json-torrent.ts'
-import { makeTorrent, pieceLengthFor, readTorrent, requireSizes } from '../torrent/metainfo.ts'
+import { makeTorrent, pieceLengthFor } from '../torrent/make-torrent.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { isJson, readTorrentFile, writeNew } from './torrent-path.ts'
 

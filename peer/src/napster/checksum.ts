@@ -1,5 +1,6 @@
+import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { PeerError } from '../peer-error.ts'
-import { type Metainfo, makeTorrent, pieceLengthFor, readTorrent } from '../torrent/metainfo.ts'
+import { makeTorrent, pieceLengthFor } from '../torrent/make-torrent.ts'
 
 /** What a song's checksum in the tracker says: the digest of its bytes, and the torrent by which peers hand them over. */
 export interface SongChecksum {

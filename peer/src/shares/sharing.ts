@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { HashPeers } from '../swarm/hash-peers.ts'
-import { type AnnounceState, HttpTracker } from '../swarm/http-tracker.ts'
-import type { FoundPeer, PeerFinder } from '../swarm/peer-finder.ts'
+import type { PeerFinder } from '../swarm/peer-finder.ts'
 import type { SwarmClient } from '../swarm/swarm-client.ts'
-import { UdpTrackers } from '../swarm/udp-trackers.ts'
+import { findByTrackers, type SwarmView } from '../swarm/trackers.ts'
 import type { Listening, TrackerClient } from '../tracker-client.ts'
 import { keyOf, type Share, type ShareDatabase } from './share-database.ts'
 
@@ -14,14 +13,6 @@ export interface SharingDeps {
   readonly shares: ShareDatabase
   readonly listening: Listening
   readonly log: Logger
-}
-
-export interface SwarmView {
-  readonly infoHash: string
-  readonly state: () => AnnounceState
-  readonly onPeers: (peers: readonly FoundPeer[]) => void
-  /** Hears in a sentence why a tracker is of no use at the moment. */
-  readonly onTrouble: (sentence: string) => void
 }
 
 /** Who has all looks for nobody, and what is wrong with a tracker is in the log. */
@@ -65,19 +56,6 @@ export class Sharing {
     await Promise.all([...this.#finders.values()].flat().map((finder) => finder.close()))
   }
 
-  /** Looks for peers of a torrent by its trackers; of one that answers over HTTP and UDP only HTTP is used. */
-  findByTrackers(trackers: readonly string[], { infoHash, state, onPeers, onTrouble }: SwarmView): PeerFinder[] {
-    const { swarm, log } = this.#deps
-    const common = { infoHash, state, onPeers, onTrouble, log, peerId: swarm.peerId, port: swarm.port }
-    const overHttp = trackers.filter((url) => url.startsWith('http'))
-    const hosts = new Set(overHttp.map((url) => new URL(url).host))
-    const urls = trackers.filter((url) => url.startsWith('udp:') && !hosts.has(new URL(url).host))
-    return [
-      ...overHttp.map((url) => new HttpTracker({ ...common, url })),
-      ...(urls.length > 0 ? [new UdpTrackers({ ...common, urls })] : []),
-    ]
-  }
-
   /** Looks for peers of a torrent of the document. */
   findByHash(
     hash: string,
@@ -102,7 +80,7 @@ export class Sharing {
     if (share.kind !== 'torrent') return
     const state = () => ({ uploaded: 0, downloaded: share.size, left: 0, isHungry: false })
     const view = { infoHash: share.infoHash, state, ...nobody }
-    this.#finders.set(keyOf(share), this.findByTrackers(share.trackers, view))
+    this.#finders.set(keyOf(share), findByTrackers(this.#deps, share.trackers, view))
   }
 
   async #endAnnouncing(share: Share): Promise<void> {

@@ -1,5 +1,5 @@
+import { MAX_PIECE_LENGTH } from '@holdfast/shared/node/torrent/metainfo'
 import Wire from 'bittorrent-protocol'
-import { MAX_PIECE_LENGTH } from '../torrent/metainfo.ts'
 
 /** A bitfield has at most 32 KiB, a block 128 KiB. */
 const MAX_MESSAGE_BYTES = 1024 * 1024

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { lstat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
-import type { Metainfo } from '../torrent/metainfo.ts'
 import type { AnnounceState } from './http-tracker.ts'
 import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
 import { PieceFiles } from './piece-files.ts'
@@ -39,6 +39,8 @@ export interface DownloadWish {
   /** What the whole is called in the end; nothing has that name yet. */
   readonly target: string
   readonly isUdpOnly: boolean
+  /** Whether the files are called by their numbers, so that no name of the torrent's comes to the disk. */
+  readonly isNumbered?: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
   readonly onProgress: (progress: DownloadProgress) => void
@@ -70,7 +72,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   if ((await lstat(target).catch(() => null)) !== null) throw new PeerError(`${target} is there already`)
   if (swarm.has(metainfo.infoHash)) throw new PeerError('the torrent is being loaded or shared already')
   const part = `${target}.part`
-  const store = new PieceFiles(metainfo, part, (index) => journal.note(index))
+  const store = new PieceFiles(metainfo, part, (index) => journal.note(index), wish.isNumbered)
   const owner = await ResumeJournal.ownerOf(journals, part)
   if (owner !== null && owner !== metainfo.infoHash)
     throw new PeerError(`${part} is what another torrent has loaded so far: go on with that, or take it away`)
@@ -96,7 +98,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
-    for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo))
+    for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo, swarm.reach))
     const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
     await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
-import bencode from 'bencode'
+import { decodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { reasonOf } from '../peer-error.ts'
 import { readBounded } from '../read-bounded.ts'
 import type { FoundPeer, PeerFinder } from './peer-finder.ts'
@@ -32,6 +32,7 @@ export interface HttpTrackerOptions {
   readonly onPeers: (peers: readonly FoundPeer[]) => void
   /** Hears in a sentence why a tracker is of no use at the moment. */
   readonly onTrouble: (sentence: string) => void
+  readonly fetch: typeof fetch
   readonly log: Logger
 }
 
@@ -88,7 +89,7 @@ export class HttpTracker implements PeerFinder {
 
   /** @returns after how many seconds the tracker is asked again */
   async #announce(event: TrackerEvent, signal: AbortSignal): Promise<number> {
-    const { url, infoHash, peerId, port, state, onPeers } = this.#options
+    const { url, infoHash, peerId, port, state, onPeers, fetch } = this.#options
     const { uploaded, downloaded, left, isHungry } = state()
     const fields = [
       `info_hash=${escapeHex(infoHash)}&peer_id=${escapeHex(peerId)}&port=${port}`,
@@ -96,7 +97,7 @@ export class HttpTracker implements PeerFinder {
       ...(event === null ? [] : [`event=${event}`]),
     ]
     const response = await fetch(`${url}${url.includes('?') ? '&' : '?'}${fields.join('&')}`, { signal })
-    const answer = bencode.decode(await readBounded(response, MAX_ANSWER_BYTES))
+    const answer = decodeBencode(await readBounded(response, MAX_ANSWER_BYTES))
     if (typeof answer !== 'object' || answer === null) throw new Error('the answer is not bencoded')
     const read = answer as Readonly<Record<string, unknown>>
     const failure = read['failure reason']

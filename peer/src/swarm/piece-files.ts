@@ -3,9 +3,9 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
-import type { Metainfo } from '../torrent/metainfo.ts'
 
 interface Span {
   /** Its number among the torrent's files. */
@@ -22,13 +22,18 @@ export class PieceFiles implements ChunkStore {
   readonly #onPut: (index: number) => void
   /** Files that were written since the last sync. */
   #unsynced = new Set<number>()
+  readonly #isNumbered: boolean
   #root: string
 
-  /** @param root the file of a torrent of one, else the directory. @param onPut hears of each piece that was written */
-  constructor(metainfo: Metainfo, root: string, onPut: (index: number) => void = () => undefined) {
+  /**
+   * @param root the file of a torrent of one, else the directory. @param onPut hears of each piece that was written
+   * @param isNumbered whether the root is a directory in any case, and the files in it are called by their numbers
+   */
+  constructor(metainfo: Metainfo, root: string, onPut: (index: number) => void = () => undefined, isNumbered = false) {
     this.chunkLength = metainfo.pieceLength
     this.#metainfo = metainfo
     this.#root = root
+    this.#isNumbered = isNumbered
     this.#onPut = onPut
     let offset = 0
     this.#offsets = metainfo.files.map(({ length }) => {
@@ -186,7 +191,7 @@ export class PieceFiles implements ChunkStore {
   }
 
   #pathOf(number: number): string {
-    return join(this.#root, ...(this.#metainfo.files[number]?.path ?? []))
+    return join(this.#root, ...(this.#isNumbered ? [String(number)] : (this.#metainfo.files[number]?.path ?? [])))
   }
 }
 

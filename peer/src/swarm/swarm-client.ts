@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import UTP from 'utp-native'
 import WebTorrent, { type Torrent, type TorrentOptions } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
-import { readTorrent } from '../torrent/metainfo.ts'
 import { boundMessages } from './bound-messages.ts'
 import { PieceFiles } from './piece-files.ts'
+import { everywhere, type Reach } from './reach.ts'
 import { BannedSources, watchSources } from './sources.ts'
 
 /** What is whole on this disk, and is given to whoever asks. */
@@ -52,6 +53,7 @@ class Client extends WebTorrent {
 /** One listening port, TCP and UDP, with all torrents behind it. */
 export class SwarmClient {
   readonly banned = new BannedSources()
+  readonly reach: Reach
   readonly #client: Client
   readonly #offers = new Map<string, Offer>()
   /** Info-hashes by what stands for them in an encrypted handshake. */
@@ -62,8 +64,9 @@ export class SwarmClient {
   readonly #timer: NodeJS.Timeout
   #utp: UTP | null = null
 
-  private constructor({ host, port, log }: ListenOptions) {
+  private constructor({ host, port, log, reach = everywhere }: ListenOptions) {
     boundMessages()
+    this.reach = reach
     this.#log = log
     // `torrentPort` goes to `listen` as it is.
     this.#client = new Client({ ...options, torrentPort: { host, port } }, (hash) => this.#wakeByHash(hash))
@@ -75,10 +78,11 @@ export class SwarmClient {
   /** @throws PeerError where the port cannot be had */
   static async listen(options: ListenOptions): Promise<SwarmClient> {
     const swarm = new SwarmClient(options)
-    const { host, port, log } = options
+    const { host, port, log, isTcpOnly = false } = options
     try {
       await once(swarm.#client, 'listening')
-      if (!host.includes(':')) await swarm.#listenOverUdp(host)
+      if (isTcpOnly) log.debug({}, 'there is no uTP')
+      else if (!host.includes(':')) await swarm.#listenOverUdp(host)
       else log.warn({}, 'there is no uTP at an address of IPv6')
     } catch (error) {
       clearInterval(swarm.#timer)
@@ -197,6 +201,9 @@ export class SwarmClient {
 interface ListenOptions {
   readonly host: string
   readonly port: number
+  /** Whoever may be connected to; everybody unless given. */
+  readonly reach?: Reach
+  readonly isTcpOnly?: boolean
   readonly log: Logger
 }
 

@@ -3,7 +3,7 @@ import { Client } from 'bittorrent-tracker'
 import type { HttpTrackerOptions } from './http-tracker.ts'
 import type { PeerFinder } from './peer-finder.ts'
 
-export type UdpTrackersOptions = Omit<HttpTrackerOptions, 'url'> & {
+export type UdpTrackersOptions = Omit<HttpTrackerOptions, 'url' | 'fetch'> & {
   readonly urls: readonly string[]
   readonly log: Logger
 }

@@ -1,6 +1,7 @@
+import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
 import WebConn from 'webtorrent/lib/webconn.js'
-import type { Metainfo } from '../torrent/metainfo.ts'
+import type { Reach } from './reach.ts'
 
 /** A slow web seed takes its time for a piece of 32 MiB, but not without sending anything. */
 const SILENCE_MS = 30_000
@@ -11,10 +12,13 @@ const SILENCE_MS = 30_000
  */
 export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
+  readonly #fetch: typeof fetch
 
-  constructor(url: string, torrent: Torrent, metainfo: Metainfo) {
+  /** @param reach fetches, and goes nowhere else than it may */
+  constructor(url: string, torrent: Torrent, metainfo: Metainfo, reach: Pick<Reach, 'fetch'>) {
     super(url, torrent)
     this.#metainfo = metainfo
+    this.#fetch = reach.fetch
   }
 
   override async httpRequest(
@@ -35,11 +39,12 @@ export class WebSeed extends WebConn {
   async #read(start: number, end: number): Promise<Uint8Array> {
     const bytes = Buffer.alloc(end - start)
     let fileStart = 0
-    for (const { path, length } of this.#metainfo.files) {
+    for (const { path, length, isPadding } of this.#metainfo.files) {
       const from = Math.max(start, fileStart)
       const to = Math.min(end, fileStart + length)
-      if (from < to)
-        await readPart(
+      // Nobody serves padding, for everybody knows its bytes.
+      if (from < to && !isPadding)
+        await this.#readPart(
           this.#urlOf(path),
           { from: from - fileStart, size: length },
           bytes.subarray(from - start, to - start),
@@ -49,23 +54,23 @@ export class WebSeed extends WebConn {
     return bytes
   }
 
+  async #readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), SILENCE_MS)
+    try {
+      const headers = { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' }
+      const response = await this.#fetch(url, { headers, signal: silence.signal })
+      await readAnswer(response, from === 0 && into.length === size, into, () => timer.refresh())
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #urlOf(path: readonly string[]): string {
     const isFolder = path.length > 0
     if (!isFolder && !this.url.endsWith('/')) return this.url
     const names = [this.#metainfo.name, ...path].map(encodeURIComponent)
     return `${this.url}${this.url.endsWith('/') ? '' : '/'}${names.join('/')}`
-  }
-}
-
-async function readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
-  const silence = new AbortController()
-  const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), SILENCE_MS)
-  try {
-    const headers = { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' }
-    const response = await fetch(url, { headers, signal: silence.signal })
-    await readAnswer(response, from === 0 && into.length === size, into, () => timer.refresh())
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { MAX_PIECES, type Metainfo, readTorrent, requireSizes } from '@holdfast/shared/node/torrent/metainfo'
 import { z } from 'zod'
 import { PeerError, reasonOf } from '../peer-error.ts'
-import { MAX_PIECES, type Metainfo, makeTorrent, readTorrent, requireSizes } from './metainfo.ts'
+import { makeTorrent } from './make-torrent.ts'
 
 const fileInfo = z.object({
   FileInfo: z.object({
@@ -21,7 +22,7 @@ export interface JsonTorrent {
   readonly metainfo: Metainfo
 }
 
-/** @throws PeerError that says what is wrong with it */
+/** @throws PeerError, TorrentError that says what is wrong with it */
 export function readJsonTorrent(bytes: Uint8Array): JsonTorrent {
   let json: unknown
   try {

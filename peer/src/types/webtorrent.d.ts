@@ -166,15 +166,6 @@ declare module 'bittorrent-tracker' {
   }
 }
 
-declare module 'bencode' {
-  const bencode: {
-    encode(value: unknown): Uint8Array
-    decode(bytes: Uint8Array): unknown
-  }
-
-  export { bencode as default }
-}
-
 declare module 'utp-native' {
   import type { EventEmitter } from 'node:events'
   import type { Duplex } from 'node:stream'

@@ -5,13 +5,14 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { download } from '../../src/swarm/download.ts'
 import type { FoundPeer } from '../../src/swarm/peer-finder.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
 import { hashFile } from '../../src/torrent/hash-file.ts'
-import { type Metainfo, makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
+import { makeTorrent } from '../../src/torrent/make-torrent.ts'
 
 const log = pino({ level: 'silent' })
 const PIECE = 65_536

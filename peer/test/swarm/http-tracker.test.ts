@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import bencode from 'bencode'
+import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { pino } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
 import { HttpTracker } from '../../src/swarm/http-tracker.ts'
@@ -19,7 +19,7 @@ async function track(answer: (request: IncomingMessage, response: ServerResponse
   const warned = vi.fn()
   const log = Object.assign(pino({ level: 'silent' }), { warn: warned })
   const tracker = new HttpTracker({
-    ...{ infoHash: 'ab'.repeat(20), peerId: 'cd'.repeat(20), port: 6_881, log },
+    ...{ infoHash: 'ab'.repeat(20), peerId: 'cd'.repeat(20), port: 6_881, fetch, log },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/announce`,
     state: () => ({ uploaded: 0, downloaded: 0, left: 1, isHungry: true }),
     onPeers: (peers) => found.push(...peers),
@@ -34,7 +34,7 @@ test('announces the start and the end, and reads peers of both families', async 
   const { found, tracker } = await track((request, response) => {
     asked.push(request.url ?? '')
     const six = Buffer.from('20010db8000000000000000000000001ffff', 'hex')
-    response.end(bencode.encode({ interval: 1_800, peers: Buffer.from([10, 0, 0, 1, 0x1a, 0xe1]), peers6: six }))
+    response.end(encodeBencode({ interval: 1_800, peers: Buffer.from([10, 0, 0, 1, 0x1a, 0xe1]), peers6: six }))
   })
   await vi.waitFor(() => expect(found).toHaveLength(2))
   expect(found).toEqual([
@@ -49,7 +49,7 @@ test('announces the start and the end, and reads peers of both families', async 
 test.each<[string, (response: ServerResponse) => void]>([
   ['is not bencoded', (response) => response.end('<html>')],
   ['has no end', (response) => void setInterval(() => response.write(Buffer.alloc(100_000)), 1).unref()],
-  ['is a refusal', (response) => response.end(bencode.encode({ 'failure reason': 'go away' }))],
+  ['is a refusal', (response) => response.end(encodeBencode({ 'failure reason': 'go away' }))],
 ])('an answer that %s finds nobody and harms nobody', async (_, answer) => {
   const { found, warned } = await track((_request, response) => answer(response))
   await vi.waitFor(() => expect(warned).toHaveBeenCalled())

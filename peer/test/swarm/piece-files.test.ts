@@ -2,10 +2,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import bencode from 'bencode'
+import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
+import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PieceFiles } from '../../src/swarm/piece-files.ts'
-import { makeTorrent, readTorrent } from '../../src/torrent/metainfo.ts'
+import { makeTorrent } from '../../src/torrent/make-torrent.ts'
 
 const bytes = randomBytes(300)
 const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
@@ -53,7 +54,7 @@ test('several files in a folder are known again by their bytes', async () => {
     { path: ['b', 'c'], length: 100 },
   ]
   const info = { name: 'album', files, 'piece length': 256, pieces: Buffer.concat(digests) }
-  const store = new PieceFiles(readTorrent(bencode.encode({ info })), directory)
+  const store = new PieceFiles(readTorrent(encodeBencode({ info })), directory)
   await mkdir(join(directory, 'b'))
   await writeFile(join(directory, 'a'), bytes.subarray(0, 200))
   expect(await store.hasFiles()).toBe(false)

@@ -26,7 +26,7 @@ export const errorTable = {
   METHOD_NOT_ALLOWED: { code: 20, status: 405, isRetryable: false, message: 'Method not allowed' },
   FILE_SERVER_NOT_FOUND: { code: 21, status: 404, isRetryable: false, message: 'No such file-server is connected' },
   INVALID_MEDIA: { code: 22, status: 422, isRetryable: false, message: 'Media cannot be read' },
-  JOB_NOT_FOUND: { code: 23, status: 404, isRetryable: false, message: 'No such job has failed' },
+  JOB_NOT_FOUND: { code: 23, status: 404, isRetryable: false, message: 'No such job' },
 
   COPY_NOT_FOUND: { code: 100, status: 503, isRetryable: true, message: 'No such copy', shownAs: 'FILE_UNAVAILABLE' },
   COPY_MISMATCH: {

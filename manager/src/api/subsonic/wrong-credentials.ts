@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import { parseAddress } from '@holdfast/shared/node/address'
 import { isProxied } from '../../http/operator.ts'
-import { parseAddress } from '../../peers/address.ts'
 import { RateLimit } from '../../peers/rate-limit.ts'
 
 /** How often one network may show wrong credentials. */

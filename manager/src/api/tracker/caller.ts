@@ -1,8 +1,8 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
+import { type Address, isUnspecified, parseAddress, type Scope } from '@holdfast/shared/node/address'
 import { isProxied, type RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
-import { type Address, isUnspecified, parseAddress, type Scope } from '../../peers/address.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 
 /** @returns where a request comes from. @throws FORBIDDEN where that cannot be told */

@@ -1,6 +1,6 @@
+import { endpointOf } from '@holdfast/shared/node/address'
 import { mongo } from 'mongoose'
 import { askDatabase, type Database } from '../../mongo/database.ts'
-import { endpointOf } from '../address.ts'
 import { peerOf, type SwarmPeer } from './swarm.ts'
 
 interface PeerDocument {

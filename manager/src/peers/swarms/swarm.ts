@@ -1,4 +1,4 @@
-import { type Address, compactOf, type Endpoint, isReachableFrom, type Scope } from '../address.ts'
+import { type Address, compactOf, type Endpoint, isReachableFrom, type Scope } from '@holdfast/shared/node/address'
 
 /** Who shares or loads the bytes of an info-hash. */
 export interface SwarmPeer {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
+import type { Endpoint } from '@holdfast/shared/node/address'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { GroupedWork, resultOf } from '../../mongo/grouped-work.ts'
-import type { Endpoint } from '../address.ts'
 import { keyOf, peerOf, Swarm, type SwarmPeer } from './swarm.ts'
 import type { PeerChange, StoredSwarm, SwarmChange, SwarmRecords } from './swarm-records.ts'
 

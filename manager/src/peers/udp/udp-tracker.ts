@@ -1,6 +1,6 @@
 import type { RemoteInfo } from 'node:dgram'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
-import { type Address, parseAddress } from '../address.ts'
+import { type Address, parseAddress } from '@holdfast/shared/node/address'
 import type { RateLimit } from '../rate-limit.ts'
 import type { Announce, Swarms } from '../swarms/swarms.ts'
 import { CONNECTION_ID_BYTES, type ConnectionIds } from './connection-ids.ts'

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { isReachableFrom, parseAddress, type Scope } from '../address.ts'
+import { isReachableFrom, parseAddress, type Scope } from '@holdfast/shared/node/address'
 import type { SearchPlan } from './search-terms.ts'
 import type { TrackDocument, TrackMetadata, TrackRecords } from './track-records.ts'
 import type { UserDocument, UserRecords } from './user-records.ts'

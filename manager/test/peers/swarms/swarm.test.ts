@@ -1,6 +1,6 @@
+import { parseAddress } from '@holdfast/shared/node/address'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseAddress } from '../../../src/peers/address.ts'
 import { peerOf, Swarm } from '../../../src/peers/swarms/swarm.ts'
 
 function newPeer(ip: string, port: number, fields: { isSeed?: boolean; expiresAt?: number } = {}) {

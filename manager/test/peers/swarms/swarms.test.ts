@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { parseAddress } from '@holdfast/shared/node/address'
 import { describe, expect, test } from 'vitest'
 import { bdecode } from '../../../../test/cluster/bdecode.ts'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
-import { parseAddress } from '../../../src/peers/address.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, startTracker, type Tracker } from '../tracker-fixture.ts'
 

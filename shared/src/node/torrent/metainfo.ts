@@ -1,11 +1,17 @@
 import { createHash } from 'node:crypto'
-import bencode from 'bencode'
-import { PeerError } from '../peer-error.ts'
+import { decodeBencode, encodeBencode } from './bencode.ts'
+
+/** Says in a sentence what is wrong with a torrent or a magnet link. */
+export class TorrentError extends Error {
+  override readonly name = 'TorrentError'
+}
 
 export interface TorrentFile {
   /** Below the torrent's own path; empty where the torrent is of one file. */
   readonly path: readonly string[]
   readonly length: number
+  /** Zeros that let the next file begin with a piece (BEP 47); nobody wants them. */
+  readonly isPadding: boolean
 }
 
 /** What a torrent says, checked. */
@@ -19,7 +25,7 @@ export interface Metainfo {
   readonly files: readonly TorrentFile[]
   readonly trackers: readonly string[]
   readonly webSeeds: readonly string[]
-  /** The torrent as `webtorrent` reads it, with nothing in it but its info. */
+  /** The torrent with nothing in it but its info. */
   readonly bare: Buffer
 }
 
@@ -34,37 +40,17 @@ const MAX_TRACKERS = 20
 const MAX_WEB_SEEDS = 10
 const DIGEST_BYTES = 20
 
-/** Describes one file. The same description has the same info-hash everywhere. */
-export interface SingleFile {
-  readonly name: string
-  readonly length: number
-  readonly pieceLength: number
-  readonly pieces: Buffer
-}
-
-/** @returns a `.torrent` (BEP 3) of one file. @param trackers have a tier each (BEP 12) */
-export function makeTorrent({ name, length, pieceLength, pieces }: SingleFile, trackers: readonly string[]): Buffer {
-  const [announce] = trackers
-  return Buffer.from(
-    bencode.encode({
-      ...(announce !== undefined && { announce, 'announce-list': trackers.map((tracker) => [tracker]) }),
-      'created by': 'Holdfast',
-      info: { length, name, 'piece length': pieceLength, pieces },
-    }),
-  )
-}
-
 /**
- * Reads a `.torrent` from anywhere. Of a hybrid (BEP 52) it takes what version 1 says. @throws PeerError that says what is wrong
- * with it
+ * Reads a `.torrent` from anywhere. Of a hybrid (BEP 52) it takes what version 1 says. @throws TorrentError that says what is
+ * wrong with it
  */
 export function readTorrent(bytes: Uint8Array): Metainfo {
-  if (bytes.length > MAX_TORRENT_BYTES) throw new PeerError('the torrent is larger than 16 MiB')
+  if (bytes.length > MAX_TORRENT_BYTES) throw new TorrentError('the torrent is larger than 16 MiB')
   const torrent = decode(bytes)
   const info = dictionaryIn(torrent, 'info')
-  if (info === null) throw new PeerError('it is no torrent: it has no info')
+  if (info === null) throw new TorrentError('it is no torrent: it has no info')
   if (info.pieces === undefined && info['meta version'] === 2)
-    throw new PeerError('the torrent is of version 2 alone, which this peer does not speak')
+    throw new TorrentError('the torrent is of version 2 alone, which is not understood here')
   const name = nameOf(textOf(info['name.utf-8'] ?? info.name))
   const files = filesOf(info)
   const length = files.reduce((sum, file) => sum + file.length, 0)
@@ -72,93 +58,107 @@ export function readTorrent(bytes: Uint8Array): Metainfo {
   requireSizes(length, pieceLength)
   const pieces = info.pieces
   if (!isBytes(pieces) || pieces.length !== DIGEST_BYTES * Math.ceil(length / pieceLength))
-    throw new PeerError('the torrent does not have one digest a piece')
-  const encoded = Buffer.from(bencode.encode(info))
+    throw new TorrentError('the torrent does not have one digest a piece')
+  const encoded = encodeBencode(info)
   // webtorrent encodes it again, too, and would look for the peers of another torrent.
   if (!Buffer.from(bytes).includes(Buffer.concat([Buffer.from('4:info'), encoded])))
-    throw new PeerError('the torrent holds what this peer cannot keep as it is, so that it would find no other peers')
+    throw new TorrentError('the torrent holds what cannot be kept as it is, so that no other peers would be found')
   const trackers = [...listIn(torrent['announce-list']).flatMap((tier) => listIn(tier)), torrent.announce]
   return {
     ...{ name, files, length, pieceLength, pieces: Buffer.from(pieces) },
     infoHash: createHash('sha1').update(encoded).digest('hex'),
-    trackers: addressesOf(trackers, /^(https?|udp):\/\/[^\s]+$/, MAX_TRACKERS),
-    webSeeds: addressesOf(
-      Array.isArray(torrent['url-list']) ? torrent['url-list'] : [torrent['url-list']],
-      /^https?:\/\/[^\s]+$/,
-      MAX_WEB_SEEDS,
-    ),
-    bare: Buffer.from(bencode.encode({ info })),
+    trackers: trackersIn(trackers),
+    webSeeds: webSeedsIn(Array.isArray(torrent['url-list']) ? torrent['url-list'] : [torrent['url-list']]),
+    bare: encodeBencode({ info }),
   }
 }
 
-/** @throws PeerError where so many bytes in such pieces are more than this peer takes */
+/** @throws TorrentError where so many bytes in such pieces are more than is taken here */
 export function requireSizes(length: number, pieceLength: unknown): asserts pieceLength is number {
   if (!Number.isSafeInteger(length) || length < 1)
-    throw new PeerError('the torrent is of nothing, or of no size that a file can have')
+    throw new TorrentError('the torrent is of nothing, or of no size that a file can have')
   if (typeof pieceLength !== 'number' || !Number.isSafeInteger(pieceLength) || pieceLength < 1)
-    throw new PeerError('the torrent does not say how long its pieces are')
-  if (pieceLength > MAX_PIECE_LENGTH) throw new PeerError('the torrent has pieces of more than 32 MiB')
+    throw new TorrentError('the torrent does not say how long its pieces are')
+  if (pieceLength > MAX_PIECE_LENGTH) throw new TorrentError('the torrent has pieces of more than 32 MiB')
   if (Math.ceil(length / pieceLength) > MAX_PIECES)
-    throw new PeerError(`the torrent has more than ${MAX_PIECES} pieces`)
-}
-
-/** @returns a power of two that makes some 1,000 pieces of a file, from 256 KiB to 16 MiB */
-export function pieceLengthFor(size: number): number {
-  const wanted = 2 ** Math.ceil(Math.log2(Math.max(size, 1) / 1_024))
-  return Math.min(Math.max(wanted, 256 * 1024), 16 * 1024 ** 2)
+    throw new TorrentError(`the torrent has more than ${MAX_PIECES} pieces`)
 }
 
 type Dictionary = Readonly<Record<string, unknown>>
 
 function decode(bytes: Uint8Array): Dictionary {
   try {
-    const decoded = bencode.decode(bytes)
+    const decoded = decodeBencode(bytes)
     if (isDictionary(decoded)) return decoded
   } catch {
-    throw new PeerError('it is no torrent: it is not bencoded')
+    throw new TorrentError('it is no torrent: it is not bencoded')
   }
-  throw new PeerError('it is no torrent: it is no dictionary')
+  throw new TorrentError('it is no torrent: it is no dictionary')
 }
 
 function filesOf(info: Dictionary): TorrentFile[] {
-  if (info.files === undefined) return [{ path: [], length: lengthOf(info.length) }]
+  if (info.files === undefined) return [{ path: [], length: lengthOf(info.length), isPadding: false }]
   const files = listIn(info.files)
   if (files.length === 0 || files.length > MAX_FILES)
-    throw new PeerError(`the torrent has no files, or more than ${MAX_FILES}`)
+    throw new TorrentError(`the torrent has no files, or more than ${MAX_FILES}`)
   const found = files.map((file) => {
-    if (!isDictionary(file)) throw new PeerError('the torrent has a file that is none')
+    if (!isDictionary(file)) throw new TorrentError('the torrent has a file that is none')
     const path = listIn(file['path.utf-8'] ?? file.path).map((part) => nameOf(textOf(part)))
-    if (path.length === 0 || path.length > MAX_DEPTH) throw new PeerError('the torrent has a file without a path')
-    return { path, length: lengthOf(file.length) }
+    if (path.length === 0 || path.length > MAX_DEPTH) throw new TorrentError('the torrent has a file without a path')
+    return { path, length: lengthOf(file.length), isPadding: textOf(file.attr)?.includes('p') === true }
   })
   requireDistinct(found)
   return found
 }
 
-/** Two files at one path, or a file where another needs a directory, would write over each other. */
+/**
+ * Two files at one path, or a file where another needs a directory, would write over each other. Padding of one length is
+ * called alike everywhere, and is the same zeros.
+ */
 function requireDistinct(files: readonly TorrentFile[]): void {
-  const paths = new Set(files.map(({ path }) => path.join('/')))
+  const paths = new Map<string, TorrentFile>()
+  for (const file of files) {
+    const path = file.path.join('/')
+    const other = paths.get(path)
+    const isSame = other === undefined || (other.isPadding && file.isPadding && other.length === file.length)
+    if (!isSame) throw atOnePath()
+    paths.set(path, file)
+  }
   const directories = new Set(
     files.flatMap(({ path }) => path.slice(0, -1).map((_, last) => path.slice(0, last + 1).join('/'))),
   )
-  if (paths.size !== files.length || [...directories].some((directory) => paths.has(directory)))
-    throw new PeerError('the torrent has two files at one path')
+  if ([...directories].some((directory) => paths.has(directory))) throw atOnePath()
+}
+
+function atOnePath(): TorrentError {
+  return new TorrentError('the torrent has two files at one path')
 }
 
 function lengthOf(length: unknown): number {
   if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0)
-    throw new PeerError('the torrent has a file of no size that a file can have')
+    throw new TorrentError('the torrent has a file of no size that a file can have')
   return length
 }
 
 /** A name becomes a part of a path, so it must not lead anywhere else. */
 function nameOf(name: string | null): string {
   if (name === null || name === '' || name === '.' || name === '..' || Buffer.byteLength(name) > 255)
-    throw new PeerError('the torrent names a file by what is no name')
+    throw new TorrentError('the torrent names a file by what is no name')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
   if (/[/\\\u0000-\u001f\u007f]/.test(name))
-    throw new PeerError(`the torrent names a file by a path or by characters that no name has: ${JSON.stringify(name)}`)
+    throw new TorrentError(
+      `the torrent names a file by a path or by characters that no name has: ${JSON.stringify(name)}`,
+    )
   return name
+}
+
+/** @returns those that are asked over HTTP or UDP */
+export function trackersIn(values: readonly unknown[]): string[] {
+  return addressesOf(values, /^(https?|udp):\/\/[^\s]+$/, MAX_TRACKERS)
+}
+
+export function webSeedsIn(values: readonly unknown[]): string[] {
+  return addressesOf(values, /^https?:\/\/[^\s]+$/, MAX_WEB_SEEDS)
 }
 
 function addressesOf(values: readonly unknown[], pattern: RegExp, most: number): string[] {

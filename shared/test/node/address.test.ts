@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compactOf, endpointOf, isReachableFrom, isUnspecified, parseAddress } from '../../src/peers/address.ts'
+import { compactOf, endpointOf, isReachableFrom, isUnspecified, parseAddress } from '../../src/node/address.ts'
 
 describe('an address', () => {
   test.each([

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto'
-import bencode from 'bencode'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PeerError } from '../../src/peer-error.ts'
-import { makeTorrent, pieceLengthFor, readTorrent } from '../../src/torrent/metainfo.ts'
+import { encodeBencode } from '../../../src/node/torrent/bencode.ts'
+import { readTorrent, TorrentError } from '../../../src/node/torrent/metainfo.ts'
 
 const pieces = Buffer.alloc(40, 7)
 const good = { length: 300, name: 'a.bin', 'piece length': 256, pieces }
@@ -12,20 +11,30 @@ const unsorted = Buffer.concat([
   Buffer.from('d4:infod4:name5:a.bin6:lengthi300e12:piece lengthi256e6:pieces40:'),
   ...[pieces, Buffer.from('e')],
 ])
-const torrent = (info: object, rest: object = {}) => bencode.encode({ ...rest, info })
+const torrent = (info: object, rest: object = {}) => encodeBencode({ ...rest, info })
 
-test('what was made is read', () => {
-  const made = makeTorrent({ name: 'für elise.bin', length: 300, pieceLength: 256, pieces }, [
-    'http://127.0.0.1/announce',
-    'udp://127.0.0.1:80',
-  ])
-  expect(readTorrent(made)).toMatchObject({
+test('a torrent is read, and its bare one has the same info-hash', () => {
+  const read = readTorrent(
+    torrent(
+      { ...good, name: 'für elise.bin' },
+      { announce: 'udp://127.0.0.1:80', 'announce-list': [['http://127.0.0.1/announce'], ['udp://127.0.0.1:80']] },
+    ),
+  )
+  expect(read).toMatchObject({
     ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces, webSeeds: [] },
-    files: [{ path: [], length: 300 }],
+    files: [{ path: [], length: 300, isPadding: false }],
     trackers: ['http://127.0.0.1/announce', 'udp://127.0.0.1:80'],
   })
-  // The bare torrent has the same info-hash.
-  expect(readTorrent(readTorrent(made).bare).infoHash).toBe(readTorrent(made).infoHash)
+  expect(readTorrent(read.bare).infoHash).toBe(read.infoHash)
+})
+
+test('padding of one length may stand at one path, and nothing else there', () => {
+  const pad = (length: number) => ({ length, path: ['.pad', '50'], attr: 'p' })
+  const of = (...files: object[]) => readTorrent(torrent({ ...good, length: undefined, files })).files
+  const found = of({ length: 100, path: ['a'] }, pad(50), { length: 100, path: ['b'], attr: 'x' }, pad(50))
+  expect(found.map(({ isPadding }) => isPadding)).toEqual([false, true, false, true])
+  expect(() => of({ length: 200, path: ['a'] }, pad(50), pad(49))).toThrow('at one path')
+  expect(() => of({ length: 250, path: ['.pad', '50'] }, pad(50))).toThrow('at one path')
 })
 
 test('trackers and web seeds of other kinds are left out, and too many are', () => {
@@ -52,7 +61,7 @@ test('a hybrid is read as version 1 has it, with an info-hash over all of it', (
     Buffer.alloc(64),
     Buffer.from('e'),
   ])
-  const info = Buffer.from(bencode.encode(hybrid))
+  const info = encodeBencode(hybrid)
   const bytes = Buffer.concat([Buffer.from('d4:info'), info, layers, Buffer.from('e')])
   expect(readTorrent(bytes)).toMatchObject({
     ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces },
@@ -65,13 +74,13 @@ describe('refuses in a sentence', () => {
   test.each<[string, Uint8Array, string]>([
     ['what is not bencoded', Buffer.from('hello'), 'not bencoded'],
     ['a text', Buffer.from('5:hello'), 'no dictionary'],
-    ['no info', bencode.encode({ announce: 'http://x' }), 'no info'],
+    ['no info', encodeBencode({ announce: 'http://x' }), 'no info'],
     [
       'version 2 alone',
       torrent({ ...good, length: undefined, pieces: undefined, 'meta version': 2 }),
       'of version 2 alone',
     ],
-    ['what would have another info-hash', Buffer.concat([unsorted, Buffer.from('e')]), 'cannot keep as it is'],
+    ['what would have another info-hash', Buffer.concat([unsorted, Buffer.from('e')]), 'cannot be kept as it is'],
     ['a name that leads up', torrent({ ...good, name: '..' }), 'no name'],
     ['a name that is a path', torrent({ ...good, name: '/etc/passwd' }), 'by a path'],
     ['a Windows path', torrent({ ...good, name: 'a\\b' }), 'by a path'],
@@ -113,7 +122,7 @@ describe('refuses in a sentence', () => {
     ['very deep nesting', Buffer.from('l'.repeat(100_000)), 'not bencoded'],
   ])('%s', (_, bytes, sentence) => {
     expect(() => readTorrent(bytes)).toThrow(
-      expect.objectContaining({ name: 'PeerError', message: expect.stringContaining(sentence) }),
+      expect.objectContaining({ name: 'TorrentError', message: expect.stringContaining(sentence) }),
     )
   })
 
@@ -124,15 +133,9 @@ describe('refuses in a sentence', () => {
         try {
           readTorrent(broken)
         } catch (error) {
-          expect(error).toBeInstanceOf(PeerError)
+          expect(error).toBeInstanceOf(TorrentError)
         }
       }),
     )
   })
 })
-
-test.each([
-  [1, 262_144],
-  [300 * 1024 ** 2, 524_288],
-  [10 * 1024 ** 4, 16_777_216],
-])('a file of %d bytes has pieces of %d', (size, expected) => expect(pieceLengthFor(size)).toBe(expected))

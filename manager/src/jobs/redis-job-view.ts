@@ -1,0 +1,32 @@
+import type { Job as BullJob } from 'bullmq'
+import type { JobData, JobView } from './jobs.ts'
+
+/** BullMQ keeps this of a job for us. */
+export interface Kept {
+  readonly key: string
+  readonly data: JobData
+  /** It was removed while a worker had it, which is to end it. */
+  readonly isRemoved?: boolean
+}
+
+/** What BullMQ calls the states of a job. */
+const states: Readonly<Record<string, JobView['state']>> = {
+  failed: 'failed',
+  active: 'running',
+  waiting: 'waiting',
+  delayed: 'delayed',
+  completed: 'done',
+}
+
+export function toldOf({ progress }: BullJob<Kept>): JobData | null {
+  return typeof progress === 'object' ? (progress as JobData) : null
+}
+
+export function viewOf(kind: string, job: BullJob<Kept>, state: string): JobView {
+  const { id = '', data, attemptsMade: attempts, timestamp, failedReason } = job
+  return {
+    ...{ id, kind, key: data.key, attempts, createdAt: new Date(timestamp), error: failedReason ?? null },
+    state: states[state] ?? 'waiting',
+    progress: toldOf(job),
+  }
+}
