@@ -26,6 +26,8 @@ test('one process has the root, and none has one in which others may write', asy
 })
 
 test('what nobody needs is removed, and what was not touched for a day, but nothing that is used', async () => {
+  await directories.open()
+  const taken = await readdir(root)
   for (const digit of ['1', '2', '3', '4']) {
     await directories.use(idOf(digit), Buffer.from('torrent'))
     if (digit !== '4') await directories.letGo(idOf(digit))
@@ -34,7 +36,11 @@ test('what nobody needs is removed, and what was not touched for a day, but noth
   await utimes(join(root, idOf('3')), 0, 0)
   await writeFile(join(root, "somebody else's"), '')
   await directories.sweep(async (id) => id !== idOf('2') && id !== idOf('4'))
-  expect((await readdir(root)).sort()).toEqual([idOf('1'), idOf('4'), "somebody else's"])
+  expect((await readdir(root)).filter((name) => !taken.includes(name)).sort()).toEqual([
+    idOf('1'),
+    idOf('4'),
+    "somebody else's",
+  ])
 })
 
 test('a torrent needs room, and what others have been promised is no room', async () => {
