@@ -55,7 +55,7 @@ async function load(deps: DoPullDeps, pull: Pull, telling: Telling, signal: Abor
   const { directories, patienceMs, allowsPrivate } = deps
   const { id, infoHash, magnet } = pull
   if (await directories.isWhole(id)) return learn(deps, pull, telling)
-  telling.now({ phase: 'asking' })
+  telling.now({ phase: 'preparing' })
   let known: Known | null = null
   const hooks = {
     onKnown: async () => {
