@@ -8,6 +8,7 @@ import type { Metainfo } from '../torrent/metainfo.ts'
 import type { AnnounceState } from './http-tracker.ts'
 import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
 import { PieceFiles } from './piece-files.ts'
+import { PieceOrder } from './piece-order.ts'
 import { ResumeJournal } from './resume-journal.ts'
 import { type Received, watchSources } from './sources.ts'
 import type { SwarmClient } from './swarm-client.ts'
@@ -93,6 +94,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     const { isUdpOnly, onTrouble } = wish
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
     await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
+    new PieceOrder(torrent).install()
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')

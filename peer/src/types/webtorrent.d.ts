@@ -30,6 +30,10 @@ declare module 'webtorrent' {
   export interface UnfinishedPiece {
     readonly length: number
     readonly constructor: new (length: number) => UnfinishedPiece
+    /** So many blocks it has, and so many were asked for; those were given up, and can be asked for again. */
+    readonly _chunks: number
+    readonly _reservations: number
+    readonly _cancellations: readonly number[] | null
   }
 
   export interface SwarmMember {
@@ -57,6 +61,11 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly bitfield: { get(index: number): boolean }
     readonly _peers: ReadonlyMap<string, SwarmMember> | null
+    /** Knows of each piece how many have it. Null when the torrent has ended. */
+    readonly _rarityMap: {
+      readonly _pieces: readonly number[]
+      getRarestPiece(filter: (index: number) => boolean): number
+    } | null
     /** @returns whether the wire was asked for a block */
     _request(wire: Wire, index: number, hotswap: boolean): boolean
     _addPeer(address: string, type: 'tcp' | 'utp', source: string): unknown

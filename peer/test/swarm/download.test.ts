@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { download } from '../../src/swarm/download.ts'
 import type { FoundPeer } from '../../src/swarm/peer-finder.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
@@ -73,7 +73,14 @@ async function load(
     signal,
   )
   expect((await readFile(target)).equals(bytes)).toBe(true)
+  await vi.waitFor(async () => expect(await openFiles()).not.toContain(target))
   return { ...result, troubles }
+}
+
+/** @returns the paths of what this process has open; none where the system does not tell */
+async function openFiles(): Promise<string[]> {
+  const names = await readdir('/proc/self/fd').catch(() => [])
+  return Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
 }
 
 async function seed(name = 'whole'): Promise<FoundPeer> {

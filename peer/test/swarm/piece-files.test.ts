@@ -32,6 +32,7 @@ test('gives the bytes of a block, and none that the torrent has not', async () =
     [0, 0, 0],
   ] as const)
     await expect(get(index, offset, length)).rejects.toThrow('no such block')
+  await new Promise((resolve) => store.close(resolve))
 })
 
 test('takes over files of the right size, and of another only where they are known to be its own', async () => {
