@@ -91,7 +91,10 @@ async function runPrompt(config: PeerConfig, ui: TerminalUi, signal: AbortSignal
   const { host, port } = app.deps.listening
   ui.say(`the peer listens at ${host}:${port}, and its tracker is ${config.tracker}; help lists commands, stop ends it`)
   const prompt = new Prompt(process, () => stop.abort())
-  ended.addEventListener('abort', () => prompt.close())
+  ended.addEventListener('abort', () => {
+    prompt.close()
+    ui.say('the peer ends')
+  })
   try {
     if (ended.aborted) return
     await prompt.run((line, own) => runLine(app, line, ui, own, () => stop.abort()), ended)

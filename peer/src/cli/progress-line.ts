@@ -1,5 +1,6 @@
 import stringWidth from 'string-width'
-import type { DownloadProgress } from '../swarm/download.ts'
+import { countOf } from '../count-of.ts'
+import type { Progress } from '../progress.ts'
 
 const MAX_BAR = 40
 const MIN_BAR = 10
@@ -8,10 +9,10 @@ const MIN_TITLE = 12
 const GAP = '  '
 
 /**
- * Shows a download in one line of a terminal of so many columns. Figures keep their places while they change. The narrower the
+ * Shows how far a file is in one line of a terminal of so many columns. Figures keep their places while they change. The narrower the
  * terminal is the less is told: the bar goes first, then how much there is, the peers, the speed, and the time.
  */
-export function progressLine(title: string, progress: DownloadProgress, columns: number): string {
+export function progressLine(title: string, progress: Progress, columns: number): string {
   // What fills the last column wraps on some terminals.
   const room = Math.max(columns - 1, 1)
   const titleWidth = stringWidth(title)
@@ -28,12 +29,12 @@ export function progressLine(title: string, progress: DownloadProgress, columns:
 }
 
 /** @returns a line for where there is no terminal, such as `film.mp4: 12 %, 1.0/8.0 MiB, 2.5 MiB/s, 3 peers, 3 s left` */
-export function progressSentence(title: string, progress: DownloadProgress): string {
+export function progressSentence(title: string, progress: Progress): string {
   return `${title}: ${Object.values(figuresOf(progress)).join(', ')}`
 }
 
 /** @returns the figures for which there is room, each as wide as it will become, but at least how far the download is */
-function figuresWithin(progress: DownloadProgress, room: number): string {
+function figuresWithin(progress: Progress, room: number): string {
   const { percent, amount, speed, peers, left } = figuresOf(progress)
   const { totalBytes } = progress
   const [at, of] = [percent.padStart(5), amount.padStart(amountOf(totalBytes, totalBytes).length)]
@@ -47,18 +48,18 @@ function figuresWithin(progress: DownloadProgress, room: number): string {
   return choices.map((choice) => choice.join(GAP)).find((text) => text.length <= room) ?? percent
 }
 
-function figuresOf({ doneBytes, totalBytes, bytesPerSecond, peers, secondsLeft }: DownloadProgress) {
+function figuresOf({ doneBytes, totalBytes, bytesPerSecond, peers, secondsLeft }: Progress) {
   const isThere = doneBytes >= totalBytes
   return {
     percent: `${Math.floor((100 * doneBytes) / Math.max(totalBytes, 1))} %`,
     amount: amountOf(doneBytes, totalBytes),
     speed: `${inUnit(bytesPerSecond, unitOf(bytesPerSecond))}/s`,
-    peers: `${peers} ${peers === 1 ? 'peer' : 'peers'}`,
+    peers: peers === null ? 'hashing' : countOf(peers, 'peer'),
     left: isThere ? 'finishing' : secondsLeft === null ? 'waiting' : `${durationOf(secondsLeft)} left`,
   }
 }
 
-function barOf({ doneBytes, totalBytes }: DownloadProgress, width: number): string {
+function barOf({ doneBytes, totalBytes }: Progress, width: number): string {
   const done = Math.floor((width * Math.min(doneBytes, totalBytes)) / Math.max(totalBytes, 1))
   return '█'.repeat(done) + '░'.repeat(width - done)
 }

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Torrent } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import { hashingProgress, type Progress } from '../progress.ts'
 import type { Metainfo } from '../torrent/metainfo.ts'
 import type { AnnounceState } from './http-tracker.ts'
 import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
@@ -19,15 +20,6 @@ const PROGRESS_EVERY_MS = 200
 const ENOUGH_PEERS = 10
 const MAX_WEB_REQUESTS = 4
 
-export interface DownloadProgress {
-  readonly doneBytes: number
-  readonly totalBytes: number
-  readonly bytesPerSecond: number
-  readonly peers: number
-  /** Null while nothing arrives. */
-  readonly secondsLeft: number | null
-}
-
 export interface DownloadDeps {
   readonly swarm: SwarmClient
   /** Where is noted what has been loaded. */
@@ -42,7 +34,7 @@ export interface DownloadWish {
   readonly isUdpOnly: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
-  readonly onProgress: (progress: DownloadProgress) => void
+  readonly onProgress: (progress: Progress) => void
   /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
   readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
@@ -93,7 +85,9 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   try {
     const { isUdpOnly, onTrouble } = wish
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
-    await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
+    const ready = torrent.ready ? null : once(torrent, 'ready', { signal })
+    const hashing = showHashing(store, metainfo, wish.onProgress)
+    await Promise.race([ready, failed]).finally(() => clearInterval(hashing))
     new PieceOrder(torrent).install()
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
@@ -126,6 +120,12 @@ async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
   const isListed = (index: number): boolean => ((journal.known?.[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
   if (journal.isBegun && torrent.pieces.every((_, index) => isListed(index) === torrent.bitfield.get(index))) return
   await journal.begin([...torrent.pieces.keys()].filter((index) => torrent.bitfield.get(index)))
+}
+
+/** Tells how it goes while webtorrent reads what is there already. */
+function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: DownloadWish['onProgress']): NodeJS.Timeout {
+  const show = hashingProgress(length, onProgress)
+  return setInterval(() => show(Math.min(store.readBytes, length)), PROGRESS_EVERY_MS)
 }
 
 /** Waits until all pieces are there, and tells how it goes. */

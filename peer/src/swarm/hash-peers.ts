@@ -7,7 +7,9 @@ import type { FoundPeer, PeerFinder } from './peer-finder.ts'
 /** A download looks for further peers this often, and somebody who has all only says that he is there. */
 const LOAD_EVERY_MS = 5_000
 const SHARE_EVERY_MS = 600_000
-const MAX_WAIT_MS = 60_000
+/** A tracker that is away is asked again later and later, but a user who waits for a download wants it soon. */
+const MAX_LOAD_WAIT_MS = 15_000
+const MAX_SHARE_WAIT_MS = 60_000
 
 export interface HashPeersOptions {
   readonly hash: string
@@ -57,8 +59,8 @@ export class HashPeers implements PeerFinder {
         if (failures === 1) log.warn({ hash, reason: reasonOf(error) }, 'the tracker does not tell peers')
         onTrouble(reasonOf(error))
       }
-      const usual = this.#isWhole ? SHARE_EVERY_MS : LOAD_EVERY_MS
-      const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, MAX_WAIT_MS)
+      const [usual, most] = this.#isWhole ? [SHARE_EVERY_MS, MAX_SHARE_WAIT_MS] : [LOAD_EVERY_MS, MAX_LOAD_WAIT_MS]
+      const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, most)
       await delay(waitMs, undefined, { signal }).catch(() => undefined)
     }
   }

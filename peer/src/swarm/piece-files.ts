@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
 import type { Metainfo } from '../torrent/metainfo.ts'
@@ -21,6 +21,8 @@ export class PieceFiles implements ChunkStore {
   readonly #metainfo: Metainfo
   readonly #offsets: readonly number[]
   readonly #onPut: (index: number) => void
+  /** So many bytes were read so far. */
+  readBytes = 0
   #files = new OpenFiles('r')
   /** Files that were written since the last sync. */
   #unsynced = new Set<number>()
@@ -48,7 +50,7 @@ export class PieceFiles implements ChunkStore {
     let isThere = true
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       const path = this.#pathOf(number)
-      await mkdir(dirname(path), { recursive: true })
+      await makeDirectory(dirname(path), dirname(path), 0o777)
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
       try {
         const { size } = await handle.stat()
@@ -76,13 +78,14 @@ export class PieceFiles implements ChunkStore {
     return true
   }
 
-  /** @returns whether all files are there and have the bytes that the torrent says */
-  async isWhole(signal: AbortSignal): Promise<boolean> {
+  /** @returns whether all files are there and have the bytes that the torrent says @param onBytes hears how many were read */
+  async isWhole(signal: AbortSignal, onBytes: (doneBytes: number) => void = () => undefined): Promise<boolean> {
     if (!(await this.hasFiles())) return false
     const { pieces } = this.#metainfo
     try {
       for (let index = 0; 20 * index < pieces.length; index++) {
         signal.throwIfAborted()
+        onBytes(this.readBytes)
         const digest = createHash('sha1')
           .update(await this.#read(index, {}))
           .digest()
@@ -165,6 +168,7 @@ export class PieceFiles implements ChunkStore {
       await this.#files.use(this.#pathOf(span.file), read).catch(() => this.#files.use(this.#pathOf(span.file), read))
       filled += span.length
     }
+    this.readBytes += filled
     return bytes
   }
 
