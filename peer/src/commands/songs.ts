@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
+import { countOf } from '../count-of.ts'
 import { checksumOf, songTorrent } from '../napster/checksum.ts'
 import { findAudio, readSongMetadata } from '../napster/song-metadata.ts'
-import { countOf } from '../count-of.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import type { SongShare } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
@@ -57,7 +57,9 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
   if (gone.length > 0) await withdraw(deps, gone, signal)
   await deps.shares.save()
   if (counts.unpublished > 0) ui.say(`${counts.unpublished} more are not published yet`)
-  ui.print(`${countOf(counts.found, 'song')} in ${folder}: ${counts.added} new, ${gone.length} gone, ${counts.refused} not shared`)
+  ui.print(
+    `${countOf(counts.found, 'song')} in ${folder}: ${counts.added} new, ${gone.length} gone, ${counts.refused} not shared`,
+  )
 }
 
 /** @returns the song as it is shared. @throws PeerError */

@@ -20,6 +20,8 @@ export interface HashPeersOptions {
   /** Hears in a sentence why the tracker is of no use at the moment. */
   readonly onTrouble: (sentence: string) => void
   readonly log: Logger
+  /** Waits until it is time to ask again. It never fails. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 /** Asks the tracker of the document for the peers of a hash, which makes this one a peer of it. */
@@ -45,7 +47,7 @@ export class HashPeers implements PeerFinder {
   }
 
   async #run(): Promise<void> {
-    const { hash, tracker, listening, onPeers, onTrouble, log } = this.#options
+    const { hash, tracker, listening, onPeers, onTrouble, log, wait = pause } = this.#options
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
@@ -61,7 +63,11 @@ export class HashPeers implements PeerFinder {
       }
       const [usual, most] = this.#isWhole ? [SHARE_EVERY_MS, MAX_SHARE_WAIT_MS] : [LOAD_EVERY_MS, MAX_LOAD_WAIT_MS]
       const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, most)
-      await delay(waitMs, undefined, { signal }).catch(() => undefined)
+      await wait(waitMs, signal)
     }
   }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined)
 }

@@ -11,10 +11,13 @@ const SILENCE_MS = 30_000
  */
 export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
+  readonly #silenceMs: number
 
-  constructor(url: string, torrent: Torrent, metainfo: Metainfo) {
+  /** @param silenceMs is how long it may send nothing */
+  constructor(url: string, torrent: Torrent, metainfo: Metainfo, silenceMs = SILENCE_MS) {
     super(url, torrent)
     this.#metainfo = metainfo
+    this.#silenceMs = silenceMs
   }
 
   override async httpRequest(
@@ -43,6 +46,7 @@ export class WebSeed extends WebConn {
           this.#urlOf(path),
           { from: from - fileStart, size: length },
           bytes.subarray(from - start, to - start),
+          this.#silenceMs,
         )
       fileStart += length
     }
@@ -57,9 +61,14 @@ export class WebSeed extends WebConn {
   }
 }
 
-async function readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
+async function readPart(
+  url: string,
+  { from, size }: { from: number; size: number },
+  into: Buffer,
+  silenceMs: number,
+): Promise<void> {
   const silence = new AbortController()
-  const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), SILENCE_MS)
+  const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), silenceMs)
   try {
     const headers = { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' }
     const response = await fetch(url, { headers, signal: silence.signal })
