@@ -145,6 +145,8 @@ async function finish(
   }
   while (!torrent.done) {
     tell()
+    // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
+    torrent._update()
     const pause = new AbortController()
     const either = AbortSignal.any([signal, pause.signal])
     await Promise.race([

@@ -6,6 +6,7 @@ import UTP from 'utp-native'
 import WebTorrent, { type Torrent, type TorrentOptions } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { readTorrent } from '../torrent/metainfo.ts'
+import { askOnce } from './ask-once.ts'
 import { boundMessages } from './bound-messages.ts'
 import { PieceFiles } from './piece-files.ts'
 import { BannedSources, watchSources } from './sources.ts'
@@ -63,6 +64,7 @@ export class SwarmClient {
   #utp: UTP | null = null
 
   private constructor({ host, port, log }: ListenOptions) {
+    askOnce()
     boundMessages()
     this.#log = log
     // `torrentPort` goes to `listen` as it is.

@@ -93,6 +93,13 @@ async function seed(name = 'whole', isUnchanged = async () => true): Promise<Fou
   return { host: '127.0.0.1', port: swarm.port }
 }
 
+/** @returns what a later run will not load again */
+async function listedPieces(): Promise<number[]> {
+  const [journal = ''] = await readdir(join(directory, 'journals'))
+  const lines = (await readFile(join(directory, 'journals', journal), 'utf8')).trim().split('\n')
+  return lines.slice(1).flatMap((line) => JSON.parse(line) as number[])
+}
+
 /** @returns what gives some pieces, and then none */
 function slowly(): (part: Buffer) => Buffer {
   let left = 6
@@ -123,6 +130,17 @@ test('a piece is finished before another is begun, so that little is in memory, 
   expect(Math.max(...unfinished)).toBeLessThan(2)
 })
 
+test('while nothing arrives those who are connected are asked again and again', async () => {
+  const add = vi.spyOn(SwarmClient.prototype, 'add')
+  const over = load([], [], false, AbortSignal.timeout(2_000))
+  over.catch(() => undefined)
+  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')))
+  add.mockRestore()
+  const ask = vi.spyOn(torrent, '_update')
+  await expect(over).rejects.toThrow('interrupted')
+  expect(ask.mock.calls.length).toBeGreaterThan(2)
+})
+
 test('no more is read of a file than the block that somebody asks for', async () => {
   const read = vi.spyOn(PieceFiles.prototype, 'get')
   await load([], [await seed()])
@@ -145,20 +163,16 @@ test('a file that is changed while it is given is given no longer, to whoever co
 
 test('what was loaded is not trusted where the disk has something else by then, and is loaded again', async () => {
   await expect(load([await serve(slowly())], [], false, AbortSignal.timeout(1_500))).rejects.toThrow('interrupted')
-  const [journal = ''] = await readdir(join(directory, 'journals'))
-  const text = await readFile(join(directory, 'journals', journal), 'utf8')
-  const listed = text
-    .trim()
-    .split('\n')
-    .slice(1)
-    .flatMap((line) => JSON.parse(line) as number[])
+  const listed = await listedPieces()
   expect(listed.length).toBeGreaterThan(0)
   // All that is listed is damaged, so that whichever is looked at first is.
   const part = await open(join(directory, 'got.part'), 'r+')
-  for (const index of listed) await part.write(Buffer.from('damage'), 0, 6, index * PIECE)
+  for (const index of listed) await part.write(Buffer.from('wrong'), 0, 5, index * PIECE)
   await part.close()
-  const { resumedBytes } = await load([], [await seed()])
-  expect(resumedBytes).toBeLessThan(bytes.length - listed.length * PIECE)
+  // What this run finds out the next one knows, though this one is ended.
+  await expect(load([], [], false, AbortSignal.timeout(1_000))).rejects.toThrow('interrupted')
+  expect(await listedPieces()).toEqual([])
+  expect((await load([], [await seed()])).resumedBytes).toBe(0)
 })
 
 test('what another torrent has loaded so far, or is no part of any, is left alone', async () => {
