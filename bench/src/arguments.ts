@@ -5,7 +5,7 @@ import { fullPlan, longPlan, type Plan, quickPlan, type SectionName, sectionName
 export const usage = `npm run bench -- [--quick | --long] [--only ${sectionNames.join()}] [--beside CHECKOUT] [--directory PATH] [--image] [--publish]
 
   --quick      takes under a minute, to see that it works
-  --long       gives quieter numbers and takes about half an hour
+  --long       gives quieter numbers and takes about three quarters of an hour
   --only       measures some sections: names with commas between them
   --beside     measures another checkout of Holdfast in the same rounds, in place of GridFS; it is built first where that is needed.
                Without --only the sections are ${sideBySideNames.filter(anyKnows).join()}; both have to know class replicated for the other

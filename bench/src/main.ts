@@ -6,7 +6,14 @@ import { type BenchOptions, readOptions, usage } from './arguments.ts'
 import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
-import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from './publish/render-tables.ts'
+import {
+  renderBeside,
+  renderCosts,
+  renderFills,
+  renderHeals,
+  renderRates,
+  renderSwarms,
+} from './publish/render-tables.ts'
 import type { BenchResult } from './result.ts'
 import { runBench } from './run-bench.ts'
 
@@ -48,8 +55,9 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    const { cells, fills, heals } = result
-    const tables = [renderRates(cells), renderHeals(heals), renderFills(fills), renderCosts(cells), renderBeside(cells)]
+    const { cells, fills, heals, swarms } = result
+    const ofCells = [renderCosts(cells), renderBeside(cells)]
+    const tables = [renderRates(cells), renderHeals(heals), renderSwarms(swarms), renderFills(fills), ...ofCells]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)
     if (options.isPublished) await publish(result)

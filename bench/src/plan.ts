@@ -5,7 +5,17 @@ const MIB = 1024 * KIB
 export const sideBySideNames = ['small', 'large', 'replicated', 'mixed', 'delete'] as const
 export type SideBySideName = (typeof sideBySideNames)[number]
 
-export const sectionNames = ['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'] as const
+export const sectionNames = [
+  'small',
+  'large',
+  'replicated',
+  'mixed',
+  'servers',
+  'heal',
+  'swarm',
+  'growth',
+  'delete',
+] as const
 export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
@@ -25,13 +35,16 @@ export interface Plan {
   readonly largeRounds: number
   /** A lost file-server held so much. */
   readonly lostBytes: number
+  /** Clients of BitTorrent load a file of so many bytes, from so many seeds. */
+  readonly swarmBytes: number
+  readonly swarmSeedCounts: readonly number[]
   readonly fileServerCounts: readonly number[]
   readonly fileCounts: readonly number[]
   /** Each system deletes so many files in a round. */
   readonly deleteCount: number
 }
 
-/** It takes about twenty minutes, a third of them to make a million files. */
+/** It takes under half an hour, a quarter of it to make a million files. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -50,6 +63,8 @@ export const fullPlan: Plan = {
   largeBytes: 256 * MIB,
   largeRounds: 5,
   lostBytes: 2 * 1024 * MIB,
+  swarmBytes: 1024 * MIB,
+  swarmSeedCounts: [1, 4],
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000, 1_000_000],
   deleteCount: 1_500,
@@ -66,6 +81,7 @@ export const quickPlan: Plan = {
   largeBytes: 64 * MIB,
   largeRounds: 1,
   lostBytes: 128 * MIB,
+  swarmBytes: 32 * MIB,
   fileServerCounts: [1, 3],
   fileCounts: [500, 2_000],
   deleteCount: 300,

@@ -32,6 +32,21 @@ export interface Heal {
   readonly seconds: number
 }
 
+/** Tells what it took one client to load a file, from its start until it had the whole. */
+export interface Transfer {
+  readonly seconds: number
+  /** Null where nothing can be read of processes. */
+  readonly usage: { readonly cpuSeconds: number; readonly peakRssBytes: number } | null
+}
+
+/** Clients of BitTorrent load one file from so many seeds, round after round. */
+export interface Swarm {
+  readonly seedCount: number
+  readonly bytes: number
+  /** By the client's name. */
+  readonly samples: Readonly<Record<string, readonly Transfer[]>>
+}
+
 export interface Machine {
   readonly processor: string
   readonly cores: number
@@ -56,6 +71,7 @@ export interface BenchResult {
   readonly cells: readonly Cell[]
   readonly fills: readonly Fill[]
   readonly heals: readonly Heal[]
+  readonly swarms: readonly Swarm[]
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */

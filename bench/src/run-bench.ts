@@ -4,10 +4,11 @@ import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from '.
 import { type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { BenchResult, Cell, Fill, Heal } from './result.ts'
+import type { BenchResult, Cell, Fill, Heal, Swarm } from './result.ts'
 import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
 import { sideBySideSections } from './sections/side-by-side.ts'
+import { measureSwarm } from './sections/swarm.ts'
 import { warmUp } from './sections/warm-up.ts'
 import {
   type Report,
@@ -29,6 +30,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
   const cells: Cell[] = []
   const fills: Fill[] = []
   const heals: Heal[] = []
+  const swarms: Swarm[] = []
   const run = randomBytes(4).toString('hex')
   await using load = new Child(new URL('./load/load-process.js', import.meta.url), [], usualNode)
   const context: StartContext = { beside, directory, report, run, load }
@@ -45,6 +47,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
   if (sections.includes('servers'))
     await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
   if (sections.includes('heal')) heals.push(await withHealSystem(context, (start) => measureHeal(start, plan, report)))
+  if (sections.includes('swarm')) swarms.push(...(await measureSwarm(directory, plan, report)))
   if (sections.includes('growth')) {
     await withSystems(context, async (start) => {
       const growth = await measureGrowth(start, plan, report, !(await isSlowAfterDeletes(directory)))
@@ -65,5 +68,6 @@ export async function runBench(options: BenchOptions, directory: string, report:
     cells,
     fills,
     heals,
+    swarms,
   }
 }

@@ -1,8 +1,9 @@
-import { createInterface } from 'node:readline'
+import { once } from 'node:events'
 import { DirectoryInUseError } from '@holdfast/shared/node/directory-lock'
 import { StartError } from '@holdfast/shared/node/run-service'
 import { TorrentError } from '@holdfast/shared/node/torrent/metainfo'
 import { type App, openApp, stateDirectoryOf } from './app.ts'
+import { Prompt } from './cli/prompt.ts'
 import { splitWords } from './cli/split-words.ts'
 import { type TerminalUi, terminalUi } from './cli/terminal-ui.ts'
 import { type Command, endsPeer, parseCommand, runCommand, usage } from './commands/command.ts'
@@ -29,6 +30,10 @@ export async function main(args: readonly string[], { manager, signal }: MainOpt
   const [first] = args
   const configPath = first?.toLowerCase().endsWith('.json') ? first : null
   const words = configPath === null ? args : args.slice(1)
+  if (words[0] === 'help') {
+    ui.print(usage)
+    return exitCodes.done
+  }
   let wanted: Command | null
   let config: PeerConfig
   try {
@@ -72,7 +77,7 @@ async function runOnce(config: PeerConfig, wanted: Command, ui: TerminalUi, sign
   }
 }
 
-/** Shares until it is ended, and carries out the commands that are typed. The end of the input does not end it. */
+/** Shares until it is ended, and carries out the commands that are typed. The end of the input ends it only at a terminal. */
 async function runPrompt(config: PeerConfig, ui: TerminalUi, signal: AbortSignal): Promise<void> {
   const app = await openApp(config)
   using _ = reportRejections(app)
@@ -85,22 +90,17 @@ async function runPrompt(config: PeerConfig, ui: TerminalUi, signal: AbortSignal
   )
   app.goOnline()
   const { host, port } = app.deps.listening
-  ui.say(`the peer listens at ${host}:${port}, and its tracker is ${config.tracker}; stop ends it`)
-  const isTty = process.stdin.isTTY && process.stderr.isTTY
-  const prompt = createInterface({ input: process.stdin, output: process.stderr, terminal: isTty, prompt: '> ' })
-  const end = (): void => prompt.close()
-  prompt.on('SIGINT', () => stop.abort())
-  ended.addEventListener('abort', end)
+  ui.say(`the peer listens at ${host}:${port}, and its tracker is ${config.tracker}; help lists commands, stop ends it`)
+  const prompt = new Prompt(process, () => stop.abort())
+  ended.addEventListener('abort', () => {
+    prompt.close()
+    ui.say('the peer ends')
+  })
   try {
-    if (isTty) prompt.prompt()
-    for await (const line of prompt) {
-      await runLine(app, line, ui, ended, () => stop.abort())
-      if (ended.aborted) break
-      if (isTty) prompt.prompt()
-    }
-    if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve, { once: true }))
+    if (ended.aborted) return
+    await prompt.run((line, own) => runLine(app, line, ui, own, () => stop.abort()), ended)
+    if (!ended.aborted) await once(ended, 'abort')
   } finally {
-    ended.removeEventListener('abort', end)
     prompt.close()
     await control.close()
     await app.close()

@@ -2,12 +2,16 @@ import { renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { pino } from 'pino'
+import { PeerError } from './peer-error.ts'
 
 /** A longer log makes place, and the one before it is kept. */
 const MAX_BYTES = 16 * 1024 ** 2
 
 /** Opens the log, JSON lines in a file of the state directory, because the terminal belongs to the user. */
 export async function openLog(directory: string, maxBytes = MAX_BYTES): Promise<Logger> {
+  const level = process.env.LOG_LEVEL?.trim() || 'info'
+  const levels = [...Object.keys(pino.levels.values), 'silent']
+  if (!levels.includes(level)) throw new PeerError(`LOG_LEVEL is ${level}, and has to be one of ${levels.join(', ')}`)
   const path = join(directory, 'peer.log')
   const destination = pino.destination({ dest: path, sync: true, mode: 0o600 })
   // A log that cannot be written is no reason to end what it tells of.
@@ -23,7 +27,7 @@ export async function openLog(directory: string, maxBytes = MAX_BYTES): Promise<
   }
   return pino(
     {
-      level: process.env.LOG_LEVEL?.trim() || 'info',
+      level,
       base: { process: 'peer' },
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,

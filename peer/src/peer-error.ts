@@ -20,6 +20,7 @@ const systemReasons: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory',
   ENOTDIR: 'a part of the path is no directory',
   ENOSPC: 'no space is left on the disk',
+  EEXIST: 'something has that name',
   EADDRINUSE: 'the port is in use',
   EADDRNOTAVAIL: 'this machine does not have the address',
   ECONNREFUSED: 'nothing answers there',

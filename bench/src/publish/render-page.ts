@@ -1,15 +1,16 @@
 import type { BenchResult, Cell } from '../result.ts'
-import { renderCosts, renderFills, renderHeals, renderRates } from './render-tables.ts'
+import { renderCosts, renderFills, renderHeals, renderRates, renderSwarms } from './render-tables.ts'
 
 /** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
-  const { machine, cells, fills, heals } = result
+  const { machine, cells, fills, heals, swarms } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
     renderSection('Side by side', sideBySideText, rates(...sideBySide)),
     renderSection('Two replicas', replicatedText, rates('replicated')),
     renderSection('A lost file-server', healText, renderHeals(heals)),
+    renderSection('A swarm', swarmText, renderSwarms(swarms)),
     renderSection(
       'More file-servers',
       'The same load on systems of their own, all on this one machine.',
@@ -62,6 +63,14 @@ const replicatedText = `Files go up as they are, by \`PUT /file/:name\`, and com
 const healText = `One of several file-servers holds so much of class \`replicated\` and stops answering for good; \`UPKEEP_BYTES_PER_SECOND\` is set so high that it
 bounds nothing. The time is that from the first new copy on another file-server to the last; every copy is read again and its digest compared before it counts.
 Before that lies \`FILE_SERVER_GRACE_MS\`. At the end \`GET /upkeep\` tells that every chunk has two replicas, and the disks have them.`
+
+const swarmText = `Clients of BitTorrent load the same file in turn, in interleaved rounds, each from its start until it says that it has the whole; its SHA-256 is compared
+then. Medians; the peak is the highest of the rounds. The seeds and the tracker are the same for all: every seed is an aria2c of its own, which takes little of the processor
+that all share. They run on this machine and speak TCP.
+
+- **holdfast**: \`holdfast peer cfg.json\`, into which \`download\` is typed. Alone of the three it has synced the file when it says so, and can go on after a crash without hashing.
+- **webtorrent**: the package by itself, as it comes, in the version that the peer runs on; without uTP, which aria2c does not speak.
+- **aria2c**: with \`--file-allocation=none\`, written in C++.`
 
 const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
 smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`

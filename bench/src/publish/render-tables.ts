@@ -9,6 +9,7 @@ import {
   ratioOf,
   ratiosOfRounds,
   type Sample,
+  type Swarm,
 } from '../result.ts'
 
 const MIB = 1024 * 1024
@@ -93,6 +94,27 @@ export function renderHeals(heals: readonly Heal[]): string {
   return renderTable(['file-servers', 'lost', 'chunks', 'seconds', 'MB/s'], rows)
 }
 
+/** Shows medians of the rounds for every client; the peak is the highest. */
+export function renderSwarms(swarms: readonly Swarm[]): string {
+  const rows = swarms.flatMap(({ seedCount, bytes, samples }) => {
+    const [first = []] = Object.values(samples)
+    const own = medianOf(first, ({ seconds }) => seconds)
+    return Object.entries(samples).map(([client, transfers]) => {
+      const seconds = medianOf(transfers, (transfer) => transfer.seconds)
+      const usages = transfers.flatMap(({ usage }) => usage ?? [])
+      const cpu = medianOf(usages, ({ cpuSeconds }) => cpuSeconds)
+      return [
+        ...[formatSize(bytes), String(seedCount), client, formatSeconds(seconds)],
+        formatNumber(seconds === null ? null : bytes / 1e6 / seconds),
+        transfers === first || own === null || seconds === null ? '' : formatRatio(seconds / own),
+        formatSeconds(cpu),
+        usages.length === 0 ? '-' : formatMib(Math.max(...usages.map(({ peakRssBytes }) => peakRssBytes))),
+      ]
+    })
+  })
+  return renderTable(['size', 'seeds', 'client', 'seconds', 'MB/s', 'first row is', 'CPU seconds', 'peak memory'], rows)
+}
+
 /** @returns a Markdown table that can be read as it is, or an empty text where there are no rows */
 function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return ''
@@ -113,6 +135,10 @@ export function formatSize(bytes: number): string {
 
 export function formatNumber(value: number | null): string {
   return value === null ? '-' : Math.round(value).toLocaleString('en')
+}
+
+function formatSeconds(value: number | null): string {
+  return value === null ? '-' : value.toFixed(1)
 }
 
 function formatRatio(value: number | null): string {

@@ -52,5 +52,18 @@ export const exampleResult: BenchResult = {
     cell({ section: 'growth', samples: { '1,000 files': [sample(4_000, 1)], '100,000 files': [sample(3_990, 1)] } }),
   ],
   heals: [{ fileServerCount: 3, chunkCount: 512, bytes: 2 * 1024 ** 3, seconds: 20 }],
+  swarms: [
+    {
+      seedCount: 4,
+      bytes: 1024 ** 3,
+      samples: {
+        holdfast: [8, 10, 9].map((seconds) => ({
+          seconds,
+          usage: { cpuSeconds: 7.3, peakRssBytes: seconds * 20 * 1024 ** 2 },
+        })),
+        aria2c: [{ seconds: 4.5, usage: null }],
+      },
+    },
+  ],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
 }

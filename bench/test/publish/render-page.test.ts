@@ -21,8 +21,15 @@ describe('renderPage', () => {
   it('has a section for every part that was measured, and none for others', () => {
     const page = renderPage(exampleResult)
     expect(page.match(/^## .+$/gm)).toEqual([
-      ...['## Side by side', '## Two replicas', '## A lost file-server', '## More files', '## What it costs'],
+      ...[
+        '## Side by side',
+        '## Two replicas',
+        '## A lost file-server',
+        '## A swarm',
+        '## More files',
+        '## What it costs',
+      ],
     ])
-    expect(renderPage({ ...exampleResult, cells: [], fills: [], heals: [] })).not.toContain('\n## ')
+    expect(renderPage({ ...exampleResult, cells: [], fills: [], heals: [], swarms: [] })).not.toContain('\n## ')
   })
 })

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from '../../src/publish/render-tables.ts'
+import {
+  renderBeside,
+  renderCosts,
+  renderFills,
+  renderHeals,
+  renderRates,
+  renderSwarms,
+} from '../../src/publish/render-tables.ts'
 import { exampleResult } from './example-result.ts'
 
-const { cells, fills, heals } = exampleResult
+const { cells, fills, heals, swarms } = exampleResult
 const linesWith = (table: string, ...texts: string[]) =>
   table
     .split('\n')
@@ -48,7 +55,13 @@ describe('tables of a run', () => {
     expect(linesWith(renderHeals(heals), '2048 MiB')).toEqual(['| 3 | 2048 MiB | 512 | 20.0 | 107 |'])
   })
 
+  it('show how long clients took to load a file from so many seeds, and what it cost them', () => {
+    const table = renderSwarms(swarms)
+    expect(linesWith(table, 'holdfast')).toEqual(['| 1024 MiB | 4 | holdfast | 9.0 | 119 | | 7.3 | 200 MiB |'])
+    expect(linesWith(table, 'aria2c')).toEqual(['| 1024 MiB | 4 | aria2c | 4.5 | 239 | 0.50 x | - | - |'])
+  })
+
   it('are nothing without rows', () => {
-    expect([renderRates([]), renderCosts([]), renderFills([])]).toEqual(['', '', ''])
+    expect([renderRates([]), renderCosts([]), renderFills([]), renderSwarms([])]).toEqual(['', '', '', ''])
   })
 })

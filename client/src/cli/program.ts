@@ -200,7 +200,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .command('peer')
     .description('share files with other peers, and load theirs; its packages are installed the first time')
     .argument('[args...]', 'a config file, a command, or both; without a command it asks for them')
-    .addHelpText('after', '\nWhat a peer can do is told by `help` at its prompt, and by docs/peer.md.')
+    .addHelpText('after', '\n`holdfast peer help` lists the commands, and docs/peer.md tells what they do.')
     .action((args: string[]) =>
       run(null, (console) => peer(args, { manager: program.opts<GlobalOptions>().manager, signal: console.signal })),
     )

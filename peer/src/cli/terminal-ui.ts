@@ -1,10 +1,11 @@
-import { Presets, SingleBar } from 'cli-progress'
 import type { Ui } from '../commands/peer-deps.ts'
 import { plainText } from '../plain-text.ts'
-import type { DownloadProgress } from '../swarm/download.ts'
+import { progressLine, progressSentence } from './progress-line.ts'
 
 /** Where there is no terminal a line comes this often. */
 const LINE_EVERY_MS = 5_000
+/** Of ECMA-48: the cursor goes to the start of its line, and what stands from there to its end is cleared. */
+const [TO_START, CLEAR_REST] = ['\r', '\u001b[K']
 
 export interface TerminalUi extends Ui {
   /** Ends what is shown of the progress of a command. */
@@ -13,21 +14,12 @@ export interface TerminalUi extends Ui {
 
 /** Prints results on standard output, and on standard error what is beside them: a bar, or a line now and then. */
 export function terminalUi(stdout: NodeJS.WritableStream, stderr: NodeJS.WriteStream): TerminalUi {
-  let bar: SingleBar | null = null
+  let isBarShown = false
   let lineAt = performance.now()
   const clear = (): void => {
-    bar?.stop()
-    bar = null
+    if (isBarShown) stderr.write(TO_START + CLEAR_REST)
+    isBarShown = false
     lineAt = performance.now()
-  }
-  const start = (title: string, total: number): SingleBar => {
-    const format = '{title}  {bar} {percentage}%  {amount}  {speed}  {peers} peers  {left}'
-    const started = new SingleBar(
-      { stream: stderr, format, clearOnComplete: true, hideCursor: true },
-      Presets.shades_classic,
-    )
-    started.start(total, 0, { title, amount: '', speed: '', peers: 0, left: '' })
-    return started
   }
   return {
     print(line) {
@@ -41,12 +33,11 @@ export function terminalUi(stdout: NodeJS.WritableStream, stderr: NodeJS.WriteSt
     progress(name, progress) {
       const title = plainText(name)
       if (stderr.isTTY) {
-        bar ??= start(title, progress.totalBytes)
-        const { amount, speed, left } = textsOf(progress)
-        bar.update(progress.doneBytes, { title, amount, speed, left, peers: progress.peers })
+        stderr.write(TO_START + progressLine(title, progress, stderr.columns) + CLEAR_REST)
+        isBarShown = true
       } else if (performance.now() - lineAt > LINE_EVERY_MS) {
         lineAt = performance.now()
-        stderr.write(`${lineOf(title, progress)}\n`)
+        stderr.write(`${progressSentence(title, progress)}\n`)
       }
     },
     clear,
@@ -56,28 +47,4 @@ export function terminalUi(stdout: NodeJS.WritableStream, stderr: NodeJS.WriteSt
 /** Names in torrents and the answers of trackers are written by others. */
 function plainLines(text: string): string {
   return text.split('\n').map(plainText).join('\n')
-}
-
-/** @returns a line such as `film.mp4: 12 %, 1.0/8.0 MiB, 2.5 MiB/s, 3 peers, 3 s left` */
-export function lineOf(title: string, progress: DownloadProgress): string {
-  const { amount, speed, left } = textsOf(progress)
-  const percent = Math.floor((100 * progress.doneBytes) / Math.max(progress.totalBytes, 1))
-  return `${title}: ${percent} %, ${amount}, ${speed}, ${progress.peers} peers, ${left}`
-}
-
-function textsOf({ doneBytes, totalBytes, bytesPerSecond, secondsLeft }: DownloadProgress) {
-  return {
-    amount: `${mebibytes(doneBytes)}/${mebibytes(totalBytes)} MiB`,
-    speed: `${mebibytes(bytesPerSecond)} MiB/s`,
-    left: secondsLeft === null ? 'waiting' : `${durationOf(secondsLeft)} left`,
-  }
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 1024 ** 2).toFixed(1)
-}
-
-function durationOf(seconds: number): string {
-  if (seconds < 120) return `${Math.ceil(seconds)} s`
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3_600).toFixed(1)} h`
 }

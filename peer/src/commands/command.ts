@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { PeerError } from '../peer-error.ts'
 import { downloadTorrent } from './download-torrent.ts'
@@ -49,7 +49,8 @@ export function parseCommand(words: readonly string[], directory: string): Comma
       return { name, path: at(0), torrent: at(1) }
     case 'download':
       counts(2)
-      return { name, torrent: at(0), path: at(1) }
+      // A slash at the end says that a directory is meant.
+      return { name, torrent: at(0), path: args[1]?.endsWith(sep) ? join(at(1), sep) : at(1) }
     case 'share':
       counts(1)
       return { name, folder: at(0) }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, resolve, sep } from 'node:path'
 import { PeerError } from '../peer-error.ts'
+import { hashingProgress, type Progress } from '../progress.ts'
 import type { Share } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
@@ -25,8 +26,8 @@ export async function downloadTorrent(
   if (hash === null && metainfo.trackers.length + metainfo.webSeeds.length === 0)
     throw new PeerError(`${torrentPath} names no tracker that is asked over HTTP or UDP, and no web seed, to load from`)
   const target = await targetOf(torrent, path)
-  if (!(await isThere(deps, torrent, target, signal))) {
-    const title = basename(target)
+  const title = basename(target)
+  if (!(await isThere(deps, torrent, target, (progress) => ui.progress(title, progress), signal))) {
     const onTrouble = once((sentence) => ui.say(sentence))
     const { received, resumedBytes } = await download(
       deps,
@@ -61,24 +62,31 @@ function once(say: (sentence: string) => void): (sentence: string) => void {
 /** A directory takes it by its own name, which a torrent of the document has not, unless it is what was loaded before. */
 async function targetOf({ metainfo, hash }: GivenTorrent, path: string): Promise<string> {
   const found = await stat(path).catch(() => null)
+  if (!found?.isDirectory() && path.endsWith(sep)) throw new PeerError(`${path} is no directory`)
   if (!found?.isDirectory()) return path
   if (hash !== null) throw new PeerError(`${path} is a directory: name the file, because the torrent does not`)
   const isOfSeveral = metainfo.files[0]?.path.length !== 0
-  return isOfSeveral && (await new PieceFiles(metainfo, path).hasFiles()) ? path : join(path, metainfo.name)
+  return isOfSeveral && (await new PieceFiles(metainfo, path).hasFiles()) ? resolve(path) : join(path, metainfo.name)
 }
 
-/** @returns whether the file is there already, whole. @throws PeerError where something else is */
+/** @returns whether the file is there already, whole. @throws PeerError where something else is, or it is elsewhere */
 async function isThere(
   deps: PeerDeps,
   { metainfo }: GivenTorrent,
   target: string,
+  onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
   const found = await stat(target).catch(() => null)
+  for (const known of deps.shares.all.filter(({ infoHash }) => infoHash === metainfo.infoHash)) {
+    if (known.path !== target && found !== null) continue
+    if (!(await isUnchanged(known))) continue
+    if (known.path === target) return true
+    // Nobody else may have it, and this peer does not load from itself.
+    throw new PeerError(`it is here already, as ${known.path}: copy that`)
+  }
   if (found === null) return false
-  const known = deps.shares.all.find(({ path, infoHash }) => path === target && infoHash === metainfo.infoHash)
-  if (known !== undefined && (await isUnchanged(known))) return true
-  if (await new PieceFiles(metainfo, target).isWhole(signal)) return true
+  if (await new PieceFiles(metainfo, target).isWhole(signal, hashingProgress(metainfo.length, onProgress))) return true
   throw new PeerError(`${target} is there already, and is something else`)
 }
 

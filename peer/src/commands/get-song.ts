@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseChecksum } from '../napster/checksum.ts'
@@ -23,11 +24,15 @@ export async function getSong(
   if (!/^[0-9a-f-]{36}$/.test(id)) throw new PeerError('get takes the id of a song, as search prints it')
   if (deps.swarm.udp === null)
     throw new PeerError('songs travel over UDP, which this peer has at an address of IPv4 only')
-  const target = path ?? join(deps.directory, id)
+  const isDirectory = path !== undefined && (await stat(path).catch(() => null))?.isDirectory()
+  const target = path === undefined || isDirectory ? join(path ?? deps.directory, id) : path
   const { checksum } = await deps.tracker.locate(id, signal)
   const wanted = parseChecksum(checksum)
   const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
-  if (own !== undefined && (await isUnchanged(own))) throw new PeerError(`the song is here already, as ${own.path}`)
+  if (own !== undefined && (await isUnchanged(own))) {
+    if (own.path !== target) throw new PeerError(`the song is here already, as ${own.path}`)
+    return ui.print('SUCCESSFUL DOWNLOAD')
+  }
   const findUsers = (onPeers: (users: readonly FoundPeer[]) => void) => new SongFinder(deps, id, checksum, onPeers)
   const metainfo = await fetchSongMetainfo(deps, wanted, findUsers, signal)
   await download(

@@ -1,8 +1,8 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { NapsterUser } from '../napster/napster-user.ts'
+import type { Progress } from '../progress.ts'
 import type { ShareDatabase } from '../shares/share-database.ts'
 import type { Sharing } from '../shares/sharing.ts'
-import type { DownloadProgress } from '../swarm/download.ts'
 import type { SwarmClient } from '../swarm/swarm-client.ts'
 import type { Listening, TrackerClient } from '../tracker-client.ts'
 
@@ -25,5 +25,5 @@ export interface Ui {
   print(line: string): void
   /** A line beside it. */
   say(line: string): void
-  progress(title: string, progress: DownloadProgress): void
+  progress(title: string, progress: Progress): void
 }

@@ -1,3 +1,4 @@
+import { countOf } from '../count-of.ts'
 import { PeerError } from '../peer-error.ts'
 import { plainText } from '../plain-text.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
@@ -27,7 +28,7 @@ export async function search(
       year,
       duration === null ? '' : `${Math.round(duration)} s`,
       `${fileSize} bytes`,
-      `${users.length} users`,
+      countOf(users.length, 'user'),
     ]
     ui.print(
       `${id}  ${plainText(artist || '?')} - ${plainText(song)}  (${details

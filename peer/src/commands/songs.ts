@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
+import { countOf } from '../count-of.ts'
 import { checksumOf, songTorrent } from '../napster/checksum.ts'
 import { findAudio, readSongMetadata } from '../napster/song-metadata.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
@@ -7,6 +8,7 @@ import type { SongShare } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { hashFile } from '../torrent/hash-file.ts'
 import { pieceLengthFor } from '../torrent/make-torrent.ts'
+import { TrackerError } from '../tracker-client.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 
 /** Shares the songs of a folder, and no longer those that have gone from it. */
@@ -19,7 +21,8 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
   )
   if (!isFolder) throw new PeerError(`${folder} is no folder`)
   const known = new Map(deps.shares.songs.map((song) => [song.path, song]))
-  const counts = { found: 0, added: 0, refused: 0 }
+  const counts = { found: 0, added: 0, refused: 0, unpublished: 0 }
+  let isTrackerThere = true
   const seen = new Set<string>()
   const unreadable: string[] = []
   const onUnreadable = (path: string, reason: string): void => {
@@ -35,7 +38,12 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
     try {
       const { share, torrent } = await describeSong(path, signal)
       if (before !== undefined) await withdraw(deps, [before], signal)
-      await addSong(deps, ui, share, torrent, signal)
+      // One that is away is asked once, and not for each of a thousand songs.
+      if (isTrackerThere) isTrackerThere = await addSong(deps, ui, share, torrent, signal)
+      else {
+        await deps.sharing.add(share, torrent)
+        counts.unpublished += 1
+      }
       counts.added += 1
     } catch (error) {
       if (signal.aborted) throw error
@@ -48,7 +56,10 @@ export async function shareFolder(deps: PeerDeps, ui: Ui, folder: string, signal
   const gone = [...known.values()].filter(({ path }) => isBelow(path) && !seen.has(path))
   if (gone.length > 0) await withdraw(deps, gone, signal)
   await deps.shares.save()
-  ui.print(`${counts.found} songs in ${folder}: ${counts.added} new, ${gone.length} gone, ${counts.refused} not shared`)
+  if (counts.unpublished > 0) ui.say(`${counts.unpublished} more are not published yet`)
+  ui.print(
+    `${countOf(counts.found, 'song')} in ${folder}: ${counts.added} new, ${gone.length} gone, ${counts.refused} not shared`,
+  )
 }
 
 /** @returns the song as it is shared. @throws PeerError */
@@ -63,20 +74,22 @@ export async function describeSong(
   return { share: { kind: 'song', path, size, changedAt, infoHash, id: null, checksum, ...metadata }, torrent: bare }
 }
 
-/** Shares a song. A tracker that is away is told at the next check-in. */
+/** Shares a song. @returns whether the tracker could be asked; one that is away is told at the next check-in */
 export async function addSong(
   deps: PeerDeps,
   ui: Ui,
   share: SongShare,
   torrent: Uint8Array,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   await deps.sharing.add(share, torrent)
   try {
     const { id } = await deps.user.publish(share, signal)
     ui.say(`${id}  ${share.path}`)
+    return true
   } catch (error) {
     ui.say(`${share.path} is shared, and not published yet: ${reasonOf(error)}`)
+    return error instanceof TrackerError
   }
 }
 

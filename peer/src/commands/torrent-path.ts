@@ -22,7 +22,7 @@ export async function loadTorrent(path: string): Promise<GivenTorrent> {
   return readTorrentFile(path, bytes)
 }
 
-export function readTorrentFile(path: string, bytes: Buffer): GivenTorrent {
+function readTorrentFile(path: string, bytes: Buffer): GivenTorrent {
   try {
     if (isJson(path)) return readJsonTorrent(bytes)
     return { metainfo: readTorrent(bytes), hash: null }

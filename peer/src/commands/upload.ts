@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { access, constants, readFile } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import { isErrno } from '@holdfast/shared/node/system-error'
 import { readTorrent, requireSizes } from '@holdfast/shared/node/torrent/metainfo'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import { hashingProgress } from '../progress.ts'
 import type { Share } from '../shares/share-database.ts'
-import { type HashedFile, hashFile } from '../torrent/hash-file.ts'
+import { type HashedFile, hashFile, statFile } from '../torrent/hash-file.ts'
 import { metainfoOf, readJsonTorrent, writeJsonTorrent } from '../torrent/json-torrent.ts'
 import { makeTorrent, pieceLengthFor } from '../torrent/make-torrent.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
-import { isJson, readTorrentFile, writeNew } from './torrent-path.ts'
+import { isJson, writeNew } from './torrent-path.ts'
 
 /** Makes a torrent of a file, registers it with the tracker, and shares the file. Done twice it is done once. */
 export async function upload(
@@ -18,9 +20,11 @@ export async function upload(
   signal: AbortSignal,
 ): Promise<void> {
   deps.shares.requireRoom()
-  const existing = await readFile(torrentPath).catch(() => null)
+  const existing = await readExisting(torrentPath)
   const pieceLength = existing === null ? pieceLengthFor : pieceLengthOf(existing, torrentPath)
-  const hashed = await hashFile(path, pieceLength, signal)
+  const { size } = await statFile(path)
+  const onBytes = hashingProgress(size, (progress) => ui.progress(basename(path), progress))
+  const hashed = await hashFile(path, pieceLength, signal, onBytes)
   requireSizes(hashed.size, pieceLength(hashed.size))
   const prepared = isJson(torrentPath)
     ? await prepareJson(deps, path, hashed, { torrentPath, existing, pieceLength: pieceLength(hashed.size) }, signal)
@@ -85,10 +89,24 @@ async function prepareTorrent(
   }
 }
 
+/** @returns null where nothing has the name, and it can be given. @throws PeerError */
+async function readExisting(torrentPath: string): Promise<Buffer | null> {
+  try {
+    return await readFile(torrentPath)
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw new PeerError(`${torrentPath} cannot be read: ${reasonOf(error)}`)
+  }
+  // Nothing is hashed and registered for a torrent that has no place.
+  await access(dirname(torrentPath), constants.W_OK).catch((error: unknown) => {
+    throw new PeerError(`${torrentPath} cannot be written: ${reasonOf(error)}`)
+  })
+  return null
+}
+
 /** A torrent that is there already has to be of this file, in the same pieces. */
 function pieceLengthOf(existing: Buffer, torrentPath: string): () => number {
   try {
-    const { pieceLength } = readTorrentFile(torrentPath, existing).metainfo
+    const { pieceLength } = isJson(torrentPath) ? readJsonTorrent(existing).metainfo : readTorrent(existing)
     return () => pieceLength
   } catch (error) {
     throw new PeerError(`${torrentPath} is there already, and is no torrent of the file (${reasonOf(error)})`)

@@ -5,8 +5,8 @@ export const controlFile = z.object({ port: z.int().min(1).max(65_535), token: z
 export const CONTROL_FILE = 'control.json'
 
 const progress = z.object({
-  ...{ doneBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number(), peers: z.number() },
-  secondsLeft: z.number().nullable(),
+  ...{ doneBytes: z.number(), totalBytes: z.number(), bytesPerSecond: z.number() },
+  ...{ peers: z.number().nullable(), secondsLeft: z.number().nullable() },
 })
 
 /** One line of what a command says; the last is its end, with the sentence of a failure. */

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type Command, command } from '../commands/command.ts'
 import type { Ui } from '../commands/peer-deps.ts'
-import { reasonOf } from '../peer-error.ts'
+import { PeerError, reasonOf } from '../peer-error.ts'
 import { CONTROL_FILE, type ControlMessage } from './control-messages.ts'
 
 const MAX_BODY_BYTES = 256 * 1024
@@ -45,8 +45,13 @@ export class ControlServer {
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const path = join(deps.directory, CONTROL_FILE)
-    await writeFile(`${path}.new`, JSON.stringify({ port, token, pid: process.pid }), { mode: 0o600 })
-    await rename(`${path}.new`, path)
+    try {
+      await writeFile(`${path}.new`, JSON.stringify({ port, token, pid: process.pid }), { mode: 0o600 })
+      await rename(`${path}.new`, path)
+    } catch (error) {
+      server.close()
+      throw new PeerError(`${path} cannot be written: ${reasonOf(error)}`)
+    }
     return new ControlServer(server, deps.directory)
   }
 

@@ -48,7 +48,11 @@ export class NapsterUser {
 
   /** Tells the tracker of a song, and keeps the id that it gives. @throws PeerError */
   publish(song: SongShare, signal: AbortSignal): Promise<SongShare> {
-    return this.#inTurn(() => this.#publish(song, signal))
+    return this.#inTurn(() => this.#publish(song, signal)).catch((error: unknown) => {
+      // A tracker that cannot be asked has fallen silent: the next check-in, which tells it of the song, is soon.
+      if (!(error instanceof TrackerError)) this.#heardAt = Number.NEGATIVE_INFINITY
+      throw error
+    })
   }
 
   /** Has the tracker forget songs that are no longer here. @throws PeerError */

@@ -5,8 +5,9 @@ import { type Magnet, parseMagnet } from '@holdfast/shared/node/torrent/magnet'
 import { MAX_TORRENT_BYTES, type Metainfo, readTorrent, TorrentError } from '@holdfast/shared/node/torrent/metainfo'
 import { type PullMessage, type PullOrder, pullFiles } from '@holdfast/shared/node/torrent/pull-messages'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import type { Progress } from '../progress.ts'
 import { readBounded } from '../read-bounded.ts'
-import { type DownloadProgress, download } from '../swarm/download.ts'
+import { download } from '../swarm/download.ts'
 import { fetchMetainfo } from '../swarm/fetch-metainfo.ts'
 import { reachOf } from '../swarm/reach.ts'
 import { SwarmClient } from '../swarm/swarm-client.ts'
@@ -138,15 +139,16 @@ async function load(
   let lastPeers = 0
   let movedAt = performance.now()
   let toldAt = Number.NEGATIVE_INFINITY
-  const onProgress = (progress: DownloadProgress): void => {
+  const onProgress = (progress: Progress): void => {
     const now = performance.now()
     if (progress.doneBytes > mostBytes) movedAt = now
     mostBytes = Math.max(mostBytes, progress.doneBytes)
-    lastPeers = progress.peers
+    // What an attempt before has loaded is hashed with nobody connected.
+    lastPeers = progress.peers ?? 0
     if (now - movedAt > order.patienceMs) stalled.abort()
     if (now - toldAt < TELL_EVERY_MS) return
     toldAt = now
-    owner.tell({ kind: 'progress', ...progress })
+    owner.tell({ kind: 'progress', ...progress, peers: lastPeers })
   }
   const { infoHash, trackers } = metainfo
   const target = join(order.directory, pullFiles.whole)

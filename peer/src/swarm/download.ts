@@ -5,9 +5,11 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import { hashingProgress, type Progress } from '../progress.ts'
 import type { AnnounceState } from './http-tracker.ts'
 import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
 import { PieceFiles } from './piece-files.ts'
+import { PieceOrder } from './piece-order.ts'
 import { ResumeJournal } from './resume-journal.ts'
 import { type Received, watchSources } from './sources.ts'
 import type { SwarmClient } from './swarm-client.ts'
@@ -17,15 +19,6 @@ const PROGRESS_EVERY_MS = 200
 /** With fewer peers than this, more are looked for. */
 const ENOUGH_PEERS = 10
 const MAX_WEB_REQUESTS = 4
-
-export interface DownloadProgress {
-  readonly doneBytes: number
-  readonly totalBytes: number
-  readonly bytesPerSecond: number
-  readonly peers: number
-  /** Null while nothing arrives. */
-  readonly secondsLeft: number | null
-}
 
 export interface DownloadDeps {
   readonly swarm: SwarmClient
@@ -43,7 +36,7 @@ export interface DownloadWish {
   readonly isNumbered?: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
-  readonly onProgress: (progress: DownloadProgress) => void
+  readonly onProgress: (progress: Progress) => void
   /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
   readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
@@ -94,7 +87,10 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   try {
     const { isUdpOnly, onTrouble } = wish
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
-    await Promise.race([torrent.ready ? null : once(torrent, 'ready', { signal }), failed])
+    const ready = torrent.ready ? null : once(torrent, 'ready', { signal })
+    const hashing = showHashing(store, metainfo, wish.onProgress)
+    await Promise.race([ready, failed]).finally(() => clearInterval(hashing))
+    new PieceOrder(torrent).install()
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
@@ -128,6 +124,12 @@ async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
   await journal.begin([...torrent.pieces.keys()].filter((index) => torrent.bitfield.get(index)))
 }
 
+/** Tells how it goes while webtorrent reads what is there already. */
+function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: DownloadWish['onProgress']): NodeJS.Timeout {
+  const show = hashingProgress(length, onProgress)
+  return setInterval(() => show(Math.min(store.readBytes, length)), PROGRESS_EVERY_MS)
+}
+
 /** Waits until all pieces are there, and tells how it goes. */
 async function finish(
   torrent: Torrent,
@@ -145,6 +147,8 @@ async function finish(
   }
   while (!torrent.done) {
     tell()
+    // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
+    torrent._update()
     const pause = new AbortController()
     const either = AbortSignal.any([signal, pause.signal])
     await Promise.race([

@@ -7,7 +7,9 @@ import type { FoundPeer, PeerFinder } from './peer-finder.ts'
 /** A download looks for further peers this often, and somebody who has all only says that he is there. */
 const LOAD_EVERY_MS = 5_000
 const SHARE_EVERY_MS = 600_000
-const MAX_WAIT_MS = 60_000
+/** A tracker that is away is asked again later and later, but a user who waits for a download wants it soon. */
+const MAX_LOAD_WAIT_MS = 15_000
+const MAX_SHARE_WAIT_MS = 60_000
 
 export interface HashPeersOptions {
   readonly hash: string
@@ -18,6 +20,8 @@ export interface HashPeersOptions {
   /** Hears in a sentence why the tracker is of no use at the moment. */
   readonly onTrouble: (sentence: string) => void
   readonly log: Logger
+  /** Waits until it is time to ask again. It never fails. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 /** Asks the tracker of the document for the peers of a hash, which makes this one a peer of it. */
@@ -43,7 +47,7 @@ export class HashPeers implements PeerFinder {
   }
 
   async #run(): Promise<void> {
-    const { hash, tracker, listening, onPeers, onTrouble, log } = this.#options
+    const { hash, tracker, listening, onPeers, onTrouble, log, wait = pause } = this.#options
     const { signal } = this.#stop
     let failures = 0
     while (!signal.aborted) {
@@ -57,9 +61,13 @@ export class HashPeers implements PeerFinder {
         if (failures === 1) log.warn({ hash, reason: reasonOf(error) }, 'the tracker does not tell peers')
         onTrouble(reasonOf(error))
       }
-      const usual = this.#isWhole ? SHARE_EVERY_MS : LOAD_EVERY_MS
-      const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, MAX_WAIT_MS)
-      await delay(waitMs, undefined, { signal }).catch(() => undefined)
+      const [usual, most] = this.#isWhole ? [SHARE_EVERY_MS, MAX_SHARE_WAIT_MS] : [LOAD_EVERY_MS, MAX_LOAD_WAIT_MS]
+      const waitMs = failures === 0 ? usual : Math.min(1_000 * 2 ** failures, most)
+      await wait(waitMs, signal)
     }
   }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined)
 }

@@ -26,7 +26,8 @@ export function peerAdder(
   return (peers) => {
     for (const { host, port } of peers) {
       const version = isIP(host)
-      if (torrent.destroyed || version === 0 || port < 1 || port > 65_534 || swarm.isSelf(host, port)) continue
+      const isPort = Number.isInteger(port) && port >= 1 && port <= 65_534
+      if (torrent.destroyed || version === 0 || !isPort || swarm.isSelf(host, port)) continue
       if (!swarm.reach.allows(host)) continue
       if ((torrent._peers?.size ?? 0) >= MAX_KNOWN) return
       const address = version === 6 ? `[${host}]:${port}` : `${host}:${port}`

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, rename } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
+import { OpenFiles } from './open-files.ts'
 
 interface Span {
   /** Its number among the torrent's files. */
@@ -20,6 +21,9 @@ export class PieceFiles implements ChunkStore {
   readonly #metainfo: Metainfo
   readonly #offsets: readonly number[]
   readonly #onPut: (index: number) => void
+  /** So many bytes were read so far. */
+  readBytes = 0
+  #files = new OpenFiles('r')
   /** Files that were written since the last sync. */
   #unsynced = new Set<number>()
   readonly #isNumbered: boolean
@@ -47,10 +51,11 @@ export class PieceFiles implements ChunkStore {
    * @param isOwn whether what is there is known to be of this torrent. @throws PeerError where it can be none of it
    */
   async prepare(isOwn: boolean): Promise<boolean> {
+    this.#files = new OpenFiles('r+')
     let isThere = true
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       const path = this.#pathOf(number)
-      await mkdir(dirname(path), { recursive: true })
+      await makeDirectory(dirname(path), dirname(path), 0o777)
       const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o644)
       try {
         const { size } = await handle.stat()
@@ -78,18 +83,23 @@ export class PieceFiles implements ChunkStore {
     return true
   }
 
-  /** @returns whether all files are there and have the bytes that the torrent says */
-  async isWhole(signal: AbortSignal): Promise<boolean> {
+  /** @returns whether all files are there and have the bytes that the torrent says @param onBytes hears how many were read */
+  async isWhole(signal: AbortSignal, onBytes: (doneBytes: number) => void = () => undefined): Promise<boolean> {
     if (!(await this.hasFiles())) return false
     const { pieces } = this.#metainfo
-    for (let index = 0; 20 * index < pieces.length; index++) {
-      signal.throwIfAborted()
-      const digest = createHash('sha1')
-        .update(await this.#read(index, {}))
-        .digest()
-      if (!digest.equals(pieces.subarray(20 * index, 20 * index + 20))) return false
+    try {
+      for (let index = 0; 20 * index < pieces.length; index++) {
+        signal.throwIfAborted()
+        onBytes(this.readBytes)
+        const digest = createHash('sha1')
+          .update(await this.#read(index, {}))
+          .digest()
+        if (!digest.equals(pieces.subarray(20 * index, 20 * index + 20))) return false
+      }
+      return true
+    } finally {
+      await this.#files.close()
     }
-    return true
   }
 
   put(index: number, bytes: Uint8Array, done: (error?: Error | null) => void): void {
@@ -114,14 +124,7 @@ export class PieceFiles implements ChunkStore {
   async sync(): Promise<void> {
     const files = this.#unsynced
     this.#unsynced = new Set()
-    for (const file of files) {
-      const handle = await open(this.#pathOf(file), 'r+')
-      try {
-        await handle.datasync()
-      } finally {
-        await handle.close()
-      }
-    }
+    for (const file of files) await this.#files.use(this.#pathOf(file), (handle) => handle.datasync())
   }
 
   /** Gives the whole its final name, which nothing has yet. @throws PeerError where something has taken it meanwhile */
@@ -135,7 +138,7 @@ export class PieceFiles implements ChunkStore {
   }
 
   close(done: (error?: Error | null) => void = () => undefined): void {
-    queueMicrotask(() => done(null))
+    this.#files.close().then(() => done(null), done)
   }
 
   /** Nothing is ever deleted by a swarm. */
@@ -146,12 +149,8 @@ export class PieceFiles implements ChunkStore {
   async #write(index: number, bytes: Uint8Array): Promise<void> {
     let taken = 0
     for (const { file, offset, length } of this.#spansOf(index, 0, bytes.length)) {
-      const handle = await open(this.#pathOf(file), 'r+')
-      try {
-        await writeAll(handle, bytes.subarray(taken, taken + length), offset)
-      } finally {
-        await handle.close()
-      }
+      const part = bytes.subarray(taken, taken + length)
+      await this.#files.use(this.#pathOf(file), (handle) => writeAll(handle, part, offset))
       this.#unsynced.add(file)
       taken += length
     }
@@ -166,16 +165,15 @@ export class PieceFiles implements ChunkStore {
     const bytes = Buffer.alloc(wanted)
     let filled = 0
     for (const span of this.#spansOf(index, offset, bytes.length)) {
-      // The whole may be given its final name in between.
-      const handle = await open(this.#pathOf(span.file), 'r').catch(() => open(this.#pathOf(span.file), 'r'))
-      try {
+      const read = async (handle: FileHandle): Promise<void> => {
         const { bytesRead } = await handle.read(bytes, filled, span.length, span.offset)
         if (bytesRead !== span.length) throw new Error('the file is shorter than it was')
-      } finally {
-        await handle.close()
       }
+      // The whole may be given its final name in between.
+      await this.#files.use(this.#pathOf(span.file), read).catch(() => this.#files.use(this.#pathOf(span.file), read))
       filled += span.length
     }
+    this.readBytes += filled
     return bytes
   }
 
@@ -195,7 +193,7 @@ export class PieceFiles implements ChunkStore {
   }
 }
 
-async function writeAll(handle: Awaited<ReturnType<typeof open>>, bytes: Uint8Array, offset: number): Promise<void> {
+async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
   for (let written = 0; written < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, offset + written)
     written += bytesWritten

@@ -6,6 +6,7 @@ import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import UTP from 'utp-native'
 import WebTorrent, { type Torrent, type TorrentOptions } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import { askOnce } from './ask-once.ts'
 import { boundMessages } from './bound-messages.ts'
 import { PieceFiles } from './piece-files.ts'
 import { everywhere, type Reach } from './reach.ts'
@@ -21,8 +22,8 @@ export interface Offer {
 }
 
 const MAX_CONNECTIONS = 200
-/** A torrent that nobody asks for gives its memory back. */
-const IDLE_CHECK_MS = 60_000
+/** So often those that are open are looked at: one that nobody asks for gives its memory back. */
+const CHECK_EVERY_MS = 20_000
 
 /** Everything that is not needed to find peers by a tracker is off: it would tell others of private torrents. */
 const options = {
@@ -59,12 +60,13 @@ export class SwarmClient {
   /** Info-hashes by what stands for them in an encrypted handshake. */
   readonly #encrypted = new Map<string, string>()
   readonly #waking = new Map<string, Promise<Torrent | null>>()
-  readonly #awake = new Set<Torrent>()
+  readonly #awake = new Map<Torrent, Offer>()
   readonly #log: Logger
   readonly #timer: NodeJS.Timeout
   #utp: UTP | null = null
 
   private constructor({ host, port, log, reach = everywhere }: ListenOptions) {
+    askOnce()
     boundMessages()
     this.reach = reach
     this.#log = log
@@ -72,7 +74,9 @@ export class SwarmClient {
     this.#client = new Client({ ...options, torrentPort: { host, port } }, (hash) => this.#wakeByHash(hash))
     this.#client._connPool.tcpServer.maxConnections = MAX_CONNECTIONS
     this.#client.blocked = { contains: (address) => this.banned.has(`${address}:0`) }
-    this.#timer = setInterval(() => this.#sleepIdle(), IDLE_CHECK_MS)
+    this.#timer = setInterval(() => {
+      for (const [torrent, offer] of this.#awake) void this.#check(torrent, offer)
+    }, CHECK_EVERY_MS)
   }
 
   /** @throws PeerError where the port cannot be had */
@@ -182,8 +186,9 @@ export class SwarmClient {
       const torrent = this.add(metainfo.bare, { preloadedStore: store, skipVerify: true, storeCacheSlots: 0 })
       torrent.on('error', (error: Error) => this.#log.warn({ err: error, infoHash }, 'a torrent cannot be shared'))
       watchSources(torrent, { banned: this.banned, isUdpOnly: false, log: this.#log })
-      this.#awake.add(torrent)
+      this.#awake.set(torrent, offer)
       torrent.once('close', () => this.#awake.delete(torrent))
+      torrent.on('wire', () => void this.#check(torrent, offer))
       if (!torrent.ready) await once(torrent, 'ready')
       this.#log.info({ infoHash }, 'somebody asks for a torrent')
       return torrent
@@ -193,8 +198,12 @@ export class SwarmClient {
     }
   }
 
-  #sleepIdle(): void {
-    for (const torrent of this.#awake) if (torrent.wires.length === 0) torrent.destroy()
+  /** Closes a torrent that nobody asks for, or whose file has changed: others would take its bytes for lies. */
+  async #check(torrent: Torrent, { isUnchanged }: Offer): Promise<void> {
+    const isWanted = torrent.wires.length > 0
+    if (isWanted && (await isUnchanged())) return
+    if (isWanted) this.#log.warn({ infoHash: torrent.infoHash }, 'a file was changed, and is shared no longer')
+    if (!torrent.destroyed) torrent.destroy()
   }
 }
 

@@ -13,12 +13,14 @@ const SILENCE_MS = 30_000
 export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
   readonly #fetch: typeof fetch
+  readonly #silenceMs: number
 
-  /** @param reach fetches, and goes nowhere else than it may */
-  constructor(url: string, torrent: Torrent, metainfo: Metainfo, reach: Pick<Reach, 'fetch'>) {
+  /** @param reach fetches, and goes nowhere else than it may. @param silenceMs is how long the seed may send nothing */
+  constructor(url: string, torrent: Torrent, metainfo: Metainfo, reach: Pick<Reach, 'fetch'>, silenceMs = SILENCE_MS) {
     super(url, torrent)
     this.#metainfo = metainfo
     this.#fetch = reach.fetch
+    this.#silenceMs = silenceMs
   }
 
   override async httpRequest(
@@ -56,7 +58,7 @@ export class WebSeed extends WebConn {
 
   async #readPart(url: string, { from, size }: { from: number; size: number }, into: Buffer): Promise<void> {
     const silence = new AbortController()
-    const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), SILENCE_MS)
+    const timer = setTimeout(() => silence.abort(new Error('the web seed has fallen silent')), this.#silenceMs)
     try {
       const headers = { range: `bytes=${from}-${from + into.length - 1}`, 'accept-encoding': 'identity' }
       const response = await this.#fetch(url, { headers, signal: silence.signal })

@@ -12,11 +12,12 @@ export interface HashedFile {
   readonly sha256: string
 }
 
-/** Reads a file once. @param pieceLength by its size. @throws PeerError where it is no file, empty, or changes meanwhile */
+/** Reads a file once. @param pieceLength by its size. @param onBytes hears how many were read. @throws PeerError where it is no file, empty, or changes meanwhile */
 export async function hashFile(
   path: string,
   pieceLength: (size: number) => number,
   signal: AbortSignal,
+  onBytes: (doneBytes: number) => void = () => undefined,
 ): Promise<HashedFile> {
   const before = await statFile(path)
   const length = pieceLength(before.size)
@@ -28,6 +29,7 @@ export async function hashFile(
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) {
     let rest = chunk as Buffer
     size += rest.length
+    onBytes(size)
     whole.update(rest)
     while (rest.length > 0) {
       const taken = rest.subarray(0, room)

@@ -30,6 +30,10 @@ declare module 'webtorrent' {
   export interface UnfinishedPiece {
     readonly length: number
     readonly constructor: new (length: number) => UnfinishedPiece
+    /** So many blocks it has, and so many were asked for; those were given up, and can be asked for again. */
+    readonly _chunks: number
+    readonly _reservations: number
+    readonly _cancellations: readonly number[] | null
   }
 
   export interface SwarmMember {
@@ -57,8 +61,15 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly bitfield: { get(index: number): boolean }
     readonly _peers: ReadonlyMap<string, SwarmMember> | null
+    /** Knows of each piece how many have it. Null when the torrent has ended. */
+    readonly _rarityMap: {
+      readonly _pieces: readonly number[]
+      getRarestPiece(filter: (index: number) => boolean): number
+    } | null
     /** @returns whether the wire was asked for a block */
     _request(wire: Wire, index: number, hotswap: boolean): boolean
+    /** Asks peers for further blocks, as many as they have room for. */
+    _update(): void
     _addPeer(address: string, type: 'tcp' | 'utp', source: string): unknown
     addWebSeed(connection: string | { readonly connId: string }): void
     removePeer(id: string): void
@@ -114,7 +125,11 @@ declare module 'bittorrent-protocol' {
     readonly piece: number
     readonly offset: number
     readonly length: number
+    /** Of a request of this end. */
+    callback: GotBlock
   }
+
+  export type GotBlock = (error: Error | null, bytes?: Uint8Array) => void
 
   class Wire extends EventEmitter {
     constructor(type?: string)
@@ -135,7 +150,11 @@ declare module 'bittorrent-protocol' {
     unchoke(): void
     destroy(): void
     resume(): void
+    request(index: number, offset: number, length: number, done: GotBlock): void
+    pipe(other: Wire): Wire
+    handshake(infoHash: string, peerId: string): void
     piece(index: number, offset: number, bytes: Uint8Array): void
+    reject(index: number, offset: number, length: number): void
     _onCancel(index: number, offset: number, length: number): void
     _onMessageLength(bytes: Uint8Array): void
     _onPiece(index: number, offset: number, bytes: Uint8Array): void

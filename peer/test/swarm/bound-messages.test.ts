@@ -50,3 +50,30 @@ test('blocks that nobody has asked for are passed over, and many of them end the
   await vi.waitFor(() => expect(wire.destroyed).toBe(true))
   expect(seen).not.toHaveBeenCalled()
 })
+
+test('a message that is longer than any ends the connection before it is waited for; a web seed sends whole pieces', async () => {
+  const length = (bytes: number) => {
+    const prefix = Buffer.alloc(4)
+    prefix.writeUInt32BE(bytes)
+    return prefix
+  }
+  const wire = giver()
+  wire._onMessageLength(length(MIB))
+  expect(wire.destroyed).toBe(false)
+  wire._onMessageLength(length(MIB + 1))
+  await vi.waitFor(() => expect(wire.destroyed).toBe(true))
+  const seed = new Wire('webSeed')
+  seed.on('error', () => undefined)
+  seed._onMessageLength(length(32 * MIB + 9))
+  expect(seed.destroyed).toBe(false)
+  seed._onMessageLength(length(33 * MIB))
+  await vi.waitFor(() => expect(seed.destroyed).toBe(true))
+})
+
+test('whoever is choked is told of each of his requests that it will not be answered', () => {
+  const wire = Object.assign(giver(), { hasFast: true })
+  const reject = vi.spyOn(wire, 'reject')
+  for (let block = 0; block < 100; block++) wire._onRequest(0, block * BLOCK, BLOCK)
+  wire.choke()
+  expect(new Set(reject.mock.calls.map(([, offset]) => offset)).size).toBe(100)
+})

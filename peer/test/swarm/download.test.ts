@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Torrent, UnfinishedPiece } from 'webtorrent'
 import { download } from '../../src/swarm/download.ts'
 import type { FoundPeer } from '../../src/swarm/peer-finder.ts'
+import { PieceFiles } from '../../src/swarm/piece-files.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
 import { hashFile } from '../../src/torrent/hash-file.ts'
 import { makeTorrent } from '../../src/torrent/make-torrent.ts'
@@ -19,7 +21,7 @@ const PIECE = 65_536
 const bytes = randomBytes(20 * PIECE + 5)
 let directory: string
 let metainfo: Metainfo
-const open: { close(): unknown }[] = []
+const opened: { close(): unknown }[] = []
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'holdfast-swarm-'))
@@ -28,13 +30,13 @@ beforeEach(async () => {
   metainfo = readTorrent(makeTorrent({ name: 'x', length: bytes.length, pieceLength: PIECE, pieces }, []))
 })
 afterEach(async () => {
-  for (const each of open.splice(0)) await each.close()
+  for (const each of opened.splice(0)) await each.close()
   await rm(directory, { recursive: true })
 })
 
 async function listen(): Promise<SwarmClient> {
   const swarm = await SwarmClient.listen({ host: '127.0.0.1', port: 0, log })
-  open.push(swarm)
+  opened.push(swarm)
   return swarm
 }
 
@@ -47,7 +49,7 @@ async function serve(bytesOf: (part: Buffer) => Buffer, seen: string[] = []): Pr
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  open.push({ close: () => server.close() })
+  opened.push({ close: () => server.close() })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
 }
 
@@ -56,6 +58,7 @@ async function load(
   peers: readonly FoundPeer[],
   isUdpOnly = false,
   signal = AbortSignal.timeout(15_000),
+  wanted = metainfo,
 ) {
   const swarm = await listen()
   const target = join(directory, 'got')
@@ -64,7 +67,7 @@ async function load(
   const result = await download(
     deps,
     {
-      ...{ metainfo: { ...metainfo, webSeeds }, target, isUdpOnly, onProgress: () => undefined },
+      ...{ metainfo: { ...wanted, webSeeds }, target, isUdpOnly, onProgress: () => undefined },
       onTrouble: (sentence) => troubles.push(sentence),
       findPeers: ({ onPeers }) => {
         onPeers(peers)
@@ -74,14 +77,34 @@ async function load(
     signal,
   )
   expect((await readFile(target)).equals(bytes)).toBe(true)
+  await vi.waitFor(async () => expect(await openFiles()).not.toContain(target))
   return { ...result, troubles }
 }
 
-async function seed(name = 'whole'): Promise<FoundPeer> {
+/** @returns the paths of what this process has open; none where the system does not tell */
+async function openFiles(): Promise<string[]> {
+  const names = await readdir('/proc/self/fd').catch(() => [])
+  return Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+}
+
+async function seed(name = 'whole', isUnchanged = async () => true): Promise<FoundPeer> {
   const swarm = await listen()
-  const offer = { path: join(directory, name), torrent: async () => metainfo.bare, isUnchanged: async () => true }
+  const offer = { path: join(directory, name), torrent: async () => metainfo.bare, isUnchanged }
   swarm.offer(metainfo.infoHash, offer)
   return { host: '127.0.0.1', port: swarm.port }
+}
+
+/** @returns what a later run will not load again */
+async function listedPieces(): Promise<number[]> {
+  const [journal = ''] = await readdir(join(directory, 'journals'))
+  const lines = (await readFile(join(directory, 'journals', journal), 'utf8')).trim().split('\n')
+  return lines.slice(1).flatMap((line) => JSON.parse(line) as number[])
+}
+
+/** @returns what gives some pieces, and then none */
+function slowly(): (part: Buffer) => Buffer {
+  let left = 6
+  return (part) => (left-- > 0 ? part : Buffer.alloc(0))
 }
 
 const wrong = (part: Buffer): Buffer => part.fill(0, 0, Math.min(10, part.length))
@@ -91,6 +114,79 @@ test('a peer gives what it offers over TCP, and over uTP alone where that is wan
   expect((await load([], [peer])).received).toMatchObject({ tcp: bytes.length, utp: 0 })
   await rm(join(directory, 'got'))
   expect((await load([], [peer], true)).received).toMatchObject({ tcp: 0, utp: bytes.length })
+})
+
+test('a piece is finished before another is begun, so that little is in memory, and lost by a crash', async () => {
+  const add = vi.spyOn(SwarmClient.prototype, 'add')
+  const unfinished: number[] = []
+  const over = load([], [await seed()])
+  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')))
+  add.mockRestore()
+  torrent.on('verified', () => {
+    const isHalfAsked = (piece: UnfinishedPiece | null) => piece !== null && piece._reservations % piece._chunks !== 0
+    unfinished.push(torrent.pieces.filter(isHalfAsked).length)
+  })
+  await over
+  expect(unfinished).toHaveLength(21)
+  expect(Math.max(...unfinished)).toBeLessThan(2)
+})
+
+test('while nothing arrives those who are connected are asked again and again', async () => {
+  const add = vi.spyOn(SwarmClient.prototype, 'add')
+  const over = load([], [], false, AbortSignal.timeout(2_000))
+  over.catch(() => undefined)
+  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')))
+  add.mockRestore()
+  const ask = vi.spyOn(torrent, '_update')
+  await expect(over).rejects.toThrow('interrupted')
+  expect(ask.mock.calls.length).toBeGreaterThan(2)
+})
+
+test('no more is read of a file than the block that somebody asks for', async () => {
+  const read = vi.spyOn(PieceFiles.prototype, 'get')
+  await load([], [await seed()])
+  const lengths = read.mock.calls.map(([, wish]) => (wish as { length?: number } | null)?.length ?? PIECE)
+  read.mockRestore()
+  expect(lengths.length).toBeGreaterThan(80)
+  expect(Math.max(...lengths)).toBe(16_384)
+})
+
+test('a file that is changed while it is given is given no longer, to whoever comes then', async () => {
+  let isChanged = false
+  const peer = await seed('whole', async () => !isChanged)
+  await load([], [peer])
+  await rm(join(directory, 'got'))
+  isChanged = true
+  await expect(load([], [peer], false, AbortSignal.timeout(2_000))).rejects.toThrow('interrupted')
+  const written = await stat(join(directory, 'got.part'))
+  expect(written.blocks).toBe(0)
+})
+
+test('what was loaded is not trusted where the disk has something else by then, and is loaded again', async () => {
+  await expect(load([await serve(slowly())], [], false, AbortSignal.timeout(1_500))).rejects.toThrow('interrupted')
+  const listed = await listedPieces()
+  expect(listed.length).toBeGreaterThan(0)
+  // All that is listed is damaged, so that whichever is looked at first is.
+  const part = await open(join(directory, 'got.part'), 'r+')
+  for (const index of listed) await part.write(Buffer.from('wrong'), 0, 5, index * PIECE)
+  await part.close()
+  // What this run finds out the next one knows, though this one is ended.
+  await expect(load([], [], false, AbortSignal.timeout(1_000))).rejects.toThrow('interrupted')
+  expect(await listedPieces()).toEqual([])
+  expect((await load([], [await seed()])).resumedBytes).toBe(0)
+})
+
+test('what another torrent has loaded so far, or is no part of any, is left alone', async () => {
+  await expect(load([await serve(slowly())], [], false, AbortSignal.timeout(1_500))).rejects.toThrow('interrupted')
+  const before = await readFile(join(directory, 'got.part'))
+  const { pieces } = await hashFile(join(directory, 'whole'), () => 2 * PIECE, AbortSignal.timeout(10_000))
+  const other = readTorrent(makeTorrent({ name: 'y', length: bytes.length, pieceLength: 2 * PIECE, pieces }, []))
+  await expect(load([], [], false, undefined, other)).rejects.toThrow('another torrent has loaded')
+  expect((await readFile(join(directory, 'got.part'))).equals(before)).toBe(true)
+  await rm(join(directory, 'journals'), { recursive: true })
+  await writeFile(join(directory, 'got.part'), 'letters')
+  await expect(load([], [])).rejects.toThrow('no part of this torrent')
+  expect(await readFile(join(directory, 'got.part'), 'utf8')).toBe('letters')
 })
 
 test('a web seed that sends wrong bytes is dropped, and the rest comes from elsewhere', async () => {

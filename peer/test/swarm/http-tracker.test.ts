@@ -29,7 +29,7 @@ async function track(answer: (request: IncomingMessage, response: ServerResponse
   return { found, warned, tracker }
 }
 
-test('announces the start and the end, and reads peers of both families', async () => {
+test('announces the start, the whole and the end, and reads peers of both families', async () => {
   const asked: string[] = []
   const { found, tracker } = await track((request, response) => {
     asked.push(request.url ?? '')
@@ -41,9 +41,11 @@ test('announces the start and the end, and reads peers of both families', async 
     { host: '10.0.0.1', port: 6_881 },
     { host: '2001:0db8:0000:0000:0000:0000:0000:0001', port: 65_535 },
   ])
+  await tracker.complete()
   await tracker.close()
   expect(asked[0]).toMatch(/info_hash=(%ab){20}&peer_id=(%cd){20}&port=6881.*&left=1.*&event=started$/)
-  expect(asked[1]).toMatch(/event=stopped$/)
+  expect(asked[1]).toMatch(/event=completed$/)
+  expect(asked[2]).toMatch(/event=stopped$/)
 })
 
 test.each<[string, (response: ServerResponse) => void]>([

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
@@ -33,6 +33,7 @@ test('gives the bytes of a block, and none that the torrent has not', async () =
     [0, 0, 0],
   ] as const)
     await expect(get(index, offset, length)).rejects.toThrow('no such block')
+  await new Promise((resolve) => store.close(resolve))
 })
 
 test('takes over files of the right size, and of another only where they are known to be its own', async () => {
@@ -43,6 +44,14 @@ test('takes over files of the right size, and of another only where they are kno
   await expect(new PieceFiles(metainfo, path).prepare(false)).rejects.toThrow('no part of this torrent')
   expect(await readFile(path, 'utf8')).toBe('letters')
   expect(await new PieceFiles(metainfo, path).prepare(true)).toBe(false)
+})
+
+test('makes the folders that are missing, for others to read as usual, and does not wait for ever where it cannot', async () => {
+  const usual = 0o777 & ~process.umask()
+  await new PieceFiles(metainfo, join(directory, 'a/b/x')).prepare(false)
+  expect((await stat(join(directory, 'a/b'))).mode & 0o777).toBe(usual)
+  if (process.platform === 'linux')
+    await expect(new PieceFiles(metainfo, '/proc/holdfast/a/x').prepare(false)).rejects.toThrow('cannot be used')
 })
 
 test('several files in a folder are known again by their bytes', async () => {

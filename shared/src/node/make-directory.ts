@@ -5,15 +5,16 @@ import { StartError } from './run-service.ts'
 import { explainDirectory, isErrno } from './system-error.ts'
 
 /**
- * Makes a directory with all that is missing above it, private to the user, so that it survives a power cut.
+ * Makes a directory with all that is missing above it, so that it survives a power cut.
  * @param named the directory above or at `path` that a person named, for the error
+ * @param mode of what is made; it is private to the user unless another is given
  * @throws StartError where it cannot be made
  */
-export async function makeDirectory(path: string, named = path): Promise<void> {
+export async function makeDirectory(path: string, named = path, mode = 0o700): Promise<void> {
   const target = resolve(path)
   const made: string[] = []
   try {
-    await makeWithParents(target, made)
+    await makeWithParents(target, mode, made)
     for (const directory of made.toReversed()) await syncDirectory(await realpath(dirname(directory)))
   } catch (error) {
     throw explainDirectory(resolve(named), error)
@@ -24,17 +25,17 @@ export async function makeDirectory(path: string, named = path): Promise<void> {
  * mkdir's own `recursive` will not do: where a file system takes no new names, as /proc, Node tries for ever, in a thread
  * that nothing can end.
  */
-async function makeWithParents(path: string, made: string[]): Promise<void> {
+async function makeWithParents(path: string, mode: number, made: string[]): Promise<void> {
   for (const isParentMade of [false, true]) {
     try {
-      await mkdir(path, { mode: 0o700 })
+      await mkdir(path, { mode })
       made.push(path)
       return
     } catch (error) {
       if (isErrno(error, 'EEXIST', 'EISDIR')) return requireDirectory(path)
       const parent = dirname(path)
       if (isParentMade || parent === path || !isErrno(error, 'ENOENT', 'ENOTDIR')) throw error
-      await makeWithParents(parent, made)
+      await makeWithParents(parent, mode, made)
     }
   }
 }

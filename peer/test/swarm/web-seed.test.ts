@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
+import { afterEach, expect, test } from 'vitest'
+import type { Torrent } from 'webtorrent'
+import { everywhere } from '../../src/swarm/reach.ts'
+import { WebSeed } from '../../src/swarm/web-seed.ts'
+import { makeTorrent } from '../../src/torrent/make-torrent.ts'
+
+const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
+const open: { close(): unknown }[] = []
+afterEach(() => {
+  for (const each of open.splice(0)) each.close()
+})
+
+/** Asks a web seed that may be silent for 300 ms for the second piece. */
+async function ask(answer: (response: ServerResponse, range: string) => unknown): Promise<Uint8Array | undefined> {
+  const server = createServer((request, response) => void answer(response, request.headers.range ?? ''))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
+  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, everywhere, 300)
+  open.push({ close: () => seed.destroy() }, { close: () => server.closeAllConnections() }, server)
+  return new Promise((resolve, reject) =>
+    seed.httpRequest(1, 4, 40, (error, bytes) => (error === null ? resolve(bytes) : reject(error))),
+  )
+}
+
+test('one that is slow is waited for while it sends something', async () => {
+  const bytes = await ask(async (response, range) => {
+    expect(range).toBe('bytes=260-299')
+    response.writeHead(206)
+    for (let part = 0; part < 8; part++) {
+      response.write(Buffer.alloc(5, part))
+      await delay(100)
+    }
+    response.end()
+  })
+  expect(bytes).toEqual(Buffer.concat([...Array(8).keys()].map((part) => Buffer.alloc(5, part))))
+})
+
+test('one that has fallen silent is not', async () => {
+  await expect(ask((response) => response.writeHead(206).write('a'))).rejects.toThrow('fallen silent')
+})
+
+test.each<[string, (response: ServerResponse) => unknown, string]>([
+  ['the whole for a part', (response) => response.writeHead(200).end(Buffer.alloc(40)), 'answers 200'],
+  ['more', (response) => response.writeHead(206).end(Buffer.alloc(41)), 'more than it was asked for'],
+  ['less', (response) => response.writeHead(206).end(Buffer.alloc(39)), 'less than it was asked for'],
+])('%s is refused', async (_, answer, sentence) => {
+  await expect(ask(answer)).rejects.toThrow(sentence)
+})
