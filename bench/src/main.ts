@@ -6,7 +6,15 @@ import { type BenchOptions, readOptions, usage } from './arguments.ts'
 import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
-import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from './publish/render-tables.ts'
+import {
+  renderAsks,
+  renderBeside,
+  renderCosts,
+  renderFills,
+  renderHeals,
+  renderQueues,
+  renderRates,
+} from './publish/render-tables.ts'
 import type { BenchResult } from './result.ts'
 import { runBench } from './run-bench.ts'
 
@@ -48,8 +56,11 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    const { cells, fills, heals } = result
-    const tables = [renderRates(cells), renderHeals(heals), renderFills(fills), renderCosts(cells), renderBeside(cells)]
+    const { cells, fills, heals, asks, queues } = result
+    const tables = [
+      ...[renderRates(cells), renderHeals(heals), renderFills(fills), renderCosts(cells), renderBeside(cells)],
+      ...[renderAsks(asks), renderQueues(queues)],
+    ]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)
     if (options.isPublished) await publish(result)

@@ -5,7 +5,9 @@ const MIB = 1024 * KIB
 export const sideBySideNames = ['small', 'large', 'replicated', 'mixed', 'delete'] as const
 export type SideBySideName = (typeof sideBySideNames)[number]
 
-export const sectionNames = ['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'] as const
+export const sectionNames = [
+  ...(['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete', 'audio', 'jobs'] as const),
+] as const
 export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
@@ -29,6 +31,12 @@ export interface Plan {
   readonly fileCounts: readonly number[]
   /** Each system deletes so many files in a round. */
   readonly deleteCount: number
+  /** A library has so many tracks, and each question is asked so often. */
+  readonly trackCount: number
+  readonly askCount: number
+  /** So many jobs are added and done, by so many workers. */
+  readonly jobCount: number
+  readonly workerCounts: readonly number[]
 }
 
 /** It takes about twenty minutes, a third of them to make a million files. */
@@ -53,6 +61,10 @@ export const fullPlan: Plan = {
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000, 1_000_000],
   deleteCount: 1_500,
+  trackCount: 100_000,
+  askCount: 100,
+  jobCount: 2_000,
+  workerCounts: [1, 4, 16],
 }
 
 /** It takes under a minute and shows that the benchmark works; its numbers are not to be compared. */
@@ -69,6 +81,10 @@ export const quickPlan: Plan = {
   fileServerCounts: [1, 3],
   fileCounts: [500, 2_000],
   deleteCount: 300,
+  trackCount: 2_000,
+  askCount: 3,
+  jobCount: 200,
+  workerCounts: [1, 4],
 }
 
 /** More rounds give quieter numbers. */
@@ -78,4 +94,5 @@ export const longPlan: Plan = {
   rounds: 7,
   sliceMs: 2_000,
   largeRounds: 9,
+  askCount: 300,
 }

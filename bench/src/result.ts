@@ -32,6 +32,25 @@ export interface Heal {
   readonly seconds: number
 }
 
+/** Tells how long one question of a large library takes, with nothing else going on. */
+export interface AskTimes {
+  readonly group: string
+  readonly what: string
+  readonly count: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** Tells how many jobs a queue takes in and has done, in jobs a second of each round. */
+export interface QueueRates {
+  readonly queue: string
+  /** Each has a connection of its own, as each manager process has, and does one job at a time. */
+  readonly workerCount: number
+  readonly jobCount: number
+  readonly addRates: readonly number[]
+  readonly doneRates: readonly number[]
+}
+
 export interface Machine {
   readonly processor: string
   readonly cores: number
@@ -56,6 +75,8 @@ export interface BenchResult {
   readonly cells: readonly Cell[]
   readonly fills: readonly Fill[]
   readonly heals: readonly Heal[]
+  readonly asks: readonly AskTimes[]
+  readonly queues: readonly QueueRates[]
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */
@@ -64,6 +85,12 @@ export function medianOf<T>(samples: readonly T[] | undefined, value: (sample: T
   const upper = sorted[Math.floor(sorted.length / 2)]
   const lower = sorted[Math.floor((sorted.length - 1) / 2)]
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2
+}
+
+/** @returns the value that a part of all values is below */
+export function quantileOf(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 }
 
 /** From this size on MB/s say more than files per second. Bytes. */

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from '../../src/publish/render-tables.ts'
+import {
+  renderAsks,
+  renderBeside,
+  renderCosts,
+  renderFills,
+  renderHeals,
+  renderQueues,
+  renderRates,
+} from '../../src/publish/render-tables.ts'
 import { exampleResult } from './example-result.ts'
 
-const { cells, fills, heals } = exampleResult
+const { cells, fills, heals, asks, queues } = exampleResult
 const linesWith = (table: string, ...texts: string[]) =>
   table
     .split('\n')
@@ -46,6 +54,14 @@ describe('tables of a run', () => {
 
   it('show how fast the copies of a lost file-server were made anew', () => {
     expect(linesWith(renderHeals(heals), '2048 MiB')).toEqual(['| 3 | 2048 MiB | 512 | 20.0 | 107 |'])
+  })
+
+  it('show how long questions of a large library took', () => {
+    expect(linesWith(renderAsks(asks), 'year=')).toEqual(['| one filter | year=… | 4.56 | 79 |'])
+  })
+
+  it('show the medians of what queues took in and had done', () => {
+    expect(linesWith(renderQueues(queues), 'Redis')).toEqual(['| Redis | 4 | 950 | 4,000 |'])
   })
 
   it('are nothing without rows', () => {

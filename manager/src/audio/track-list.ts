@@ -85,7 +85,8 @@ export class TrackList {
     options: mongo.FindOptions & { readonly sort: mongo.Sort; readonly limit: number },
   ): Promise<Types.ObjectId[]> {
     const whole = { projection: { _id: 1 }, batchSize: options.limit, ...options, ...bounded }
-    const find = () => this.#collection.find<Pick<FileRecord, '_id'>>(query as mongo.Filter<FileRecord>, whole).toArray()
+    const find = () =>
+      this.#collection.find<Pick<FileRecord, '_id'>>(query as mongo.Filter<FileRecord>, whole).toArray()
     return (await askDatabase(find)).map(({ _id }) => _id)
   }
 

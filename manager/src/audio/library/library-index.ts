@@ -113,7 +113,10 @@ export class LibraryIndex {
     const query = { ...isLiveAudio, name: { $gte: '' } } as unknown as mongo.Filter<FileRecord>
     const options = { projection: { _id: 1 }, sort: { createdAt: -1, _id: -1 } } as const
     const [songCount, newest] = await Promise.all([
-      askDatabase(() => files.countDocuments(query, { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS }), LOOK_DEADLINE_MS),
+      askDatabase(
+        () => files.countDocuments(query, { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS }),
+        LOOK_DEADLINE_MS,
+      ),
       askDatabase(() => files.findOne(query, options), LOOK_DEADLINE_MS),
     ])
     return { songCount, newest: newest?._id.toHexString() ?? null }
