@@ -37,6 +37,11 @@ RUN npx tsc -b manager file-server peer \
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
+# With `true` managers check audio more thoroughly, and can transcode it, but the image is three times as large.
+ARG FFMPEG=false
+RUN if [ "$FFMPEG" = true ]; then \
+    apt-get update && apt-get install --yes --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*; \
+  fi
 WORKDIR /app
 # A named volume takes its owner from the directory that it is mounted on.
 RUN install -d -o node -g node /data /torrents

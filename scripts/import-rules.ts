@@ -16,7 +16,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   manager: ['shared'],
   launcher: ['shared'],
   peer: ['shared'],
-  bench: ['launcher', 'shared'],
+  bench: ['launcher', 'manager', 'shared'],
   test: ['client', 'launcher', 'shared'],
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],
 }
@@ -89,6 +89,8 @@ function resolve(from: string, specifier: string): string | null {
   return segments.join('/')
 }
 
+const redisForTests = 'launcher/src/redis/start-redis.ts'
+
 function packageProblem(from: string, target: string): string | null {
   const importer = from.split('/')[0] ?? ''
   const imported = target.split('/')[0] ?? ''
@@ -97,8 +99,8 @@ function packageProblem(from: string, target: string): string | null {
   const allowed = packageRules[importer]
   if (allowed === undefined) return null
   if (allowed.includes(imported)) return null
-  // Tests share a mongod, test the checks' own rules, and check the deployment against the tables of settings.
-  if (isTest(from) && (imported === 'test' || imported === 'scripts')) return null
+  // Tests share a mongod and start a Redis, test the checks' own rules, and check the deployment against the tables of settings.
+  if (isTest(from) && (imported === 'test' || imported === 'scripts' || target === redisForTests)) return null
   if (importer === 'test' && /^[^/]+\/src\/config\.ts$/.test(target)) return null
   return `${importer} may import ${allowed.join(', ') || 'no other package'}`
 }

@@ -7,10 +7,12 @@ import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
 import {
+  renderAsks,
   renderBeside,
   renderCosts,
   renderFills,
   renderHeals,
+  renderQueues,
   renderRates,
   renderSwarms,
 } from './publish/render-tables.ts'
@@ -55,9 +57,11 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    const { cells, fills, heals, swarms } = result
-    const ofCells = [renderCosts(cells), renderBeside(cells)]
-    const tables = [renderRates(cells), renderHeals(heals), renderSwarms(swarms), renderFills(fills), ...ofCells]
+    const { cells, fills, heals, swarms, asks, queues } = result
+    const tables = [
+      ...[renderRates(cells), renderHeals(heals), renderSwarms(swarms), renderFills(fills)],
+      ...[renderCosts(cells), renderBeside(cells), renderAsks(asks), renderQueues(queues)],
+    ]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)
     if (options.isPublished) await publish(result)

@@ -15,6 +15,8 @@ export const sectionNames = [
   'swarm',
   'growth',
   'delete',
+  'audio',
+  'jobs',
 ] as const
 export type SectionName = (typeof sectionNames)[number]
 
@@ -42,6 +44,12 @@ export interface Plan {
   readonly fileCounts: readonly number[]
   /** Each system deletes so many files in a round. */
   readonly deleteCount: number
+  /** A library has so many tracks, and each question is asked so often. */
+  readonly trackCount: number
+  readonly askCount: number
+  /** So many jobs are added and done, by so many workers. */
+  readonly jobCount: number
+  readonly workerCounts: readonly number[]
 }
 
 /** It takes under half an hour, a quarter of it to make a million files. */
@@ -68,6 +76,10 @@ export const fullPlan: Plan = {
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000, 1_000_000],
   deleteCount: 1_500,
+  trackCount: 100_000,
+  askCount: 100,
+  jobCount: 2_000,
+  workerCounts: [1, 4, 16],
 }
 
 /** It takes under a minute and shows that the benchmark works; its numbers are not to be compared. */
@@ -85,6 +97,10 @@ export const quickPlan: Plan = {
   fileServerCounts: [1, 3],
   fileCounts: [500, 2_000],
   deleteCount: 300,
+  trackCount: 2_000,
+  askCount: 3,
+  jobCount: 200,
+  workerCounts: [1, 4],
 }
 
 /** More rounds give quieter numbers. */
@@ -94,4 +110,5 @@ export const longPlan: Plan = {
   rounds: 7,
   sliceMs: 2_000,
   largeRounds: 9,
+  askCount: 300,
 }

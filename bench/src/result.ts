@@ -47,6 +47,25 @@ export interface Swarm {
   readonly samples: Readonly<Record<string, readonly Transfer[]>>
 }
 
+/** Tells how long one question of a large library takes, with nothing else going on. */
+export interface AskTimes {
+  readonly group: string
+  readonly what: string
+  readonly count: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+/** Tells how many jobs a queue takes in and has done, in jobs a second of each round. */
+export interface QueueRates {
+  readonly queue: string
+  /** Each has a connection of its own, as each manager process has, and does one job at a time. */
+  readonly workerCount: number
+  readonly jobCount: number
+  readonly addRates: readonly number[]
+  readonly doneRates: readonly number[]
+}
+
 export interface Machine {
   readonly processor: string
   readonly cores: number
@@ -72,6 +91,8 @@ export interface BenchResult {
   readonly fills: readonly Fill[]
   readonly heals: readonly Heal[]
   readonly swarms: readonly Swarm[]
+  readonly asks: readonly AskTimes[]
+  readonly queues: readonly QueueRates[]
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */
@@ -80,6 +101,12 @@ export function medianOf<T>(samples: readonly T[] | undefined, value: (sample: T
   const upper = sorted[Math.floor(sorted.length / 2)]
   const lower = sorted[Math.floor((sorted.length - 1) / 2)]
   return upper === undefined || lower === undefined ? null : (upper + lower) / 2
+}
+
+/** @returns the value that a part of all values is below */
+export function quantileOf(values: readonly number[], part: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 }
 
 /** From this size on MB/s say more than files per second. Bytes. */

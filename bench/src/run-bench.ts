@@ -4,9 +4,11 @@ import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from '.
 import { type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { BenchResult, Cell, Fill, Heal, Swarm } from './result.ts'
+import type { AskTimes, BenchResult, Cell, Fill, Heal, QueueRates, Swarm } from './result.ts'
+import { measureAudio } from './sections/audio.ts'
 import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
+import { measureJobs } from './sections/jobs.ts'
 import { sideBySideSections } from './sections/side-by-side.ts'
 import { measureSwarm } from './sections/swarm.ts'
 import { warmUp } from './sections/warm-up.ts'
@@ -31,6 +33,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
   const fills: Fill[] = []
   const heals: Heal[] = []
   const swarms: Swarm[] = []
+  const asks: AskTimes[] = []
+  const queues: QueueRates[] = []
   const run = randomBytes(4).toString('hex')
   await using load = new Child(new URL('./load/load-process.js', import.meta.url), [], usualNode)
   const context: StartContext = { beside, directory, report, run, load }
@@ -55,6 +59,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
       fills.push(...growth.fills)
     })
   }
+  if (sections.includes('audio')) asks.push(...(await measureAudio(directory, plan, report)))
+  if (sections.includes('jobs')) queues.push(...(await measureJobs(directory, plan, report)))
   // These delete files, which slows down some disks for minutes.
   await measureSideBySide('mixed', 'delete')
   return {
@@ -69,5 +75,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
     fills,
     heals,
     swarms,
+    asks,
+    queues,
   }
 }

@@ -13,7 +13,7 @@ import { parse } from 'yaml'
 
 interface Service {
   readonly image: string
-  readonly build?: string
+  readonly build?: { readonly context: string; readonly args: Readonly<Record<string, string>> }
   readonly pull_policy?: string
   readonly scale?: string
   readonly user?: string
@@ -41,10 +41,10 @@ interface Service {
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const compose = parse(read('docker-compose.yml'), { merge: true }) as {
-  services: { mongo: Service; manager: Service; 'file-server': Service }
+  services: { mongo: Service; redis: Service; manager: Service; 'file-server': Service }
   volumes: Record<string, unknown>
 }
-const { mongo, manager, 'file-server': fileServer } = compose.services
+const { mongo, redis, manager, 'file-server': fileServer } = compose.services
 const dockerfile = read('Dockerfile')
 
 describe('docker-compose.yml', () => {
@@ -68,10 +68,23 @@ describe('docker-compose.yml', () => {
   })
 
   test('builds the image once, and asks no registry for it', () => {
-    expect(manager.build).toBe('.')
+    expect(manager.build).toMatchObject({ context: '.' })
     expect(fileServer).not.toHaveProperty('build')
     for (const { image, pull_policy } of [manager, fileServer])
       expect({ image, pull_policy }).toEqual({ image: 'holdfast', pull_policy: 'never' })
+  })
+
+  test('has ffmpeg in the image where .env asks for it', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose puts the word in
+    expect(manager.build?.args).toEqual({ FFMPEG: '${FFMPEG:-false}' })
+    expect(dockerfile).toMatch(/^ARG FFMPEG=false\nRUN if \[ "\$FFMPEG" = true \]/m)
+  })
+
+  test('keeps jobs in a Redis that drops none of them, and starts the manager when it answers', () => {
+    expect(manager.environment?.REDIS_URL).toBe('redis://redis:6379')
+    expect(manager.depends_on?.redis?.condition).toBe('service_healthy')
+    expect(redis.command.join(' ')).toContain('--maxmemory-policy noeviction')
+    expect(redis).not.toHaveProperty('ports')
   })
 
   test('asks for health often during the start, and seldom afterwards', () => {

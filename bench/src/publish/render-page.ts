@@ -1,9 +1,17 @@
 import type { BenchResult, Cell } from '../result.ts'
-import { renderCosts, renderFills, renderHeals, renderRates, renderSwarms } from './render-tables.ts'
+import {
+  renderAsks,
+  renderCosts,
+  renderFills,
+  renderHeals,
+  renderQueues,
+  renderRates,
+  renderSwarms,
+} from './render-tables.ts'
 
 /** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
-  const { machine, cells, fills, heals, swarms } = result
+  const { machine, cells, fills, heals, swarms, asks, queues } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
@@ -17,6 +25,8 @@ export function renderPage(result: BenchResult): string {
       rates('servers'),
     ),
     renderSection('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
+    renderSection('A large library of audio', audioText, renderAsks(asks)),
+    renderSection('Jobs', jobsText, renderQueues(queues)),
     renderSection('What it costs', costsText, renderCosts(cells as readonly Cell[])),
   ].filter(isText)
   return `# Performance
@@ -74,6 +84,12 @@ that all share. They run on this machine and speak TCP.
 
 const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
 smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`
+
+const audioText = `The records of 100,000 tracks are in MongoDB, with waveforms; some 3,000 artists, 9,000 albums, 33 genres and 4,000 words, of which few are frequent. One
+client asks \`GET /list\` for 100 tracks at a time, and as a player would; nothing else goes on. Each question is asked a hundred times, where it has \`…\` with other values.`
+
+const jobsText = `Jobs that do nothing, added 32 at a time and then done. Each worker has a connection of its own, as each manager process has, and does one at a time.
+In MongoDB every step is durable on a majority; this Redis keeps nothing on its disk.`
 
 const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
 rounds. The CPU is more reliable than a rate where a machine is busy with something else.`

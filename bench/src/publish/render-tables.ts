@@ -1,10 +1,12 @@
 import {
+  type AskTimes,
   type Cell,
   costsOf,
   type Fill,
   type Heal,
   isLarge,
   medianOf,
+  type QueueRates,
   rateOf,
   ratioOf,
   ratiosOfRounds,
@@ -113,6 +115,19 @@ export function renderSwarms(swarms: readonly Swarm[]): string {
     })
   })
   return renderTable(['size', 'seeds', 'client', 'seconds', 'MB/s', 'first row is', 'CPU seconds', 'peak memory'], rows)
+}
+
+export function renderAsks(asks: readonly AskTimes[]): string {
+  const rows = asks.map(({ group, what, p50Ms, p99Ms }) => [group, what, formatMs(p50Ms), formatMs(p99Ms)])
+  return renderTable(['asked', 'for', 'p50 ms', 'p99 ms'], rows)
+}
+
+export function renderQueues(queues: readonly QueueRates[]): string {
+  const rows = queues.map(({ queue, workerCount, addRates, doneRates }) => [
+    ...[queue, String(workerCount)],
+    ...[addRates, doneRates].map((rates) => formatNumber(medianOf(rates, (rate) => rate))),
+  ])
+  return renderTable(['queue', 'workers', 'added jobs/s', 'done jobs/s'], rows)
 }
 
 /** @returns a Markdown table that can be read as it is, or an empty text where there are no rows */

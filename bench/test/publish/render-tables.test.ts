@@ -1,15 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import {
+  renderAsks,
   renderBeside,
   renderCosts,
   renderFills,
   renderHeals,
+  renderQueues,
   renderRates,
   renderSwarms,
 } from '../../src/publish/render-tables.ts'
 import { exampleResult } from './example-result.ts'
 
-const { cells, fills, heals, swarms } = exampleResult
+const { cells, fills, heals, swarms, asks, queues } = exampleResult
 const linesWith = (table: string, ...texts: string[]) =>
   table
     .split('\n')
@@ -59,6 +61,14 @@ describe('tables of a run', () => {
     const table = renderSwarms(swarms)
     expect(linesWith(table, 'holdfast')).toEqual(['| 1024 MiB | 4 | holdfast | 9.0 | 119 | | 7.3 | 200 MiB |'])
     expect(linesWith(table, 'aria2c')).toEqual(['| 1024 MiB | 4 | aria2c | 4.5 | 239 | 0.50 x | - | - |'])
+  })
+
+  it('show how long questions of a large library took', () => {
+    expect(linesWith(renderAsks(asks), 'year=')).toEqual(['| one filter | year=… | 4.56 | 79 |'])
+  })
+
+  it('show the medians of what queues took in and had done', () => {
+    expect(linesWith(renderQueues(queues), 'Redis')).toEqual(['| Redis | 4 | 950 | 4,000 |'])
   })
 
   it('are nothing without rows', () => {

@@ -1,70 +1,21 @@
+import { randomBytes } from 'node:crypto'
 import { isFileId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
-import { type AudioFields, liveAudio } from '../files/audio-fields.ts'
+import type { AudioFields } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
-import { askDatabase } from '../mongo/database.ts'
-import { KEY_BREAK } from './audio-fields-of.ts'
-import { foldText, wordsOf } from './search-text.ts'
+import { ASK_DEADLINE_MS, askDatabase } from '../mongo/database.ts'
+import {
+  conditionsOf,
+  listQuery,
+  type SortKey,
+  type TrackFilter,
+  type TrackOrder,
+  type TrackPlace,
+  visibleTracks,
+} from './track-query.ts'
 
 /** A file that is known to be audio. */
 export type Track = FileRecord & { readonly audio: AudioFields }
-
-/** Bounds of a number, both of them within. */
-export interface Span {
-  readonly min?: number | undefined
-  readonly max?: number | undefined
-}
-
-export interface TrackFilter {
-  readonly duration?: Span
-  readonly size?: Span
-  readonly bitRate?: Span
-  readonly year?: Span
-  readonly sampleRate?: Span
-  readonly channels?: Span
-  readonly uploaded?: { readonly since?: Date | undefined; readonly until?: Date | undefined }
-  readonly codec?: string | undefined
-  readonly container?: string | undefined
-  readonly lossless?: boolean | undefined
-  readonly verdict?: string | undefined
-  readonly artist?: string | undefined
-  readonly album?: string | undefined
-  readonly genre?: string | undefined
-  /** Each of its words begins a word of the track's title, artists, album, genres or name. */
-  readonly text?: string | undefined
-  /** The key `album` begins with this. */
-  readonly albumKey?: string | undefined
-}
-
-/** What a list can be sorted by, and the field that has it. */
-const sortFields = {
-  name: 'name',
-  size: 'size',
-  uploadedAt: 'createdAt',
-  duration: 'audio.keys.duration',
-  bitrate: 'audio.keys.bitRate',
-  year: 'audio.keys.year',
-  title: 'audio.keys.title',
-  artist: 'audio.keys.artist',
-  album: 'audio.keys.album',
-} as const
-
-/** To choose at random the database goes through all that the filter lets through. */
-const SAMPLE_DEADLINE_MS = 5_000
-
-export type SortKey = keyof typeof sortFields
-export const sortKeys = Object.keys(sortFields) as readonly SortKey[]
-
-export interface TrackOrder {
-  readonly by: SortKey
-  readonly isDescending: boolean
-}
-
-/** A list goes on after the track that has this value of the sorted field, and this id. */
-export interface TrackPlace {
-  readonly value: string | number | Date
-  readonly id: string
-}
 
 export interface TrackWish {
   readonly filter: TrackFilter
@@ -75,10 +26,19 @@ export interface TrackWish {
   readonly skip?: number
 }
 
+export interface TrackPage {
+  /** One that is deleted meanwhile is missing, so there may be fewer than the limit though there are more behind them. */
+  readonly tracks: readonly Track[]
+  readonly hasMore: boolean
+}
+
+/** Tracks are chosen by chance among so many, which stand at a random place. */
+const CHANCE_WINDOW = 2_000
+
 /** A list has everything of a track but its chunks and its waveform, which are large. */
 const projection = { chunks: 0, 'audio.peaks': 0 } as const
-/** An expired file is absent, though its record is still to be ended. */
-const isUnexpired = () => ({ $or: [{ expiresAt: null }, { expiresAt: { $gt: new Date() } }] })
+/** MongoDB itself gives up what nobody waits for any more. */
+const bounded = { maxTimeMS: ASK_DEADLINE_MS } as const
 
 /** Lists what audio files there are. */
 export class TrackList {
@@ -88,44 +48,64 @@ export class TrackList {
     this.#collection = model.collection as unknown as mongo.Collection<FileRecord>
   }
 
-  /** @returns the tracks that the filter lets through, without their chunks */
-  list({ filter, order, after, limit, skip = 0 }: TrackWish): Promise<Track[]> {
-    const field = sortFields[order.by]
-    const direction = order.isDescending ? -1 : 1
-    const query = queryOf([...conditionsOf(filter), ...(after === null ? [] : [placeAfter(field, order, after)])])
-    return askDatabase(() =>
-      this.#collection
-        .find<Track>(query, { projection })
-        // A path is unique, so its index says all of the order.
-        .sort(field === 'name' ? { name: direction } : { [field]: direction, _id: direction })
-        .skip(skip)
-        .limit(limit)
-        .toArray(),
-    )
+  /**
+   * Lists the tracks that the filter lets through, without their chunks. An index tells which they are, and no documents but
+   * theirs are read.
+   */
+  async list(wish: TrackWish): Promise<TrackPage> {
+    const { filter, order, after, limit, skip = 0 } = wish
+    const { query, ...options } = listQuery(filter, order, after)
+    const ids = await this.#idsOf(query, { ...options, skip, limit: limit + 1 })
+    const listed = ids.slice(0, limit)
+    const found = await this.#find(listed)
+    // All of them were deleted meanwhile, and a list goes on after its last track.
+    if (found.size === 0 && listed.length > 0) return this.list(wish)
+    return { tracks: listed.flatMap((id) => found.get(id.toHexString()) ?? []), hasMore: ids.length > limit }
   }
 
   /** @returns those of these tracks that are there, by their ids */
   async findAll(ids: readonly string[]): Promise<Map<string, Track>> {
-    const known = ids.filter(isFileId).map((id) => new Types.ObjectId(id))
-    if (known.length === 0) return new Map()
-    const query = queryOf([{ _id: { $in: known } }])
-    const found = await askDatabase(() => this.#collection.find<Track>(query, { projection }).toArray())
-    return new Map(found.map((track) => [track._id.toHexString(), track]))
+    return this.#find(ids.filter(isFileId).map((id) => new Types.ObjectId(id)))
   }
 
-  /** @returns so many tracks that the filter lets through, chosen at random */
+  /** @returns so many tracks that the filter lets through, chosen by chance in the order of their hashes */
   async sample(filter: TrackFilter, count: number): Promise<Track[]> {
-    const pipeline = [{ $match: queryOf(conditionsOf(filter)) }, { $project: { _id: 1 } }, { $sample: { size: count } }]
-    const chosen = await askDatabase(
-      () => this.#collection.aggregate<Pick<Track, '_id'>>(pipeline).toArray(),
-      SAMPLE_DEADLINE_MS,
-    )
-    return [...(await this.findAll(chosen.map(({ _id }) => _id.toHexString()))).values()]
+    const place = randomBytes(32).toString('hex')
+    const within = async (bound: object, limit: number) => {
+      const query = visibleTracks([...conditionsOf(filter), { sha256: bound }])
+      return limit === 0 ? [] : this.#idsOf(query, { sort: { sha256: 1, _id: 1 }, limit })
+    }
+    const after = await within({ $gte: place }, CHANCE_WINDOW)
+    const window = [...after, ...(await within({ $lt: place }, CHANCE_WINDOW - after.length))]
+    return [...(await this.#find(choose(window, count))).values()]
+  }
+
+  async #idsOf(
+    query: object,
+    options: mongo.FindOptions & { readonly sort: mongo.Sort; readonly limit: number },
+  ): Promise<Types.ObjectId[]> {
+    const whole = { projection: { _id: 1 }, batchSize: options.limit, ...options, ...bounded }
+    const find = () =>
+      this.#collection.find<Pick<FileRecord, '_id'>>(query as mongo.Filter<FileRecord>, whole).toArray()
+    return (await askDatabase(find)).map(({ _id }) => _id)
+  }
+
+  async #find(ids: readonly Types.ObjectId[]): Promise<Map<string, Track>> {
+    if (ids.length === 0) return new Map()
+    const query = visibleTracks([{ _id: { $in: ids } }]) as mongo.Filter<FileRecord>
+    const whole = { projection, hint: '_id_', batchSize: ids.length, ...bounded }
+    const found = await askDatabase(() => this.#collection.find<Track>(query, whole).toArray())
+    return new Map(found.map((track) => [track._id.toHexString(), track]))
   }
 }
 
-function queryOf(conditions: readonly object[]): mongo.Filter<FileRecord> {
-  return { ...liveAudio, $and: [isUnexpired(), ...conditions] } as unknown as mongo.Filter<FileRecord>
+/** @returns so many of these by chance, in an order by chance */
+function choose<T>(all: readonly T[], count: number): T[] {
+  const left = [...all]
+  return Array.from({ length: Math.min(count, all.length) }, () => {
+    const [chosen] = left.splice(Math.floor(Math.random() * left.length), 1)
+    return chosen as T
+  })
 }
 
 export function placeOfTrack(track: Track, { by }: TrackOrder): TrackPlace {
@@ -142,53 +122,4 @@ export function placeOfTrack(track: Track, { by }: TrackOrder): TrackPlace {
     album: keys.album,
   }
   return { value: values[by], id: track._id.toHexString() }
-}
-
-function placeAfter(field: string, { isDescending }: TrackOrder, { value, id }: TrackPlace): object {
-  const beyond = isDescending ? '$lt' : '$gt'
-  return { $or: [{ [field]: { [beyond]: value } }, { [field]: value, _id: { [beyond]: new Types.ObjectId(id) } }] }
-}
-
-function conditionsOf(filter: TrackFilter): object[] {
-  const { uploaded, codec, container, lossless, verdict, artist, album, albumKey, genre, text } = filter
-  return [
-    ...within('audio.keys.duration', filter.duration, 0),
-    ...within('size', filter.size),
-    // Nothing is known where the key is 0, and an upper bound alone must not let that through.
-    ...within('audio.keys.bitRate', filter.bitRate, 1),
-    ...within('audio.keys.year', filter.year, 1),
-    ...within('audio.sampleRate', filter.sampleRate),
-    ...within('audio.channels', filter.channels),
-    ...within('createdAt', uploaded && { min: uploaded.since, max: uploaded.until }),
-    ...equal('audio.codec', codec),
-    ...equal('audio.container', container),
-    ...equal('audio.lossless', lossless),
-    ...equal('audio.verdict', verdict),
-    ...equal('audio.keys.artists', artist && foldText(artist)),
-    ...equal('audio.keys.genres', genre && foldText(genre)),
-    ...(album === undefined ? [] : [beginsWith('audio.keys.album', foldText(album) + KEY_BREAK)]),
-    ...(albumKey === undefined ? [] : [beginsWith('audio.keys.album', albumKey)]),
-    ...(text === undefined ? [] : wordsOf([text]).map((word) => beginsWith('audio.keys.words', word))),
-  ]
-}
-
-function within(
-  field: string,
-  span: { readonly min?: number | Date | undefined; readonly max?: number | Date | undefined } | undefined,
-  least?: number,
-): object[] {
-  const { min, max } = span ?? {}
-  if (min === undefined && max === undefined) return []
-  if (min !== undefined && min === max) return [{ [field]: { $eq: min } }]
-  const from = min ?? least
-  return [{ [field]: { ...(from !== undefined && { $gte: from }), ...(max !== undefined && { $lte: max }) } }]
-}
-
-function equal(field: string, value: string | boolean | undefined): object[] {
-  return value === undefined ? [] : [{ [field]: { $eq: value } }]
-}
-
-/** A prefix is a range of the index. In an array one element has to be within it. */
-export function beginsWith(field: string, prefix: string): object {
-  return { [field]: { $regex: `^${prefix.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}` } }
 }

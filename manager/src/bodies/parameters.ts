@@ -3,7 +3,7 @@ import { decodeUtf8 } from './bounded-bytes.ts'
 
 const OPENING = String.raw`[\t ]*;[\t ]*([^\s";=]+)[\t ]*=[\t ]*`
 /** Browsers and curl write it so: a quote never stands in quotes, and a backslash is a backslash. */
-const asBrowsers = new RegExp(String.raw`${OPENING}(?:"([^"]*)"|([^";]*))`, 'y')
+const asBrowsers = new RegExp(`${OPENING}(?:"([^"]*)"|([^";]*))`, 'y')
 /** RFC 2616 and `curl --form-escape` write it so: a backslash takes the meaning from what follows it. */
 const escaped = new RegExp(String.raw`${OPENING}(?:"((?:[^"\\]|\\.)*)"|([^";]*))`, 'y')
 

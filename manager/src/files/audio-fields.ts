@@ -44,35 +44,68 @@ export interface AudioKeys {
   readonly words: readonly string[]
 }
 
-/** Every query of audio files says this, so that the indexes are used, which have nothing but such files. */
+/** The indexes of audio files have nothing but these. */
 export const liveAudio = { state: 'live', addressedBy: 'path', 'audio.container': { $exists: true } } as const
 
-/**
- * Each index ends in the file's id, by which a list goes on among equals. A name has no equal, and its index has the duration,
- * so that the commonest filter is judged without the documents.
- */
-const indexed = {
-  audio_name: { name: 1, 'audio.keys.duration': 1 },
-  audio_size: { size: 1, _id: 1 },
-  audio_uploaded: { createdAt: 1, _id: 1 },
-  audio_duration: { 'audio.keys.duration': 1, _id: 1 },
-  audio_bit_rate: { 'audio.keys.bitRate': 1, _id: 1 },
-  audio_year: { 'audio.keys.year': 1, _id: 1 },
-  audio_title: { 'audio.keys.title': 1, _id: 1 },
-  audio_artist: { 'audio.keys.artist': 1, _id: 1 },
-  audio_album: { 'audio.keys.album': 1, _id: 1 },
-  audio_artists: { 'audio.keys.artists': 1, name: 1, _id: 1 },
-  audio_genres: { 'audio.keys.genres': 1, name: 1, _id: 1 },
-  audio_words: { 'audio.keys.words': 1, name: 1, _id: 1 },
-  audio_codec: { 'audio.codec': 1, name: 1, _id: 1 },
-  audio_channels: { 'audio.channels': 1, name: 1, _id: 1 },
-  audio_sample_rate: { 'audio.sampleRate': 1, name: 1, _id: 1 },
-  audio_lossless: { 'audio.lossless': 1, name: 1, _id: 1 },
-  audio_checked: { 'audio.isChecked': 1, _id: 1 },
-  audio_verdict: { 'audio.verdict': 1, name: 1, _id: 1 },
+/** Every query of audio files says this. It is the same, but for an index, which can tell it without the document. */
+export const isLiveAudio = { ...liveAudio, 'audio.container': { $gt: '' } } as const
+
+/** An index that has these too tells whether a track may be seen. */
+const visibility = { state: 1, addressedBy: 1, 'audio.container': 1, expiresAt: 1 } as const
+/** All that a list can be filtered by, but for words and names, which are lists themselves. */
+const facts = {
+  ...visibility,
+  'audio.keys.duration': 1,
+  size: 1,
+  createdAt: 1,
+  'audio.keys.bitRate': 1,
+  'audio.keys.year': 1,
+  'audio.sampleRate': 1,
+  'audio.channels': 1,
+  'audio.codec': 1,
+  'audio.lossless': 1,
+  'audio.verdict': 1,
 } as const
+
+/** What comes before tells which tracks are asked for, and in which order; the facts tell all else without the documents. */
+const inOrderOf = (field: string) => ({ [field]: 1, _id: 1, ...facts }) as const
+const byNameWith = (field: string) => ({ [field]: 1, name: 1, _id: 1, ...facts }) as const
+
+/** Each index has the file's id, by which a list goes on among equals. */
+const indexed = {
+  audio_order_name: inOrderOf('name'),
+  audio_order_size: inOrderOf('size'),
+  audio_order_uploaded: inOrderOf('createdAt'),
+  audio_order_duration: inOrderOf('audio.keys.duration'),
+  audio_order_bit_rate: inOrderOf('audio.keys.bitRate'),
+  audio_order_year: inOrderOf('audio.keys.year'),
+  audio_order_title: inOrderOf('audio.keys.title'),
+  audio_order_artist: inOrderOf('audio.keys.artist'),
+  audio_order_album: inOrderOf('audio.keys.album'),
+  audio_with_artist: byNameWith('audio.keys.artists'),
+  audio_with_genre: byNameWith('audio.keys.genres'),
+  audio_with_codec: byNameWith('audio.codec'),
+  audio_with_container: byNameWith('audio.container'),
+  audio_with_channels: byNameWith('audio.channels'),
+  audio_with_sample_rate: byNameWith('audio.sampleRate'),
+  audio_with_lossless: byNameWith('audio.lossless'),
+  audio_with_verdict: byNameWith('audio.verdict'),
+  // There are many words, so this one has nothing else.
+  audio_with_word: { 'audio.keys.words': 1, _id: 1 },
+  audio_checked: { 'audio.isChecked': 1, _id: 1 },
+  // The order of the hashes is as good as chance.
+  audio_chance: { sha256: 1, _id: 1, 'audio.keys.year': 1, ...visibility },
+  audio_genre_chance: { 'audio.keys.genres': 1, sha256: 1, _id: 1, 'audio.keys.year': 1, ...visibility },
+} as const satisfies Readonly<Record<string, Readonly<Record<string, 1>>>>
+
+export type AudioIndex = keyof typeof indexed
 
 export function indexAudio(schema: Pick<Schema, 'index'>): void {
   for (const [name, fields] of Object.entries(indexed))
     schema.index(fields, { partialFilterExpression: liveAudio, name })
+}
+
+/** @returns whether this is the name of an index that an earlier version made of audio files */
+export function isFormerIndex(name: string): boolean {
+  return name.startsWith('audio_') && !Object.hasOwn(indexed, name)
 }

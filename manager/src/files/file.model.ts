@@ -2,7 +2,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId, Digest, LinkId, PartKey } from '@holdfast/shared/ids'
 import { type Connection, type Model, Schema, type Types } from 'mongoose'
 import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
-import { type AudioFields, indexAudio } from './audio-fields.ts'
+import { type AudioFields, indexAudio, isFormerIndex } from './audio-fields.ts'
 
 /** A file of class `single` is one chunk with one replica. One of class `replicated` is cut into chunks of `PART_BYTES`. */
 export type StorageClass = 'single' | 'replicated'
@@ -87,6 +87,8 @@ export const ending = (keptMs = 0, fields: Readonly<Record<string, string>> = {}
 
 /** A document holds at most so many chunks, which keeps it far below the 16 MiB that one may have. */
 export const CHUNKS_PER_HOLDER = 256
+
+const INDEX_NOT_FOUND = 27
 
 /** This index lets at most one live file have a path. */
 export const LIVE_PATH = 'live_path'
@@ -178,7 +180,20 @@ export async function prepareFileModel(connection: Connection): Promise<FileMode
   const model = connection.model<HolderDocument>('File', file)
   await model.createCollection()
   await model.createIndexes()
+  await dropFormerIndexes(model)
   return model
+}
+
+async function dropFormerIndexes({ collection }: FileModel): Promise<void> {
+  for (const { name = '' } of await collection.indexes()) {
+    if (!isFormerIndex(name)) continue
+    try {
+      await collection.dropIndex(name)
+    } catch (error) {
+      // Another manager has dropped it at this moment.
+      if ((error as { readonly code?: unknown }).code !== INDEX_NOT_FOUND) throw error
+    }
+  }
 }
 
 /** Chunks of these can be read, or soon can be, so upkeep cares for their replicas. */

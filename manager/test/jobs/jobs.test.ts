@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { type RedisForTests, startRedisForTests } from '../../../test/redis-for-tests.ts'
+import { type RunningRedis, startRedis } from '../../../launcher/src/redis/start-redis.ts'
 import { type Job, JobRefusal, type Jobs, jobId } from '../../src/jobs/jobs.ts'
 import { openJobs, quickTiming } from './open-jobs.ts'
 
-let redis: RedisForTests | string
+let redis: RunningRedis | string
 beforeAll(async () => {
-  redis = await startRedisForTests()
+  redis = await startRedis()
   if (typeof redis === 'string') console.warn(redis)
 }, 180_000)
 afterAll(async () => {

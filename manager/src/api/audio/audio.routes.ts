@@ -54,11 +54,10 @@ export function audioRoutes(deps: AudioApiDeps): Router<RequestState> {
     const query = parseQuery(listQuery, ctx.req.url ?? '')
     const order = orderOf(query)
     const after = parseCursor(query.cursor, order)
-    const found = await deps.tracks.list({ filter: filterOf(query), order, after, limit: query.limit + 1 })
-    const page = found.slice(0, query.limit)
-    const last = page.at(-1)
-    const next = found.length > query.limit && last !== undefined ? writeCursor(last, order) : null
-    const files = page.map(describeTrack)
+    const { tracks, hasMore } = await deps.tracks.list({ filter: filterOf(query), order, after, limit: query.limit })
+    const last = tracks.at(-1)
+    const next = hasMore && last !== undefined ? writeCursor(last, order) : null
+    const files = tracks.map(describeTrack)
     if (query.format === 'json') {
       ctx.body = { files, next }
       return

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { PeakMeter, type Peaks } from './peaks.ts'
 import { type Child, type FfmpegInput, startChild, startFfmpeg } from './run-ffmpeg.ts'
 
-/** A decoder without ffmpeg ends with this where it cannot decode a file, or not in bounded memory. */
+/** A decoder without ffmpeg ends with this where it decodes nothing of a file, or cannot in bounded memory. */
 export const NEEDS_FFMPEG = 3
 
 /** A decoder that says nothing for so long is stuck. */
@@ -82,6 +82,7 @@ export async function decodeAudio(decoder: Decoder, wish: DecodeWish, signal: Ab
     }
     const [code, endedBy] = await ended
     signal.throwIfAborted()
+    if (transportProblem.test(problems)) throw new Error(`the file could not be read: ${problems.slice(0, 200)}`)
     if (code === NEEDS_FFMPEG) throw new CannotDecode('only ffmpeg could decode it, which is not installed here')
     if (endedBy !== null) throw new Error(isStuck ? 'the decoder was stuck' : `the decoder was ended by ${endedBy}`)
   } finally {
@@ -90,7 +91,6 @@ export async function decodeAudio(decoder: Decoder, wish: DecodeWish, signal: Ab
     signal.removeEventListener('abort', kill)
     kill()
   }
-  if (transportProblem.test(problems)) throw new Error(`the file could not be read: ${problems.slice(0, 200)}`)
   return {
     seconds: meter.sampleCount / wish.sampleRate,
     problems: problems.split('\n').filter((line) => line.trim() !== ''),

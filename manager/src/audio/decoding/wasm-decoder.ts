@@ -23,6 +23,13 @@ const formats: Readonly<Record<string, string>> = {
   matroska: 'mkv',
 }
 const oggFormats: Readonly<Record<string, string>> = { opus: 'opus', vorbis: 'oga' }
+/** Of these containers not every codec is known, and what is not known must not count as damaged. */
+const knownCodecs: Readonly<Record<string, readonly string[]>> = {
+  wav: ['pcm', 'adpcm', 'alaw', 'mulaw'],
+  mp4: ['aac', 'alac', 'flac', 'opus'],
+  webm: ['opus', 'vorbis'],
+  matroska: ['opus', 'vorbis', 'aac', 'mp3', 'pcm'],
+}
 
 interface Pcm {
   readonly channelData: readonly Float32Array[]
@@ -33,7 +40,7 @@ const [url = '', etag = '', container = '', codec = '', rate = ''] = process.arg
 const samples = new SampleWriter(process.stdout, Number(rate))
 try {
   const ranges = openRanges(url, etag)
-  const bytes = container === 'mp4' ? movieFirst(ranges) : ranges.from(0)
+  const bytes = container === 'mp4' ? movieFirst(ranges) : container === 'wav' ? asRiff(ranges.from(0)) : ranges.from(0)
   for await (const { channelData, sampleRate } of decoded(bytes)) {
     await samples.write(channelData, sampleRate)
     if (process.memoryUsage.rss() > MAX_RSS_BYTES) process.exit(NEEDS_FFMPEG)
@@ -43,10 +50,20 @@ try {
 }
 
 function decoded(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Pcm> {
-  if (codec === 'flac') return decodedFlac(bytes)
+  if (codec === 'flac' && container !== 'mp4' && container !== 'matroska') return decodedFlac(bytes)
   const format = container === 'ogg' ? oggFormats[codec] : formats[container]
-  if (format === undefined) process.exit(NEEDS_FFMPEG)
+  if (format === undefined || knownCodecs[container]?.includes(codec) === false) process.exit(NEEDS_FFMPEG)
   return decodeChunked(bytes, format as Parameters<typeof decodeChunked>[1])
+}
+
+/** RF64 differs from RIFF by its name and by sizes that are not needed here, for the samples end with the file. */
+async function* asRiff(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isFirst = true
+  for await (const piece of bytes) {
+    if (isFirst) piece.set(Buffer.from('RIFF').subarray(0, piece.length))
+    isFirst = false
+    yield piece
+  }
 }
 
 /** Decodes by the decoder itself, because audio-decode 3.12.0 passes over some of its frames, and over what is wrong. */

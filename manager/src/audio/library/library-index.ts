@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
-import { liveAudio } from '../../files/audio-fields.ts'
+import { isLiveAudio } from '../../files/audio-fields.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { askDatabase } from '../../mongo/database.ts'
 import { type BuildDeps, buildLibrary } from './build-library.ts'
@@ -109,10 +109,14 @@ export class LibraryIndex {
   /** @returns what tells whether tracks came or went */
   async #look(): Promise<Mark> {
     const { files } = this.#deps
-    const query = liveAudio as mongo.Filter<FileRecord>
+    // The bound lets an index count by itself.
+    const query = { ...isLiveAudio, name: { $gte: '' } } as unknown as mongo.Filter<FileRecord>
     const options = { projection: { _id: 1 }, sort: { createdAt: -1, _id: -1 } } as const
     const [songCount, newest] = await Promise.all([
-      askDatabase(() => files.countDocuments(query, { hint: 'audio_checked' }), LOOK_DEADLINE_MS),
+      askDatabase(
+        () => files.countDocuments(query, { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS }),
+        LOOK_DEADLINE_MS,
+      ),
       askDatabase(() => files.findOne(query, options), LOOK_DEADLINE_MS),
     ])
     return { songCount, newest: newest?._id.toHexString() ?? null }

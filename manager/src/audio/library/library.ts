@@ -2,7 +2,7 @@ import type { mongo } from 'mongoose'
 import { askDatabase } from '../../mongo/database.ts'
 import { foldText, wordsOf } from '../search-text.ts'
 import type { Track, TrackList } from '../track-list.ts'
-import { beginsWith } from '../track-list.ts'
+import { beginsWith } from '../track-query.ts'
 import type { AlbumDocument, ArtistDocument, GenreDocument, LibraryCollections } from './library-documents.ts'
 import type { LibraryIndex } from './library-index.ts'
 
@@ -76,13 +76,10 @@ export class Library {
   }
 
   /** @returns the tracks of an album in their order */
-  songsOf({ key }: AlbumDocument): Promise<Track[]> {
-    return this.#deps.tracks.list({
-      filter: { albumKey: key },
-      order: { by: 'album', isDescending: false },
-      after: null,
-      limit: MAX_SONGS_OF_ALBUM,
-    })
+  async songsOf({ key }: AlbumDocument): Promise<readonly Track[]> {
+    const order = { by: 'album', isDescending: false } as const
+    const wish = { filter: { albumKey: key }, order, after: null, limit: MAX_SONGS_OF_ALBUM }
+    return (await this.#deps.tracks.list(wish)).tracks
   }
 
   async listAlbums(order: AlbumOrder, page: Page): Promise<AlbumDocument[]> {
@@ -124,10 +121,11 @@ export class Library {
   }
 
   /** Lists tracks by name. */
-  async findSongs(filter: { readonly text?: string; readonly genre?: string }, page: Page): Promise<Track[]> {
+  async findSongs(filter: { readonly text?: string; readonly genre?: string }, page: Page): Promise<readonly Track[]> {
     if (page.count === 0) return []
     const order = { by: 'name', isDescending: false } as const
-    return this.#deps.tracks.list({ filter, order, after: null, limit: page.count, skip: page.offset })
+    const wish = { filter, order, after: null, limit: page.count, skip: page.offset }
+    return (await this.#deps.tracks.list(wish)).tracks
   }
 
   async #byId<Document extends { readonly _id: string }>(

@@ -17,8 +17,14 @@ class BudgetExceeded extends Error {
   override readonly name = 'BudgetExceeded'
 }
 
+/** Gives bytes from a place on. */
+export interface ByteSource {
+  readonly size: number
+  read(start: number, length: number): Promise<Buffer>
+}
+
 /** Gives bytes of a file anywhere in it, from pages that are fetched once. */
-export class AudioSource {
+export class AudioSource implements ByteSource {
   readonly size: number
   readonly #head: Buffer
   readonly #fetch: (start: number, end: number) => Promise<Buffer>
@@ -72,9 +78,9 @@ export class AudioSource {
 /** Lets the parsers of `music-metadata` read a source. */
 export class SourceTokenizer extends AbstractTokenizer {
   readonly fileInfo: IRandomAccessFileInfo
-  readonly #source: AudioSource
+  readonly #source: ByteSource
 
-  constructor(source: AudioSource, mimeType: string) {
+  constructor(source: ByteSource, mimeType: string) {
     super({ maxBufferSize: LARGEST_VALUE_BYTES })
     this.#source = source
     this.fileInfo = { size: source.size, mimeType }

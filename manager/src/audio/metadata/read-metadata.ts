@@ -1,7 +1,7 @@
 import { type IAudioMetadata, type IPicture, parseFromTokenizer, selectCover } from 'music-metadata'
 import { type Container, containers, isForeign, SNIFF_BYTES, sniffContainer } from '../container.ts'
 import { asfFacts } from './asf-facts.ts'
-import { type AudioSource, PAGE_BYTES, SourceTokenizer } from './audio-source.ts'
+import { type AudioSource, type ByteSource, PAGE_BYTES, SourceTokenizer } from './audio-source.ts'
 import type { AudioMetadata, AudioTags, Cover, MetadataResult } from './metadata.ts'
 import { mp4Facts } from './mp4-facts.ts'
 import { findFrames, framesFrom } from './raw-frames.ts'
@@ -53,8 +53,19 @@ export async function readCover(source: AudioSource): Promise<Cover | null> {
 }
 
 async function parse(source: AudioSource, container: Container): Promise<IAudioMetadata> {
-  const tokenizer = new SourceTokenizer(source, parserTypes[container])
+  const tokenizer = new SourceTokenizer(container === 'wav' ? asRiff(source) : source, parserTypes[container])
   return parseFromTokenizer(tokenizer, { duration: false, mkvUseIndex: true })
+}
+
+/** RF64 and BW64 are RIFF but for their name and for sizes beyond 4 GiB, which the file's own tells (EBU Tech 3306). */
+function asRiff(source: AudioSource): ByteSource {
+  return {
+    size: source.size,
+    async read(start, length) {
+      const bytes = await source.read(start, length)
+      return start === 0 ? Buffer.concat([Buffer.from('RIFF'), bytes.subarray(4)]).subarray(0, bytes.length) : bytes
+    },
+  }
 }
 
 const parserTypes: Readonly<Record<Container, string>> = {
@@ -99,10 +110,11 @@ async function describe(source: AudioSource, start: Start, { format, common }: I
   const timing = await timingOf(source, start, format)
   const picture = coverOf({ common })
   const asf = container === 'wma' ? await asfFacts(source) : null
-  const lossless = asf?.lossless ?? format.lossless === true
+  const codec = codecName(format.codec ?? boxedCodec(format))
+  const lossless = asf?.lossless ?? (format.lossless === true || ['pcm', 'flac'].includes(codec))
   return {
     container,
-    codec: codecName(format.codec ?? ''),
+    codec,
     duration: timing.duration,
     isEstimated: timing.isEstimated,
     bitRate: timing.bitRate ?? asf?.bitRate ?? meanRate(source.size, timing.duration),
@@ -220,9 +232,9 @@ function imageType(data: Uint8Array): string {
 }
 
 const codecs: readonly (readonly [RegExp, string])[] = [
-  [/layer 3|^mp3/i, 'mp3'],
-  [/layer 2/i, 'mp2'],
-  [/layer 1/i, 'mp1'],
+  [/layer ?3|^mp3|mpeg\/l3/i, 'mp3'],
+  [/layer ?2|mpeg\/l2/i, 'mp2'],
+  [/layer ?1|mpeg\/l1/i, 'mp1'],
   [/alac/i, 'alac'],
   [/aac|^mp4a/i, 'aac'],
   [/flac/i, 'flac'],
@@ -232,8 +244,13 @@ const codecs: readonly (readonly [RegExp, string])[] = [
   [/windows media|wma/i, 'wma'],
   [/ac-?3/i, 'ac3'],
   [/adpcm/i, 'adpcm'],
-  [/pcm|^raw$|non-compressed/i, 'pcm'],
+  [/pcm|^raw$|non-compressed|float/i, 'pcm'],
 ]
+
+/** The parser of MP4 has no name for these but that of their box. */
+function boxedCodec({ trackInfo }: IAudioMetadata['format']): string {
+  return trackInfo.map(({ codecName = '' }) => codecName).find((name) => /^<(fLaC|Opus)>$/.test(name)) ?? ''
+}
 
 function codecName(told: string): string {
   const known = codecs.find(([pattern]) => pattern.test(told))

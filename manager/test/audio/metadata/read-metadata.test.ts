@@ -72,6 +72,21 @@ test('a wave that is cut off is known by its header', async () => {
   expect((await metadataOf(wave.subarray(0, 12_000))).flaw).toBe('its header tells of 12162 more bytes')
 })
 
+test('RF64, whose sizes stand in a box of their own, is a wave', async () => {
+  const wave = audioBytes('sine.wav')
+  const sizes = Buffer.alloc(36)
+  sizes.write('ds64', 'latin1')
+  sizes.writeUInt32LE(28, 4)
+  sizes.writeBigUInt64LE(BigInt(wave.length + sizes.length - 8), 8)
+  sizes.writeBigUInt64LE(BigInt(wave.readUInt32LE(wave.indexOf('data') + 4)), 16)
+  const body = Buffer.from(wave.subarray(12))
+  body.writeUInt32LE(0xffff_ffff, body.indexOf('data') + 4)
+  const long = Buffer.concat([Buffer.from('RF64\xff\xff\xff\xffWAVE', 'latin1'), sizes, body])
+  const metadata = await metadataOf(long)
+  expect(metadata).toMatchObject({ container: 'wav', codec: 'pcm', sampleRate: 8_000, lossless: true, flaw: null })
+  expect(metadata.duration).toBeCloseTo(1.5, 1)
+})
+
 test.each([
   ['no bytes', Buffer.alloc(0)],
   ['zeros', Buffer.alloc(5_000)],

