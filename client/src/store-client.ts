@@ -15,9 +15,11 @@ import {
   parseFilePage,
   parseFileWithChunks,
   parseStoredFile,
+  parseTrackerStatus,
   parseUpkeep,
   type StorageClass,
   type StoredFile,
+  type TrackerStatus,
   type Upkeep,
 } from './answers.ts'
 import { contentDigest } from './body-digest.ts'
@@ -216,8 +218,7 @@ export class StoreClient {
   async list({ prefix, cursor, limit, shares, signal }: ListOptions = {}): Promise<FilePage> {
     const query = queryOf({ prefix, cursor, limit: limit?.toString(), shares: shares === true ? 'true' : undefined })
     const path = `/files${query}`
-    const ticket = shares === true ? await this.#ticket?.('GET', path) : null
-    const headers = typeof ticket === 'string' ? { authorization: `Bearer ${ticket}` } : {}
+    const headers = shares === true ? await this.#authorize(path) : {}
     return parseFilePage(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
   }
 
@@ -282,6 +283,19 @@ export class StoreClient {
   /** @returns null where upkeep never ran. @throws ROUTE_NOT_FOUND where the manager is too old to tell */
   async upkeep({ signal }: CallOptions = {}): Promise<Upkeep | null> {
     return parseUpkeep(await this.#http.json({ method: 'GET', path: '/upkeep', canSendAgain: true, signal }))
+  }
+
+  /** @throws ROUTE_NOT_FOUND where the manager is too old to tell, UNAUTHORIZED where it wants a ticket */
+  async trackerStatus({ signal }: CallOptions = {}): Promise<TrackerStatus> {
+    const path = '/tracker/stats'
+    const headers = await this.#authorize(path)
+    return parseTrackerStatus(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
+  }
+
+  /** @returns the headers of a request to a route of the operator */
+  async #authorize(path: string): Promise<Record<string, string>> {
+    const ticket = await this.#ticket?.('GET', path)
+    return typeof ticket === 'string' ? { authorization: `Bearer ${ticket}` } : {}
   }
 
   async #upload(

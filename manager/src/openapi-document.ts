@@ -8,6 +8,7 @@ import { filesOperations } from './api/share/files.operations.ts'
 import { shareOperations } from './api/share/share.operations.ts'
 import { subsonicOperations } from './api/subsonic/subsonic.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
+import { statsOperations } from './api/tracker/stats.operations.ts'
 import { torrentOperations } from './api/tracker/torrent.operations.ts'
 import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
@@ -27,5 +28,6 @@ export const openApiDocument = openApiDocumentOf([
   ...napsterOperations,
   ...torrentOperations,
   ...torrentFilesOperations,
+  ...statsOperations,
   ...healthOperations,
 ])

@@ -42,9 +42,26 @@ export function numberIn(query: BinaryQuery, name: string): number | undefined {
   return Number(text)
 }
 
+const [PLUS, SPACE, PERCENT] = [0x2b, 0x20, 0x25]
+
+/** A `%` that no two hexadecimal digits follow stands for itself. */
 function bytesOf(text: string): Buffer {
-  const plain = text
-    .replaceAll('+', ' ')
-    .replace(/%([0-9a-f]{2})/gi, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 16)))
-  return Buffer.from(plain, 'latin1')
+  const bytes = Buffer.from(text, 'latin1')
+  let length = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes.readUInt8(at)
+    const escaped = byte === PERCENT ? 16 * digitOf(bytes[at + 1]) + digitOf(bytes[at + 2]) : Number.NaN
+    const isEscaped = !Number.isNaN(escaped)
+    // What is written lies before what is still to be read.
+    bytes.writeUInt8(isEscaped ? escaped : byte === PLUS ? SPACE : byte, length++)
+    if (isEscaped) at += 2
+  }
+  return bytes.subarray(0, length)
+}
+
+/** @returns the value of a hexadecimal digit, or NaN */
+function digitOf(code = 0): number {
+  if (code >= 48 && code <= 57) return code - 48
+  const lower = code | 32
+  return lower >= 97 && lower <= 102 ? lower - 87 : Number.NaN
 }

@@ -58,10 +58,10 @@ export class TrackRecords {
 
   /** Writes what a user tells of a file. @returns its id, which stays. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
   async publish(user: string, metadata: TrackMetadata, isOnline: boolean): Promise<string> {
-    const content = contentOf(metadata)
+    const { content, ...described } = describeTrack(metadata)
     const known = await askDatabase(() => this.#tracks.findOne({ user, content }, { projection: { _id: 1 } }))
     if (known === null) await this.#requireRoom(user)
-    const fields = { ...metadata, terms: termsOf(metadata), isOnline }
+    const fields = { ...described, isOnline }
     const write = () =>
       this.#tracks.findOneAndUpdate(
         { user, content },
@@ -126,6 +126,10 @@ export class TrackRecords {
     await this.#tracks.updateMany({ user, isOnline: !isOnline }, { $set: { isOnline } })
   }
 
+  async count(): Promise<number> {
+    return this.#tracks.estimatedDocumentCount()
+  }
+
   get #tracks() {
     return this.#database.connection.collection<TrackDocument>('peer_tracks')
   }
@@ -151,6 +155,11 @@ export class TrackRecords {
       throw new StoreError('TOO_MANY_REQUESTS', `a user has at most ${MAX_TRACKS_PER_USER} files`)
     if (ofAll >= MAX_TRACKS) throw new StoreError('TOO_MANY_REQUESTS', 'the tracker has no room for further files')
   }
+}
+
+/** @returns what is kept of a file besides whose it is */
+export function describeTrack(metadata: TrackMetadata): TrackMetadata & Pick<TrackDocument, 'content' | 'terms'> {
+  return { ...metadata, content: contentOf(metadata), terms: termsOf(metadata) }
 }
 
 /** @returns what files of the same bytes have in common. Hexadecimal digits are compared without case. */
