@@ -11,7 +11,7 @@ import type { RateLimit } from '../../peers/rate-limit.ts'
 import { countFailure, type TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
 import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
-import { infoHashesIn, numberIn, parseBinaryQuery, textIn } from './announce-query.ts'
+import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from './announce-query.ts'
 import { callerOf, limitCaller, ownAddress } from './caller.ts'
 import { type PeerList, peersRequest, registration } from './torrent.operations.ts'
 
@@ -79,7 +79,7 @@ async function answerBencoded(
   counts: TrackerCounts,
   answer: () => Promise<Bencodable>,
 ): Promise<void> {
-  ctx.type = 'text/plain'
+  ctx.set('Content-Type', 'text/plain')
   try {
     ctx.body = bencode(await answer())
   } catch (thrown) {
@@ -93,9 +93,9 @@ async function answerBencoded(
 async function announce({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
   const address = callerOf(ctx)
   limitCaller(announceLimit, address, counts)
-  const query = parseBinaryQuery(ctx.req.url ?? '')
+  const query = parseRawQuery(ctx.req.url ?? '')
   const [infoHash = ''] = infoHashesIn(query)
-  const peerId = query.get('peer_id')?.[0]
+  const [peerId] = bytesIn(query, 'peer_id')
   const port = numberIn(query, 'port') ?? 0
   if (peerId?.length !== ID_BYTES) throw new StoreError('INVALID_REQUEST', 'peer_id must have 20 bytes')
   if (port < 1 || port > 65_535) throw new StoreError('INVALID_REQUEST', 'port must be between 1 and 65535')
@@ -142,7 +142,7 @@ function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
 
 async function scrape({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
   limitCaller(announceLimit, callerOf(ctx), counts)
-  const infoHashes = infoHashesIn(parseBinaryQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
+  const infoHashes = infoHashesIn(parseRawQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
   const found = await Promise.all(infoHashes.map((infoHash) => swarms.scrape(infoHash)))
   const files: Record<string, Bencodable> = {}
   for (const [index, counts] of found.entries()) {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { infoHashesIn, numberIn, parseBinaryQuery } from '../../../src/api/tracker/announce-query.ts'
+import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from '../../../src/api/tracker/announce-query.ts'
 
 test('20 bytes of any kind are read, whichever of them a client escapes', () => {
   const bytes = fc.uint8Array({ minLength: 20, maxLength: 20 })
@@ -13,7 +13,7 @@ test('20 bytes of any kind are read, whichever of them a client escapes', () => 
         const digits = byte.toString(16).padStart(2, '0')
         return `%${ways[index] === 'upper' ? digits.toUpperCase() : digits}`
       })
-      expect(infoHashesIn(parseBinaryQuery(`/announce?info_hash=${text.join('')}&port=1`))).toEqual([
+      expect(infoHashesIn(parseRawQuery(`/announce?info_hash=${text.join('')}&port=1`))).toEqual([
         Buffer.from(hash).toString('hex'),
       ])
     }),
@@ -29,11 +29,13 @@ test.each([
   ['%%41', '%A'],
   ['a=b', 'a=b'],
 ])('%s is %s', (text, expected) => {
-  expect(parseBinaryQuery(`/scrape?x=${text}`).get('x')?.map(String)).toEqual([expected])
+  const query = parseRawQuery(`/scrape?x=${text}`)
+  expect(bytesIn(query, 'x').map(String)).toEqual([expected])
+  expect(textIn(query, 'x')).toBe(expected)
 })
 
 test('a number is a whole one', () => {
-  const query = parseBinaryQuery('/announce?port=6881&left=-1&numwant=&bad=1e3')
+  const query = parseRawQuery('/announce?port=6881&left=-1&numwant=&bad=1e3')
   expect([numberIn(query, 'port'), numberIn(query, 'left'), numberIn(query, 'numwant')]).toEqual([6_881, -1, undefined])
   expect(() => numberIn(query, 'bad')).toThrow('Invalid request')
 })
