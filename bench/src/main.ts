@@ -7,6 +7,7 @@ import { DiskImage } from './disk-image.ts'
 import { renderChart } from './publish/render-chart.ts'
 import { renderPage } from './publish/render-page.ts'
 import { renderBeside, renderCosts, renderFills, renderHeals, renderRates } from './publish/render-tables.ts'
+import { renderAnnounces, renderSearches } from './publish/render-trackers.ts'
 import type { BenchResult } from './result.ts'
 import { runBench } from './run-bench.ts'
 
@@ -48,8 +49,11 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    const { cells, fills, heals } = result
-    const tables = [renderRates(cells), renderHeals(heals), renderFills(fills), renderCosts(cells), renderBeside(cells)]
+    const { cells, fills, heals, announces, searches } = result
+    const tables = [
+      ...[renderRates(cells), renderHeals(heals), renderFills(fills), renderAnnounces(announces)],
+      ...[renderSearches(searches), renderCosts(cells), renderBeside(cells)],
+    ]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)
     if (options.isPublished) await publish(result)

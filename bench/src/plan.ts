@@ -5,7 +5,18 @@ const MIB = 1024 * KIB
 export const sideBySideNames = ['small', 'large', 'replicated', 'mixed', 'delete'] as const
 export type SideBySideName = (typeof sideBySideNames)[number]
 
-export const sectionNames = ['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'] as const
+export const sectionNames = [
+  'small',
+  'large',
+  'replicated',
+  'mixed',
+  'servers',
+  'heal',
+  'growth',
+  'tracker',
+  'tracks-search',
+  'delete',
+] as const
 export type SectionName = (typeof sectionNames)[number]
 
 export interface Plan {
@@ -29,9 +40,18 @@ export interface Plan {
   readonly fileCounts: readonly number[]
   /** Each system deletes so many files in a round. */
   readonly deleteCount: number
+  /** Each client announces a known peer in every swarm, and new ones. */
+  readonly trackers: { readonly clients: number; readonly swarmCount: number; readonly sliceMs: number }
+  /** So many users have so many tracks, and each kind of search is asked so often by each client. */
+  readonly tracks: {
+    readonly count: number
+    readonly users: number
+    readonly clients: number
+    readonly searchesEach: number
+  }
 }
 
-/** It takes about twenty minutes, a third of them to make a million files. */
+/** It takes about half an hour, a third of them to make a million files. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -53,6 +73,8 @@ export const fullPlan: Plan = {
   fileServerCounts: [1, 3, 9],
   fileCounts: [1_000, 100_000, 1_000_000],
   deleteCount: 1_500,
+  trackers: { clients: 64, swarmCount: 1_000, sliceMs: 4_000 },
+  tracks: { count: 1_000_000, users: 4_000, clients: 2, searchesEach: 300 },
 }
 
 /** It takes under a minute and shows that the benchmark works; its numbers are not to be compared. */
@@ -69,6 +91,8 @@ export const quickPlan: Plan = {
   fileServerCounts: [1, 3],
   fileCounts: [500, 2_000],
   deleteCount: 300,
+  trackers: { clients: 16, swarmCount: 100, sliceMs: 500 },
+  tracks: { count: 20_000, users: 200, clients: 2, searchesEach: 25 },
 }
 
 /** More rounds give quieter numbers. */

@@ -4,10 +4,12 @@ import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from '.
 import { type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { BenchResult, Cell, Fill, Heal } from './result.ts'
+import type { AnnounceCell, BenchResult, Cell, Fill, Heal, Searches } from './result.ts'
 import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
 import { sideBySideSections } from './sections/side-by-side.ts'
+import { measureTrackers } from './sections/tracker.ts'
+import { measureSearches } from './sections/tracks-search.ts'
 import { warmUp } from './sections/warm-up.ts'
 import {
   type Report,
@@ -16,6 +18,8 @@ import {
   usualNode,
   withHealSystem,
   withSystems,
+  withTrackers,
+  withTracks,
 } from './start-systems.ts'
 
 /** @param directory an empty one, removed by the caller at the end of everything. */
@@ -29,6 +33,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
   const cells: Cell[] = []
   const fills: Fill[] = []
   const heals: Heal[] = []
+  const announces: AnnounceCell[] = []
+  const searches: Searches[] = []
   const run = randomBytes(4).toString('hex')
   await using load = new Child(new URL('./load/load-process.js', import.meta.url), [], usualNode)
   const context: StartContext = { beside, directory, report, run, load }
@@ -52,6 +58,10 @@ export async function runBench(options: BenchOptions, directory: string, report:
       fills.push(...growth.fills)
     })
   }
+  if (sections.includes('tracker'))
+    await withTrackers(context, async (deps) => announces.push(...(await measureTrackers(deps, plan, report))))
+  if (sections.includes('tracks-search'))
+    await withTracks(context, async (holdfast) => searches.push(await measureSearches(holdfast, plan, report)))
   // These delete files, which slows down some disks for minutes.
   await measureSideBySide('mixed', 'delete')
   return {
@@ -65,5 +75,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
     cells,
     fills,
     heals,
+    announces,
+    searches,
   }
 }

@@ -7,7 +7,7 @@ describe('arguments of the benchmark', () => {
     const options = readOptions([])
     expect(options).toMatchObject({ plan: fullPlan, beside: null, hasImage: false, isPublished: false })
     expect(options?.sections).toEqual([
-      ...['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'delete'],
+      ...['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'growth', 'tracker', 'tracks-search', 'delete'],
     ])
   })
 
@@ -35,7 +35,10 @@ describe('arguments of the benchmark', () => {
   })
 
   it.each([
-    [['--only', 'small,tiny'], '--only tiny: there are small,large,replicated,mixed,servers,heal,growth,delete'],
+    [
+      ['--only', 'small,tiny'],
+      '--only tiny: there are small,large,replicated,mixed,servers,heal,growth,tracker,tracks-search,delete',
+    ],
     [
       ['--beside', 'x', '--only', 'growth'],
       '--only growth: there are small,large,replicated,mixed,delete with --beside',

@@ -1,9 +1,10 @@
 import type { BenchResult, Cell } from '../result.ts'
 import { renderCosts, renderFills, renderHeals, renderRates } from './render-tables.ts'
+import { renderAnnounces, renderSearches } from './render-trackers.ts'
 
 /** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
-  const { machine, cells, fills, heals } = result
+  const { machine, cells, fills, heals, announces, searches } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
@@ -16,6 +17,8 @@ export function renderPage(result: BenchResult): string {
       rates('servers'),
     ),
     renderSection('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
+    renderSection('Announces', announcesText, renderAnnounces(announces)),
+    renderSection('Songs by their words', searchesText, renderSearches(searches)),
     renderSection('What it costs', costsText, renderCosts(cells as readonly Cell[])),
   ].filter(isText)
   return `# Performance
@@ -65,6 +68,15 @@ Before that lies \`FILE_SERVER_GRACE_MS\`. At the end \`GET /upkeep\` tells that
 
 const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
 smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`
+
+const announcesText = `Holdfast's tracker (\`TRACKER_OPEN=true\`) and the server of bittorrent-tracker, which keeps everything in memory, each in one process, in interleaved rounds
+under the same load: each client has an address of its own, one announce under way, and asks for 50 peers. HTTP connections are kept. A *known* peer has announced in that swarm before,
+and nothing is written for it; a *new* one is written to MongoDB a moment later, in groups.
+
+\`announces/s\` is by the clock, with the load and mongod on the same cores. *Per second of CPU* counts the processor time of the tracker's own process, all its threads, and
+not mongod's, which is given beside it, for each announce: it is what one core answers. "First row is" compares those. Memory is the tracker process's.`
+
+const searchesText = `\`GET /search\` over HTTP, each client one search after the other. Words are as common as in natural language, some recordings are at many users, and all users are online.`
 
 const costsText = `CPU for each operation, and the highest resident memory of all processes of a role together, from \`/proc\`, over the measured
 rounds. The CPU is more reliable than a rate where a machine is busy with something else.`

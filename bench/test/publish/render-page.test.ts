@@ -21,8 +21,11 @@ describe('renderPage', () => {
   it('has a section for every part that was measured, and none for others', () => {
     const page = renderPage(exampleResult)
     expect(page.match(/^## .+$/gm)).toEqual([
-      ...['## Side by side', '## Two replicas', '## A lost file-server', '## More files', '## What it costs'],
+      ...['## Side by side', '## Two replicas', '## A lost file-server', '## More files'],
+      ...['## Announces', '## Songs by their words', '## What it costs'],
     ])
-    expect(renderPage({ ...exampleResult, cells: [], fills: [], heals: [] })).not.toContain('\n## ')
+    expect(
+      renderPage({ ...exampleResult, cells: [], fills: [], heals: [], announces: [], searches: [] }),
+    ).not.toContain('\n## ')
   })
 })
