@@ -16,6 +16,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   manager: ['shared'],
   launcher: ['shared'],
   peer: ['shared'],
+  /** The shape of what it stores by itself is the manager's. */
   bench: ['launcher', 'manager', 'shared'],
   test: ['client', 'launcher', 'shared'],
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { ensureBuilt, ensureInstalled } from './bootstrap.mjs'
+import { ensureBuilt, ensureInstalled, ensurePeerInstalled } from './bootstrap.mjs'
 import { runChild } from './run-child.mjs'
 
 /** @param {string} path */
@@ -22,6 +22,8 @@ if (program === 'manager' && args.length > 0) {
   process.exit(1)
 }
 await ensureInstalled('what runs')
+// The section `tracker` measures a tracker that is a package of the peer's.
+if (program === 'bench') await ensurePeerInstalled()
 await ensureBuilt()
 const { nodeFlags } = await load('launcher/dist/processes/node-flags.js')
 if (program === 'file-server') {

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import mongoose from 'mongoose'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { bdecode } from './cluster/bdecode.ts'
 import { request } from './cluster/http.ts'
 import { jsonOf, put, sha256 } from './cluster/shares.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
@@ -102,6 +104,47 @@ test.each([['json'], ['torrent']].slice(0, countOf(2, 1)))(
   },
 )
 
+test('the tracker is killed while three download: nobody is lost, all finish, and a fourth one finds them all', async () => {
+  await using seeder = await TestPeer.make(cluster.url)
+  const bytes = randomBytes(12_000_000)
+  await writeFile(seeder.path('film.bin'), bytes)
+  const seeding = await seeder.run()
+  seeding.type('upload film.bin film.torrent')
+  await seeding.says('SUCCESSFUL UPLOAD')
+  const torrent = seeder.path('film.torrent')
+  const { announce, scrape, countStored } = await trackerOf(torrent)
+  // Bytes come only when everybody is known.
+  seeding.freeze()
+  await using one = await TestPeer.make(cluster.url)
+  await using two = await TestPeer.make(cluster.url)
+  await using three = await TestPeer.make(cluster.url)
+  const loaders = [one, two, three]
+  const loading = await Promise.all(loaders.map((peer) => peer.run()))
+  for (const online of loading) online.type(`download ${torrent} got.bin`)
+  await waitUntil('the tracker knows one seed and three others', async () => {
+    const counts = await scrape()
+    return (counts.complete === 1 && counts.incomplete === 3) || counts
+  })
+  await waitUntil('it has written them down', async () => (await countStored()) === 4)
+
+  seeding.thaw()
+  await waitUntil('bytes have come', async () => (await bytesIn(one.path('got.bin.part'))) > 0)
+  seeding.freeze()
+  await cluster.killManager()
+  expect(loading.map((online) => online.hasPrinted('SUCCESSFUL DOWNLOAD'))).toEqual([false, false, false])
+  seeding.thaw()
+  await cluster.restartManager()
+  const { complete, incomplete } = await scrape()
+  expect(complete + incomplete).toBe(4)
+  await Promise.all(loading.map((online) => online.says('SUCCESSFUL DOWNLOAD')))
+
+  await using fourth = await TestPeer.make(cluster.url)
+  expect(await fourth.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+  for (const peer of [...loaders, fourth]) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+  // A seed is told of no other seeds, so this one asks as if it had nothing.
+  expect((await announce()).peers).toHaveLength(4 * 6)
+})
+
 test('a stored file is downloaded by its torrent from the store, as a user types it', async () => {
   await using peer = await TestPeer.make(cluster.url)
   const bytes = randomBytes(5_000_000)
@@ -115,6 +158,33 @@ test('a stored file is downloaded by its torrent from the store, as a user types
   expect(stderr).toContain(`0 came from peers, ${bytes.length} from web seeds`)
   expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
 })
+
+/** Asks the tracker of the cluster for a torrent's swarm. */
+async function trackerOf(torrent: string) {
+  const metainfo = await readFile(torrent)
+  const info = metainfo.subarray(metainfo.indexOf('4:info') + '4:info'.length, -1)
+  const hash = createHash('sha1').update(info).digest()
+  const escaped = hash.toString('hex').replace(/../g, '%$&')
+  const ask = async (target: string) => bdecode((await request(`${cluster.url}${target}`)).body)
+  return {
+    announce: () => ask(`/announce?info_hash=${escaped}&peer_id=${'x'.repeat(20)}&port=1&left=1`),
+    countStored: async () => {
+      const connection = await mongoose.createConnection(cluster.mongoUrl).asPromise()
+      try {
+        return await connection.collection('swarm_peers').countDocuments({ hash: hash.toString('hex') })
+      } finally {
+        await connection.close()
+      }
+    },
+    scrape: async () => (await ask(`/scrape?info_hash=${escaped}`)).files[hash.toString('latin1')],
+  }
+}
+
+/** @returns how many bytes of a file are on the disk, for its size is the whole one from the beginning */
+async function bytesIn(path: string): Promise<number> {
+  const { blocks } = await stat(path)
+  return 512 * blocks
+}
 
 test('what is wrong is said in a sentence', async () => {
   await using peer = await TestPeer.make(cluster.url)

@@ -16,6 +16,7 @@ import {
   renderRates,
   renderSwarms,
 } from './publish/render-tables.ts'
+import { renderAnnounces, renderSearches } from './publish/render-trackers.ts'
 import type { BenchResult } from './result.ts'
 import { runBench } from './run-bench.ts'
 
@@ -57,10 +58,11 @@ try {
     process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 }))
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
     const result = await run(options, directory)
-    const { cells, fills, heals, swarms, asks, queues } = result
+    const { cells, fills, heals, swarms, asks, queues, announces, searches } = result
     const tables = [
       ...[renderRates(cells), renderHeals(heals), renderSwarms(swarms), renderFills(fills)],
-      ...[renderCosts(cells), renderBeside(cells), renderAsks(asks), renderQueues(queues)],
+      ...[renderAnnounces(announces), renderSearches(searches), renderAsks(asks), renderQueues(queues)],
+      ...[renderCosts(cells), renderBeside(cells)],
     ]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)

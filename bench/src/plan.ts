@@ -14,6 +14,8 @@ export const sectionNames = [
   'heal',
   'swarm',
   'growth',
+  'tracker',
+  'tracks-search',
   'delete',
   'audio',
   'jobs',
@@ -50,9 +52,18 @@ export interface Plan {
   /** So many jobs are added and done, by so many workers. */
   readonly jobCount: number
   readonly workerCounts: readonly number[]
+  /** Each client announces a known peer in every swarm, and new ones. */
+  readonly trackers: { readonly clients: number; readonly swarmCount: number; readonly sliceMs: number }
+  /** So many users have so many tracks, and each kind of search is asked so often by each client. */
+  readonly tracks: {
+    readonly count: number
+    readonly users: number
+    readonly clients: number
+    readonly searchesEach: number
+  }
 }
 
-/** It takes under half an hour, a quarter of it to make a million files. */
+/** It takes some forty minutes, a quarter of it to make a million files. */
 export const fullPlan: Plan = {
   mode: 'full',
   small: [
@@ -80,6 +91,8 @@ export const fullPlan: Plan = {
   askCount: 100,
   jobCount: 2_000,
   workerCounts: [1, 4, 16],
+  trackers: { clients: 64, swarmCount: 1_000, sliceMs: 4_000 },
+  tracks: { count: 1_000_000, users: 4_000, clients: 2, searchesEach: 300 },
 }
 
 /** It takes under a minute and shows that the benchmark works; its numbers are not to be compared. */
@@ -101,6 +114,8 @@ export const quickPlan: Plan = {
   askCount: 3,
   jobCount: 200,
   workerCounts: [1, 4],
+  trackers: { clients: 16, swarmCount: 100, sliceMs: 500 },
+  tracks: { count: 20_000, users: 200, clients: 2, searchesEach: 25 },
 }
 
 /** More rounds give quieter numbers. */

@@ -1,3 +1,4 @@
+import type { AnnounceOrder, AnnounceResult } from './load/run-announces.ts'
 import type { LoadResult, Operation } from './load/run-load.ts'
 import type { RoleUsage } from './processes/usage.ts'
 
@@ -13,6 +14,37 @@ export interface Cell {
   readonly clients: number
   /** The samples of each system in the order of the rounds, by its name. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>
+}
+
+export interface AnnounceSample extends AnnounceResult {
+  readonly usage: readonly RoleUsage[]
+}
+
+/** One way to announce, measured on every tracker in turn, round after round. */
+export interface AnnounceCell extends Pick<AnnounceOrder, 'protocol' | 'peers' | 'clients'> {
+  readonly samples: Readonly<Record<string, readonly AnnounceSample[]>>
+}
+
+/** How long one kind of search took, in milliseconds. */
+export interface SearchTimes {
+  readonly search: string
+  /** Such as `artist=bea`. */
+  readonly example: string
+  readonly count: number
+  /** So many results were in a page on average. */
+  readonly found: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  readonly mostMs: number
+}
+
+/** Searches among so many tracks, which took so long to store. */
+export interface Searches {
+  readonly trackCount: number
+  readonly userCount: number
+  readonly clients: number
+  readonly fillSeconds: number
+  readonly times: readonly SearchTimes[]
 }
 
 /** Tells how long it took to fill a system up to so many files. */
@@ -93,6 +125,8 @@ export interface BenchResult {
   readonly swarms: readonly Swarm[]
   readonly asks: readonly AskTimes[]
   readonly queues: readonly QueueRates[]
+  readonly announces: readonly AnnounceCell[]
+  readonly searches: readonly Searches[]
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */
@@ -122,7 +156,7 @@ export function rateOf(cell: Cell, system: string): number | null {
   return medianOf(cell.samples[system], (sample) => unit * countPerSecond(sample))
 }
 
-function countPerSecond({ doneCount, seconds }: Sample): number {
+export function countPerSecond({ doneCount, seconds }: Pick<Sample, 'doneCount' | 'seconds'>): number {
   return doneCount / seconds
 }
 
@@ -149,7 +183,7 @@ export interface RoleCost {
 }
 
 /** Adds up the CPU of all rounds, for the counter is coarse, and takes the highest of the peaks. */
-export function costsOf(samples: readonly Sample[] | undefined = []): RoleCost[] {
+export function costsOf(samples: readonly Pick<Sample, 'doneCount' | 'usage'>[] | undefined = []): RoleCost[] {
   const doneCount = samples.reduce((sum, sample) => sum + sample.doneCount, 0)
   const roles = new Set(samples.flatMap(({ usage }) => usage.map(({ role }) => role)))
   return [...roles].map((role) => {

@@ -4,13 +4,15 @@ import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from '.
 import { type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { AskTimes, BenchResult, Cell, Fill, Heal, QueueRates, Swarm } from './result.ts'
+import type { AnnounceCell, AskTimes, BenchResult, Cell, Fill, Heal, QueueRates, Searches, Swarm } from './result.ts'
 import { measureAudio } from './sections/audio.ts'
 import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
 import { measureJobs } from './sections/jobs.ts'
 import { sideBySideSections } from './sections/side-by-side.ts'
 import { measureSwarm } from './sections/swarm.ts'
+import { measureTrackers } from './sections/tracker.ts'
+import { measureSearches } from './sections/tracks-search.ts'
 import { warmUp } from './sections/warm-up.ts'
 import {
   type Report,
@@ -19,6 +21,8 @@ import {
   usualNode,
   withHealSystem,
   withSystems,
+  withTrackers,
+  withTracks,
 } from './start-systems.ts'
 
 /** @param directory an empty one, removed by the caller at the end of everything. */
@@ -35,6 +39,8 @@ export async function runBench(options: BenchOptions, directory: string, report:
   const swarms: Swarm[] = []
   const asks: AskTimes[] = []
   const queues: QueueRates[] = []
+  const announces: AnnounceCell[] = []
+  const searches: Searches[] = []
   const run = randomBytes(4).toString('hex')
   await using load = new Child(new URL('./load/load-process.js', import.meta.url), [], usualNode)
   const context: StartContext = { beside, directory, report, run, load }
@@ -61,6 +67,10 @@ export async function runBench(options: BenchOptions, directory: string, report:
   }
   if (sections.includes('audio')) asks.push(...(await measureAudio(directory, plan, report)))
   if (sections.includes('jobs')) queues.push(...(await measureJobs(directory, plan, report)))
+  if (sections.includes('tracker'))
+    await withTrackers(context, async (deps) => announces.push(...(await measureTrackers(deps, plan, report))))
+  if (sections.includes('tracks-search'))
+    await withTracks(context, async (holdfast) => searches.push(await measureSearches(holdfast, plan, report)))
   // These delete files, which slows down some disks for minutes.
   await measureSideBySide('mixed', 'delete')
   return {
@@ -77,5 +87,7 @@ export async function runBench(options: BenchOptions, directory: string, report:
     swarms,
     asks,
     queues,
+    announces,
+    searches,
   }
 }

@@ -6,6 +6,7 @@ import { type RunningHoldfast, startHoldfast } from './processes/start-holdfast.
 import { findDescendants, type WatchedProcess } from './processes/usage.ts'
 import type { StartHealSystem } from './sections/heal.ts'
 import type { StartSystem } from './sections/holdfast-alone.ts'
+import type { TrackerDeps } from './sections/tracker.ts'
 import { System } from './system.ts'
 
 export type Report = (line: string) => void
@@ -75,6 +76,39 @@ export async function withHealSystem<T>(
     }
     return { system: systemOf(context, 'replicated', holdfast), url, fileServersDirectory, freezeFileServer }
   })
+}
+
+/** Starts a tracker of Holdfast's and one of bittorrent-tracker's, each of one process, which end with the section. */
+export async function withTrackers(
+  context: StartContext,
+  work: (deps: TrackerDeps) => Promise<unknown>,
+): Promise<void> {
+  const { directory, load, run, report } = context
+  report('starting two trackers')
+  await using held = new Held()
+  const settings = { TRACKER_OPEN: 'true', MANAGER_WORKERS: '1' }
+  const holdfast = held.use(await startHoldfast(join(directory, 'tracker'), 1, { settings }))
+  const other = held.use(new Child(new URL('./processes/torrent-tracker-server.js', import.meta.url), [], usualNode))
+  const systems = [
+    { name: 'holdfast', url: holdfast.url, findProcesses: () => findDescendants(holdfast.pid) },
+    {
+      name: 'bittorrent-tracker',
+      url: await other.address(),
+      findProcesses: async () => [{ role: 'server', pid: other.pid }],
+    },
+  ]
+  await work({ systems, load, run })
+}
+
+/** Starts a Holdfast for the section `tracks-search`, which ends with it. Its users are asked nothing. */
+export async function withTracks(
+  { directory, report }: StartContext,
+  work: (holdfast: RunningHoldfast) => Promise<unknown>,
+): Promise<void> {
+  report('starting one for tracks')
+  await using held = new Held()
+  const settings = { UDP_HEARTBEAT_EVERY_MS: '3600000' }
+  await work(held.use(await startHoldfast(join(directory, 'tracks'), 1, { settings })))
 }
 
 async function buildBeside(path: string, report: Report): Promise<URL> {

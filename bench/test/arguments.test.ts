@@ -7,7 +7,8 @@ describe('arguments of the benchmark', () => {
     const options = readOptions([])
     expect(options).toMatchObject({ plan: fullPlan, beside: null, hasImage: false, isPublished: false })
     expect(options?.sections).toEqual([
-      ...['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'swarm', 'growth', 'delete', 'audio', 'jobs'],
+      ...['small', 'large', 'replicated', 'mixed', 'servers', 'heal', 'swarm', 'growth', 'tracker', 'tracks-search'],
+      ...['delete', 'audio', 'jobs'],
     ])
   })
 
@@ -37,7 +38,7 @@ describe('arguments of the benchmark', () => {
   it.each([
     [
       ['--only', 'small,tiny'],
-      '--only tiny: there are small,large,replicated,mixed,servers,heal,swarm,growth,delete,audio,jobs',
+      '--only tiny: there are small,large,replicated,mixed,servers,heal,swarm,growth,tracker,tracks-search,delete,audio,jobs',
     ],
     [
       ['--beside', 'x', '--only', 'growth'],

@@ -135,6 +135,17 @@ export interface Job {
   readonly progress: Readonly<Record<string, unknown>>
 }
 
+/** What the trackers of all managers hold, and have done. */
+export interface TrackerStatus {
+  /** BitTorrent's. */
+  readonly peers: number
+  /** Of the Napster tracker, as its users are. */
+  readonly tracks: number
+  readonly users: { readonly active: number; readonly inactive: number }
+  /** So many were answered since the managers started. */
+  readonly announces: number
+}
+
 export function parseStoredFile(value: unknown): StoredFile {
   const answer = toObject(value)
   const { sizeBytes, sha256, degraded } = answer
@@ -226,6 +237,18 @@ export function parseUpkeep(value: unknown): Upkeep | null {
       count: amount(halt, 'count'),
       copies: amount(halt, 'copies'),
     })),
+  }
+}
+
+export function parseTrackerStatus(value: unknown): TrackerStatus {
+  const status = toObject(value)
+  const users = toObject(status.users)
+  const announces = list(status, 'managers').map((manager) => toObject(manager.announces))
+  return {
+    peers: amount(status, 'peers'),
+    tracks: amount(status, 'tracks'),
+    users: { active: amount(users, 'active'), inactive: amount(users, 'inactive') },
+    announces: announces.reduce((sum, of) => sum + amount(of, 'udp') + amount(of, 'http'), 0),
   }
 }
 

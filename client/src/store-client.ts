@@ -17,8 +17,10 @@ import {
   parseJob,
   parseJobId,
   parseStoredFile,
+  parseTrackerStatus,
   parseUpkeep,
   type StoredFile,
+  type TrackerStatus,
   type Upkeep,
 } from './answers.ts'
 import { contentDigest } from './body-digest.ts'
@@ -209,6 +211,13 @@ export class StoreClient {
   /** @returns null where upkeep never ran. @throws ROUTE_NOT_FOUND where the manager is too old to tell */
   async upkeep({ signal }: CallOptions = {}): Promise<Upkeep | null> {
     return parseUpkeep(await this.#http.json({ method: 'GET', path: '/upkeep', canSendAgain: true, signal }))
+  }
+
+  /** @throws ROUTE_NOT_FOUND where the manager is too old to tell, UNAUTHORIZED where it wants a ticket */
+  async trackerStatus({ signal }: CallOptions = {}): Promise<TrackerStatus> {
+    const path = '/tracker/stats'
+    const headers = await this.#authorization('GET', path)
+    return parseTrackerStatus(await this.#http.json({ method: 'GET', path, headers, canSendAgain: true, signal }))
   }
 
   /**

@@ -15,6 +15,8 @@ export class StandInManager implements AsyncDisposable {
   readonly shares = new Map<string, { readonly name: string; readonly bytes: Buffer }>()
   /** It answers `GET /upkeep` with this; as an older manager it has no such route. */
   upkeep: unknown = undefined
+  /** It answers `GET /tracker/stats` with this to whoever brings the ticket of `ticketOf`, if there is one. */
+  tracker: unknown = undefined
   /** Only who brings this ticket may list shares. */
   ticketOf: ((url: string) => string) | null = null
   /** It is told of every request for a list. */
@@ -60,6 +62,12 @@ export class StandInManager implements AsyncDisposable {
     if (url === '/active-nodes') return sendJson(response, 200, activeNodes)
     if (url === '/upkeep' && this.upkeep !== undefined) return sendJson(response, 200, this.upkeep)
     if (url === '/upkeep') return sendError(response, 'ROUTE_NOT_FOUND')
+    if (url === '/tracker/stats') {
+      const wanted = this.ticketOf?.(url)
+      if (wanted !== undefined && request.headers.authorization !== `Bearer ${wanted}`)
+        return sendError(response, 'UNAUTHORIZED')
+      return this.tracker === undefined ? sendError(response, 'ROUTE_NOT_FOUND') : sendJson(response, 200, this.tracker)
+    }
     if (method === 'PUT') return this.#replace(request, response, url)
     if (url.startsWith('/upload')) return this.share(request, response, url)
     if (/^\/files(\?|$)/.test(url)) return this.#list(request, response, url)
@@ -181,6 +189,14 @@ export const upkeep = {
     lost: [{ id: 'aaaaaaaaaaaaaaaa', name: '3', zone: 'rack-8', lostAt: '2026-01-02T03:04:05.000Z' }],
   },
   halted: [{ fileServer: '0123456789abcdef', name: '2', why: 'missing', count: 40, copies: 100 }],
+}
+
+export const trackerStats = {
+  ...{ peers: 5, hashes: 1, tracks: 400, users: { active: 3, inactive: 2 } },
+  managers: [
+    { manager: 'fedcba9876543210', announces: { udp: 1000, http: 200 } },
+    { manager: 'fedcba9876543211', announces: { udp: 0, http: 34 } },
+  ],
 }
 
 export function sendError(response: ServerResponse, name: ErrorName, headers: Record<string, string> = {}): void {

@@ -18,6 +18,7 @@ import { startSubsonic } from './api/subsonic/start-subsonic.ts'
 import { isSubsonicPath } from './api/subsonic/subsonic.routes.ts'
 import { fromTorrentRoutes } from './api/tracker/from-torrent.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
+import { statsRoutes } from './api/tracker/stats.routes.ts'
 import { torrentRoutes } from './api/tracker/torrent.routes.ts'
 import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
 import { AudioCheck } from './audio/decoding/check-audio.ts'
@@ -102,7 +103,7 @@ export async function startManager(
     stops.add(() => metadata.close())
 
     const peers = await startPeers(
-      { database, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
+      { database, managerId, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
       settings,
     )
     const requireOperator = operatorGuard(settings)
@@ -153,6 +154,8 @@ export async function startManager(
     )
     const httpServer = createHttpServer({
       routers: [
+        // The first ones cost the least, and nothing is asked for as often as announces.
+        torrentRoutes({ ...peers, requireOperator }),
         fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
         shareRoutes({ ...settings, ...deps }),
         // Before those, for it is no file's id.
@@ -162,7 +165,7 @@ export async function startManager(
         activeNodesRoutes(registry),
         pingRoutes(deps),
         napsterRoutes({ ...peers, requireOperator }),
-        torrentRoutes({ ...peers, requireOperator }),
+        statsRoutes({ ...peers, requireOperator }),
         torrentFilesRoutes({ records, torrents, publicUrl: settings.publicUrl }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),

@@ -9,6 +9,7 @@ import { shareOperations } from './api/share/share.operations.ts'
 import { subsonicOperations } from './api/subsonic/subsonic.operations.ts'
 import { fromTorrentOperations } from './api/tracker/from-torrent.operations.ts'
 import { napsterOperations } from './api/tracker/napster.operations.ts'
+import { statsOperations } from './api/tracker/stats.operations.ts'
 import { torrentOperations } from './api/tracker/torrent.operations.ts'
 import { torrentFilesOperations } from './api/tracker/torrent-files.operations.ts'
 import { healthOperations } from './http/health.operations.ts'
@@ -29,5 +30,6 @@ export const openApiDocument = openApiDocumentOf([
   ...torrentOperations,
   ...torrentFilesOperations,
   ...fromTorrentOperations,
+  ...statsOperations,
   ...healthOperations,
 ])

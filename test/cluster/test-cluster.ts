@@ -124,6 +124,11 @@ export class TestCluster implements AsyncDisposable {
     await member.process.line((line) => line.message === 'manager started')
   }
 
+  /** Ends a manager as a power cut would; `restartManager` has it come back. */
+  async killManager(index = 0): Promise<void> {
+    await this.managers[index]?.process.kill()
+  }
+
   async activeNodes(managerIndex = 0): Promise<ActiveNode[]> {
     const response = await fetch(`${this.managers[managerIndex]?.url}/active-nodes`)
     return (await response.json()) as ActiveNode[]

@@ -103,15 +103,25 @@ export class PeerProcess {
 
   /** Waits until the peer has said or printed a text. */
   says(text: string): Promise<void> {
-    return waitUntil(
-      `the peer says: ${text}`,
-      () => this.#out.includes(text) || this.#errors.includes(text) || this.#errors,
-    )
+    return waitUntil(`the peer says: ${text}`, () => this.hasPrinted(text) || this.#errors)
+  }
+
+  hasPrinted(text: string): boolean {
+    return this.#out.includes(text) || this.#errors.includes(text)
   }
 
   async stop(): Promise<PeerOutcome> {
     this.#child.kill('SIGTERM')
     return this.outcome
+  }
+
+  /** Has it do nothing until `thaw`. */
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
   }
 
   async kill(): Promise<void> {

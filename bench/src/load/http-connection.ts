@@ -20,11 +20,13 @@ export class HttpConnection {
   #onRoom: (() => void) | null = null
   #error: Error | null = null
 
-  constructor(url: URL) {
+  /** @param localAddress is where the connection comes from; any address of this machine unless given */
+  constructor(url: URL, localAddress?: string) {
     this.#socket = connect({
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port || '80'),
       noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
       onread: { buffer: Buffer.allocUnsafe(READ_BYTES), callback: (count, buffer) => this.#take(count, buffer) },
     })
     this.#socket.setTimeout(IDLE_LIMIT_MS, () => this.#fail(new Error(`no answer within ${IDLE_LIMIT_MS / 1000} s`)))

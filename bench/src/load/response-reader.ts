@@ -8,6 +8,8 @@ export interface WantedAnswer {
   readonly status: number
   /** The bytes that the body must consist of, in pieces of any size; null where any body will do. */
   readonly body: { readonly sizeBytes: number; readonly pieceAt: (offset: number) => Buffer } | null
+  /** What any other body must begin with. */
+  readonly beginsWith?: Buffer
 }
 
 /** Reads one HTTP/1.1 answer after the other from one connection, and refuses what it does not understand. */
@@ -68,7 +70,14 @@ export class ResponseReader {
     if (this.#readBytes > this.#lengthBytes) throw new Error('more bytes than the answer has')
     if (this.#status !== wanted.status) this.#told += bytes.toString('latin1', 0, TOLD_BYTES - this.#told.length)
     else if (wanted.body !== null) compareBytes(bytes, startsAt, wanted.body.pieceAt)
+    else if (wanted.beginsWith !== undefined) compareBeginning(bytes, startsAt, wanted.beginsWith)
   }
+}
+
+function compareBeginning(bytes: Buffer, startsAt: number, beginning: Buffer): void {
+  const wanted = beginning.subarray(startsAt, startsAt + bytes.length)
+  if (!bytes.subarray(0, wanted.length).equals(wanted))
+    throw new Error(`an answer that is not wanted: ${bytes.toString('latin1', 0, TOLD_BYTES)}`)
 }
 
 /** @param pieceAt what must stand at an offset, at least one byte of it. */

@@ -87,7 +87,7 @@ export async function runLoad(order: LoadOrder): Promise<LoadResult> {
   }
 }
 
-function percentiles(latencies: number[]): Pick<LoadResult, 'doneCount' | 'p50Ms' | 'p99Ms'> {
+export function percentiles(latencies: readonly number[]): Pick<LoadResult, 'doneCount' | 'p50Ms' | 'p99Ms'> {
   const sorted = Float64Array.from(latencies).sort()
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
   return { doneCount: sorted.length, p50Ms: at(0.5), p99Ms: at(0.99) }

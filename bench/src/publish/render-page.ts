@@ -8,10 +8,11 @@ import {
   renderRates,
   renderSwarms,
 } from './render-tables.ts'
+import { renderAnnounces, renderSearches } from './render-trackers.ts'
 
 /** Makes docs/performance.md of one run. */
 export function renderPage(result: BenchResult): string {
-  const { machine, cells, fills, heals, swarms, asks, queues } = result
+  const { machine, cells, fills, heals, swarms, asks, queues, announces, searches } = result
   const rates = (...names: string[]) => renderRates(cells.filter(({ section }) => names.includes(section)))
   const sideBySide = ['small', 'large', 'mixed', 'delete']
   const sections = [
@@ -25,6 +26,8 @@ export function renderPage(result: BenchResult): string {
       rates('servers'),
     ),
     renderSection('More files', growthText, [rates('growth'), renderFills(fills)].filter(isText).join('\n\n')),
+    renderSection('Announces', announcesText, renderAnnounces(announces)),
+    renderSection('Songs by their words', searchesText, renderSearches(searches)),
     renderSection('A large library of audio', audioText, renderAsks(asks)),
     renderSection('Jobs', jobsText, renderQueues(queues)),
     renderSection('What it costs', costsText, renderCosts(cells as readonly Cell[])),
@@ -84,6 +87,15 @@ that all share. They run on this machine and speak TCP.
 
 const growthText = `Systems of their own, measured in turn. Downloads take from all files of a system, neighbours far apart. A system that is
 smaller than what warming up makes begins anew after that, and what is uploaded to it is deleted again after each turn.`
+
+const announcesText = `Holdfast's tracker (\`TRACKER_OPEN=true\`) and the server of bittorrent-tracker, which keeps everything in memory, each in one process, in interleaved rounds
+under the same load: each client has an address of its own, one announce under way, and asks for 50 peers. HTTP connections are kept. A *known* peer has announced in that swarm before,
+and nothing is written for it; a *new* one is written to MongoDB a moment later, in groups.
+
+\`announces/s\` is by the clock, with the load and mongod on the same cores. *Per second of CPU* counts the processor time of the tracker's own process, all its threads, and
+not mongod's, which is given beside it, for each announce: it is what one core answers. "First row is" compares those. Memory is the tracker process's.`
+
+const searchesText = `\`GET /search\` over HTTP, each client one search after the other. Words are as common as in natural language, some recordings are at many users, and all users are online.`
 
 const audioText = `The records of 100,000 tracks are in MongoDB, with waveforms; some 3,000 artists, 9,000 albums, 33 genres and 4,000 words, of which few are frequent. One
 client asks \`GET /list\` for 100 tracks at a time, and as a player would; nothing else goes on. Each question is asked a hundred times, where it has \`…\` with other values.`

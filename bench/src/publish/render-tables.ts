@@ -131,7 +131,7 @@ export function renderQueues(queues: readonly QueueRates[]): string {
 }
 
 /** @returns a Markdown table that can be read as it is, or an empty text where there are no rows */
-function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function renderTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return ''
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
   const line = (texts: readonly string[]) =>
@@ -156,11 +156,11 @@ function formatSeconds(value: number | null): string {
   return value === null ? '-' : value.toFixed(1)
 }
 
-function formatRatio(value: number | null): string {
+export function formatRatio(value: number | null): string {
   return value === null ? '' : `${value.toFixed(2)} x`
 }
 
-function formatMs(value: number | null): string {
+export function formatMs(value: number | null): string {
   return value === null ? '-' : value.toFixed(value < 10 ? 2 : 0)
 }
 
@@ -168,6 +168,6 @@ function formatCpu(us: number): string {
   return us < 10_000 ? `${us.toFixed(0)} us` : `${(us / 1000).toFixed(0)} ms`
 }
 
-function formatMib(bytes: number): string {
+export function formatMib(bytes: number): string {
   return `${(bytes / MIB).toFixed(0)} MiB`
 }

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fillLibrary } from '../library/fill-library.ts'
+import { type AskKind, KnownValues, listAsks, pageAsks } from '../library/list-asks.ts'
+import { encode, type KnownLibrary, subsonicAsks } from '../library/subsonic-asks.ts'
 import type { Plan } from '../plan.ts'
 import { startHoldfast } from '../processes/start-holdfast.ts'
 import { type AskTimes, quantileOf } from '../result.ts'
-import { fillTracks } from '../tracks/fill-tracks.ts'
-import { type AskKind, KnownValues, listAsks, pageAsks } from '../tracks/list-asks.ts'
-import { encode, type KnownLibrary, subsonicAsks } from '../tracks/subsonic-asks.ts'
 
 const FOREVER_MS = '2000000000'
 const credentials = { u: 'bench', p: 'a long password', v: '1.16.1', c: 'bench', f: 'json' } as const
@@ -30,7 +30,7 @@ export async function measureAudio(directory: string, plan: Plan, report: (line:
   report(`starting one for ${plan.trackCount.toLocaleString('en')} tracks`)
   await using holdfast = await startHoldfast(join(directory, 'audio'), 1, { settings })
   const { url, mongoUrl } = holdfast
-  const known = new KnownValues(await fillTracks(mongoUrl, plan.trackCount))
+  const known = new KnownValues(await fillLibrary(mongoUrl, plan.trackCount))
   report('reading whole lists')
   const cursors: Record<string, readonly string[]> = {}
   for (const order of pagedOrders) cursors[order] = await readList(url, order, plan.trackCount)

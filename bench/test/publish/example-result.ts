@@ -1,4 +1,4 @@
-import type { BenchResult, Cell, Sample } from '../../src/result.ts'
+import type { AnnounceSample, BenchResult, Cell, Sample } from '../../src/result.ts'
 
 const sample = (rate: number, cpuUs: number, role = 'server'): Sample => ({
   doneCount: rate,
@@ -9,6 +9,14 @@ const sample = (rate: number, cpuUs: number, role = 'server'): Sample => ({
   p99Ms: 45.6,
   clientUs: 1,
   usage: [{ role, processCount: 1, cpuUs, peakRssBytes: 64 * 1024 ** 2 }],
+})
+
+const announced = (doneCount: number, cpuUs: number, role: string): AnnounceSample => ({
+  ...{ doneCount, refusedCount: 0, nextNumber: 0, seconds: 2, p50Ms: 1.5, p99Ms: 12.3, clientUs: 1 },
+  usage: [
+    { role, processCount: 1, cpuUs, peakRssBytes: 100 * 1024 ** 2 },
+    ...(role === 'manager' ? [{ role: 'mongod', processCount: 1, cpuUs: 100_000, peakRssBytes: 1 }] : []),
+  ],
 })
 
 const cell = (changes: Partial<Cell>): Cell => ({
@@ -68,6 +76,23 @@ export const exampleResult: BenchResult = {
   asks: [{ group: 'one filter', what: 'year=…', count: 100, p50Ms: 4.56, p99Ms: 78.9 }],
   queues: [
     { queue: 'Redis', workerCount: 4, jobCount: 2_000, addRates: [900, 1_000], doneRates: [4_000, 3_000, 5_000] },
+  ],
+  announces: [
+    {
+      ...{ protocol: 'udp', peers: 'known', clients: 64 },
+      samples: {
+        holdfast: [announced(20_000, 400_000, 'manager')],
+        'bittorrent-tracker': [announced(15_000, 450_000, 'server')],
+      },
+    },
+  ],
+  searches: [
+    {
+      ...{ trackCount: 1_000_000, userCount: 4_000, clients: 4, fillSeconds: 99.6 },
+      times: [
+        { search: 'a song', example: 'song=One', count: 1_000, found: 2.25, p50Ms: 1.234, p99Ms: 23.4, mostMs: 45.6 },
+      ],
+    },
   ],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
 }

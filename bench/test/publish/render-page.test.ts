@@ -22,9 +22,9 @@ describe('renderPage', () => {
     const page = renderPage(exampleResult)
     expect(page.match(/^## .+$/gm)).toEqual([
       ...['## Side by side', '## Two replicas', '## A lost file-server', '## A swarm', '## More files'],
-      ...['## A large library of audio', '## Jobs', '## What it costs'],
+      ...['## Announces', '## Songs by their words', '## A large library of audio', '## Jobs', '## What it costs'],
     ])
-    const nothing = { cells: [], fills: [], heals: [], swarms: [], asks: [], queues: [] }
+    const nothing = { cells: [], fills: [], heals: [], swarms: [], asks: [], queues: [], announces: [], searches: [] }
     expect(renderPage({ ...exampleResult, ...nothing })).not.toContain('\n## ')
   })
 })

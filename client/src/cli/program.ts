@@ -172,10 +172,14 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .command('status')
     .description('list the active file-servers, and tell how many replicas chunks have and how healing goes')
     .action(() =>
-      run(null, async (console) => {
-        await status(console)
-        return 0
-      }),
+      run(
+        null,
+        async (console) => {
+          await status(console)
+          return 0
+        },
+        { ticket: ticketBy(null) },
+      ),
     )
   program
     .command('from-torrent')

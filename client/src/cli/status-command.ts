@@ -1,5 +1,5 @@
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
-import type { ActiveNode, Upkeep, UpkeepLoop } from '../answers.ts'
+import type { ActiveNode, TrackerStatus, Upkeep, UpkeepLoop } from '../answers.ts'
 import type { Console } from './console.ts'
 import { formatAge, formatBytes, formatDuration, formatTable } from './format.ts'
 
@@ -9,7 +9,7 @@ const numericColumns = [4, 5, 6]
 /** These counts are always shown. */
 const usualReplicas = ['2', '1', '0']
 
-/** Prints the file-servers, and under them how upkeep goes where the manager tells. */
+/** Prints the file-servers, and under them how upkeep and the trackers are where the manager tells. */
 export async function status(console: Console): Promise<void> {
   const { client, signal, stdout, isJson } = console
   const fileServers = await client.activeNodes({ signal })
@@ -20,8 +20,22 @@ export async function status(console: Console): Promise<void> {
     if (hasErrorName(error, 'ROUTE_NOT_FOUND')) return null
     throw error
   })
-  if (isJson) stdout.write(`${JSON.stringify({ fileServers, upkeep })}\n`)
-  else if (upkeep !== null) stdout.write(`\n${renderUpkeep(upkeep, Date.now())}\n`)
+  if (!isJson && upkeep !== null) stdout.write(`\n${renderUpkeep(upkeep, Date.now())}\n`)
+  const tracker = await client.trackerStatus({ signal }).catch((error: unknown) => {
+    // It tells only who has the cluster's secret, where others reach it too.
+    if (hasErrorName(error, 'ROUTE_NOT_FOUND') || hasErrorName(error, 'UNAUTHORIZED')) return null
+    throw error
+  })
+  if (isJson) stdout.write(`${JSON.stringify({ fileServers, upkeep, tracker })}\n`)
+  else if (tracker !== null && isUsed(tracker)) stdout.write(`${renderTracker(tracker)}\n`)
+}
+
+function isUsed({ peers, tracks, users, announces }: TrackerStatus): boolean {
+  return peers + tracks + users.active + users.inactive + announces > 0
+}
+
+function renderTracker({ peers, tracks, users, announces }: TrackerStatus): string {
+  return `Trackers: ${peers} peers, ${announces} announces; ${users.active} users online, ${users.inactive} away, with ${tracks} files`
 }
 
 function renderNodes(nodes: readonly ActiveNode[], nowMs: number): string {

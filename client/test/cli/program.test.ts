@@ -4,7 +4,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { bodyDigest, findTicketProblem, MANAGER_TICKET, readBearer } from '@holdfast/shared/node/ticket'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { activeNodes, idOf, type StandInManager, sendBytes, sendError, sha256Of, upkeep } from '../stand-in-manager.ts'
+import {
+  activeNodes,
+  idOf,
+  type StandInManager,
+  sendBytes,
+  sendError,
+  sha256Of,
+  trackerStats,
+  upkeep,
+} from '../stand-in-manager.ts'
 import { Workplace } from './run-holdfast.ts'
 
 let workplace: Workplace
@@ -122,6 +131,23 @@ test('tells how many replicas chunks have, and how healing goes', async () => {
     '',
   ])
   expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject({ upkeep })
+})
+
+test('tells in one line what the trackers do, to whom they tell it', async () => {
+  manager.upkeep = upkeep
+  const lineOf = async () => (await holdfast(['status'])).text.split('\n').find((line) => line.startsWith('Trackers'))
+  expect(await lineOf()).toBeUndefined()
+  manager.tracker = trackerStats
+  expect(await lineOf()).toBe('Trackers: 5 peers, 1234 announces; 3 users online, 2 away, with 400 files')
+  expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject({
+    tracker: { peers: 5, tracks: 400, users: { active: 3, inactive: 2 }, announces: 1_234 },
+  })
+  manager.ticketOf = () => 'a ticket'
+  expect(await holdfast(['status'])).toMatchObject({ code: 0, errors: '' })
+  expect(await lineOf()).toBeUndefined()
+  manager.ticketOf = null
+  manager.tracker = { ...trackerStats, ...{ peers: 0, tracks: 0, users: { active: 0, inactive: 0 }, managers: [] } }
+  expect(await lineOf()).toBeUndefined()
 })
 
 test('shows the file-servers even where the manager cannot tell of its upkeep', async () => {

@@ -65,6 +65,10 @@ export class HashRecords {
     return before.peers.filter(({ at }) => at.getTime() > oldest)
   }
 
+  async count(): Promise<number> {
+    return this.#hashes.estimatedDocumentCount()
+  }
+
   get #hashes() {
     return this.#database.connection.collection<HashDocument>('peer_hashes')
   }

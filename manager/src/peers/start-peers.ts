@@ -4,6 +4,8 @@ import type { Jobs } from '../jobs/jobs.ts'
 import type { Database } from '../mongo/database.ts'
 import { HashRecords } from './hash-records.ts'
 import { RateLimit } from './rate-limit.ts'
+import { newCounts, type TrackerCounts } from './stats/tracker-counts.ts'
+import { TrackerStats } from './stats/tracker-stats.ts'
 import { SwarmRecords } from './swarms/swarm-records.ts'
 import { Swarms } from './swarms/swarms.ts'
 import { type ReadWholeDeps, readWhole } from './torrents/read-whole.ts'
@@ -26,6 +28,7 @@ const CONNECTS = { perSecond: 20, burst: 200 }
 
 export interface PeersDeps {
   readonly database: Database
+  readonly managerId: string
   readonly log: Logger
   readonly stops: StopStack
   /** Whether there are other managers on the same database. */
@@ -42,6 +45,8 @@ export interface PeersSettings {
 export interface Peers extends UsersDeps {
   readonly hashes: HashRecords
   readonly swarms: Swarms
+  readonly counts: TrackerCounts
+  readonly stats: TrackerStats
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
   /** Makes what makes torrents of stored files, and what does its jobs, which do not begin by that. */
@@ -55,7 +60,7 @@ export interface Peers extends UsersDeps {
 
 /** Starts what knows of peers: the Napster tracker with its heartbeats, and the torrent trackers. */
 export async function startPeers(
-  { database, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
+  { database, managerId, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
   settings: PeersSettings,
 ): Promise<Peers> {
   const users = new UserRecords(database)
@@ -66,26 +71,30 @@ export async function startPeers(
   const wishes = new TorrentWishes(database)
   const prepared = [users, tracks, hashes, swarmRecords, torrentRecords, wishes]
   await Promise.all(prepared.map((records) => records.prepare()))
+  const counts = newCounts()
   let udp: UdpPort | null = null
   const send = (datagram: Buffer, port: number, ip: string): void => udp?.send(datagram, port, ip)
   const heartbeats = new Heartbeats({
-    ...{ users, tracks, send, log },
+    ...{ users, tracks, counts, send, log },
     canSend: () => udp?.isOpen === true,
     everyMs: settings.heartbeatEveryMs,
   })
   stops.add(() => heartbeats.close())
   const swarms = new Swarms({
-    ...{ records: swarmRecords, log, hasOthers, isOpen: settings.isTrackerOpen },
+    ...{ records: swarmRecords, counts, log, hasOthers, isOpen: settings.isTrackerOpen },
     intervalMs: settings.announceEveryMs,
   })
   stops.add(() => swarms.close())
+  const stats = new TrackerStats({ database, managerId, counts, swarms, hashes, tracks, users })
+  await stats.start()
+  stops.add(() => stats.close())
   const announceLimit = new RateLimit(ANNOUNCES)
   const tracker = new UdpTracker({
-    ...{ swarms, send, requests: announceLimit, connects: new RateLimit(CONNECTS) },
+    ...{ swarms, counts, send, requests: announceLimit, connects: new RateLimit(CONNECTS) },
     ids: new ConnectionIds(settings.clusterSecret),
   })
   return {
-    ...{ users, tracks, hashes, swarms, announceLimit },
+    ...{ users, tracks, hashes, swarms, counts, stats, announceLimit },
     writeLimit: new RateLimit(WRITES),
     makeTorrents(files) {
       const torrentJobs = new TorrentJobs({

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { request as ask, type IncomingMessage, type Server } from 'node:http'
@@ -7,6 +8,7 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { StopStack } from '@holdfast/shared/node/stop-stack'
 import { onTestFinished } from 'vitest'
 import { napsterRoutes } from '../../src/api/tracker/napster.routes.ts'
+import { statsRoutes } from '../../src/api/tracker/stats.routes.ts'
 import { torrentRoutes } from '../../src/api/tracker/torrent.routes.ts'
 import { createHttpServer } from '../../src/http/http-server.ts'
 import { operatorGuard } from '../../src/http/operator.ts'
@@ -34,7 +36,7 @@ export async function startTracker(
     clusterSecret: 'the secret of the cluster',
   }
   const peers = await startPeers(
-    { database, log, stops, hasOtherManagers: () => true },
+    { database, managerId: randomBytes(8).toString('hex'), log, stops, hasOtherManagers: () => true },
     {
       ...{ clusterSecret: known.clusterSecret, heartbeatEveryMs: 250, isTrackerOpen: true, announceEveryMs: 60_000 },
       ...settings,
@@ -42,7 +44,7 @@ export async function startTracker(
   )
   const requireOperator = operatorGuard(known)
   const server = createHttpServer({
-    routers: [napsterRoutes({ ...peers, requireOperator }), torrentRoutes({ ...peers, requireOperator })],
+    routers: [napsterRoutes, torrentRoutes, statsRoutes].map((routes) => routes({ ...peers, requireOperator })),
     ...{ ...known, log, keepAliveMs: 1_000, isOwnUpgrade: () => false },
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

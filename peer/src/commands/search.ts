@@ -3,6 +3,7 @@ import { PeerError } from '../peer-error.ts'
 import { plainText } from '../plain-text.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 
+const MAX_EMPTY_PAGES = 100
 const fields = ['song', 'artist', 'album', 'year', 'limit', 'cursor'] as const
 
 /** Finds songs of active users by words, and by fields as in `artist=nina`. */
@@ -21,7 +22,12 @@ export async function search(
   }
   if (plain.length > 0) query.set('q', plain.join(' '))
   if (query.size === 0) throw new PeerError('search for words, or for fields such as artist=nina song=feeling')
-  const { results, next } = await tracker.search(query, signal)
+  let { results, next } = await tracker.search(query, signal)
+  // The tracker looks only so far at once for words that many songs have, and may find nothing there.
+  for (let pages = 1; results.length === 0 && next !== null && pages < MAX_EMPTY_PAGES; pages++) {
+    query.set('cursor', next)
+    ;({ results, next } = await tracker.search(query, signal))
+  }
   for (const { id, song, artist, album, year, duration, fileSize, users } of results) {
     const details = [
       album,

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import bencode from 'bencode'
+import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Share, ShareDatabase } from '../../src/shares/share-database.ts'
@@ -22,7 +22,7 @@ beforeEach(async () => {
   asked = []
   server = createServer((request, response) => {
     asked.push(/event=\w+/.exec(request.url ?? '')?.[0] ?? '')
-    response.end(bencode.encode({ interval: 1_800, peers: Buffer.alloc(0) }))
+    response.end(encodeBencode({ interval: 1_800, peers: Buffer.alloc(0) }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

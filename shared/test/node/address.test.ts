@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compactOf, endpointOf, isReachableFrom, isUnspecified, parseAddress } from '../../src/node/address.ts'
@@ -25,6 +26,57 @@ describe('an address', () => {
     ...['fe80::1', 'fe80::1%eth0', 'ff02::1', '::ffff:169.254.169.254', '::ffff:a9fe:a9fe'],
   ])('%j is no address of a peer', (text) => {
     expect(parseAddress(text)).toBeNull()
+  })
+
+  test('is sorted by the networks that node:net finds it in', () => {
+    const listOf = (...networks: string[]) => {
+      const list = new BlockList()
+      for (const network of networks) {
+        const [ip = '', bits] = network.split('/')
+        list.addSubnet(ip, Number(bits), isIP(ip) === 4 ? 'ipv4' : 'ipv6')
+      }
+      return (ip: string) => list.check(ip, isIP(ip) === 4 ? 'ipv4' : 'ipv6')
+    }
+    const isPrivate = listOf('10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7')
+    const isNobodys = listOf(
+      ...['0.0.0.0/8', '169.254.0.0/16', '224.0.0.0/3', '::/96', '64:ff9b::/96', '64:ff9b:1::/48', '2001::/32'],
+      ...['2002::/16', 'fe80::/10', 'ff00::/8'],
+    )
+    const near = [
+      '9',
+      '10',
+      '11',
+      '100.63',
+      '100.64',
+      '100.127',
+      '100.128',
+      '172.15',
+      '172.16',
+      '172.31',
+      '172.32',
+      '192.168',
+    ]
+    const any = fc.oneof(fc.ipV4(), fc.ipV6())
+    const edges = fc.tuple(fc.constantFrom(...near, '169.254', '223', '224'), fc.ipV4()).map(([start, ip]) => {
+      const parts = start.split('.')
+      return [...parts, ...ip.split('.').slice(parts.length)].join('.')
+    })
+    const edgesOfSix = fc
+      .tuple(
+        fc.constantFrom('fbff', 'fc00', 'fdff', 'fe00', 'fe80', 'febf', 'fec0', 'ff00', '2001:0', '2001:1'),
+        fc.nat(9_999),
+      )
+      .map(([start, end]) => `${start}::${end}`)
+    fc.assert(
+      fc.property(fc.oneof(any, edges, edgesOfSix), (text) => {
+        const address = parseAddress(text)
+        const isMapped = text.includes(':') && address !== null && !address.ip.includes(':')
+        if (isMapped || address?.scope === 'loopback') return
+        expect(address === null).toBe(isNobodys(text))
+        if (address !== null) expect(address.scope).toBe(isPrivate(text) ? 'private' : 'public')
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   test('reads back from its compact form', () => {

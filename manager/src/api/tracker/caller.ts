@@ -4,6 +4,7 @@ import { type Address, isUnspecified, parseAddress, type Scope } from '@holdfast
 import { isProxied, type RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
+import type { TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 
 /** @returns where a request comes from. @throws FORBIDDEN where that cannot be told */
 export function callerOf(ctx: AppContext): Address {
@@ -23,9 +24,10 @@ export function scopeOf(ctx: AppContext): Scope {
 }
 
 /** Refuses a caller whose network asks too often. This machine itself may. @throws TOO_MANY_REQUESTS */
-export function limitCaller(limit: RateLimit, caller: Address): void {
-  if (caller.scope !== 'loopback' && !limit.admits(caller.network))
-    throw new StoreError('TOO_MANY_REQUESTS', 'this address asks too often')
+export function limitCaller(limit: RateLimit, caller: Address, { refused }: TrackerCounts): void {
+  if (caller.scope === 'loopback' || limit.admits(caller.network)) return
+  refused.tooOften += 1
+  throw new StoreError('TOO_MANY_REQUESTS', 'this address asks too often')
 }
 
 /**

@@ -6,6 +6,7 @@ import type { RequireOperator } from '../../http/operator.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { RequestState } from '../../http/request-context.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
+import type { TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 import { planSearch } from '../../peers/users/search-terms.ts'
 import { checkIn, locate, publish, search, type UsersDeps } from '../../peers/users/users.ts'
 import { callerOf, limitCaller, ownAddress, scopeOf } from './caller.ts'
@@ -22,17 +23,18 @@ import {
 export interface NapsterApiDeps extends UsersDeps {
   readonly requireOperator: RequireOperator
   readonly writeLimit: RateLimit
+  readonly counts: TrackerCounts
 }
 
 /** Serves the Napster tracker: `POST /user/checkin` and `/user/upload-metadata`, `GET /search`, and `GET /download?id=`. */
 export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
-  const { requireOperator, writeLimit } = deps
+  const { requireOperator, writeLimit, counts } = deps
   const router = new Router<RequestState>()
   const readCheckIn = jsonBody(checkInBody, { maxBytes: CHECK_IN_BYTES })
   const readPublication = jsonBody(publication)
 
   router.post('/user/checkin', async (ctx) => {
-    limitCaller(writeLimit, callerOf(ctx))
+    limitCaller(writeLimit, callerOf(ctx), counts)
     let bodySha256: Digest | undefined
     const {
       ip,
@@ -49,7 +51,7 @@ export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
   })
 
   router.post('/user/upload-metadata', async (ctx) => {
-    limitCaller(writeLimit, callerOf(ctx))
+    limitCaller(writeLimit, callerOf(ctx), counts)
     let bodySha256: Digest | undefined
     const {
       ip,

@@ -1,4 +1,4 @@
-import { toStoreError } from '@holdfast/shared/errors/store-error'
+import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
 import Router from '@koa/router'
@@ -8,9 +8,10 @@ import type { AppContext, RequestState } from '../../http/request-context.ts'
 import { type Bencodable, bencode } from '../../peers/bencode.ts'
 import type { HashRecords } from '../../peers/hash-records.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
+import { countFailure, type TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
 import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
-import { infoHashesIn, numberIn, parseBinaryQuery, textIn } from './announce-query.ts'
+import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from './announce-query.ts'
 import { callerOf, limitCaller, ownAddress } from './caller.ts'
 import { type PeerList, peersRequest, registration } from './torrent.operations.ts'
 
@@ -24,6 +25,7 @@ const KNOWN_EVENTS = ['started', 'stopped', 'completed'] as const
 export interface TorrentApiDeps {
   readonly hashes: HashRecords
   readonly swarms: Swarms
+  readonly counts: TrackerCounts
   readonly requireOperator: RequireOperator
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
@@ -31,13 +33,13 @@ export interface TorrentApiDeps {
 
 /** Serves the torrent tracker of the document, `POST /hash` and `/peers`, and BitTorrent's own, `GET /announce` and `/scrape`. */
 export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
-  const { hashes, swarms, requireOperator, writeLimit } = deps
+  const { hashes, swarms, counts, requireOperator, writeLimit } = deps
   const router = new Router<RequestState>()
   const readRegistration = jsonBody(registration)
   const readPeersRequest = jsonBody(peersRequest)
 
   router.post('/hash', async (ctx) => {
-    limitCaller(writeLimit, callerOf(ctx))
+    limitCaller(writeLimit, callerOf(ctx), counts)
     let bodySha256: Digest | undefined
     const { listening_host, listening_port, info_hash } = await readRegistration(ctx, (digest) => {
       bodySha256 = digest
@@ -49,7 +51,7 @@ export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
 
   router.post('/peers', async (ctx) => {
     const caller = callerOf(ctx)
-    limitCaller(writeLimit, caller)
+    limitCaller(writeLimit, caller, counts)
     let bodySha256: Digest | undefined
     const { hash, listening_host, listening_port } = await readPeersRequest(ctx, (digest) => {
       bodySha256 = digest
@@ -66,32 +68,37 @@ export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
     ctx.body = answer
   })
 
-  router.get('/announce', (ctx) => answerBencoded(ctx, () => announce(deps, ctx)))
-  router.get('/scrape', (ctx) => answerBencoded(ctx, () => scrape(deps, ctx)))
+  router.get('/announce', (ctx) => answerBencoded(ctx, counts, () => announce(deps, ctx)))
+  router.get('/scrape', (ctx) => answerBencoded(ctx, counts, () => scrape(deps, ctx)))
   return router
 }
 
 /** A client of BitTorrent reads why it is refused in the body of an answer of status 200. */
-async function answerBencoded(ctx: AppContext, answer: () => Promise<Bencodable>): Promise<void> {
-  ctx.type = 'text/plain'
+async function answerBencoded(
+  ctx: AppContext,
+  counts: TrackerCounts,
+  answer: () => Promise<Bencodable>,
+): Promise<void> {
+  ctx.set('Content-Type', 'text/plain')
   try {
     ctx.body = bencode(await answer())
   } catch (thrown) {
-    const { name, message, detail } = toStoreError(thrown)
-    if (name === 'INTERNAL') throw thrown
-    ctx.body = bencode({ 'failure reason': detail ?? message })
+    const error = toStoreError(thrown)
+    if (error.name === 'INTERNAL') throw thrown
+    countFailure(counts, error)
+    ctx.body = bencode({ 'failure reason': error.detail ?? error.message })
   }
 }
 
-async function announce({ swarms, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+async function announce({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
   const address = callerOf(ctx)
-  limitCaller(announceLimit, address)
-  const query = parseBinaryQuery(ctx.req.url ?? '')
+  limitCaller(announceLimit, address, counts)
+  const query = parseRawQuery(ctx.req.url ?? '')
   const [infoHash = ''] = infoHashesIn(query)
-  const peerId = query.get('peer_id')?.[0]
+  const [peerId] = bytesIn(query, 'peer_id')
   const port = numberIn(query, 'port') ?? 0
-  if (peerId?.length !== ID_BYTES) return { 'failure reason': 'peer_id must have 20 bytes' }
-  if (port < 1 || port > 65_535) return { 'failure reason': 'port must be between 1 and 65535' }
+  if (peerId?.length !== ID_BYTES) throw new StoreError('INVALID_REQUEST', 'peer_id must have 20 bytes')
+  if (port < 1 || port > 65_535) throw new StoreError('INVALID_REQUEST', 'port must be between 1 and 65535')
   const wanted = numberIn(query, 'numwant') ?? WANTED_UNLESS_SAID
   const said = textIn(query, 'event')
   const wish: Announce = {
@@ -102,32 +109,40 @@ async function announce({ swarms, announceLimit }: TorrentApiDeps, ctx: AppConte
     wanted: Math.min(wanted < 0 ? WANTED_UNLESS_SAID : wanted, MOST_WANTED),
   }
   const answer = await swarms.announce(wish)
-  if (answer === null) return { 'failure reason': 'this info-hash is not tracked here' }
+  if (answer === null) {
+    counts.refused.notTracked += 1
+    return { 'failure reason': 'this info-hash is not tracked here' }
+  }
+  counts.announces.http += 1
   const isCompact = textIn(query, 'compact') !== '0'
-  const six = answer.peers.filter((peer) => peer.address.bytes.length !== 4)
-  const four = answer.peers.filter((peer) => peer.address.bytes.length === 4)
+  const six = compactList(answer.peers, 16)
   return {
     interval: swarms.intervalSeconds,
     'min interval': Math.min(MIN_INTERVAL_SECONDS, swarms.intervalSeconds),
     complete: answer.seeds,
     incomplete: answer.leechers,
     downloaded: answer.downloaded,
-    peers: isCompact ? compactList(four) : answer.peers.map(describePeer),
-    ...(isCompact && six.length > 0 && { peers6: compactList(six) }),
+    peers: isCompact ? compactList(answer.peers, 4) : answer.peers.map(describePeer),
+    ...(isCompact && six.length > 0 && { peers6: six }),
   }
 }
 
-function compactList(peers: readonly SwarmPeer[]): Buffer {
-  return Buffer.concat(peers.map(({ compact }) => compact))
+/** @returns those whose address has so many bytes */
+function compactList(peers: readonly SwarmPeer[], addressBytes: 4 | 16): Buffer {
+  const list = Buffer.allocUnsafe(peers.length * (addressBytes + 2))
+  let length = 0
+  for (const { address, compact } of peers)
+    if (address.bytes.length === addressBytes) length += compact.copy(list, length)
+  return list.subarray(0, length)
 }
 
 function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
   return { 'peer id': peerId, ip: address.ip, port }
 }
 
-async function scrape({ swarms, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
-  limitCaller(announceLimit, callerOf(ctx))
-  const infoHashes = infoHashesIn(parseBinaryQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
+async function scrape({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+  limitCaller(announceLimit, callerOf(ctx), counts)
+  const infoHashes = infoHashesIn(parseRawQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
   const found = await Promise.all(infoHashes.map((infoHash) => swarms.scrape(infoHash)))
   const files: Record<string, Bencodable> = {}
   for (const [index, counts] of found.entries()) {
@@ -135,5 +150,6 @@ async function scrape({ swarms, announceLimit }: TorrentApiDeps, ctx: AppContext
     if (counts !== null)
       files[key] = { complete: counts.seeds, downloaded: counts.downloaded, incomplete: counts.leechers }
   }
+  counts.scrapes.http += 1
   return { files, flags: { min_request_interval: swarms.intervalSeconds } }
 }

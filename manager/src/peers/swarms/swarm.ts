@@ -22,11 +22,17 @@ const MAX_PEERS = 2_000
 /** So many of them may have one address. */
 const MAX_PEERS_PER_NETWORK = 64
 
+/** @param known the same peer as it was before, which spares to make its names anew */
 export function peerOf(
   endpoint: Endpoint,
-  fields: Pick<SwarmPeer, 'peerId' | 'isSeed' | 'expiresAt' | 'storedUntil'>,
+  { peerId, isSeed, expiresAt, storedUntil }: Pick<SwarmPeer, 'peerId' | 'isSeed' | 'expiresAt' | 'storedUntil'>,
+  known?: SwarmPeer,
 ): SwarmPeer {
-  return { key: keyOf(endpoint), compact: compactOf(endpoint), ...endpoint, ...fields }
+  const { address, port } = known ?? endpoint
+  const key = known?.key ?? keyOf(endpoint)
+  const compact = known?.compact ?? compactOf(endpoint)
+  // Written out, for nothing is done as often.
+  return { key, compact, address, port, peerId, isSeed, expiresAt, storedUntil }
 }
 
 export function keyOf({ address, port }: Endpoint): string {

@@ -3,8 +3,12 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Endpoint } from '@holdfast/shared/node/address'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { GroupedWork, resultOf } from '../../mongo/grouped-work.ts'
+import type { TrackerCounts } from '../stats/tracker-counts.ts'
+import type { HeldSwarms } from '../stats/tracker-stats.ts'
 import { keyOf, peerOf, Swarm, type SwarmPeer } from './swarm.ts'
-import type { PeerChange, StoredSwarm, SwarmChange, SwarmRecords } from './swarm-records.ts'
+import { SwarmMemory } from './swarm-memory.ts'
+import type { StoredSwarm, SwarmRecords } from './swarm-records.ts'
+import { SwarmWrites } from './swarm-writes.ts'
 
 /** What a peer tells of itself, and asks for. */
 export interface Announce {
@@ -32,6 +36,7 @@ export interface AnnounceAnswer extends SwarmCounts {
 
 export interface SwarmsDeps {
   readonly records: SwarmRecords
+  readonly counts: TrackerCounts
   readonly log: Logger
   /** Whether every info-hash is tracked, or only those that were registered. */
   readonly isOpen: boolean
@@ -41,9 +46,6 @@ export interface SwarmsDeps {
   readonly hasOthers: () => boolean
 }
 
-/** What is in memory is at most so much; what announced longest ago makes place, and stays in the database. */
-const MAX_SWARMS = 50_000
-const MAX_PEERS_IN_MEMORY = 400_000
 /** The database takes no further swarms and peers beyond this. */
 const MAX_PEERS_STORED = 4_000_000
 /** Another manager may have heard of further peers, so a swarm is read again when it is asked for after this. */
@@ -53,11 +55,6 @@ const READ_AGAIN_ALONE_MS = 60_000
 /** That an info-hash is not tracked is remembered so long, for so many of them. */
 const REFUSED_MS = 3_000
 const MAX_REFUSED = 20_000
-/** Changes are written together, after a moment. */
-const WRITE_EVERY_MS = 100
-const MAX_GROUP = 1_000
-/** Further changes are dropped while the database does not take them; a peer that announces again is written then. */
-const MAX_CHANGES = 50_000
 const SWEEP_EVERY_MS = 20_000
 /** A swarm that was registered is kept so long after its last announce. */
 const KEPT_MS = 30 * 86_400_000
@@ -74,36 +71,27 @@ const JUST_ANNOUNCED_MS = 10_000
  */
 export class Swarms {
   readonly #deps: SwarmsDeps
-  /** The one that was used last stands last. */
-  readonly #swarms = new Map<string, Swarm>()
-  #peerCount = 0
+  readonly #memory = new SwarmMemory()
   readonly #reading = new Map<string, Promise<Swarm | null>>()
   readonly #refused = new Map<string, number>()
   readonly #reads: GroupedWork<string, StoredSwarm>
-  #peerChanges = new Map<string, PeerChange>()
-  #swarmChanges = new Map<string, SwarmChange>()
+  readonly #writes: SwarmWrites
   #isFull = false
   readonly #stop = new AbortController()
-  readonly #ended: Promise<unknown>
+  readonly #ended: Promise<void>
 
   constructor(deps: SwarmsDeps) {
     this.#deps = deps
     this.#reads = new GroupedWork((hashes) => deps.records.read(hashes))
-    this.#ended = Promise.all([
-      this.#repeat(WRITE_EVERY_MS, () => this.#write()),
-      this.#repeat(SWEEP_EVERY_MS, () => this.#sweep()),
-    ])
+    this.#writes = new SwarmWrites(deps)
+    this.#ended = this.#repeatSweep()
   }
 
   /** Writes what is still to be written. */
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#ended
-    try {
-      while (this.#peerChanges.size + this.#swarmChanges.size > 0) await this.#write()
-    } catch (error) {
-      this.#deps.log.warn({ err: error, ...this.sizes }, 'swarms not written, peers are back when they announce again')
-    }
+    await this.#writes.close()
   }
 
   /** Peers are told to announce so often. */
@@ -120,8 +108,19 @@ export class Swarms {
     return 2 * this.#deps.intervalMs + SLACK_MS
   }
 
-  get sizes(): { readonly swarms: number; readonly peers: number; readonly unwritten: number } {
-    return { swarms: this.#swarms.size, peers: this.#peerCount, unwritten: this.#peerChanges.size }
+  /** So many changes of peers are not written yet. */
+  get unwrittenCount(): number {
+    return this.#writes.peerCount
+  }
+
+  /** Counts what is in memory. */
+  held(): HeldSwarms {
+    return this.#memory.held()
+  }
+
+  /** Counts the peers that all managers know. */
+  async countStored(): Promise<number> {
+    return this.#deps.records.countPeers()
   }
 
   /** Has an info-hash tracked also where not every one is. @throws DATABASE_UNAVAILABLE */
@@ -141,15 +140,12 @@ export class Swarms {
     swarm.expire(now)
     const known = swarm.get(key)
     if (event === 'stopped') {
-      if (swarm.delete(key)) this.#change({ hash: infoHash, key, peer: null })
+      if (swarm.delete(key)) this.#writes.putPeer(infoHash, key, null)
     } else {
-      if (known === undefined && !swarm.hasRoomFor(endpoint.address))
-        throw new StoreError('TOO_MANY_REQUESTS', 'this address has too many peers in the swarm')
-      if (known === undefined && this.#isFull)
-        throw new StoreError('TOO_MANY_REQUESTS', 'the tracker has no room for further peers')
+      if (known === undefined) this.#requireRoom(swarm, endpoint)
       this.#put(swarm, wish, known, now)
     }
-    this.#count(infoHash, swarm, sizeBefore)
+    this.#memory.noteSize(infoHash, swarm, sizeBefore)
     // One that completes twice is counted once.
     if (event === 'completed' && known?.isSeed !== true) this.#noteSwarm(infoHash, swarm, 1)
     else if (swarm.keptUntil > 0 && swarm.keptUntil < now + KEPT_MS - KEEP_AGAIN_MS) this.#noteSwarm(infoHash, swarm, 0)
@@ -164,8 +160,22 @@ export class Swarms {
     if (swarm === null) return null
     const sizeBefore = swarm.size
     swarm.expire(Date.now())
-    this.#count(infoHash, swarm, sizeBefore)
+    this.#memory.noteSize(infoHash, swarm, sizeBefore)
     return countsOf(swarm)
+  }
+
+  /** Sees to it that there may be one more peer. What cannot be written would be forgotten soon. */
+  #requireRoom(swarm: Swarm, { address }: Endpoint): void {
+    const problem = this.#isFull
+      ? 'the tracker has no room for further peers'
+      : swarm.hasRoomFor(address)
+        ? null
+        : 'this address has too many peers in the swarm'
+    if (problem !== null) {
+      this.#deps.counts.refused.noRoom += 1
+      throw new StoreError('TOO_MANY_REQUESTS', problem)
+    }
+    if (this.#writes.isFull) throw new StoreError('OVERLOADED', 'the tracker writes down other peers first: ask again')
   }
 
   #put(
@@ -177,22 +187,21 @@ export class Swarms {
     const { intervalMs } = this.#deps
     const expiresAt = now + this.#lifeMs
     const isNews = known === undefined || known.isSeed !== isSeed || !known.peerId.equals(peerId)
-    const isPending = this.#peerChanges.has(infoHash + known?.key)
+    const isPending = known !== undefined && this.#writes.hasPeer(infoHash, known.key)
     // One that announces every few seconds is not written each time: the database may believe it to expire a little earlier.
     const isDue = known === undefined || expiresAt - known.storedUntil > intervalMs / 2
-    const storedUntil = isNews || isDue || isPending ? expiresAt : known.storedUntil
-    const fields = { peerId, isSeed, expiresAt, storedUntil }
-    const peer = known === undefined ? peerOf(endpoint, fields) : { ...known, ...fields }
+    const isWritten = isPending || ((isNews || isDue) && !this.#writes.isFull)
+    const storedUntil = isWritten || known === undefined ? expiresAt : known.storedUntil
+    const peer = peerOf(endpoint, { peerId, isSeed, expiresAt, storedUntil }, known)
     swarm.put(peer)
-    if (storedUntil === expiresAt) this.#change({ hash: infoHash, key: peer.key, peer })
+    if (isWritten) this.#writes.putPeer(infoHash, peer.key, peer)
   }
 
   /** @returns a swarm whose peers are known well enough */
   #fresh(infoHash: string): Swarm | undefined {
-    const swarm = this.#swarms.get(infoHash)
+    const swarm = this.#memory.get(infoHash)
     if (swarm === undefined || performance.now() - swarm.readAt > this.#readAgainMs) return undefined
-    this.#swarms.delete(infoHash)
-    this.#swarms.set(infoHash, swarm)
+    this.#memory.put(infoHash, swarm, swarm.size)
     return swarm
   }
 
@@ -208,7 +217,7 @@ export class Swarms {
     try {
       const stored = resultOf(await this.#reads.add(infoHash))
       if (this.#deps.isOpen || stored.isAllowed) return this.#merge(infoHash, stored)
-      this.#forget(infoHash)
+      this.#memory.forget(infoHash)
       this.#refused.delete(infoHash)
       this.#refused.set(infoHash, performance.now() + REFUSED_MS)
       const [oldest] = this.#refused.keys()
@@ -216,7 +225,7 @@ export class Swarms {
       return null
     } catch (error) {
       // While the database is away the tracker goes on with what it knows.
-      const known = this.#swarms.get(infoHash)
+      const known = this.#memory.get(infoHash)
       if (known === undefined) throw error
       known.readAt = performance.now()
       return known
@@ -227,94 +236,45 @@ export class Swarms {
 
   /** Takes over what the database has, except where this process knows better and has not yet written it. */
   #merge(infoHash: string, stored: StoredSwarm): Swarm {
-    const swarm = this.#swarms.get(infoHash) ?? new Swarm()
-    const sizeBefore = this.#swarms.has(infoHash) ? swarm.size : 0
+    const swarm = this.#memory.get(infoHash) ?? new Swarm()
+    const sizeBefore = swarm.size
     const storedKeys = new Set(stored.peers.map(({ key }) => key))
     // One that announced a moment ago may have been written after the database was read.
     const newSince = Date.now() - JUST_ANNOUNCED_MS + this.#lifeMs
     for (const { key, expiresAt } of swarm.peers())
-      if (!storedKeys.has(key) && !this.#peerChanges.has(infoHash + key) && expiresAt < newSince) swarm.delete(key)
+      if (!storedKeys.has(key) && !this.#writes.hasPeer(infoHash, key) && expiresAt < newSince) swarm.delete(key)
     for (const peer of stored.peers) {
       const known = swarm.get(peer.key)
-      if (this.#peerChanges.has(infoHash + peer.key) || (known && known.expiresAt >= peer.expiresAt)) continue
+      if (this.#writes.hasPeer(infoHash, peer.key) || (known && known.expiresAt >= peer.expiresAt)) continue
       swarm.put(peer)
     }
-    swarm.downloaded = stored.downloaded + (this.#swarmChanges.get(infoHash)?.completed ?? 0)
+    swarm.downloaded = stored.downloaded + this.#writes.completedOf(infoHash)
     swarm.keptUntil = stored.keptUntil
     swarm.readAt = performance.now()
-    this.#swarms.delete(infoHash)
-    this.#swarms.set(infoHash, swarm)
-    this.#peerCount += swarm.size - sizeBefore
-    this.#makeRoom()
+    this.#memory.put(infoHash, swarm, sizeBefore)
     return swarm
-  }
-
-  #makeRoom(): void {
-    for (const oldest of this.#swarms.keys()) {
-      if (this.#swarms.size <= MAX_SWARMS && this.#peerCount <= MAX_PEERS_IN_MEMORY) return
-      this.#forget(oldest)
-    }
-  }
-
-  #forget(infoHash: string): void {
-    this.#peerCount -= this.#swarms.get(infoHash)?.size ?? 0
-    this.#swarms.delete(infoHash)
-  }
-
-  #count(infoHash: string, swarm: Swarm, sizeBefore: number): void {
-    // It may have made room for others while it was waited for.
-    if (this.#swarms.get(infoHash) === swarm) this.#peerCount += swarm.size - sizeBefore
-  }
-
-  #change(change: PeerChange): void {
-    const id = change.hash + change.key
-    if (this.#peerChanges.size < MAX_CHANGES || this.#peerChanges.has(id)) this.#peerChanges.set(id, change)
   }
 
   #noteSwarm(hash: string, swarm: Swarm, completed: number): void {
     swarm.downloaded += completed
     swarm.keptUntil = Date.now() + KEPT_MS
-    const { completed: before = 0 } = this.#swarmChanges.get(hash) ?? {}
-    if (this.#swarmChanges.size < MAX_CHANGES || this.#swarmChanges.has(hash))
-      this.#swarmChanges.set(hash, { hash, completed: before + completed, keptUntil: swarm.keptUntil })
-  }
-
-  async #write(): Promise<void> {
-    const peers = [...this.#peerChanges.values()].slice(0, MAX_GROUP)
-    await this.#deps.records.writePeers(peers)
-    // A change that came meanwhile is still to be written.
-    for (const change of peers) {
-      const id = change.hash + change.key
-      if (this.#peerChanges.get(id) === change) this.#peerChanges.delete(id)
-    }
-    // A count that was written twice would be wrong, so one whose outcome is unknown is given up.
-    const swarms = [...this.#swarmChanges.values()].slice(0, MAX_GROUP)
-    for (const { hash } of swarms) this.#swarmChanges.delete(hash)
-    await this.#deps.records.writeSwarms(swarms)
+    this.#deps.counts.completed += completed
+    this.#writes.putSwarm(hash, swarm.keptUntil, completed)
   }
 
   async #sweep(): Promise<void> {
-    const now = Date.now()
-    for (const [infoHash, swarm] of this.#swarms) {
-      const sizeBefore = swarm.size
-      swarm.expire(now)
-      this.#count(infoHash, swarm, sizeBefore)
-      if (swarm.size === 0) this.#forget(infoHash)
-    }
-    this.#isFull = (await this.#deps.records.countPeers()) >= MAX_PEERS_STORED
+    this.#memory.expire(Date.now())
+    this.#isFull = (await this.countStored()) >= MAX_PEERS_STORED
   }
 
-  async #repeat(everyMs: number, work: () => Promise<void>): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      let isBehind = false
-      try {
-        await work()
-        isBehind = this.#peerChanges.size >= MAX_GROUP
-      } catch (thrown) {
-        // What was not written is written by the next round; the database's own state is logged where it changes.
-        this.#deps.log.debug({ err: toStoreError(thrown) }, 'swarms not written')
-      }
-      await delay(isBehind ? 1 : everyMs, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+  async #repeatSweep(): Promise<void> {
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      // The next round does what this one did not; the database's own state is logged where it changes.
+      await this.#sweep().catch((thrown: unknown) =>
+        this.#deps.log.debug({ err: toStoreError(thrown) }, 'peers not counted'),
+      )
+      await delay(SWEEP_EVERY_MS, undefined, { signal }).catch(() => undefined)
     }
   }
 }

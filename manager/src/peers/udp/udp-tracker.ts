@@ -2,6 +2,7 @@ import type { RemoteInfo } from 'node:dgram'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import { type Address, parseAddress } from '@holdfast/shared/node/address'
 import type { RateLimit } from '../rate-limit.ts'
+import { countFailure, type Refusals, type TrackerCounts } from '../stats/tracker-counts.ts'
 import type { Announce, Swarms } from '../swarms/swarms.ts'
 import { CONNECTION_ID_BYTES, type ConnectionIds } from './connection-ids.ts'
 
@@ -28,6 +29,7 @@ const VERIFIED_MS = 5_000
 
 export interface UdpTrackerDeps {
   readonly swarms: Swarms
+  readonly counts: TrackerCounts
   readonly ids: ConnectionIds
   /** How often one network may ask. */
   readonly connects: RateLimit
@@ -57,23 +59,36 @@ export class UdpTracker {
     this.#deps = deps
   }
 
-  take(datagram: Buffer, { address, port }: Pick<RemoteInfo, 'address' | 'port'>): void {
-    if (datagram.length < HEADER_BYTES || port === 0) return
+  take(datagram: Buffer, source: Pick<RemoteInfo, 'address' | 'port'>): void {
+    const refusal = this.#begin(datagram, source)
+    if (refusal !== null) this.#deps.counts.refused[refusal] += 1
+  }
+
+  /** @returns why a datagram gets no answer, or null where it gets one */
+  #begin(datagram: Buffer, { address, port }: Pick<RemoteInfo, 'address' | 'port'>): keyof Refusals | null {
+    if (datagram.length < HEADER_BYTES || port === 0) return 'malformed'
     const action = datagram.readUInt32BE(CONNECTION_ID_BYTES)
     const transaction = datagram.readUInt32BE(12)
     if (action === CONNECT) {
       const source = parseAddress(address)
-      if (source !== null) this.#connect({ datagram, source, port, transaction })
-      return
+      return source === null ? 'malformed' : this.#connect({ datagram, source, port, transaction })
     }
     const source = this.#verify(datagram, address, port)
-    if (source === null || !admits(this.#deps.requests, source) || this.#waiting >= MAX_WAITING) return
+    if (source === null) return 'unverified'
+    if (!admits(this.#deps.requests, source)) return 'tooOften'
+    if (this.#waiting >= MAX_WAITING) return 'unavailable'
     const request = { datagram, source, port, transaction }
     if (action === ANNOUNCE && datagram.length >= ANNOUNCE_BYTES)
       void this.#answer(request, () => this.#announce(request))
     else if (action === SCRAPE && datagram.length >= HEADER_BYTES + HASH_BYTES)
       void this.#answer(request, () => this.#scrape(request))
-    else this.#send(request, errorOf('the request is none that BEP 15 knows'))
+    else this.#send(request, this.#refusalOf('malformed', 'the request is none that BEP 15 knows'))
+    return null
+  }
+
+  #refusalOf(reason: keyof Refusals, sentence: string): Answer {
+    this.#deps.counts.refused[reason] += 1
+    return errorOf(sentence)
   }
 
   /** @returns where a datagram comes from, if it begins with an id that was sent there */
@@ -89,10 +104,12 @@ export class UdpTracker {
     return source
   }
 
-  #connect(request: Request): void {
+  #connect(request: Request): keyof Refusals | null {
     const { datagram, source, port } = request
-    if (datagram.readBigUInt64BE(0) !== PROTOCOL_ID || !admits(this.#deps.connects, source)) return
+    if (datagram.readBigUInt64BE(0) !== PROTOCOL_ID) return 'malformed'
+    if (!admits(this.#deps.connects, source)) return 'tooOften'
     this.#send(request, { action: CONNECT, body: this.#deps.ids.make(source.bytes, port, Date.now()) })
+    return null
   }
 
   async #answer(request: Request, answer: () => Promise<Answer>): Promise<void> {
@@ -100,17 +117,18 @@ export class UdpTracker {
     try {
       this.#send(request, await answer())
     } catch (thrown) {
-      const { message, detail } = toStoreError(thrown)
-      this.#send(request, errorOf(detail ?? message))
+      const error = toStoreError(thrown)
+      countFailure(this.#deps.counts, error)
+      this.#send(request, errorOf(error.detail ?? error.message))
     } finally {
       this.#waiting -= 1
     }
   }
 
   async #announce({ datagram, source }: Request): Promise<Answer> {
-    const { swarms } = this.#deps
+    const { swarms, counts } = this.#deps
     const port = datagram.readUInt16BE(96)
-    if (port === 0) return errorOf('the port is missing')
+    if (port === 0) return this.#refusalOf('malformed', 'the port is missing')
     const most = Math.floor(MAX_PEER_BYTES / (source.bytes.length + 2))
     const asked = datagram.readInt32BE(92)
     const wish: Announce = {
@@ -123,7 +141,8 @@ export class UdpTracker {
       family: source.bytes.length === 4 ? 4 : 6,
     }
     const answer = await swarms.announce(wish)
-    if (answer === null) return errorOf('this info-hash is not tracked here')
+    if (answer === null) return this.#refusalOf('notTracked', 'this info-hash is not tracked here')
+    counts.announces.udp += 1
     const size = source.bytes.length + 2
     const body = Buffer.allocUnsafe(12 + answer.peers.length * size)
     body.writeUInt32BE(swarms.intervalSeconds, 0)
@@ -146,6 +165,7 @@ export class UdpTracker {
       body.writeUInt32BE(counts?.downloaded ?? 0, index * 12 + 4)
       body.writeUInt32BE(counts?.leechers ?? 0, index * 12 + 8)
     }
+    this.#deps.counts.scrapes.udp += 1
     return { action: SCRAPE, body }
   }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { TrackerCounts } from '../stats/tracker-counts.ts'
 import { MAX_UNANSWERED, type UserDocument } from './user-records.ts'
 import { show, type UsersDeps } from './users.ts'
 
@@ -23,6 +24,7 @@ const FORGET_AFTER_MS = 30 * 86_400_000
 const FORGET_EVERY_MS = 600_000
 
 export interface HeartbeatDeps extends UsersDeps {
+  readonly counts: TrackerCounts
   /** Sends a datagram, or drops it where this manager has no UDP port. */
   readonly send: (datagram: Buffer, port: number, ip: string) => void
   /** Whether this manager has the UDP port, so that answers reach it. */
@@ -69,6 +71,7 @@ export class Heartbeats {
     if (asked === undefined || this.#answered.size >= MAX_ANSWERS) return true
     this.#sent.delete(nonce)
     this.#answered.add(asked.user)
+    this.#deps.counts.heartbeats.answered += 1
     return true
   }
 
@@ -95,6 +98,7 @@ export class Heartbeats {
         const nonce = randomBytes(NONCE_DIGITS / 2).toString('hex')
         this.#sent.set(nonce, { user: _id, sentAt: performance.now() })
         this.#deps.send(Buffer.from(GREETING + nonce), port, ip)
+        this.#deps.counts.heartbeats.sent += 1
       }
       if (group.length === SPREAD) await this.#pause((SPREAD / SENT_PER_SECOND) * 1000)
     }
@@ -106,6 +110,7 @@ export class Heartbeats {
     for (const [nonce, { sentAt }] of this.#sent) {
       if (sentAt > before) return
       this.#sent.delete(nonce)
+      this.#deps.counts.heartbeats.lost += 1
     }
   }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { askDatabase, type Database } from '../../mongo/database.ts'
-import { type Condition, type SearchPlan, termsOf } from './search-terms.ts'
+import { type SearchPlan, termsOf } from './search-terms.ts'
+import { joinContents, type TrackPage, TrackSearch } from './track-search.ts'
 
 /** What a user tells of a file. */
 export interface TrackMetadata {
@@ -27,18 +28,10 @@ export interface TrackDocument extends TrackMetadata {
   readonly isOnline: boolean
 }
 
-/** A page of a search ends with this content, and the next one begins after it. */
-export interface TrackPage {
-  readonly tracks: readonly TrackDocument[]
-  readonly next: string | null
-}
-
 const MAX_TRACKS_PER_USER = 10_000
 const MAX_TRACKS = 20_000_000
-/** A search that takes longer has words too common to be of use. */
-const SEARCH_TIME_MS = 1_500
-/** A page is filled by at most so many reads, for one content may be at thousands of users. */
-const MAX_READS = 8
+/** Sources of tracks are looked for no longer. */
+const SOURCES_TIME_MS = 1_500
 
 /** Keeps what users share. */
 export class TrackRecords {
@@ -58,10 +51,10 @@ export class TrackRecords {
 
   /** Writes what a user tells of a file. @returns its id, which stays. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
   async publish(user: string, metadata: TrackMetadata, isOnline: boolean): Promise<string> {
-    const content = contentOf(metadata)
+    const { content, ...described } = describeTrack(metadata)
     const known = await askDatabase(() => this.#tracks.findOne({ user, content }, { projection: { _id: 1 } }))
     if (known === null) await this.#requireRoom(user)
-    const fields = { ...metadata, terms: termsOf(metadata), isOnline }
+    const fields = { ...described, isOnline }
     const write = () =>
       this.#tracks.findOneAndUpdate(
         { user, content },
@@ -76,35 +69,20 @@ export class TrackRecords {
 
   /** @returns the tracks of active users that fulfil a plan, one a content. @throws OVERLOADED, DATABASE_UNAVAILABLE */
   async search(plan: SearchPlan, { limit, after }: { limit: number; after: string | null }): Promise<TrackPage> {
-    const found = new Map<string, TrackDocument>()
-    const matching = { isOnline: true, $and: plan.map((anyOf) => ({ $or: anyOf.map(filterOf) })) }
-    let last = after
-    for (let reads = 0; reads < MAX_READS; reads++) {
-      const beyond = last === null ? {} : { content: { $gt: last } }
-      const batch = await this.#find({ ...matching, ...beyond }, limit + 1)
-      for (const track of batch) {
-        if (found.has(track.content)) continue
-        if (found.size === limit) return { tracks: [...found.values()], next: last }
-        found.set(track.content, track)
-        last = track.content
-      }
-      if (batch.length <= limit) return { tracks: [...found.values()], next: null }
-    }
-    return { tracks: [...found.values()], next: last }
+    return new TrackSearch(this.#database, plan).page(limit, after)
   }
 
   async find(id: string): Promise<TrackDocument | null> {
     return askDatabase(() => this.#tracks.findOne({ _id: id }))
   }
 
-  /** @returns who has these contents and stood as online, by content */
-  async findSources(contents: readonly string[], limit: number): Promise<Map<string, string[]>> {
-    const isSource = { content: { $in: [...contents] }, isOnline: true }
-    const options = { projection: { content: 1, user: 1 }, limit }
-    const sources = await askDatabase(() => this.#tracks.find(isSource, options).toArray())
-    const users = new Map<string, string[]>()
-    for (const { content, user } of sources) users.set(content, [...(users.get(content) ?? []), user])
-    return users
+  /** @returns who has these contents and stood as online, so many of each, by content */
+  async findSources(contents: readonly string[], limitEach: number): Promise<Map<string, string[]>> {
+    const pipeline = [{ $match: { isOnline: true } }, { $limit: limitEach }, { $project: { _id: 0, user: 1 } }]
+    const found = await askDatabase(() =>
+      joinContents<Pick<TrackDocument, 'user'>>(this.#database, contents, pipeline, SOURCES_TIME_MS),
+    )
+    return new Map(found.map(({ content, joined }) => [content, joined.map(({ user }) => user)]))
   }
 
   async idsOf(user: string): Promise<string[]> {
@@ -126,18 +104,12 @@ export class TrackRecords {
     await this.#tracks.updateMany({ user, isOnline: !isOnline }, { $set: { isOnline } })
   }
 
-  get #tracks() {
-    return this.#database.connection.collection<TrackDocument>('peer_tracks')
+  async count(): Promise<number> {
+    return this.#tracks.estimatedDocumentCount()
   }
 
-  async #find(filter: object, limit: number): Promise<TrackDocument[]> {
-    const options = { limit, maxTimeMS: SEARCH_TIME_MS, sort: { content: 1 as const } }
-    try {
-      return await askDatabase(() => this.#tracks.find(filter, options).toArray())
-    } catch (error) {
-      if (isOutOfTime(error)) throw new StoreError('OVERLOADED', undefined, { cause: error })
-      throw error
-    }
+  get #tracks() {
+    return this.#database.connection.collection<TrackDocument>('peer_tracks')
   }
 
   async #requireRoom(user: string): Promise<void> {
@@ -153,20 +125,13 @@ export class TrackRecords {
   }
 }
 
+/** @returns what is kept of a file besides whose it is */
+export function describeTrack(metadata: TrackMetadata): TrackMetadata & Pick<TrackDocument, 'content' | 'terms'> {
+  return { ...metadata, content: contentOf(metadata), terms: termsOf(metadata) }
+}
+
 /** @returns what files of the same bytes have in common. Hexadecimal digits are compared without case. */
 function contentOf({ checksum, fileSize }: TrackMetadata): string {
   const isHexadecimal = /^([a-z\d-]+:)?[\da-f]+$/i.test(checksum)
   return `${isHexadecimal ? checksum.toLowerCase() : checksum}/${fileSize}`
-}
-
-/** A word has only letters and digits, so it stands in a pattern as it is. */
-function filterOf(condition: Condition): object {
-  return { terms: 'exact' in condition ? condition.exact : new RegExp(`^${condition.beginning}`) }
-}
-
-const MAX_TIME_EXPIRED = 50
-
-function isOutOfTime(error: unknown): boolean {
-  const cause = error instanceof StoreError ? error.cause : error
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === MAX_TIME_EXPIRED
 }

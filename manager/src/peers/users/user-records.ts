@@ -136,6 +136,15 @@ export class UserRecords {
     await this.#users.deleteOne({ _id: id, isActive: false })
   }
 
+  async count(): Promise<number> {
+    return this.#users.estimatedDocumentCount()
+  }
+
+  /** Counts entries of an index, and no more of them than can be sent heartbeats. */
+  async countActive(): Promise<number> {
+    return this.#users.countDocuments({ isActive: true })
+  }
+
   get #users() {
     return this.#database.connection.collection<UserDocument>('peer_users')
   }

@@ -3,6 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isReachableFrom, parseAddress, type Scope } from '@holdfast/shared/node/address'
 import type { SearchPlan } from './search-terms.ts'
 import type { TrackDocument, TrackMetadata, TrackRecords } from './track-records.ts'
+import type { FoundTrack } from './track-search.ts'
 import type { UserDocument, UserRecords } from './user-records.ts'
 
 export interface UsersDeps {
@@ -67,8 +68,8 @@ export async function publish(
   return tracks.publish(user._id, metadata, user.isActive)
 }
 
-export interface FoundTrack {
-  readonly track: TrackDocument
+export interface TrackOfUsers {
+  readonly track: FoundTrack
   readonly users: readonly PeerAddress[]
 }
 
@@ -78,7 +79,7 @@ export async function search(
   plan: SearchPlan,
   page: { readonly limit: number; readonly after: string | null },
   asker: Scope,
-): Promise<{ readonly found: readonly FoundTrack[]; readonly next: string | null }> {
+): Promise<{ readonly found: readonly TrackOfUsers[]; readonly next: string | null }> {
   const { tracks, next } = await deps.tracks.search(plan, page)
   const sources = await activeSources(deps, tracks, asker)
   const found = tracks.map((track) => ({ track, users: sources.get(track.content) ?? [] }))
@@ -102,11 +103,11 @@ export async function locate(
 /** @returns the active users by content, the one that published a track before the others */
 async function activeSources(
   { users, tracks }: UsersDeps,
-  wanted: readonly TrackDocument[],
+  wanted: readonly Pick<TrackDocument, 'content' | 'user'>[],
   asker: Scope,
 ): Promise<Map<string, PeerAddress[]>> {
   const contents = wanted.map(({ content }) => content)
-  const holders = await tracks.findSources(contents, MAX_SOURCES * Math.max(wanted.length, 1))
+  const holders = await tracks.findSources(contents, MAX_SOURCES)
   for (const { content, user } of wanted) holders.set(content, [user, ...(holders.get(content) ?? [])])
   const active = await users.findActive([...new Set([...holders.values()].flat())])
   const byId = new Map(active.filter((user) => isReachable(user, asker)).map((user) => [user._id, user]))

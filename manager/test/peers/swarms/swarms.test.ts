@@ -157,7 +157,7 @@ describe('swarms are in the database', () => {
     const hash = newHash()
     const { swarms } = tracker.peers
     await announce(tracker, hash, '127.0.0.2')
-    await waitUntil('it is written', () => swarms.sizes.unwritten === 0)
+    await waitUntil('it is written', () => swarms.unwrittenCount === 0)
     const collection = used.database.connection.collection<{ hash: string; expiresAt: Date }>('swarm_peers')
     const stored = await collection.findOne({ hash: hash.toString('hex') })
     const lifeMs = (stored?.expiresAt.getTime() ?? 0) - Date.now()
@@ -199,7 +199,8 @@ describe('a tracker that is not open', () => {
       swarms.announce({ ...wish, infoHash: newHash().toString('hex'), endpoint: { address, port: 1 } }),
     )
     expect((await Promise.all(asked)).every((answer) => answer === null)).toBe(true)
-    expect(swarms.sizes).toEqual({ swarms: 0, peers: 0, unwritten: 0 })
+    expect(swarms.held()).toEqual({ swarms: 0, peers: 0, seeds: 0 })
+    expect(swarms.unwrittenCount).toBe(0)
   })
 })
 
@@ -215,9 +216,9 @@ test('what is in memory is bounded under random info-hashes', { timeout: 120_000
       swarms.announce({ ...wish, infoHash: newHash().toString('hex'), endpoint: { address, port: 1 } }),
     )
     await Promise.allSettled(asked)
-    most = Math.max(most, swarms.sizes.swarms)
+    most = Math.max(most, swarms.held().swarms)
   }
   expect(most).toBe(50_000)
-  expect(swarms.sizes.peers).toBe(swarms.sizes.swarms)
-  expect(swarms.sizes.unwritten).toBeLessThanOrEqual(50_000)
+  expect(swarms.held().peers).toBe(swarms.held().swarms)
+  expect(swarms.unwrittenCount).toBeLessThanOrEqual(50_000)
 })

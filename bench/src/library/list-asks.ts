@@ -1,4 +1,4 @@
-import type { KnownTrack } from './fill-tracks.ts'
+import type { KnownTrack } from './fill-library.ts'
 
 /** One kind of question, asked again and again with other values. */
 export interface AskKind {

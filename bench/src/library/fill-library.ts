@@ -1,0 +1,41 @@
+import type { AudioTags } from '@holdfast/manager/audio/metadata/metadata'
+import type { FileRecord } from '@holdfast/manager/files/file.model'
+import mongoose from 'mongoose'
+import { makeTracks } from './make-tracks.ts'
+
+const BATCH = 1_000
+/** Of so many tracks it is known what can be asked for. */
+const KNOWN_COUNT = 500
+
+/** What can be asked for so that there is something. */
+export interface KnownTrack {
+  readonly id: string
+  readonly name: string
+  readonly tags: AudioTags
+  readonly words: readonly string[]
+}
+
+/** Writes the records of so many tracks, of which no file-server has any bytes, into the database of a manager. */
+export async function fillLibrary(mongoUrl: string, count: number): Promise<KnownTrack[]> {
+  const client = new mongoose.mongo.MongoClient(mongoUrl)
+  const known: KnownTrack[] = []
+  try {
+    const files = client.db().collection<FileRecord>('files')
+    let batch: FileRecord[] = []
+    let made = 0
+    for (const record of makeTracks(count)) {
+      batch.push(record)
+      if (++made % Math.max(1, Math.floor(count / KNOWN_COUNT)) === 0) known.push(knownOf(record))
+      if (batch.length < BATCH && made < count) continue
+      await files.insertMany(batch, { ordered: false })
+      batch = []
+    }
+  } finally {
+    await client.close()
+  }
+  return known
+}
+
+function knownOf({ _id, name, audio }: FileRecord): KnownTrack {
+  return { id: _id.toHexString(), name, tags: audio?.tags as AudioTags, words: audio?.keys.words ?? [] }
+}
