@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import mongoose from 'mongoose'
@@ -61,13 +61,15 @@ test('one user publishes songs, and another finds one and loads it over UDP, alt
   })
   const found = await bob.do('search', 'feeling')
   expect(found).toMatchObject({ code: 0, errors: '' })
-  expect(found.out).toMatch(/^[0-9a-f-]{36} {2}\? - Feeling Good {2}\(75 s, \d+ bytes, 1 users\)\n$/)
+  expect(found.out).toMatch(/^[0-9a-f-]{36} {2}\? - Feeling Good {2}\(75 s, \d+ bytes, 1 user\)\n$/)
 
   const [id = ''] = found.out.split(' ')
   expect(await bob.do('get', id, 'mine.wav')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
   expect((await readFile(bob.path('mine.wav'))).equals(song)).toBe(true)
   const { checksum } = jsonOf<{ checksum: string }>(await request(`${cluster.url}/download?id=${id}`))
   expect(checksum).toMatch(new RegExp(`^sha256:${sha256(song)}\\.btih:[0-9a-f]{40}$`))
+  // The same again changes nothing.
+  expect(await bob.do('get', id, 'mine.wav')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
   // Heartbeats are half a second apart, so whoever did not answer them is offline by now.
   expect((await bob.do('list')).out).toContain('mine.wav')
   expect(online.isRunning).toBe(true)
@@ -200,10 +202,33 @@ test('what is wrong is said in a sentence', async () => {
     code: 1,
     errors: expect.stringContaining('names a file by a path'),
   })
+  expect(await peer.do('upload', 'bad.torrent', '.')).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining('it is a directory'),
+  })
+  expect(await peer.do('help')).toMatchObject({ code: 0, errors: '', out: expect.stringContaining('download TORRENT') })
   expect(await peer.do('stop')).toMatchObject({ code: 1, errors: expect.stringContaining('no peer runs in') })
   expect(await peer.do('fly')).toMatchObject({ code: 2, errors: expect.stringContaining('fly is no command') })
   expect(await peer.do('get', '0'.repeat(36))).toMatchObject({
     code: 1,
     errors: expect.stringContaining('the tracker says'),
+  })
+})
+
+test('a download that is ended says how it goes on, and one of what is here where it is', async () => {
+  await using seeder = await TestPeer.make(cluster.url)
+  await using peer = await TestPeer.make(cluster.url)
+  await writeFile(seeder.path('film.bin'), randomBytes(300_000))
+  expect(await seeder.do('upload', 'film.bin', 'film.json')).toMatchObject({ code: 0 })
+  expect(await seeder.do('download', 'film.json', 'copy.bin')).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining(`it is here already, as ${seeder.path('film.bin')}`),
+  })
+  // Nobody who has it is there.
+  const waiting = peer.start(['download', seeder.path('film.json'), 'got.bin'])
+  await waitUntil('the download has begun', () => access(peer.path('got.bin.part')).then(() => true))
+  expect(await waiting.stop()).toMatchObject({
+    code: 130,
+    errors: expect.stringContaining('the same command goes on where this one ended'),
   })
 })

@@ -97,6 +97,11 @@ export class PeerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null
   }
 
+  /** What it has said so far, beside its results. */
+  get said(): string {
+    return this.#errors
+  }
+
   type(line: string): void {
     this.#child.stdin?.write(`${line}\n`)
   }

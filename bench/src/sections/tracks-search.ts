@@ -54,7 +54,7 @@ export async function measureSearches(
 }
 
 /** @param catalogue is the one that the tracks came from */
-export async function timeSearches(
+async function timeSearches(
   url: string,
   catalogue: Catalogue,
   wish: Pick<Plan['tracks'], 'clients' | 'searchesEach'>,

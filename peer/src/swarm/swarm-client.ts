@@ -22,6 +22,8 @@ export interface Offer {
 }
 
 const MAX_CONNECTIONS = 200
+/** So many free ports are tried. */
+const MAX_FREE_PORTS = 10
 /** So often those that are open are looked at: one that nobody asks for gives its memory back. */
 const CHECK_EVERY_MS = 20_000
 
@@ -81,8 +83,24 @@ export class SwarmClient {
 
   /** @throws PeerError where the port cannot be had */
   static async listen(options: ListenOptions): Promise<SwarmClient> {
+    const { host, port } = options
+    // A port that is free for TCP may be taken for UDP.
+    for (let triesLeft = port === 0 ? MAX_FREE_PORTS : 1; ; triesLeft--)
+      try {
+        return await SwarmClient.#listen(options)
+      } catch (error) {
+        if (triesLeft > 1 && (error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue
+        throw new PeerError(`the peer cannot listen at ${host}:${port}: ${reasonOf(error)}`)
+      }
+  }
+
+  static async #listen(options: ListenOptions): Promise<SwarmClient> {
     const swarm = new SwarmClient(options)
+<<<<<<< HEAD
     const { host, port, log, isTcpOnly = false } = options
+=======
+    const { host, log } = options
+>>>>>>> refs/heads/peerbench
     try {
       await once(swarm.#client, 'listening')
       if (isTcpOnly) log.debug({}, 'there is no uTP')
@@ -91,7 +109,7 @@ export class SwarmClient {
     } catch (error) {
       clearInterval(swarm.#timer)
       if (!swarm.#client.destroyed) swarm.#client.destroy()
-      throw new PeerError(`the peer cannot listen at ${host}:${port}: ${reasonOf(error)}`)
+      throw error
     }
     swarm.#client.on('error', (error: Error) => log.error({ err: error }, 'the swarm failed'))
     return swarm
