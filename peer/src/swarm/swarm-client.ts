@@ -96,11 +96,7 @@ export class SwarmClient {
 
   static async #listen(options: ListenOptions): Promise<SwarmClient> {
     const swarm = new SwarmClient(options)
-<<<<<<< HEAD
-    const { host, port, log, isTcpOnly = false } = options
-=======
-    const { host, log } = options
->>>>>>> refs/heads/peerbench
+    const { host, log, isTcpOnly = false } = options
     try {
       await once(swarm.#client, 'listening')
       if (isTcpOnly) log.debug({}, 'there is no uTP')
