@@ -50,7 +50,7 @@ const dockerfile = read('Dockerfile')
 describe('docker-compose.yml', () => {
   test('runs MongoDB 8 as a replica set that its health check makes', () => {
     expect(mongo.image).toMatch(/^mongo:8\./)
-    expect(mongo.command).toEqual(expect.arrayContaining(['--replSet', 'rs0']))
+    expect(mongo.command).toEqual(expect.arrayContaining(['--replSet', 'rs0', 'transactionLifetimeLimitSeconds=5']))
     expect(mongo.healthcheck.test.join(' ')).toContain("rs.initiate({ _id: 'rs0'")
     expect(manager.environment?.MONGO_URL).toContain('replicaSet=rs0')
     expect(manager.depends_on?.mongo?.condition).toBe('service_healthy')

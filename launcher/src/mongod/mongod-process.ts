@@ -38,7 +38,11 @@ export function memoryBytes(): number {
 
 /** An embedded mongod is a guest: it may not take half of the machine's memory, nor let its diagnostic.data grow. */
 const modesty = ['--wiredTigerCacheSizeGB', `${cacheSizeGb(memoryBytes())}`, '--oplogSize', '256', '--nounixsocket']
-const parameters = ['diagnosticDataCollectionEnabled=false'].flatMap((parameter) => ['--setParameter', parameter])
+const parameters = [
+  'diagnosticDataCollectionEnabled=false',
+  // What a manager had begun when it was killed holds the file's record for so long, where MongoDB would leave it a minute.
+  'transactionLifetimeLimitSeconds=5',
+].flatMap((parameter) => ['--setParameter', parameter])
 
 /**
  * MongoInstance takes each chunk of output for one line and parses some of them as JSON, so several lines at once would

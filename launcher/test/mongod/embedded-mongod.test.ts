@@ -86,7 +86,7 @@ describe('the embedded MongoDB, again and again on the same data,', () => {
     const options = await withClient(mongod.urlOf(''), (client) => client.db('admin').command({ getCmdLineOpts: 1 }))
     expect(options.parsed).toMatchObject({
       net: { bindIp: '127.0.0.1' },
-      setParameter: { diagnosticDataCollectionEnabled: 'false' },
+      setParameter: { diagnosticDataCollectionEnabled: 'false', transactionLifetimeLimitSeconds: '5' },
       storage: { engine: 'wiredTiger', wiredTiger: { engineConfig: { cacheSizeGB: cacheSizeGb(memoryBytes()) } } },
     })
   })
