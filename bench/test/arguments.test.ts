@@ -35,7 +35,10 @@ describe('arguments of the benchmark', () => {
   })
 
   it.each([
-    [['--only', 'small,tiny'], '--only tiny: there are small,large,replicated,mixed,servers,heal,growth,delete,audio,jobs'],
+    [
+      ['--only', 'small,tiny'],
+      '--only tiny: there are small,large,replicated,mixed,servers,heal,growth,delete,audio,jobs',
+    ],
     [
       ['--beside', 'x', '--only', 'growth'],
       '--only growth: there are small,large,replicated,mixed,delete with --beside',

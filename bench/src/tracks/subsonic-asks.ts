@@ -65,5 +65,7 @@ export function subsonicAsks(
 }
 
 export function encode(parameters: Parameters): string {
-  return new URLSearchParams(Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)])).toString()
+  return new URLSearchParams(
+    Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)]),
+  ).toString()
 }

@@ -53,6 +53,8 @@ export const exampleResult: BenchResult = {
   ],
   heals: [{ fileServerCount: 3, chunkCount: 512, bytes: 2 * 1024 ** 3, seconds: 20 }],
   asks: [{ group: 'one filter', what: 'year=…', count: 100, p50Ms: 4.56, p99Ms: 78.9 }],
-  queues: [{ queue: 'Redis', workerCount: 4, jobCount: 2_000, addRates: [900, 1_000], doneRates: [4_000, 3_000, 5_000] }],
+  queues: [
+    { queue: 'Redis', workerCount: 4, jobCount: 2_000, addRates: [900, 1_000], doneRates: [4_000, 3_000, 5_000] },
+  ],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
 }
