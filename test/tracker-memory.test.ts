@@ -22,6 +22,7 @@ beforeAll(async () => {
   cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 0, managerEnvironment })
 })
 afterAll(async () => {
+  if (cluster?.mongoUrl === undefined) return
   await cluster?.[Symbol.asyncDispose]()
   // A million peers are too many to be left in the memory of this machine.
   const connection = await mongoose.createConnection(cluster.mongoUrl).asPromise()

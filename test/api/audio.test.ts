@@ -30,6 +30,7 @@ interface Track {
   readonly [field: string]: unknown
 }
 
+const endlessTag = Buffer.from('ID3\x03\0\0\x7f\x7f\x7f\x7f', 'latin1')
 const post = (body: Buffer, query = '') =>
   request(`${cluster.url}/post${query}`, { method: 'POST', body: new Uint8Array(body) })
 const read = async <Answer = Track>(target: string): Promise<Answer> => {
@@ -65,6 +66,9 @@ test.each([
   ['no bytes', () => Buffer.alloc(0), 415, 8],
   ['a text', () => Buffer.from('{"filename":"x","file":"aGk="}'), 415, 8],
   ['a zip', () => Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), bytesOf('cbr.mp3')]), 415, 8],
+  ['a page with a song in it', () => Buffer.concat([Buffer.from('<html><script>'), bytesOf('cbr.mp3')]), 415, 8],
+  ['a document with a song in it', () => Buffer.concat([Buffer.from('%PDF-1.7\n'), bytesOf('cbr.mp3')]), 415, 8],
+  ['a song with a tag that never ends', () => Buffer.concat([endlessTag, bytesOf('cbr.mp3')]), 415, 8],
   ['half an MP4 file', () => bytesOf('sine.m4a').subarray(0, 4_000), 422, 22],
   ['a large MP4 file without a movie', () => largeWithoutMovie(), 422, 22],
 ] as const)('%s: the answer has the reason, and nothing is kept', async (what, bytesOfIt, status, code) => {
@@ -92,6 +96,22 @@ test('the type is told from the bytes where the name says another', async () => 
   const answer = await post(bytesOf('sine.flac'), '?name=renamed.txt')
   expect(answer.status).toBe(201)
   expect(JSON.parse(answer.body.toString())).toMatchObject({ container: 'flac', contentType: 'audio/flac' })
+})
+
+test('a wave with a page in it is served as a wave, whatever it is called, and runs nowhere', async () => {
+  const wave = bytesOf('sine.wav')
+  const page = Buffer.from('<html><script>alert(1)</script>')
+  const chunk = Buffer.concat([Buffer.from('junk'), Buffer.from([page.length + 1, 0, 0, 0]), page, Buffer.from(' ')])
+  const both = Buffer.concat([wave.subarray(0, 12), chunk, wave.subarray(12)])
+  both.writeUInt32LE(both.length - 8, 4)
+  expect((await post(both, '?name=page.html')).status).toBe(201)
+  const { body, headers } = await request(`${cluster.url}/download?name=page.html`)
+  expect(body).toEqual(both)
+  expect(Object.fromEntries(headers)).toMatchObject({
+    'content-type': 'audio/wav',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "sandbox; default-src 'none'",
+  })
 })
 
 test('a name that is taken is refused, and made names never collide', async () => {

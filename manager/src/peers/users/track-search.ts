@@ -66,6 +66,8 @@ export class TrackSearch {
       last = end
       size = Math.min(4 * size, MAX_BATCH)
     }
+    // Without a place to go on from there would seem to be nothing.
+    if (last === after) throw new StoreError('OVERLOADED')
     return { tracks: found, next: last }
   }
 
@@ -74,8 +76,8 @@ export class TrackSearch {
   }
 
   async #byRarity(): Promise<Group[]> {
-    const options = { limit: COUNTED, hint: 'terms', maxTimeMS: SEARCH_TIME_MS }
     if (this.#plan.length < 2) return [...this.#plan]
+    const options = { limit: COUNTED, hint: 'terms', maxTimeMS: SEARCH_TIME_MS }
     const counted = await this.#ask(() =>
       Promise.all(
         this.#plan.map(async (group) => ({
