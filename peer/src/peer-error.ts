@@ -6,6 +6,7 @@ export class PeerError extends Error {
 /** @returns why something failed, for the end of a sentence */
 export function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown)
+  if (thrown.name === 'AbortError') return 'interrupted'
   const { code } = thrown as NodeJS.ErrnoException
   const known = code === undefined ? undefined : systemReasons[code]
   if (known !== undefined) return `${known} (${code})`

@@ -13,8 +13,8 @@ const GAP = '  '
  * terminal is the less is told: the bar goes first, then how much there is, the peers, the speed, and the time.
  */
 export function progressLine(title: string, progress: Progress, columns: number): string {
-  // What fills the last column wraps on some terminals.
-  const room = Math.max(columns - 1, 1)
+  // What fills the last column wraps on some terminals, and the terminal adds ^C where somebody types it.
+  const room = Math.max(columns - 3, 1)
   const titleWidth = stringWidth(title)
   const figures = figuresWithin(progress, room - Math.min(titleWidth, MIN_TITLE) - GAP.length)
   const rest = room - figures.length - GAP.length

@@ -90,14 +90,21 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     const ready = torrent.ready ? null : once(torrent, 'ready', { signal })
     const hashing = showHashing(store, metainfo, wish.onProgress)
     await Promise.race([ready, failed]).finally(() => clearInterval(hashing))
-    new PieceOrder(torrent).install()
+    const order = new PieceOrder(torrent)
+    order.install()
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
     for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo, swarm.reach))
     const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
-    await Promise.race([finish(torrent, metainfo, wish.onProgress, AbortSignal.any([signal, over.signal])), failed])
+    const onTick = (): void => {
+      // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
+      torrent._update()
+      order.takeOver()
+    }
+    const ended = AbortSignal.any([signal, over.signal])
+    await Promise.race([finish(torrent, metainfo, { onProgress: wish.onProgress, onTick }, ended), failed])
     await journal.flush()
     await store.sync()
     await wish.verify?.(part)
@@ -134,7 +141,7 @@ function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: Downlo
 async function finish(
   torrent: Torrent,
   metainfo: Metainfo,
-  onProgress: DownloadWish['onProgress'],
+  { onProgress, onTick }: { onProgress: DownloadWish['onProgress']; onTick: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const tell = (): void => {
@@ -147,8 +154,7 @@ async function finish(
   }
   while (!torrent.done) {
     tell()
-    // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
-    torrent._update()
+    onTick()
     const pause = new AbortController()
     const either = AbortSignal.any([signal, pause.signal])
     await Promise.race([

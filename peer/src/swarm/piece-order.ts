@@ -1,7 +1,12 @@
+import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
 
 /** How rare pieces are is looked at again this often, because peers come and go and load pieces themselves. */
 const SORT_EVERY_MS = 1_000
+/** Of whoever sends less than this others may take over the blocks that he was asked for; the number is webtorrent's. */
+const SLOW_BYTES_PER_SECOND = 48 * 1024
+
+type OrderedTorrent = Pick<Torrent, 'bitfield' | 'pieces' | 'wires' | '_rarityMap' | '_request'>
 
 /** Says whether a peer that has room for further requests can be asked for a piece. */
 type Filter = (index: number) => boolean
@@ -12,7 +17,7 @@ type Filter = (index: number) => boolean
  * looks at all pieces for each choice.
  */
 export class PieceOrder {
-  readonly #torrent: Pick<Torrent, 'bitfield' | 'pieces' | '_rarityMap'>
+  readonly #torrent: OrderedTorrent
   readonly #shuffled: readonly number[]
   readonly #now: () => number
   /** Pieces that are begun and have blocks that nobody is asked for, the oldest first. */
@@ -20,15 +25,16 @@ export class PieceOrder {
   /** Pieces all of whose blocks are asked for. */
   #taken = new Set<number>()
   /** Other pieces, the rarest first; before `#from` there is none that can be chosen. */
-  #others: readonly number[] = []
+  #others: readonly number[]
   #from = 0
   #sortedAt = Number.NEGATIVE_INFINITY
 
   /** @param torrent its pieces are known */
-  constructor(torrent: Pick<Torrent, 'bitfield' | 'pieces' | '_rarityMap'>, now = () => performance.now()) {
+  constructor(torrent: OrderedTorrent, now = () => performance.now()) {
     this.#torrent = torrent
     this.#now = now
     this.#shuffled = shuffle(torrent.pieces.length)
+    this.#others = this.#shuffled
   }
 
   /** Takes the place of webtorrent's own choice. */
@@ -40,7 +46,19 @@ export class PieceOrder {
   /** @returns -1 where there is none */
   choose(filter: Filter): number {
     if (this.#now() - this.#sortedAt > SORT_EVERY_MS) this.#sort()
-    return this.#chooseBegun(filter) ?? this.#chooseOther(filter) ?? this.#chooseTaken(filter) ?? -1
+    return this.#chooseBegun(filter) ?? this.#chooseOther(filter) ?? -1
+  }
+
+  /** Once all is asked for, has fast peers take over what slow ones were asked for. webtorrent looks for that at each block. */
+  takeOver(): void {
+    if (this.#begun.size > 0 || this.#from < this.#others.length) return
+    const { wires } = this.#torrent
+    const isSlow = (wire: Wire): boolean => wire.downloadSpeed() < SLOW_BYTES_PER_SECOND
+    const late = new Set(wires.filter(isSlow).flatMap(({ requests }) => requests.map(({ piece }) => piece)))
+    if (late.size === 0) return
+    for (const wire of wires)
+      for (const index of late)
+        while (wire.peerPieces.get(index) && !isSlow(wire) && this.#torrent._request(wire, index, true));
   }
 
   #chooseBegun(filter: Filter): number | null {
@@ -64,15 +82,6 @@ export class PieceOrder {
         this.#begun.add(index)
         return index
       }
-    }
-    return null
-  }
-
-  /** A fast peer takes over what a slow one was asked for. */
-  #chooseTaken(filter: Filter): number | null {
-    for (const index of this.#taken) {
-      if (this.#torrent.bitfield.get(index)) this.#taken.delete(index)
-      else if (filter(index)) return index
     }
     return null
   }

@@ -139,6 +139,8 @@ declare module 'bittorrent-protocol' {
     readonly remotePort: number | undefined
     readonly destroyed: boolean
     readonly amChoking: boolean
+    /** Bytes a second. */
+    downloadSpeed(): number
     readonly peerChoking: boolean
     readonly peerPieces: { get(index: number): boolean }
     /** What this end has asked for, and what the other has. */

@@ -1,25 +1,26 @@
+import type Wire from 'bittorrent-protocol'
 import { expect, test } from 'vitest'
-import type { Torrent, UnfinishedPiece } from 'webtorrent'
+import type { UnfinishedPiece } from 'webtorrent'
 import { PieceOrder } from '../../src/swarm/piece-order.ts'
 
 /** Pieces of four blocks each. @param holders so many peers have each of them */
 function torrentOf(holders: number[]) {
-  const verified = new Set<number>()
   const pieces = holders.map(() => ({ _chunks: 4, _reservations: 0, _cancellations: null as number[] | null }))
   const torrent = {
-    bitfield: { get: (index: number) => verified.has(index) },
+    bitfield: { get: () => false },
     pieces: pieces as unknown as UnfinishedPiece[],
     _rarityMap: { _pieces: holders, getRarestPiece: () => -1 },
+    wires: [] as Wire[],
+    _request: (..._: unknown[]) => false,
   }
   let now = 0
-  const order = new PieceOrder(torrent satisfies Pick<Torrent, 'bitfield' | 'pieces' | '_rarityMap'>, () => now)
+  const order = new PieceOrder(torrent, () => now)
   return {
     torrent,
     order,
     pass: (ms: number) => {
       now += ms
     },
-    verify: (index: number) => verified.add(index),
     give: (index: number, changes: object) => Object.assign(pieces[index] ?? {}, changes),
     /** Asks for one block of the piece that is chosen. @returns which it was */
     ask(filter: (index: number) => boolean = () => true) {
@@ -66,13 +67,26 @@ test('blocks that were given up are asked for before anything new', () => {
   expect(ask()).toBe(0)
 })
 
-test('in the end a fast peer is led to what a slow one was asked for, and nobody to what is there', () => {
-  const { ask, verify } = torrentOf([1, 1])
-  const asked = Array.from({ length: 8 }, () => ask())
-  const [first = -1] = asked
-  expect(ask()).toBe(first)
-  verify(first)
-  expect(ask()).toBe(1 - first)
-  verify(1 - first)
+test('when all is asked for a fast peer takes over what a slow one was asked for, and not before', () => {
+  const { torrent, order, ask } = torrentOf([1, 1])
+  const wire = (bytesPerSecond: number, pieces: number[]) => ({
+    ...{ downloadSpeed: () => bytesPerSecond, peerPieces: { get: () => true } },
+    requests: pieces.map((piece) => ({ piece })),
+  })
+  const [slow, fast, faster] = [wire(1_000, [1]), wire(100_000, [0]), wire(200_000, [])]
+  const wires = torrent.wires as unknown[]
+  wires.push(slow, fast, faster)
+  const taken: unknown[] = []
+  torrent._request = (...request: unknown[]) => {
+    taken.push(request)
+    return taken.length % 2 !== 0
+  }
+  for (let block = 0; block < 8; block++) {
+    order.takeOver()
+    expect(taken).toEqual([])
+    ask()
+  }
   expect(ask()).toBe(-1)
+  order.takeOver()
+  expect(taken).toEqual([fast, fast, faster, faster].map((one) => [one, 1, true]))
 })
