@@ -31,7 +31,7 @@ async function copiesOpenIn(cluster: TestCluster): Promise<string[]> {
   const directory = `/proc/${cluster.managers[0]?.process.pid}/fd`
   const names = await readdir(directory)
   const paths = await Promise.all(names.map((name) => readlink(`${directory}/${name}`).catch(() => '')))
-  return paths.filter((path) => path.startsWith(cluster.directory))
+  return paths.filter((path) => path.startsWith(cluster.directory) && path.includes('/tree/'))
 }
 
 /** @returns the file-servers whose disk was given up for a while; their processes end, and the manager says so after all else */

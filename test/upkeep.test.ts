@@ -65,7 +65,7 @@ test('every manager tells how upkeep goes, and which file-servers are lost', asy
   const status = await upkeepOf(cluster.url)
   expect(status?.loops.map(({ name }) => name)).toEqual([
     ...['collect-garbage', 'end-expired', 'replicate', 'rebalance', 'reconcile', 'count-chunks', 'check-audio'],
-    'pull-torrent',
+    ...['hash-torrent', 'pull-torrent'],
   ])
   expect(status).toMatchObject({ fileServers: { known: 3, lost: [] }, halted: [] })
   // One on which nothing is named would be forgotten.
