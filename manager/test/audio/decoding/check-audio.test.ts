@@ -78,7 +78,7 @@ test('a file that cannot be had is tried again, then the failure stays to be see
   const record = await store()
   check.onVisible(record)
   await vi.waitFor(
-    async () => expect(await jobs.list(10)).toMatchObject([{ state: 'failed', error: 'Error: no file-server' }]),
+    async () => expect(await jobs.list(10)).toMatchObject([{ state: 'failed', error: 'no file-server' }]),
     8_000,
   )
   expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', isChecked: false })
