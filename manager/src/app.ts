@@ -45,7 +45,6 @@ import { healthRoutes } from './http/health.routes.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
 import { MongoJobs } from './jobs/mongo-jobs.ts'
-import { RedisJobs } from './jobs/redis-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { openApiDocument } from './openapi-document.ts'
 import { startPeers } from './peers/start-peers.ts'
@@ -115,7 +114,8 @@ export async function startManager(
     const jobs =
       settings.redisUrl === null
         ? await MongoJobs.open(database, log)
-        : new RedisJobs(settings.redisUrl, clusterId, log)
+        : // BullMQ takes some 25 MiB, which a manager without Redis spares.
+          new (await import('./jobs/redis-jobs.ts')).RedisJobs(settings.redisUrl, clusterId, log)
     stops.add(() => jobs.close())
     const reading = {
       registry,
