@@ -5,13 +5,6 @@
 const ONE_THREAD = '--single-threaded-gc'
 
 /**
- * Everything that lives as long as a request fits into this young generation. At thousands of requests a second it is
- * collected less often than the default one of 16 MiB. One of 64 MiB would save another 5 % of the
- * manager's CPU, but it takes twice its size, and a manager that serves a file of 10 GiB has to stay below 300 MiB.
- */
-const YOUNG_32_MIB = '--max-semi-space-size=32'
-
-/**
  * V8 does not collect what lives longer until it is this large. With its default of a few MiB it marks all of it every
  * few seconds at thousands of requests a second, and forgets on the way what it had learned of the code, which costs a
  * third of the manager's CPU.
@@ -21,6 +14,6 @@ const OLD_128_MIB = '--initial-old-space-size=128'
 
 /** Node runs our programs with these flags. docker-compose.yml repeats them. */
 export const nodeFlags = {
-  manager: [YOUNG_32_MIB, OLD_256_MIB, ONE_THREAD],
+  manager: [OLD_256_MIB, ONE_THREAD],
   fileServer: [OLD_128_MIB, ONE_THREAD],
 } as const

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -57,8 +57,8 @@ test('whoever hangs up ends his command', async () => {
     signal.addEventListener('abort', ended)
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
   })
-  await expect(ask({ name: 'list' }, AbortSignal.timeout(200)).answer).rejects.toThrow('interrupted')
-  await vi.waitFor(() => expect(ended).toHaveBeenCalled())
+  await expect(ask({ name: 'list' }, AbortSignal.timeout(1_000)).answer).rejects.toThrow('interrupted')
+  await vi.waitFor(() => expect(ended).toHaveBeenCalled(), { timeout: 5_000 })
 })
 
 test('a peer that ends in the middle is not taken for one that has done it', async () => {
@@ -74,7 +74,7 @@ test('where none runs, or one was killed, nobody is asked', async () => {
   await run(async () => undefined)
   const left = await readFile(join(directory, 'control.json'), 'utf8')
   await server?.close()
-  await import('node:fs/promises').then(({ writeFile }) => writeFile(join(directory, 'control.json'), left))
+  await writeFile(join(directory, 'control.json'), left)
   expect(await ask().answer).toBe(false)
 })
 
@@ -93,11 +93,14 @@ test('only the user has the token, and without it nothing is done', async () => 
 
 test('more commands than it can carry out at once are refused', async () => {
   const over = new AbortController()
-  await run((_wanted, _ui, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())))
+  let begun = 0
+  await run((_wanted, _ui, signal) => {
+    begun += 1
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+  })
   const asked = Array.from({ length: 20 }, () => ask({ name: 'list' }, over.signal).answer.catch(() => undefined))
-  await vi.waitFor(() =>
-    expect(ask({ name: 'list' }, AbortSignal.timeout(500)).answer).rejects.toThrow('too much to do'),
-  )
+  await vi.waitFor(() => expect(begun).toBe(20), { timeout: 5_000 })
+  await expect(ask().answer).rejects.toThrow('too much to do')
   over.abort()
   await Promise.all(asked)
 })

@@ -41,15 +41,15 @@ test('at a check-in both sides come to have the same songs', async () => {
   publish.mockResolvedValueOnce(idOf(4)).mockResolvedValueOnce(idOf(5))
   checkIn.mockResolvedValueOnce({ missing: [idOf(6)], unknown: [idOf(2)] })
   user.goOnline()
-  await vi.waitFor(() => expect(checkIn).toHaveBeenCalledTimes(2))
+  await vi.waitFor(() => expect(checkIn).toHaveBeenCalledTimes(2), { timeout: 10_000 })
   expect(published()).toEqual(['new', 'lost'])
   expect(checkIn.mock.calls[1]?.[1]).toEqual({ ids: [idOf(4), idOf(5), idOf(3)], gone: [idOf(6)] })
-  await vi.waitFor(async () => expect((await ShareDatabase.open(directory)).songs).toHaveLength(3))
+  await vi.waitFor(async () => expect((await ShareDatabase.open(directory)).songs).toHaveLength(3), { timeout: 10_000 })
 })
 
 test('a song of which a tracker that is away was not told is told soon, and not only at the next regular check-in', async () => {
   user.goOnline()
-  await vi.waitFor(() => expect(checkIn).toHaveBeenCalledOnce())
+  await vi.waitFor(() => expect(checkIn).toHaveBeenCalledOnce(), { timeout: 10_000 })
   publish.mockRejectedValueOnce(new PeerError('nothing answers there'))
   await shares.put(song('one', null))
   await expect(user.publish(song('one', null), AbortSignal.timeout(5_000))).rejects.toThrow('nothing answers')

@@ -8,7 +8,7 @@ test.each([
   ['http://[::1]:8000', '::1'],
 ])('the tracker %s is at %s', async (origin, address) => {
   const addresses = new TrackerAddresses(origin, pino({ level: 'silent' }))
-  await vi.waitFor(() => expect(addresses.has(address)).toBe(true))
+  await vi.waitFor(() => expect(addresses.has(address)).toBe(true), { timeout: 10_000 })
   expect(addresses.has('10.0.0.1')).toBe(false)
   addresses.close()
 })

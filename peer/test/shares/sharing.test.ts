@@ -69,10 +69,12 @@ test('a tracker hears when a share begins, and when it ends before the peer does
   sharing.start()
   const share = await shareOf('one')
   await sharing.add(share, Buffer.from('torrent'))
-  await vi.waitFor(() => expect(asked).toEqual(['event=started']))
+  await vi.waitFor(() => expect(asked).toEqual(['event=started']), { timeout: 10_000 })
   // Shared again, it is announced anew, and not twice.
   await sharing.add({ ...share }, Buffer.from('torrent'))
-  await vi.waitFor(() => expect(asked).toEqual(['event=started', 'event=stopped', 'event=started']))
+  await vi.waitFor(() => expect(asked).toEqual(['event=started', 'event=stopped', 'event=started']), {
+    timeout: 10_000,
+  })
   await sharing.remove({ ...share })
   expect(asked.slice(3)).toEqual(['event=stopped'])
   await sharing.close()

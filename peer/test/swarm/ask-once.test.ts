@@ -18,16 +18,16 @@ function connect() {
 
 test('a block that is asked for twice comes once, to both who wait for it', async () => {
   const { asker, requests } = connect()
-  await vi.waitFor(() => expect(asker.peerChoking).toBe(false))
+  await vi.waitFor(() => expect(asker.peerChoking).toBe(false), { timeout: 10_000 })
   const [first, second, other] = [vi.fn(), vi.fn(), vi.fn()]
   asker.request(1, 0, BLOCK, first)
   asker.request(1, 0, BLOCK, second)
   asker.request(1, BLOCK, BLOCK, other)
-  await vi.waitFor(() => expect(requests.map(({ offset }) => offset)).toEqual([0, BLOCK]))
+  await vi.waitFor(() => expect(requests.map(({ offset }) => offset)).toEqual([0, BLOCK]), { timeout: 10_000 })
   for (const { answer } of requests.toReversed()) answer(null, Buffer.alloc(BLOCK, 7))
-  await vi.waitFor(() => expect(first).toHaveBeenCalled())
+  await vi.waitFor(() => expect(first).toHaveBeenCalled(), { timeout: 10_000 })
   for (const done of [first, second, other]) expect(done.mock.calls).toEqual([[null, expect.anything()]])
   // What has come may be asked for again.
   asker.request(1, 0, BLOCK, second)
-  await vi.waitFor(() => expect(requests).toHaveLength(3))
+  await vi.waitFor(() => expect(requests).toHaveLength(3), { timeout: 10_000 })
 })

@@ -24,7 +24,7 @@ test('whoever asks for much and reads nothing has little of it in memory, and ge
     sent += bytes
   })
   for (let block = 0; block < 1_000; block++) wire._onRequest(0, block * BLOCK, BLOCK)
-  await vi.waitFor(() => expect(sent).toBeGreaterThan(MIB / 2))
+  await vi.waitFor(() => expect(sent).toBeGreaterThan(MIB / 2), { timeout: 10_000 })
   expect(wire.peerRequests.length).toBeLessThan(33)
   wire._onCancel(0, 999 * BLOCK, BLOCK)
   wire.on('data', () => undefined)
@@ -35,7 +35,7 @@ test('whoever asks for ever is dropped', async () => {
   const wire = giver()
   for (let block = 0; block < 10_000; block++) wire._onRequest(0, block * BLOCK, BLOCK)
   wire.resume()
-  await vi.waitFor(() => expect(wire.destroyed).toBe(true))
+  await vi.waitFor(() => expect(wire.destroyed).toBe(true), { timeout: 10_000 })
   expect(wire.uploaded).toBeLessThan(3 * MIB)
 })
 
@@ -47,7 +47,7 @@ test('blocks that nobody has asked for are passed over, and many of them end the
   expect(wire.destroyed).toBe(false)
   for (let index = 0; index < 500; index++) wire._onPiece(-index, 0, Buffer.alloc(1))
   wire.resume()
-  await vi.waitFor(() => expect(wire.destroyed).toBe(true))
+  await vi.waitFor(() => expect(wire.destroyed).toBe(true), { timeout: 10_000 })
   expect(seen).not.toHaveBeenCalled()
 })
 
@@ -61,13 +61,13 @@ test('a message that is longer than any ends the connection before it is waited 
   wire._onMessageLength(length(MIB))
   expect(wire.destroyed).toBe(false)
   wire._onMessageLength(length(MIB + 1))
-  await vi.waitFor(() => expect(wire.destroyed).toBe(true))
+  await vi.waitFor(() => expect(wire.destroyed).toBe(true), { timeout: 10_000 })
   const seed = new Wire('webSeed')
   seed.on('error', () => undefined)
   seed._onMessageLength(length(32 * MIB + 9))
   expect(seed.destroyed).toBe(false)
   seed._onMessageLength(length(33 * MIB))
-  await vi.waitFor(() => expect(seed.destroyed).toBe(true))
+  await vi.waitFor(() => expect(seed.destroyed).toBe(true), { timeout: 10_000 })
 })
 
 test('whoever is choked is told of each of his requests that it will not be answered', () => {

@@ -77,7 +77,7 @@ async function load(
     signal,
   )
   expect((await readFile(target)).equals(bytes)).toBe(true)
-  await vi.waitFor(async () => expect(await openFiles()).not.toContain(target))
+  await vi.waitFor(async () => expect(await openFiles()).not.toContain(target), { timeout: 10_000 })
   return { ...result, troubles }
 }
 
@@ -120,7 +120,9 @@ test('a piece is finished before another is begun, so that little is in memory, 
   const add = vi.spyOn(SwarmClient.prototype, 'add')
   const unfinished: number[] = []
   const over = load([], [await seed()])
-  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')))
+  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')), {
+    timeout: 10_000,
+  })
   add.mockRestore()
   torrent.on('verified', () => {
     const isHalfAsked = (piece: UnfinishedPiece | null) => piece !== null && piece._reservations % piece._chunks !== 0
@@ -135,7 +137,9 @@ test('while nothing arrives those who are connected are asked again and again', 
   const add = vi.spyOn(SwarmClient.prototype, 'add')
   const over = load([], [], false, AbortSignal.timeout(2_000))
   over.catch(() => undefined)
-  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')))
+  const torrent: Torrent = await vi.waitFor(() => add.mock.results[0]?.value ?? Promise.reject(new Error('not yet')), {
+    timeout: 10_000,
+  })
   add.mockRestore()
   const ask = vi.spyOn(torrent, '_update')
   await expect(over).rejects.toThrow('interrupted')

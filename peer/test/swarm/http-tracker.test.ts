@@ -36,7 +36,7 @@ test('announces the start, the whole and the end, and reads peers of both famili
     const six = Buffer.from('20010db8000000000000000000000001ffff', 'hex')
     response.end(encodeBencode({ interval: 1_800, peers: Buffer.from([10, 0, 0, 1, 0x1a, 0xe1]), peers6: six }))
   })
-  await vi.waitFor(() => expect(found).toHaveLength(2))
+  await vi.waitFor(() => expect(found).toHaveLength(2), { timeout: 10_000 })
   expect(found).toEqual([
     { host: '10.0.0.1', port: 6_881 },
     { host: '2001:0db8:0000:0000:0000:0000:0000:0001', port: 65_535 },
@@ -54,6 +54,6 @@ test.each<[string, (response: ServerResponse) => void]>([
   ['is a refusal', (response) => response.end(encodeBencode({ 'failure reason': 'go away' }))],
 ])('an answer that %s finds nobody and harms nobody', async (_, answer) => {
   const { found, warned } = await track((_request, response) => answer(response))
-  await vi.waitFor(() => expect(warned).toHaveBeenCalled())
+  await vi.waitFor(() => expect(warned).toHaveBeenCalled(), { timeout: 10_000 })
   expect(found).toEqual([])
 })

@@ -15,13 +15,17 @@ afterEach(() => {
   for (const each of open.splice(0)) each.close()
 })
 
-/** Asks a web seed that may be silent for 300 ms for the second piece. */
+/** Asks a web seed that may be silent for 1.5 s for the second piece. */
 async function ask(answer: (response: ServerResponse, range: string) => unknown): Promise<Uint8Array | undefined> {
   const server = createServer((request, response) => void answer(response, request.headers.range ?? ''))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
+<<<<<<< HEAD
   const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, everywhere, 300)
+=======
+  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, 1_500)
+>>>>>>> refs/heads/peerbench
   open.push({ close: () => seed.destroy() }, { close: () => server.closeAllConnections() }, server)
   return new Promise((resolve, reject) =>
     seed.httpRequest(1, 4, 40, (error, bytes) => (error === null ? resolve(bytes) : reject(error))),
@@ -34,7 +38,7 @@ test('one that is slow is waited for while it sends something', async () => {
     response.writeHead(206)
     for (let part = 0; part < 8; part++) {
       response.write(Buffer.alloc(5, part))
-      await delay(100)
+      await delay(250)
     }
     response.end()
   })
