@@ -21,11 +21,7 @@ async function ask(answer: (response: ServerResponse, range: string) => unknown)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
-<<<<<<< HEAD
-  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, everywhere, 300)
-=======
-  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, 1_500)
->>>>>>> refs/heads/peerbench
+  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, everywhere, 1_500)
   open.push({ close: () => seed.destroy() }, { close: () => server.closeAllConnections() }, server)
   return new Promise((resolve, reject) =>
     seed.httpRequest(1, 4, 40, (error, bytes) => (error === null ? resolve(bytes) : reject(error))),
