@@ -21,7 +21,7 @@ COPY manager/tsconfig.json manager/
 COPY manager/src manager/src
 COPY file-server/tsconfig.json file-server/
 COPY file-server/src file-server/src
-COPY web/index.html web/*.mjs web/*.ts web/
+COPY web/index.html web/tsconfig.json web/*.mjs web/*.ts web/
 COPY web/src web/src
 # Then what the two programs need while they run, and nothing else.
 RUN npx tsc -b manager file-server \
