@@ -27,7 +27,7 @@ COPY file-server/src file-server/src
 COPY peer/tsconfig.json peer/
 COPY peer/src peer/src
 COPY peer/no-webrtc peer/no-webrtc
-COPY web/index.html web/*.mjs web/*.ts web/
+COPY web/index.html web/tsconfig.json web/*.mjs web/*.ts web/
 COPY web/src web/src
 # Then what the programs need while they run, and nothing else.
 RUN npx tsc -b manager file-server peer \

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -212,6 +212,12 @@ describe('Dockerfile', () => {
     const built = [...needed, 'web'].map((name) => `--workspace ${name}`).join(' ')
     expect(dockerfile).toContain(`\nRUN npm ci --no-audit ${built}\n`)
     expect(dockerfile).toContain('&& node web/build.mjs ')
+    // The page is built of all that stands there, its tsconfig.json too.
+    const copied = [...dockerfile.matchAll(/^COPY (web\/.*) web\/$/gm)].flatMap(([, paths = '']) => paths.split(' '))
+    const patterns = copied.map((path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll('*', '[^/]*')}$`))
+    const files = readdirSync(new URL('../../web', import.meta.url), { withFileTypes: true })
+    for (const { name } of files.filter((entry) => entry.isFile()))
+      expect([name, patterns.some((pattern) => pattern.test(`web/${name}`))]).toEqual([name, true])
     expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server peer/m)
   })
 
