@@ -46,7 +46,6 @@ import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
 import { MongoJobs } from './jobs/mongo-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
-import { openApiDocument } from './openapi-document.ts'
 import { startPeers } from './peers/start-peers.ts'
 import { Pulls } from './pulls/pulls.ts'
 import { FileServerDirectory } from './upkeep/file-server-directory.ts'
@@ -111,6 +110,8 @@ export async function startManager(
       ...(database.isAvailable ? [] : ['the database']),
       ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
     ]
+    // Its schemas take some 20 MiB, which a manager spares until somebody asks.
+    const readDocument = async () => (await import('./openapi-document.ts')).openApiDocument
     const jobs =
       settings.redisUrl === null
         ? await MongoJobs.open(database, log)
@@ -171,7 +172,7 @@ export async function startManager(
         pageRoutes(page),
         jobsRoutes({ ...deps, forgetNeed: (id) => pulls.forget(id) }),
         ...subsonic,
-        healthRoutes(findObstacles, openApiDocument),
+        healthRoutes(findObstacles, readDocument),
       ],
       ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
       keepAliveMs: settings.keepAliveMs,

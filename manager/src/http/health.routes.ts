@@ -6,7 +6,7 @@ import type { RequestState } from './request-context.ts'
 export type ReadinessCheck = () => readonly string[]
 
 /** Serves `/health` (the process lives), `/ready` (it can serve, or what is missing) and `/openapi.json` (what it serves). */
-export function healthRoutes(findObstacles: ReadinessCheck, openApiDocument: object): Router<RequestState> {
+export function healthRoutes(findObstacles: ReadinessCheck, readDocument: () => Promise<object>): Router<RequestState> {
   const router = new Router<RequestState>()
   router.get('/health', (ctx) => {
     ctx.body = { status: 'alive' }
@@ -18,8 +18,8 @@ export function healthRoutes(findObstacles: ReadinessCheck, openApiDocument: obj
     const answer: Readiness = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor: [...waitingFor] }
     ctx.body = answer
   })
-  router.get('/openapi.json', (ctx) => {
-    ctx.body = openApiDocument
+  router.get('/openapi.json', async (ctx) => {
+    ctx.body = await readDocument()
   })
   return router
 }

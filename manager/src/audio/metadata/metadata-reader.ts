@@ -134,7 +134,7 @@ export class MetadataReader {
 
   #startThread(): Worker {
     const thread = new Worker(this.#script, {
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB, maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB, maxYoungGenerationSizeMb: 4 },
     })
     const isCurrent = (): boolean => this.#thread === thread
     thread.on('message', (message: FromThread) => isCurrent() && this.#onMessage(message))
