@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Share, ShareDatabase } from '../../src/shares/share-database.ts'
 import { isUnchanged, Sharing } from '../../src/shares/sharing.ts'
+import { everywhere } from '../../src/swarm/reach.ts'
 import type { Offer, SwarmClient } from '../../src/swarm/swarm-client.ts'
 import { TrackerClient } from '../../src/tracker-client.ts'
 
@@ -35,6 +36,7 @@ afterEach(async () => {
 async function open() {
   const offers = new Map<string, Offer>()
   const swarm = {
+    reach: everywhere,
     ...{ peerId: 'cd'.repeat(20), port: 6_881 },
     offer: (hash: string, offer: Offer) => offers.set(hash, offer),
     withdraw: (hash: string) => offers.delete(hash),

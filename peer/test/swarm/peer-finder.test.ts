@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { Torrent } from 'webtorrent'
 import { peerAdder } from '../../src/swarm/peer-finder.ts'
+import { everywhere } from '../../src/swarm/reach.ts'
 import { BannedSources } from '../../src/swarm/sources.ts'
 import type { SwarmClient } from '../../src/swarm/swarm-client.ts'
 
@@ -10,7 +11,7 @@ function adder(isUdpOnly: boolean) {
   const peers = new Map<string, object>()
   const add = vi.fn((address: string, _type: string) => peers.set(address, {}))
   const torrent = { destroyed: false, _peers: peers, _addPeer: add }
-  const swarm = { banned, isSelf: (host: string) => host === '10.0.0.1' }
+  const swarm = { banned, reach: everywhere, isSelf: (host: string) => host === '10.0.0.1' }
   const onPeers = peerAdder(swarm as unknown as SwarmClient, torrent as unknown as Torrent, isUdpOnly)
   return { onPeers, added: () => add.mock.calls.map(([address, type]) => `${type} ${address}`) }
 }
