@@ -59,6 +59,6 @@ test('files are spread evenly, and a file-server that joins is filled while ever
   })
   for (const { name, bytes } of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
   const lines = cluster.managers[0]?.process.lines ?? []
+  await waitUntil('it says that it is done', () => lines.some((line) => line.message === 'rebalanced'))
   expect(lines.some((line) => line.message === 'rebalancing starts')).toBe(true)
-  expect(lines.some((line) => line.message === 'rebalanced')).toBe(true)
 }, 90_000)

@@ -112,7 +112,7 @@ describe('with DIRECT_DOWNLOADS', () => {
   beforeAll(async () => {
     cluster = await TestCluster.start({
       ...{ mongoUrl, fileServers: 2 },
-      managerEnvironment: { DIRECT_DOWNLOADS: 'true', ORPHAN_GRACE_MS: '300', RECONCILE_EVERY_MS: '300' },
+      managerEnvironment: { DIRECT_DOWNLOADS: 'true', ORPHAN_GRACE_MS: '4000', RECONCILE_EVERY_MS: '300' },
     })
   })
   afterAll(() => cluster[Symbol.asyncDispose]())

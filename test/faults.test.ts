@@ -19,7 +19,8 @@ test('a manager stopped for longer than the grace period, its record on the way,
   await using cluster = await TestCluster.start({
     mongoUrl: inject('mongoUrl'),
     fileServers: 1,
-    managerEnvironment: hasty,
+    // The manager has to be stopped before its grace is over.
+    managerEnvironment: { ...hasty, ORPHAN_GRACE_MS: '4000' },
   })
   const direct = new URL(cluster.mongoUrl)
   await using proxy = await ChaosProxy.start({ host: direct.hostname, port: Number(direct.port) })

@@ -50,8 +50,7 @@ async function becomes(id: string, state: string): Promise<JobRow> {
 
 const stored = async (name: string) => (await request(`${cluster().url}/file/${name}`)).body
 const base64 = (torrent: Buffer) => torrent.toString('base64')
-const leftBehind = async () =>
-  (await readdir(join(cluster().directory, 'torrents'))).filter((name) => !name.startsWith('lock'))
+const leftBehind = async () => (await readdir(cluster().torrentsDirectory)).filter((name) => !name.startsWith('lock'))
 
 test('what a peer shares is stored, by its torrent and by its magnet link', async () => {
   await using seeder = await TestPeer.make(cluster().url)
@@ -220,6 +219,7 @@ test.each<[string, object, number, string]>([
   ['an unknown field', { magnet: `magnet:?xt=urn:btih:${hash}&tr=http://x/`, name: 'x' }, 400, 'name'],
   ['what is no base64', { torrent: '%%%' }, 400, 'base64'],
   ['what is no torrent', { torrent: 'aGVsbG8=' }, 400, 'not bencoded'],
+  ['a length below zero', { torrent: base64(Buffer.from('l-3:')) }, 400, 'not bencoded'],
   ['no magnet link', { magnet: 'http://x/' }, 400, 'magnet:?'],
   ['a magnet link that leads nowhere', { magnet: `magnet:?xt=urn:btih:${hash}` }, 400, 'no tracker'],
   ['a torrent that leads nowhere', { torrent: base64(encodeBencode({ info })) }, 400, 'no tracker'],

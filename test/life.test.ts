@@ -116,5 +116,5 @@ describe('two file-servers', () => {
     expect((await upload(second ?? '', 'shared', Buffer.from('other'))).code).toBe(3)
     expect((await remove(second ?? '', 'shared')).status).toBe(200)
     expect((await download(first ?? '', 'shared')).code).toBe(2)
-  }, 60_000)
+  }, 180_000)
 })

@@ -38,4 +38,4 @@ test('a power cut of everything, MongoDB and its disk included, loses and change
     },
   })
   expect(violations).toEqual([])
-}, 240_000)
+}, 480_000)

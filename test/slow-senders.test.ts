@@ -14,6 +14,7 @@ const SENDERS = countOf(1_000, 200)
 const UPLOAD_MEMORY_MIB = countOf(128, 32)
 /** Node keeps some of what has come for each connection that is not read from. */
 const CONNECTION_BYTES = 192 * KIB
+const mib = (bytes: number): string => `${(bytes / MIB).toFixed(0)} MiB`
 /** V8 lets so much lie that nobody uses. */
 const GARBAGE_BYTES = 96 * MIB
 
@@ -57,6 +58,7 @@ test(`invariant 9: ${SENDERS} slow senders hold no more than uploads may, block 
     const answers = new Set(senders.map(({ answer }) => answer))
     for (const answer of answers) expect([null, '503 17', '408 18']).toContain(answer)
     const peak = await peakBytes(pid)
+    console.log(`${SENDERS} slow senders: manager ${mib(beforeBytes)} before, ${mib(peak)} at most`)
     expect(peak - beforeBytes).toBeLessThan(UPLOAD_MEMORY_MIB * MIB + SENDERS * CONNECTION_BYTES + GARBAGE_BYTES)
   } finally {
     for (const sender of senders) sender[Symbol.dispose]()

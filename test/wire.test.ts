@@ -9,7 +9,7 @@ import { ChaosProxy } from './faults/chaos-proxy.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
-const collecting = { ORPHAN_GRACE_MS: '500', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
+const collecting = { ORPHAN_GRACE_MS: '3000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
 
 const copiesOf = async (cluster: TestCluster, index: number): Promise<string[]> =>
   (await copiesIn([cluster.fileServers[index]?.directory ?? ''])).filter((path) => !path.endsWith('.part'))

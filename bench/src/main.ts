@@ -66,6 +66,10 @@ try {
     ]
     for (const text of tables) if (text !== '') console.log(`${text}\n`)
     await save(result)
+    if (result.failures.length > 0) {
+      const sections = result.failures.map(({ section, problem }) => `${section}: ${problem}`)
+      throw new Error(`some sections failed, and nothing is published: ${sections.join('; ')}`)
+    }
     if (options.isPublished) await publish(result)
   }
 } catch (error) {

@@ -49,12 +49,12 @@ export interface Plan {
   /** A library has so many tracks, and each question is asked so often. */
   readonly trackCount: number
   readonly askCount: number
-  /** So many jobs are added and done, by so many workers. */
+  /** The queues are measured with this number of jobs, and with each of these numbers of workers. */
   readonly jobCount: number
   readonly workerCounts: readonly number[]
   /** Each client announces a known peer in every swarm, and new ones. */
   readonly trackers: { readonly clients: number; readonly swarmCount: number; readonly sliceMs: number }
-  /** So many users have so many tracks, and each kind of search is asked so often by each client. */
+  /** The tracks belong to this number of users, and each client asks each kind of search this often. */
   readonly tracks: {
     readonly count: number
     readonly users: number

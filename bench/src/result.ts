@@ -1,5 +1,6 @@
 import type { AnnounceOrder, AnnounceResult } from './load/run-announces.ts'
 import type { LoadResult, Operation } from './load/run-load.ts'
+import type { SectionName } from './plan.ts'
 import type { RoleUsage } from './processes/usage.ts'
 
 export interface Sample extends LoadResult {
@@ -31,7 +32,7 @@ export interface SearchTimes {
   /** Such as `artist=bea`. */
   readonly example: string
   readonly count: number
-  /** So many results were in a page on average. */
+  /** Counts the results of a page, on average. */
   readonly found: number
   readonly p50Ms: number
   readonly p99Ms: number
@@ -75,7 +76,7 @@ export interface Transfer {
 export interface Swarm {
   readonly seedCount: number
   readonly bytes: number
-  /** By the client's name. */
+  /** The keys are the names of the clients. */
   readonly samples: Readonly<Record<string, readonly Transfer[]>>
 }
 
@@ -127,6 +128,13 @@ export interface BenchResult {
   readonly queues: readonly QueueRates[]
   readonly announces: readonly AnnounceCell[]
   readonly searches: readonly Searches[]
+  readonly failures: readonly Failure[]
+}
+
+/** A section could not be measured to its end. */
+export interface Failure {
+  readonly section: SectionName
+  readonly problem: string
 }
 
 /** @returns the median of the rounds, or null where nothing was measured */

@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import type { BenchOptions } from './arguments.ts'
 import { describeMachine, fileSystemOf, isSlowAfterDeletes, readCommit } from './machine.ts'
-import { type SideBySideName, sideBySideNames } from './plan.ts'
+import { type SectionName, type SideBySideName, sideBySideNames } from './plan.ts'
 import { Child } from './processes/child.ts'
 import { Held } from './processes/held.ts'
-import type { AnnounceCell, AskTimes, BenchResult, Cell, Fill, Heal, QueueRates, Searches, Swarm } from './result.ts'
+import type {
+  AnnounceCell,
+  AskTimes,
+  BenchResult,
+  Cell,
+  Failure,
+  Fill,
+  Heal,
+  QueueRates,
+  Searches,
+  Swarm,
+} from './result.ts'
 import { measureAudio } from './sections/audio.ts'
 import { measureHeal } from './sections/heal.ts'
 import { measureGrowth, measureServers } from './sections/holdfast-alone.ts'
@@ -49,28 +60,45 @@ export async function runBench(options: BenchOptions, directory: string, report:
   await using held = new Held()
   const systems = needsOthers ? await startSideBySide(context, held) : []
   if (needsOthers) await warmUp(systems, plan)
+  const failures: Failure[] = []
+  /** What fails does not take with it what was measured before, or comes after. */
+  const measure = async (section: SectionName, work: () => Promise<unknown>): Promise<void> => {
+    if (!sections.includes(section)) return
+    try {
+      await work()
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      failures.push({ section, problem })
+      report(`${section} failed: ${problem}`)
+    }
+  }
   const measureSideBySide = async (...wanted: SideBySideName[]): Promise<void> => {
     for (const section of wanted)
-      if (sections.includes(section)) cells.push(...(await sideBySideSections[section](systems, plan, report)))
+      await measure(section, async () => cells.push(...(await sideBySideSections[section](systems, plan, report))))
   }
   await measureSideBySide('small', 'large', 'replicated')
-  if (sections.includes('servers'))
-    await withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report))))
-  if (sections.includes('heal')) heals.push(await withHealSystem(context, (start) => measureHeal(start, plan, report)))
-  if (sections.includes('swarm')) swarms.push(...(await measureSwarm(directory, plan, report)))
-  if (sections.includes('growth')) {
-    await withSystems(context, async (start) => {
+  await measure('servers', () =>
+    withSystems(context, async (start) => cells.push(...(await measureServers(start, plan, report)))),
+  )
+  await measure('heal', async () =>
+    heals.push(await withHealSystem(context, (start) => measureHeal(start, plan, report))),
+  )
+  await measure('swarm', async () => swarms.push(...(await measureSwarm(directory, plan, report))))
+  await measure('growth', () =>
+    withSystems(context, async (start) => {
       const growth = await measureGrowth(start, plan, report, !(await isSlowAfterDeletes(directory)))
       cells.push(...growth.cells)
       fills.push(...growth.fills)
-    })
-  }
-  if (sections.includes('audio')) asks.push(...(await measureAudio(directory, plan, report)))
-  if (sections.includes('jobs')) queues.push(...(await measureJobs(directory, plan, report)))
-  if (sections.includes('tracker'))
-    await withTrackers(context, async (deps) => announces.push(...(await measureTrackers(deps, plan, report))))
-  if (sections.includes('tracks-search'))
-    await withTracks(context, async (holdfast) => searches.push(await measureSearches(holdfast, plan, report)))
+    }),
+  )
+  await measure('audio', async () => asks.push(...(await measureAudio(directory, plan, report))))
+  await measure('jobs', async () => queues.push(...(await measureJobs(directory, plan, report))))
+  await measure('tracker', () =>
+    withTrackers(context, async (deps) => announces.push(...(await measureTrackers(deps, plan, report)))),
+  )
+  await measure('tracks-search', () =>
+    withTracks(context, async (holdfast) => searches.push(await measureSearches(holdfast, plan, report))),
+  )
   // These delete files, which slows down some disks for minutes.
   await measureSideBySide('mixed', 'delete')
   return {
@@ -89,5 +117,6 @@ export async function runBench(options: BenchOptions, directory: string, report:
     queues,
     announces,
     searches,
+    failures,
   }
 }

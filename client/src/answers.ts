@@ -139,10 +139,10 @@ export interface Job {
 export interface TrackerStatus {
   /** BitTorrent's. */
   readonly peers: number
-  /** Of the Napster tracker, as its users are. */
+  /** Counts what the users of the Napster tracker have. */
   readonly tracks: number
   readonly users: { readonly active: number; readonly inactive: number }
-  /** So many were answered since the managers started. */
+  /** Counts those that were answered since the managers started. */
   readonly announces: number
 }
 

@@ -15,3 +15,8 @@ export function parseLink(text: string): Link | null {
   const [, baseUrl = null, id] = /^(?:(https?:\/\/.+)\/download\/)?([0-9a-f]{32})$/i.exec(text) ?? []
   return isLinkId(id) ? { baseUrl, id } : null
 }
+
+/** Makes a share's id, which nobody can guess: 32 hex digits. */
+export function randomLink(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,4 +1,4 @@
-import { StoreError } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeFileNamePath, parseFileName } from '@holdfast/shared/file-name'
 import { isFileId, isLinkId } from '@holdfast/shared/ids'
 import { httpBaseUrl } from '@holdfast/shared/settings/parsers'
@@ -27,7 +27,7 @@ import { contentDigest } from './body-digest.ts'
 import { type Download, download } from './download.ts'
 import { type FileSource, toOpenable } from './file-source.ts'
 import { HttpClient, type HttpLimits, type HttpRequest } from './http-client.ts'
-import { parseLink } from './link.ts'
+import { parseLink, randomLink } from './link.ts'
 import { defaultRetryLimits } from './retry-policy.ts'
 import type {
   CallOptions,
@@ -102,16 +102,23 @@ export class StoreClient {
   }
 
   /**
-   * Stores a file under a link that nobody can guess; `urlOf` makes the link of what this returns. An attempt that was
-   * answered with an error, and then sent again, may have left a share of its own whose link nobody was told.
-   * @throws as `put` does, but for FILE_EXISTS and PRECONDITION_FAILED
+   * Stores a file under a link that nobody can guess; `urlOf` makes the link of what this returns. The link is chosen here, so
+   * that an attempt which is sent again stores the file once. @throws as `put` does, but for FILE_EXISTS and PRECONDITION_FAILED
    */
   async share(source: FileSource, options: ShareOptions = {}): Promise<FileDescription> {
     const { name, storageClass, expires } = options
     const label = name === undefined ? undefined : parseFileName(name)
-    const path = `/upload${queryOf({ name: label, class: storageClass, expires: textOf(expires) })}`
+    const link = randomLink()
+    const path = `/upload${queryOf({ name: label, class: storageClass, expires: textOf(expires), link })}`
     const headers = { 'content-type': 'application/octet-stream' }
-    return parseFile(await this.#upload({ method: 'POST', path, headers }, rawForm, source, options))
+    try {
+      return parseFile(await this.#upload({ method: 'POST', path, headers }, rawForm, source, options))
+    } catch (error) {
+      // Nobody else knows the link: an attempt before has stored the file, though its answer was an error, or was lost.
+      if (!hasErrorName(error, 'FILE_EXISTS')) throw error
+      const { chunks: _, ...file } = await this.file(link, options)
+      return file
+    }
   }
 
   /** @returns the address of a file's bytes, on this client's manager. For a share it is the link. */

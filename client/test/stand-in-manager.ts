@@ -105,8 +105,10 @@ export class StandInManager implements AsyncDisposable {
 
   async share(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
     const bytes = await readAll(request)
-    const name = new URL(url, this.url).searchParams.get('name') ?? 'made.bin'
-    const link = sha256Of(Buffer.from(`${name} ${this.shares.size}`)).slice(0, 32)
+    const query = new URL(url, this.url).searchParams
+    const name = query.get('name') ?? 'made.bin'
+    const link = query.get('link') ?? sha256Of(Buffer.from(`${name} ${this.shares.size}`)).slice(0, 32)
+    if (this.shares.has(link)) return sendError(response, 'FILE_EXISTS')
     this.shares.set(link, { name, bytes })
     sendJson(response, 201, describe(link, name, bytes, `/download/${link}`))
   }

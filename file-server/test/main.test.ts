@@ -18,7 +18,7 @@ function run(directory: string): Promise<{ code: unknown; output: string }> {
   }
   return new Promise((resolve) => {
     const args = ['--import', 'tsx', rootOf('file-server/src/main.ts')]
-    execFile(process.execPath, args, { cwd: rootOf('.'), env, timeout: 15_000 }, (error, output) =>
+    execFile(process.execPath, args, { cwd: rootOf('.'), env, timeout: 45_000 }, (error, output) =>
       resolve({ code: error === null ? 0 : error.code, output }),
     )
   })

@@ -15,7 +15,7 @@ import { readPageFiles } from './api/page/page-files.ts'
 import { filesRoutes } from './api/share/files.routes.ts'
 import { shareRoutes } from './api/share/share.routes.ts'
 import { startSubsonic } from './api/subsonic/start-subsonic.ts'
-import { isSubsonicPath } from './api/subsonic/subsonic.routes.ts'
+import { isSubsonicPath, SUBSONIC_HEADER_BYTES } from './api/subsonic/subsonic.routes.ts'
 import { fromTorrentRoutes } from './api/tracker/from-torrent.routes.ts'
 import { napsterRoutes } from './api/tracker/napster.routes.ts'
 import { statsRoutes } from './api/tracker/stats.routes.ts'
@@ -26,12 +26,13 @@ import { type DecodeWish, decodeAudio, ffmpegDecoder, wasmDecoder } from './audi
 import { hasFfmpeg } from './audio/decoding/run-ffmpeg.ts'
 import { audioInspector } from './audio/inspect-audio.ts'
 import { MetadataReader } from './audio/metadata/metadata-reader.ts'
+import { readerOfStored } from './audio/metadata/read-stored.ts'
 import { TrackList } from './audio/track-list.ts'
+import { BufferPool } from './chunks/buffer-pool.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
-import { PartBuffers } from './chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
@@ -40,10 +41,11 @@ import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import type { FileRecord } from './files/file.model.ts'
 import { findPartTags } from './files/find-part-tags.ts'
 import { startFiles } from './files/start-files.ts'
-import { watchRequests } from './http/drain.ts'
+import { Callers } from './http/callers.ts'
 import { healthRoutes } from './http/health.routes.ts'
-import { createHttpServer, MAX_CONNECTIONS } from './http/http-server.ts'
 import { operatorGuard } from './http/operator.ts'
+import { watchRequests } from './http/server/drain.ts'
+import { createHttpServer, MAX_CONNECTIONS } from './http/server/http-server.ts'
 import { MongoJobs } from './jobs/mongo-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { startPeers } from './peers/start-peers.ts'
@@ -101,10 +103,14 @@ export async function startManager(
     stops.add(() => metadata.close())
 
     const peers = await startPeers(
-      { database, managerId, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
+      { database, files: records, managerId, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
       settings,
     )
-    const requireOperator = operatorGuard(settings)
+    const clientUrl = settings.clientUrl ?? settings.publicUrl
+    const clientHosts = settings.clientUrl === null ? [] : [new URL(settings.clientUrl).hostname]
+    const publicHosts = [...settings.publicHosts, ...clientHosts]
+    const requireOperator = operatorGuard({ ...settings, publicHosts })
+    const asking = { requireOperator, callers: new Callers(settings.trustedProxies) }
 
     const findObstacles = (): string[] => [
       ...(database.isAvailable ? [] : ['the database']),
@@ -120,7 +126,7 @@ export async function startManager(
     stops.add(() => jobs.close())
     const reading = {
       registry,
-      buffers: new PartBuffers(),
+      buffers: new BufferPool(),
       hedges: new HedgeBudget(),
       onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
     }
@@ -142,6 +148,7 @@ export async function startManager(
       requireOperator,
       managers: () => directory.urls,
       page,
+      ownSeed: peers.ownSeed,
     }
     const { torrents, torrentJobs } = peers.makeTorrents(deps)
     const files = { ...deps, admit: () => deps.gate.admit() }
@@ -156,27 +163,26 @@ export async function startManager(
     const httpServer = createHttpServer({
       routers: [
         // The first ones cost the least, and nothing is asked for as often as announces.
-        torrentRoutes({ ...peers, requireOperator }),
-        fileRoutes({ ...deps, torrents, publicUrl: settings.publicUrl }),
+        torrentRoutes({ ...peers, ...asking }),
+        fileRoutes({ ...deps, torrents, publicUrl: clientUrl }),
         shareRoutes({ ...settings, ...deps }),
         // Before those, for it is no file's id.
-        fromTorrentRoutes({ pulls, requireOperator }),
+        fromTorrentRoutes({ pulls, ...asking }),
         filesRoutes(deps),
-        audioRoutes({ ...deps, metadata, tracks, publicUrl: settings.publicUrl }),
+        audioRoutes({ ...deps, metadata, tracks, publicUrl: clientUrl }),
         activeNodesRoutes(registry),
         pingRoutes(deps),
-        napsterRoutes({ ...peers, requireOperator }),
+        napsterRoutes({ ...peers, ...asking }),
         statsRoutes({ ...peers, requireOperator }),
-        torrentFilesRoutes({ records, torrents, publicUrl: settings.publicUrl }),
+        torrentFilesRoutes({ ...deps, torrents, publicUrl: clientUrl }),
         upkeepRoutes(() => readUpkeepStatus(database)),
         pageRoutes(page),
         jobsRoutes({ ...deps, forgetNeed: (id) => pulls.forget(id) }),
         ...subsonic,
         healthRoutes(findObstacles, readDocument),
       ],
-      ...{ host, log, publicUrl: settings.publicUrl, publicHosts: settings.publicHosts },
-      keepAliveMs: settings.keepAliveMs,
-      isOpenToOtherSites: subsonic.length > 0 ? isSubsonicPath : () => false,
+      ...{ host, log, publicUrl: settings.publicUrl, publicHosts, keepAliveMs: settings.keepAliveMs },
+      ...(subsonic.length > 0 && { isOpenToOtherSites: isSubsonicPath, maxHeaderBytes: SUBSONIC_HEADER_BYTES }),
       isOwnUpgrade: isWireUpgrade,
     })
     const drainRequests = watchRequests(httpServer)
@@ -184,6 +190,7 @@ export async function startManager(
     stops.add(() => httpServer.close())
     const ownUrl = addresses.ownUrl(own)
     peers.openUdp({ host, port: isWorker ? settings.port : Number(own.port) })
+    if (settings.seedPort !== null) peers.ownSeed.open({ host, port: settings.seedPort, isShared: isWorker }, deps)
 
     const directory = new ManagerDirectory(database, { managerId, url: addresses.advertisedUrl(own) }, () =>
       socketServer.announceManagers(),
@@ -203,7 +210,8 @@ export async function startManager(
     const decoder = canDecode ? ffmpegDecoder : wasmDecoder()
     if (!canDecode) log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
     const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
-    audioCheck = new AudioCheck({ model, jobs, log, ownUrl: own.origin, decode })
+    const checking = { decode, readMetadata: readerOfStored({ ...deps, metadata, log }) }
+    audioCheck = new AudioCheck({ model, jobs, log, ownUrl: own.origin, ...checking })
     const otherLoops = [audioCheck.loop(), torrentJobs.loop(), pulls.loop()]
     upkeep = await startUpkeep(
       { ...started, managerId, registry, writer, fileServers, otherLoops, log },

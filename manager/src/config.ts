@@ -17,6 +17,7 @@ import {
 } from '@holdfast/shared/settings/parsers'
 import type { SettingsOf, SettingsTable } from '@holdfast/shared/settings/settings'
 import { MAX_PATIENCE_MS } from './bodies/body-pace.ts'
+import { trustedProxies } from './http/callers.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3
@@ -46,17 +47,35 @@ export const managerSettings = {
   },
   host: hostSetting,
   port: { env: 'PORT', parse: httpPort, default: 8000, doc: 'HTTP port; 0 takes a free one' },
+  seedPort: {
+    env: 'SEED_PORT',
+    parse: seedPort,
+    default: 8001,
+    doc: 'TCP port on HOST where BitTorrent clients load stored files by their torrents and magnet links; 0 takes a free one, off has none. Of several workers one has it',
+  },
   publicUrl: {
     env: 'MANAGER_URL',
     parse: (value: string): string | null => httpUrl(value),
     default: null,
     doc: 'Where file-servers and browsers reach this manager; http://HOST:PORT unless given',
   },
+  clientUrl: {
+    env: 'PUBLIC_URL',
+    parse: (value: string): string | null => httpUrl(value),
+    default: null,
+    doc: 'What torrents, magnet links and playlists name as the address of this store; MANAGER_URL, or the host that was asked for, unless given',
+  },
   publicHosts: {
     env: 'PUBLIC_HOSTS',
     parse: hostNames,
     default: [],
-    doc: "Host names, separated by commas, by which clients ask for this manager besides MANAGER_URL's; IP addresses and localhost are always served, other names refused",
+    doc: 'Host names, separated by commas, by which clients ask for this manager besides those of MANAGER_URL and PUBLIC_URL; IP addresses and localhost are always served, other names refused',
+  },
+  trustedProxies: {
+    env: 'TRUSTED_PROXIES',
+    parse: trustedProxies,
+    default: [],
+    doc: 'IP addresses, separated by commas, of proxies in front, which add to X-Forwarded-For whom they were asked by; the trackers and their limits go by the last one there that is none of these',
   },
   workerCount: {
     env: 'MANAGER_WORKERS',
@@ -117,7 +136,7 @@ export const managerSettings = {
     env: 'DIRECT_DOWNLOADS',
     parse: flag,
     default: false,
-    doc: 'Send who downloads a file of class single, or of one chunk, by its link to the file-server that has it (CHUNK_HOST), by a signed link of one hour, where the client can be expected to reach that',
+    doc: 'Send who downloads a file of class single, or of one chunk, by its link to the file-server that has it (CHUNK_HOST), by a signed link of five minutes, where the client can be expected to reach that',
   },
   activeWithinMs: {
     env: 'ACTIVE_WITHIN_MS',
@@ -129,7 +148,7 @@ export const managerSettings = {
     env: 'REPLICAS',
     parse: integer({ min: 1, max: 5 }),
     default: 2,
-    doc: 'How many file-servers have each chunk of a file of class replicated; with 1 nothing is healed',
+    doc: 'How many file-servers have each chunk of a file of class replicated; a change holds for what is stored, too; with 1 nothing is healed',
   },
   minReplicas: {
     env: 'MIN_REPLICAS',
@@ -201,7 +220,7 @@ export const managerSettings = {
     env: 'TORRENT_DIR',
     parse: (value: string): string | null => text(value),
     default: null,
-    doc: "Where torrents are loaded that are pulled into the store, with room for them; of the processes of one machine that have the same one, one at a time loads. A directory of its own below the system's for temporary files unless given",
+    doc: "Where torrents are loaded that are pulled into the store, with room for them; of the processes of one machine that have the same one, only one loads, two torrents at once. A directory of its own below the system's for temporary files unless given",
   },
   maxTorrentBytes: {
     env: 'MAX_TORRENT_BYTES',
@@ -245,6 +264,10 @@ export function requireReplicas({ replicas, minReplicas }: Pick<ManagerSettings,
   throw new StartError(
     `MIN_REPLICAS=${minReplicas} is more than REPLICAS=${replicas}, so that no upload of class replicated could be acknowledged.`,
   )
+}
+
+function seedPort(value: string): number | null {
+  return value === 'off' ? null : port(value)
 }
 
 /** Less holds no two chunks of 4 MiB beside what is kept for small files. */

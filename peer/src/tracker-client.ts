@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PeerError, reasonOf } from './peer-error.ts'
 import { readBounded } from './read-bounded.ts'
-import type { FoundPeer } from './swarm/peer-finder.ts'
+import type { FoundPeer } from './swarm/trackers/peer-finder.ts'
 
 const MAX_ANSWER_BYTES = 4 * 1024 ** 2
 const PATIENCE_MS = 15_000
@@ -12,7 +12,7 @@ const ids = z.array(z.uuid()).max(20_000)
 const peers = z.object({ peers: z.array(z.object({ listening_host: text, listening_port: port })).max(1_000) })
 const checkedIn = z.object({ missing: ids, unknown: ids })
 const published = z.object({ id: z.uuid() })
-const located = z.object({ ip: z.union([z.ipv4(), z.ipv6()]), port, checksum: text })
+const located = z.object({ ip: z.union([z.ipv4(), z.ipv6()]), port, checksum: text, fileSize: z.int().min(0) })
 const found = z.object({
   results: z
     .array(

@@ -13,7 +13,7 @@ export type ServerId = string & { readonly brand: 'ServerId' }
 export type ClusterId = string & { readonly brand: 'ClusterId' }
 /** A digest is a sha-256 of 64 hex digits. */
 export type Digest = string & { readonly brand: 'Digest' }
-/** A part key has 32 random hex digits. It is made with a file, and the tags of the file's parts are made with it. */
+/** A part key has 32 random hex digits. It is made with a document of chunks, a file's or an extent's, and the tags of all their parts are made with it. */
 export type PartKey = string & { readonly brand: 'PartKey' }
 /** A link's id has 32 random hex digits, which alone let their owner read the file. */
 export type LinkId = string & { readonly brand: 'LinkId' }

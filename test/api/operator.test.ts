@@ -144,15 +144,19 @@ describe('a manager that is known beyond its machine', () => {
 
 describe('a manager that only its own machine reaches', () => {
   let cluster: TestCluster
+  let id = ''
   beforeAll(async () => {
-    const managerEnvironment = { ACTIVE_WITHIN_MS: '4000' }
+    const managerEnvironment = { ACTIVE_WITHIN_MS: '8000' }
     cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1, managerEnvironment })
+    await waitUntil('the file-server is active', async () => {
+      id = (await cluster.activeNodes())[0]?.id ?? ''
+      return id !== ''
+    })
   })
   afterAll(() => cluster?.[Symbol.asyncDispose]())
 
   test('takes pings from there, but through a proxy only with a ticket', async () => {
-    const [node] = await cluster.activeNodes()
-    const body = JSON.stringify({ id: node?.id })
+    const body = JSON.stringify({ id })
     expect((await exchange(cluster.url, { body })).status).toBe(200)
     const headers = { 'x-forwarded-for': '203.0.113.7' }
     expect((await exchange(cluster.url, { body, headers })).status).toBe(401)
@@ -176,12 +180,11 @@ describe('a manager that only its own machine reaches', () => {
   )
 
   test('shows the ping of a file-server that is frozen, and counts it as away all the same', async () => {
-    const [node] = await cluster.activeNodes()
     const [frozen] = cluster.fileServers
     frozen?.process.signal('SIGSTOP')
     try {
       const pingedAt = Date.now()
-      const body = JSON.stringify({ id: node?.id })
+      const body = JSON.stringify({ id })
       await waitUntil(
         'it is not active',
         async () => {

@@ -53,7 +53,8 @@ describe('a PUT', () => {
     expect([created.status, created.headers.get('location')]).toEqual([201, '/file/a/b%20c'])
     expect(created.headers.get('etag')).toBe(`"${sha256(bytes)}"`)
     expect((await put(cluster.url, 'a/b%20c', bytes)).status).toBe(200)
-    expect(await copiesOf(bytes)).toHaveLength(4) // of what was replaced they stay a while, for those who read it
+    // Those of what was replaced stay a while, for those who read it.
+    await waitUntil('each has two copies', async () => (await copiesOf(bytes)).length === 4)
   })
 
   test('of no bytes is an empty file', async () => {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { get } from 'node:http'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { bdecode } from '../cluster/bdecode.ts'
 import { type Answer, request, upload } from '../cluster/http.ts'
@@ -147,4 +148,35 @@ test('there is no torrent of nothing', async () => {
   expect(await request(`${cluster.url}/file/absent.bin?torrent`)).toMatchObject({ status: 404, code: 2 })
   for (const id of ['x', '0'.repeat(24), '0'.repeat(32)])
     expect(await request(`${cluster.url}/torrent/${id}`)).toMatchObject({ status: 404, code: 2 })
+})
+
+test('PUBLIC_URL is the address that torrents name, and one that may be asked for', async () => {
+  const { body } = await put('named.bin', randomBytes(1_000))
+  const { id } = JSON.parse(body.toString())
+  // File-servers do not know the other manager, which finds the hashes of the pieces.
+  expect((await request(`${cluster.url}/torrent/${id}`)).status).toBe(200)
+  const manager = cluster.startManagerProcess({
+    ...{ MANAGER_URL: 'http://manager:8000', PUBLIC_URL: 'https://files.example.test' },
+  })
+  try {
+    const { url } = await manager.line((line) => line.message === 'manager started')
+    const { port } = new URL(String(url))
+    const statusFor = (host: string) =>
+      new Promise((resolve, reject) => {
+        const asked = get({ host: '127.0.0.1', port, path: '/health', headers: { host } }, (response) =>
+          resolve(response.resume().statusCode),
+        )
+        asked.on('error', reject)
+      })
+    const answer = await request(`http://127.0.0.1:${port}/torrent/${id}`)
+    expect(answer.status, answer.body.toString()).toBe(200)
+    const torrent = bdecode(answer.body)
+    expect([torrent.announce, torrent['url-list']]).toEqual([
+      'https://files.example.test/announce',
+      ['https://files.example.test/file/named.bin'],
+    ])
+    expect([await statusFor('files.example.test'), await statusFor('other.example.test')]).toEqual([200, 403])
+  } finally {
+    await manager.kill()
+  }
 })

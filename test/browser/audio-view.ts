@@ -57,6 +57,15 @@ export function testAudioView(stage: () => AudioStage): void {
         return path
       }),
     )
+    // No verdict comes before the page was seen without one.
+    let letPass = (): void => undefined
+    const isSeen = new Promise<void>((resolve) => {
+      letPass = resolve
+    })
+    await page.route('**/info?name=*', async (route) => {
+      await isSeen
+      await route.continue().catch(() => undefined)
+    })
     await page.locator('input[type=file]').setInputFiles(paths)
     await page.getByRole('heading', { name: '9 stored, 1 not stored' }).waitFor()
     await page
@@ -64,6 +73,8 @@ export function testAudioView(stage: () => AudioStage): void {
       .getByText(/Not stored\. .*begins like no audio/)
       .waitFor()
     await page.locator('.uploads li.stored').getByText('checking…').first().waitFor()
+    letPass()
+    await page.unroute('**/info?name=*')
     await judge(mongoUrl, tracks, cut.name)
     await page.locator('.uploads').getByText('damaged: ').waitFor()
     await waitUntil(
@@ -105,10 +116,13 @@ export function testAudioView(stage: () => AudioStage): void {
       page.evaluate("document.querySelector('.waveform path').getBBox().height > 1.9"),
     )
     const { x, y, width, height } = (await position(page).boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 }
+    // A pause, so that it does not play on while it is looked at.
+    await page.getByRole('button', { name: 'Pause', exact: true }).click()
     await page.mouse.click(x + width / 2, y + height / 2)
     await waitUntil('it is in the middle', async () => Math.abs((await secondsAt(page)) - 206) <= 4)
     await position(page).press('PageUp')
     await waitUntil('it is further on', async () => Math.abs((await secondsAt(page)) - 236) <= 6)
+    await page.getByRole('button', { name: 'Play', exact: true }).click()
     await page.getByRole('link', { name: 'Files' }).click()
     const before = await secondsAt(page)
     await waitUntil('it goes on', async () => (await secondsAt(page)) > before)
@@ -128,6 +142,8 @@ export function testAudioView(stage: () => AudioStage): void {
     await page.getByRole('button', { name: 'Pause', exact: true }).waitFor()
     await page.evaluate('mediaHandlers.seekto({ seekTime: 12 })')
     await waitUntil('it is there', async () => (await secondsAt(page)) >= 12)
+    // It must not end while its queue is looked at.
+    await page.evaluate('mediaHandlers.pause()')
     await page.getByRole('button', { name: 'More for Bell Buoy' }).click()
     await page.getByRole('menuitem', { name: 'Play next' }).click()
     await page.getByRole('button', { name: 'Queue', exact: true }).click()

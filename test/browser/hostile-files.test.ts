@@ -95,7 +95,7 @@ describe.runIf(program !== null)('of what people store', () => {
     expect([...shown].sort()).toEqual(stored.map(({ name }) => name).sort())
     await page.keyboard.press('Escape')
     expect(hits).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   test('nothing runs where a browser goes to a file itself, nor in the list without scripts', async () => {
     const tab = await context.newPage()
@@ -110,5 +110,5 @@ describe.runIf(program !== null)('of what people store', () => {
     expect(await tab.locator('main script, main img, main svg, main iframe, main style').count()).toBe(0)
     await tab.close()
     expect(hits).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })

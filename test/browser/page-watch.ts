@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 
-/** Keeps what goes wrong in a page without a test's seeing it. */
+/** Keeps what goes wrong in a page without a test's seeing it, and is patient with the page on a busy machine. */
 export function watchPage(page: Page): { readonly problems: string[] } {
+  page.setDefaultTimeout(60_000)
   const problems: string[] = []
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`))
   page.on('console', (message) => {

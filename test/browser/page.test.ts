@@ -100,7 +100,7 @@ describe.runIf(program !== null)('the page', () => {
 
   test('goes on by itself after the network was cut', async () => {
     const path = await sparseFile(cluster.directory, 'film of the storm.mkv', 48 * MiB)
-    network.uploadRate = 12 * MiB
+    network.uploadRate = 4 * MiB
     await choose(path)
     await page
       .locator('.uploads li.sending')
@@ -119,7 +119,7 @@ describe.runIf(program !== null)('the page', () => {
 
   test('goes on by itself after the manager was killed, and cancels and retries when it is told to', async () => {
     const path = await sparseFile(cluster.directory, 'disk image.iso', 64 * MiB)
-    network.uploadRate = 24 * MiB
+    network.uploadRate = 6 * MiB
     await choose(path)
     await page.locator('.uploads li.sending').getByText(/MB\/s/).waitFor()
     await cluster.managers[0]?.process.kill()
@@ -129,7 +129,7 @@ describe.runIf(program !== null)('the page', () => {
     await cluster.settled()
     await page.getByRole('heading', { name: '2 files stored' }).waitFor({ timeout: 50_000 })
     await page.getByRole('button', { name: 'Clear' }).click()
-    network.uploadRate = 12 * MiB
+    network.uploadRate = 4 * MiB
     await choose(path)
     await page.locator('.uploads li.sending').getByText(/MB\/s/).waitFor()
     await page.getByRole('button', { name: 'Cancel disk image.iso' }).click()

@@ -31,7 +31,9 @@ const songs = [
 export function makeTracks(picture: Buffer): TestTrack[] {
   return songs.map(([title, artist, album, seconds], number) => {
     const loudness = drawLoudness(seconds, number)
-    const texts = { TIT2: title, TPE1: artist, TALB: album }
+    // Otherwise an album is in the order in which its files come, several at once.
+    const place = songs.slice(0, number + 1).filter((song) => song[2] === album).length
+    const texts = { TIT2: title, TPE1: artist, TALB: album, TRCK: String(place) }
     const tag = id3Of(texts, album === 'Low Water' ? picture : null)
     const name = `${artist.toLowerCase().replaceAll(/\W+/g, '-')} - ${title.toLowerCase()}.wav`
     const file = { name, mimeType: 'audio/wav', buffer: wavOf(samplesOf(loudness, number), tag) }

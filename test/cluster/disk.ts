@@ -6,12 +6,18 @@ export interface TreeWalk {
   readonly largestDirectory: number
 }
 
-/** Walks a directory tree, as an auditor would. */
+/**
+ * Walks a directory tree, as an auditor would. A file-server may remove an empty directory in the meantime: what was
+ * listed and is gone when it is opened has no files. The root has to be there.
+ */
 export async function walk(root: string): Promise<TreeWalk> {
   const files: string[] = []
   let largestDirectory = 0
   const visit = async (directory: string): Promise<void> => {
-    const entries = await readdir(directory, { withFileTypes: true })
+    const entries = await readdir(directory, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' && directory !== root) return []
+      throw error
+    })
     largestDirectory = Math.max(largestDirectory, entries.length)
     for (const entry of entries) {
       const path = join(directory, entry.name)

@@ -9,7 +9,7 @@ export interface Answer {
 }
 
 export async function request(url: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(30_000), ...init })
+  const response = await fetch(url, { signal: AbortSignal.timeout(120_000), ...init })
   const body = Buffer.from(await response.arrayBuffer())
   return { status: response.status, headers: response.headers, body, code: response.ok ? null : codeOf(body) }
 }

@@ -30,15 +30,18 @@ interface Member {
  */
 export class TestCluster implements AsyncDisposable {
   readonly directory: string
+  /** Managers load torrents there. It lies on no disk of the test's own, which they would keep busy. */
+  readonly torrentsDirectory: string
   readonly secret = randomBytes(16).toString('hex')
   readonly mongoUrl: string
   readonly managers: (Member & { url: string })[] = []
   readonly fileServers: (Member & { readonly directory: string })[] = []
   readonly #options: TestClusterOptions
 
-  private constructor(options: TestClusterOptions, directory: string) {
+  private constructor(options: TestClusterOptions, directory: string, torrentsDirectory: string) {
     this.#options = options
     this.directory = directory
+    this.torrentsDirectory = torrentsDirectory
     const url = new URL(options.mongoUrl)
     url.pathname = `/test-${randomBytes(6).toString('hex')}`
     this.mongoUrl = url.href
@@ -46,7 +49,8 @@ export class TestCluster implements AsyncDisposable {
 
   static async start(options: TestClusterOptions): Promise<TestCluster> {
     const { fileServers = 3, managers = 1 } = options
-    const cluster = new TestCluster(options, await mkdtemp(join(options.parent ?? tmpdir(), 'holdfast-test-')))
+    const directory = await mkdtemp(join(options.parent ?? tmpdir(), 'holdfast-test-'))
+    const cluster = new TestCluster(options, directory, await mkdtemp(join(tmpdir(), 'holdfast-torrents-')))
     try {
       await Promise.all(Array.from({ length: managers }, () => cluster.addManager()))
       for (let number = 1; number <= fileServers; number++) cluster.addFileServer()
@@ -83,8 +87,8 @@ export class TestCluster implements AsyncDisposable {
 
   #managerEnvironment(): Record<string, string> {
     return {
-      ...{ MONGO_URL: this.mongoUrl, CLUSTER_SECRET: this.secret, PORT: '0' },
-      TORRENT_DIR: join(this.directory, 'torrents'),
+      ...{ MONGO_URL: this.mongoUrl, CLUSTER_SECRET: this.secret, PORT: '0', SEED_PORT: '0' },
+      TORRENT_DIR: this.torrentsDirectory,
       ...this.#options.managerEnvironment,
     }
   }
@@ -150,6 +154,7 @@ export class TestCluster implements AsyncDisposable {
     const processes = [...this.managers, ...this.fileServers].map((member) => member.process)
     for (const process of processes) process.signal('SIGCONT')
     await Promise.all(processes.map((process) => (process.isRunning ? process.kill() : null)))
-    await rm(this.directory, { recursive: true, force: true })
+    for (const directory of [this.torrentsDirectory, this.directory])
+      await rm(directory, { recursive: true, force: true, maxRetries: 10 })
   }
 }

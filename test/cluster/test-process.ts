@@ -80,7 +80,7 @@ export class TestProcess {
   /**
    * Resolves with the first line, earlier ones included, that `isWanted`; fails when the process ends before it comes.
    */
-  async line(isWanted: (line: LogLine) => boolean, deadlineMs = 15_000): Promise<LogLine> {
+  async line(isWanted: (line: LogLine) => boolean, deadlineMs = 60_000): Promise<LogLine> {
     const found = (): LogLine | undefined => this.lines.find(isWanted)
     return new Promise((resolve, reject) => {
       const end = (error?: Error): void => {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** Asks again and again until the claim holds. @throws with the last answer where it does not in time */
-export async function waitUntil(claim: string, holds: () => unknown, deadlineMs = 20_000): Promise<void> {
+export async function waitUntil(claim: string, holds: () => unknown, deadlineMs = 60_000): Promise<void> {
   const endAt = performance.now() + deadlineMs
   let last: unknown
   for (;;) {

@@ -66,7 +66,7 @@ describe('the chaos proxy', () => {
     for (let count = 0; count < 20; count++) client.write(Buffer.alloc(50_000))
     await waitUntil('all of it came', () => received.length === 1_000_000)
     expect(performance.now() - startedAt).toBeGreaterThan(299)
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(20 * 300)
   })
 
   test('is deaf in one direction while the other one passes, and gives back what it held', async () => {

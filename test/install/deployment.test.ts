@@ -59,7 +59,8 @@ describe('docker-compose.yml', () => {
   test('publishes the manager on the loopback of the host, and nothing else', () => {
     const ports = Object.values(compose.services).flatMap((service) => service.ports ?? [])
     const published = `127.0.0.1:8000:${manager.environment?.PORT}`
-    expect(ports).toEqual([published, `${published}/udp`])
+    const seed = `127.0.0.1:8001:${manager.environment?.SEED_PORT}`
+    expect(ports).toEqual([published, `${published}/udp`, seed])
   })
 
   test('runs Node as `npm start` does', () => {
@@ -125,7 +126,8 @@ describe('docker-compose.yml', () => {
     expect(UV_THREADPOOL_SIZE).toBe('16')
     const known = Object.values(table).map((setting) => setting.env)
     expect(known).toEqual(expect.arrayContaining(Object.keys(settings)))
-    const given = { ...settings, CLUSTER_SECRET: 'sixteen characters' }
+    const defaults = Object.entries(settings).map(([name, value]) => [name, value.replace(/^\$\{\w+:-(.*)\}$/, '$1')])
+    const given = { ...Object.fromEntries(defaults), CLUSTER_SECRET: 'sixteen characters' }
     expect(readSettings(table, given)).toMatchObject({ clusterSecret: 'sixteen characters' })
   })
 

@@ -20,7 +20,7 @@ describe.runIf(await isInstalled('nginx', ['-V'], /--with-http_slice_module/))(
     let port: number
     beforeAll(async () => {
       port = (await tryPort('127.0.0.1', 0)) ?? 0
-      const managerEnvironment = { MANAGER_URL: `http://${NAME}:${port}` }
+      const managerEnvironment = { MANAGER_URL: `http://${NAME}:${port}`, TRUSTED_PROXIES: '127.0.0.1' }
       cluster = await TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 1, managerEnvironment })
       nginx = await Nginx.start({ port, managerPort: Number(new URL(cluster.url).port) })
     })
@@ -96,6 +96,18 @@ describe.runIf(await isInstalled('nginx', ['-V'], /--with-http_slice_module/))(
       for await (const chunk of response) chunks.push(chunk as Buffer)
       asked.destroy()
       expect([response.statusCode, JSON.parse(Buffer.concat(chunks).toString()).error]).toEqual([413, 'TOO_LARGE'])
+    })
+
+    test('the trackers see who asks nginx, whatever he says of himself', async () => {
+      const json = { 'content-type': 'application/json', 'x-forwarded-for': '93.184.216.34' }
+      const post = (path: string, localAddress: string, body: object) =>
+        exchange(path, { method: 'POST', headers: json, localAddress }, JSON.stringify(body))
+      for (const prefix of ['', '/store']) {
+        const registered = await post(`${prefix}/hash`, '127.0.0.2', { listening_port: 300 })
+        const { hash } = JSON.parse(registered.body.toString())
+        const { peers } = JSON.parse((await post('/peers', '127.0.0.3', { hash, listening_port: 300 })).body.toString())
+        expect(peers).toEqual([{ listening_host: '127.0.0.2', listening_port: 300 }])
+      }
     })
 
     test('an upgrade that nginx passes on under /socket.io/ connects a file-server that comes this way', async () => {

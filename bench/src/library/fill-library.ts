@@ -4,7 +4,7 @@ import mongoose from 'mongoose'
 import { makeTracks } from './make-tracks.ts'
 
 const BATCH = 1_000
-/** Of so many tracks it is known what can be asked for. */
+/** Questions are made of what so many of the tracks have. */
 const KNOWN_COUNT = 500
 
 /** What can be asked for so that there is something. */
@@ -15,7 +15,7 @@ export interface KnownTrack {
   readonly words: readonly string[]
 }
 
-/** Writes the records of so many tracks, of which no file-server has any bytes, into the database of a manager. */
+/** Writes records of tracks into a manager's database, without any bytes on the file-servers. */
 export async function fillLibrary(mongoUrl: string, count: number): Promise<KnownTrack[]> {
   const client = new mongoose.mongo.MongoClient(mongoUrl)
   const known: KnownTrack[] = []

@@ -24,17 +24,18 @@ export function subsonicAsks(
     what: what === '' ? method : `${method}: ${what}`,
     target: (turn) => `/rest/${method}?${encode({ ...credentials, ...parameters(turn) })}`,
   })
-  const songs = (songOffset: number) => () => ({
-    ...{ query: '""', artistCount: 0, albumCount: 0, songCount: PAGE, songOffset },
-  })
+  const songs = (which: string, offset: (turn: number) => number) =>
+    call('search3', `all songs, ${which}`, (turn) => ({
+      ...{ query: '""', artistCount: 0, albumCount: 0, songCount: PAGE, songOffset: offset(turn) },
+    }))
   const albums = (type: string, what = type, parameters: (turn: number) => Parameters = () => ({})) =>
     call('getAlbumList2', what, (turn) => ({ type, size: 50, ...parameters(turn) }))
   const years = (turn: number) => ({ fromYear: values.year(turn), toYear: values.year(turn) + 9 })
   const idOf = (ids: readonly string[], turn: number) => ({ id: ids[turn % ids.length] ?? '' })
   return [
-    call('search3', 'all songs, the first 500', songs(0)),
-    call('search3', 'all songs, 500 in the middle', songs(Math.floor(songCount / 2))),
-    call('search3', 'all songs, the last 500', songs(Math.max(0, songCount - PAGE))),
+    songs('the first 500', () => 0),
+    songs('500 after 500, from the first to the last', (turn) => (turn * PAGE) % songCount),
+    songs('the last 500 at once', () => Math.max(0, songCount - PAGE)),
     call('search3', 'a word', (turn) => ({ query: values.word(turn) })),
     call('search3', 'two letters', (turn) => ({ query: values.word(turn).slice(0, 2) })),
     albums('random'),
@@ -54,7 +55,7 @@ export function subsonicAsks(
     call('getRandomSongs', '500 of a genre', (turn) => ({ size: PAGE, genre: values.genre(turn) })),
     call('getRandomSongs', '500 of ten years', (turn) => ({ size: PAGE, ...years(turn) })),
     call('getSongsByGenre', 'Rock, the first 500', () => ({ genre: 'Rock', count: PAGE })),
-    call('getSongsByGenre', 'Rock, from 10,000 on', () => ({ genre: 'Rock', count: PAGE, offset: 10_000 })),
+    call('getSongsByGenre', 'Rock, 500 at 10,000 at once', () => ({ genre: 'Rock', count: PAGE, offset: 10_000 })),
     call('getGenres', ''),
     call('getArtists', ''),
     call('getArtist', '', (turn) => idOf(artistIds, turn)),

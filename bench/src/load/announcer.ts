@@ -13,7 +13,7 @@ export interface Announcer {
   close(): void
 }
 
-/** So many other peers are asked for. */
+/** An announce asks for so many other peers. */
 export const WANTED_PEERS = 50
 export const PEER_ID = Buffer.from('-XX0001-123456789012')
 

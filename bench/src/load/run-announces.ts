@@ -24,7 +24,7 @@ export interface AnnounceOrder {
 }
 
 export interface AnnounceResult {
-  /** So many were taken; whoever was refused asked again. */
+  /** Counts the announces that were taken; whoever was refused asked again. */
   readonly doneCount: number
   readonly refusedCount: number
   readonly nextNumber: number

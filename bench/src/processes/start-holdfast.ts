@@ -33,7 +33,8 @@ export async function startHoldfast(
 ): Promise<RunningHoldfast> {
   const args = ['--port', '0', '--data', directory, '--file-servers', String(fileServerCount)]
   // The system gets a database and a secret of its own, whatever this process was given.
-  const child = new Child(launcher, args, { ...settings, MONGO_URL: undefined, CLUSTER_SECRET: undefined })
+  const own = { MONGO_URL: undefined, CLUSTER_SECRET: undefined, SEED_PORT: 'off' }
+  const child = new Child(launcher, args, { ...settings, ...own })
   try {
     const { managerUrl: url, mongoUrl, fileServersDirectory } = await waitUntilReady(directory, child)
     const end = () => child[Symbol.asyncDispose]()

@@ -16,7 +16,7 @@ const settings = {
   UPKEEP_EVERY_MS: FOREVER_MS,
   RECONCILE_EVERY_MS: FOREVER_MS,
 }
-/** So many turns of each question are not measured. */
+/** The first turns of each question are not measured. */
 const WARM_TURNS = 5
 const LARGEST_PAGE = 1_000
 /** A list is read to its end in these orders, for the cursors of its pages. */

@@ -60,7 +60,7 @@ export async function measureTrackers(
         samples[system.name] = [...(samples[system.name] ?? []), sample]
       }
     }
-    // In the order of the systems, whichever came first in the last round.
+    // The systems keep their order, whichever came first in the last round.
     const ordered = deps.systems.map(({ name }) => [name, samples[name] ?? []])
     cells.push({ ...kind, clients, samples: Object.fromEntries(ordered) })
   }

@@ -7,7 +7,7 @@ const PIECE_BYTES = 1024 ** 2
 /** The torrent of a file whose bytes are those of `contentOf` (BEP 3), but for its tracker. */
 export interface TorrentInfo {
   readonly bencoded: Buffer
-  /** Of the whole file, in hex. */
+  /** The digest of the whole file, in hex. */
   readonly sha256: string
 }
 

@@ -31,7 +31,9 @@ export async function fillTracks(
       for (const batch of batches) await tracks.insertMany(batch, { ordered: false })
     }
     await Promise.all(Array.from({ length: IN_FLIGHT }, write))
-    await tracks.createIndexes(indexes.map(({ v: _, key, ...options }) => ({ key, ...options })))
+    // Before a majority has the indexes, a manager's reads are refused (SnapshotUnavailable).
+    const majority = connection.db?.collection('peer_tracks', { writeConcern: { w: 'majority' } })
+    await majority?.createIndexes(indexes.map(({ v: _, key, ...options }) => ({ key, ...options })))
   } finally {
     await connection.close()
   }
@@ -39,8 +41,10 @@ export async function fillTracks(
 
 function userOf(number: number): UserDocument {
   const address = Math.floor(number / USERS_OF_ADDRESS)
+  const bytes = [127, 78, address >> 8, address & 255]
   return {
-    ...{ _id: randomUUID(), ip: `127.78.${address >> 8}.${address & 255}`, port: 20_000 + (number % USERS_OF_ADDRESS) },
+    ...{ _id: randomUUID(), ip: bytes.join('.'), network: Buffer.from(bytes).toString('hex') },
+    port: 20_000 + (number % USERS_OF_ADDRESS),
     ...{ isActive: true, isShown: true, unanswered: 0, nextBeatAt: NEVER, seenAt: new Date() },
   }
 }

@@ -35,7 +35,7 @@ const syllables = [
   ],
 ] as const
 
-/** So many words besides are in titles and names. */
+/** Titles and names have this many other words. */
 export const RARE_WORDS = 40_000
 
 /** @returns the same numbers for the same seed (mulberry32) */

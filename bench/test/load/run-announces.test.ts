@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
@@ -31,7 +32,8 @@ async function startTracker({ isRefused = (): boolean => false, body = 'd8:compl
     }
     socket.send(answer.subarray(0, isConnect ? 16 : 20), source.port, source.address)
   })
-  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
+  socket.bind(port, '127.0.0.1')
+  await once(socket, 'listening')
   onTestFinished(() => {
     server.closeAllConnections()
     server.close()
@@ -41,7 +43,7 @@ async function startTracker({ isRefused = (): boolean => false, body = 'd8:compl
 }
 
 const orderOf = (url: string, order: Partial<AnnounceOrder>): AnnounceOrder => ({
-  ...{ protocol: 'udp', url, peers: 'known', clients: 5, swarmCount: 4, maxMs: 10_000, maxEach: 4 },
+  ...{ protocol: 'udp', url, peers: 'known', clients: 5, swarmCount: 4, maxMs: 60_000, maxEach: 4 },
   ...{ run: 'test', nextNumber: 0 },
   ...order,
 })

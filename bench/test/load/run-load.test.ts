@@ -53,7 +53,7 @@ const orderOf = (url: string, order: Partial<LoadOrder>): LoadOrder => ({
   uploadWay: 'json',
   sizeBytes: 4096,
   clients: 8,
-  maxMs: 10_000,
+  maxMs: 60_000,
   maxCount: 100,
   run: 'test',
   nextNumber: 0,

@@ -95,4 +95,5 @@ export const exampleResult: BenchResult = {
     },
   ],
   fills: [{ fileCount: 100_000, addedCount: 98_000, seconds: 24.5 }],
+  failures: [],
 }

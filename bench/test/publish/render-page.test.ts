@@ -24,7 +24,17 @@ describe('renderPage', () => {
       ...['## Side by side', '## Two replicas', '## A lost file-server', '## A swarm', '## More files'],
       ...['## Announces', '## Songs by their words', '## A large library of audio', '## Jobs', '## What it costs'],
     ])
-    const nothing = { cells: [], fills: [], heals: [], swarms: [], asks: [], queues: [], announces: [], searches: [] }
+    const nothing = {
+      cells: [],
+      fills: [],
+      heals: [],
+      swarms: [],
+      asks: [],
+      queues: [],
+      announces: [],
+      searches: [],
+      failures: [],
+    }
     expect(renderPage({ ...exampleResult, ...nothing })).not.toContain('\n## ')
   })
 })

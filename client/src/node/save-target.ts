@@ -30,7 +30,7 @@ export async function findSaveTarget(path: string): Promise<SaveTarget> {
     if (found?.isDirectory()) return { kind: 'directory' }
     const isSpecial = found !== null && (!found.isFile() || ownDescriptor(end) !== null)
     if (isSpecial) return { kind: 'special', path: end, isDisk: found.isBlockDevice() }
-    // Without this check the file would be made under the name without its slash.
+    // The file would be made under the name without its slash.
     if (path.endsWith('/')) throw new Error('is not a directory')
     await stat(dirname(end))
     return { kind: 'file', path: end, exists: found !== null }

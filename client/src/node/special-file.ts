@@ -24,16 +24,20 @@ export async function writeSpecial(path: string, signal: AbortSignal): Promise<W
   return new Socket({ fd, readable: false, writable: true, signal })
 }
 
-/** Opening a named pipe waits for its other end. To abort that wait, this process itself becomes the other end. */
+/**
+ * Opening a named pipe waits for its other end. To abort that wait, this process itself becomes the other end, and stays
+ * it until the opening has ended: a thread that opens the pipe may get to it after the signal.
+ */
 async function openSpecial(
   path: string,
   flags: number,
   signal: AbortSignal,
 ): Promise<{ readonly fd: number; readonly isPipe: boolean }> {
   const isPipe = (await stat(path)).isFIFO()
+  let otherEnd: number | null = null
   const wake = (): void => {
     try {
-      closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK))
+      otherEnd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
     } catch {
       // A process without the right to be the other end has to wait until there is one.
     }
@@ -47,5 +51,6 @@ async function openSpecial(
     throw signal.reason
   } finally {
     signal.removeEventListener('abort', wake)
+    if (otherEnd !== null) closeSync(otherEnd)
   }
 }

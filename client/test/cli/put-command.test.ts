@@ -5,7 +5,7 @@ import { sendError } from '../stand-in-manager.ts'
 import { endGroup, isReadyForSignals, main, outcomeOf, Workplace } from './run-holdfast.ts'
 
 /** A timer that is left, or a source that goes on, would hold the process for this long. */
-const HELD_MS = 10_000
+const HELD_MS = 25_000
 
 let workplace: Workplace
 

@@ -35,7 +35,7 @@ export class Workplace implements AsyncDisposable {
 
   spawn(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {
     const env = { ...process.env, HOLDFAST_URL: this.manager.url, MAIN: main, ...options.env }
-    return spawn(command, args, { timeout: 15_000, ...options, cwd: this.directory, env })
+    return spawn(command, args, { timeout: 45_000, ...options, cwd: this.directory, env })
   }
 
   /** Runs `holdfast` with these arguments. */

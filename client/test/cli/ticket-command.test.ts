@@ -15,11 +15,12 @@ afterEach(() => workplace[Symbol.asyncDispose]())
 const holdfast = (args: string[], CLUSTER_SECRET = secret, input?: Uint8Array) =>
   workplace.run(['ticket', ...args], input, { env: { CLUSTER_SECRET } })
 
-/** @returns what is wrong with the ticket that was printed, for this request and after so many seconds */
-function problemOf(text: string, request: { method: string; path: string; body?: string }, afterSeconds = 0) {
+/** @returns what is wrong with the ticket that was printed, for this request and now, or so long after it expires */
+function problemOf(text: string, request: { method: string; path: string; body?: string }, expiredSeconds?: number) {
   const { method, path, body = '' } = request
   const asked = { method, path, bodySha256: bodyDigest(body), server: MANAGER_TICKET }
-  return findTicketProblem(text.trim(), secret, asked, Date.now() / 1000 + afterSeconds)
+  const now = expiredSeconds === undefined ? Date.now() / 1000 : Number(text.split('.')[1]) + expiredSeconds
+  return findTicketProblem(text.trim(), secret, asked, now)
 }
 
 test('prints a ticket for one request, good for ten minutes, and asks no manager', async () => {
@@ -28,8 +29,11 @@ test('prints a ticket for one request, good for ten minutes, and asks no manager
   expect(text).toMatch(/^v1\.\d+\.[\w-]{43}\n$/)
   const request = { method: 'GET', path: '/files?shares=true' }
   expect(problemOf(text, request)).toBe(null)
-  expect(problemOf(text, request, 600 + 290)).toBe(null)
-  expect(problemOf(text, request, 600 + 310)).toBe('expired')
+  const leftSeconds = Number(text.split('.')[1]) - Date.now() / 1000
+  expect(leftSeconds).toBeGreaterThan(540)
+  expect(leftSeconds).toBeLessThan(602)
+  expect(problemOf(text, request, 290)).toBe(null)
+  expect(problemOf(text, request, 310)).toBe('expired')
   expect(problemOf(text, { ...request, method: 'POST' })).toBe('other')
 })
 

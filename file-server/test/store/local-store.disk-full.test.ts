@@ -27,7 +27,9 @@ function mountSmallDisk(at: string): boolean {
 /** The real disk counts as full when the files under a directory have so many bytes. */
 function cappedDisk(root: string): DiskCalls {
   const leftBytes = async (): Promise<number> => {
-    const sizes = await Promise.all((await filesUnder(root)).map(async (path) => (await stat(path)).size))
+    // One may have been renamed or deleted since it was listed.
+    const sizeOf = async (path: string) => (await stat(path).catch(() => ({ size: 0 }))).size
+    const sizes = await Promise.all((await filesUnder(root)).map(sizeOf))
     return CAPACITY - sizes.reduce((sum, size) => sum + size, 0)
   }
   return {

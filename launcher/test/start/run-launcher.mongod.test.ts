@@ -25,7 +25,7 @@ describe('npm start with the embedded MongoDB', () => {
     second.signal('SIGKILL')
     await second.ended
     await eventually(async () => (await processesOf(directory())).length === 0)
-  }, 60_000)
+  }, 180_000)
 
   test('starts mongod again after it was killed, and stops it last', async () => {
     const launched = new Launched(directory(), anyPort, { MONGO_URL: '' })
@@ -40,7 +40,7 @@ describe('npm start with the embedded MongoDB', () => {
     expect(await launched.ended).toBe(0)
     expect(await processesOf(directory())).toEqual([])
     await expect(connects(Number(new URL(mongoUrl).port))).resolves.toBe(false)
-  }, 60_000)
+  }, 180_000)
 })
 
 function connects(port: number): Promise<boolean> {

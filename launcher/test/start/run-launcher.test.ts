@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { lockDirectory } from '@holdfast/shared/node/directory-lock'
 import { describe, expect, test } from 'vitest'
 import { anyPort, eventually, Launched, processesOf, useLauncherDirectory } from './fakes/launched.ts'
@@ -13,6 +14,11 @@ const nodeNames = async (url: string): Promise<string[]> => {
   const nodes = (await (await fetch(`${url}/active-nodes`)).json()) as { name: string }[]
   return nodes.map(({ name }) => name).sort()
 }
+const expectNodes = (url: string, names: readonly string[]): Promise<void> =>
+  eventually(
+    async () => isDeepStrictEqual(await nodeNames(url), names),
+    () => `the file-servers are not ${names.join()}`,
+  )
 const startsOf = async (number: number): Promise<number[]> =>
   (await readFile(join(directory(), 'file-servers', String(number), 'starts'), 'utf8')).trim().split('\n').map(Number)
 
@@ -20,7 +26,7 @@ describe('npm start', () => {
   test('starts a manager and three file-servers, and says what runs where and what to try', async () => {
     const launched = new Launched(directory(), anyPort)
     const { managerUrl } = await launched.untilRunning()
-    expect(await nodeNames(managerUrl)).toEqual(['1', '2', '3'])
+    await expectNodes(managerUrl, ['1', '2', '3'])
     expect(launched.output).toMatch(
       /manager listens at http:\/\/127\.0\.0\.1:\d+ \(\d+\.\d s\)\n(.*\n)* {2}3 of 3 file-servers connected/,
     )
@@ -105,11 +111,11 @@ describe('npm start', () => {
   test('starts every data directory that it finds, and more where more are wanted', async () => {
     for (const number of [1, 2, 5]) await mkdir(join(directory(), 'file-servers', String(number)), { recursive: true })
     const fewer = new Launched(directory(), [...anyPort, '--file-servers', '1'])
-    expect(await nodeNames((await fewer.untilRunning()).managerUrl)).toEqual(['1', '2', '5'])
+    await expectNodes((await fewer.untilRunning()).managerUrl, ['1', '2', '5'])
     fewer.signal('SIGTERM')
     await fewer.ended
     const more = new Launched(directory(), [...anyPort, '--file-servers', '4'])
-    expect(await nodeNames((await more.untilRunning()).managerUrl)).toEqual(['1', '2', '3', '5'])
+    await expectNodes((await more.untilRunning()).managerUrl, ['1', '2', '3', '5'])
   })
 
   test('leaves a data directory alone that a file-server of somebody else works in', async () => {
@@ -117,7 +123,7 @@ describe('npm start', () => {
     const lock = await lockDirectory(join(directory(), 'file-servers', '2'))
     try {
       const launched = new Launched(directory(), [...anyPort, '--file-servers', '2'])
-      expect(await nodeNames((await launched.untilRunning()).managerUrl)).toEqual(['1'])
+      await expectNodes((await launched.untilRunning()).managerUrl, ['1'])
       expect(launched.output).toContain('file-server 2 runs already, started by someone else')
     } finally {
       await lock.release()

@@ -12,7 +12,10 @@ const understood = 'wav, mp3, flac, ogg, opus, m4a, aac, aiff, wma and webm are 
 /** A made name has so much of a title and an artist, which is short enough for a file system. */
 const MAX_MADE_LENGTH = 120
 
-/** Notes what audio files say of themselves, whichever way they come in. A file that cannot be read is stored all the same. */
+/**
+ * Notes what audio files say of themselves, whichever way they come in. A file that is broken is stored all the same, and so
+ * is one that cannot be read for now, whose metadata is due.
+ */
 export function audioInspector(reader: MetadataReader, log: Logger): Inspector {
   return {
     begin(headOf) {
@@ -23,8 +26,8 @@ export function audioInspector(reader: MetadataReader, log: Logger): Inspector {
           return result.kind === 'audio' ? { audio: audioFieldsOf(result.metadata, name) } : {}
         } catch (error) {
           if (signal.aborted) throw error
-          log.warn({ requestId, err: error }, 'audio metadata not read')
-          return {}
+          log.warn({ requestId, err: error }, 'audio metadata not read yet')
+          return { isAudioDue: true }
         }
       }
     },

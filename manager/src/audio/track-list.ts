@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isFileId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { AudioFields } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
 import { ASK_DEADLINE_MS, askDatabase } from '../mongo/database.ts'
+import { ReachedPlaces } from './reached-places.ts'
 import {
   conditionsOf,
   listQuery,
@@ -20,10 +22,14 @@ export type Track = FileRecord & { readonly audio: AudioFields }
 export interface TrackWish {
   readonly filter: TrackFilter
   readonly order: TrackOrder
-  readonly after: TrackPlace | null
+  /** The list goes on after this track, or after so many. */
+  readonly after: TrackPlace | number | null
   readonly limit: number
-  /** So many are left out first. To go on by place costs less. */
-  readonly skip?: number
+}
+
+interface PlacedWish extends Pick<TrackWish, 'filter' | 'order' | 'limit'> {
+  readonly place: TrackPlace | null
+  readonly skip: number
 }
 
 export interface TrackPage {
@@ -32,17 +38,26 @@ export interface TrackPage {
   readonly hasMore: boolean
 }
 
+/** All tracks of a page may be deleted while it is read. */
+const LIST_ATTEMPTS = 5
 /** Tracks are chosen by chance among so many, which stand at a random place. */
 const CHANCE_WINDOW = 2_000
 
-/** A list has everything of a track but its chunks and its waveform, which are large. */
-const projection = { chunks: 0, 'audio.peaks': 0 } as const
+/** A list has everything of a track but what is large, or is there only to find it. */
+const projection = {
+  chunks: 0,
+  'audio.peaks': 0,
+  'audio.keys.words': 0,
+  'audio.keys.artists': 0,
+  'audio.keys.genres': 0,
+} as const
 /** MongoDB itself gives up what nobody waits for any more. */
 const bounded = { maxTimeMS: ASK_DEADLINE_MS } as const
 
 /** Lists what audio files there are. */
 export class TrackList {
   readonly #collection: mongo.Collection<FileRecord>
+  readonly #reached = new ReachedPlaces()
 
   constructor(model: FileModel) {
     this.#collection = model.collection as unknown as mongo.Collection<FileRecord>
@@ -50,17 +65,29 @@ export class TrackList {
 
   /**
    * Lists the tracks that the filter lets through, without their chunks. An index tells which they are, and no documents but
-   * theirs are read.
+   * theirs are read. @throws OVERLOADED where tracks are deleted as fast as they are listed
    */
-  async list(wish: TrackWish): Promise<TrackPage> {
-    const { filter, order, after, limit, skip = 0 } = wish
-    const { query, ...options } = listQuery(filter, order, after)
-    const ids = await this.#idsOf(query, { ...options, skip, limit: limit + 1 })
-    const listed = ids.slice(0, limit)
-    const found = await this.#find(listed)
-    // All of them were deleted meanwhile, and a list goes on after its last track.
-    if (found.size === 0 && listed.length > 0) return this.list(wish)
-    return { tracks: listed.flatMap((id) => found.get(id.toHexString()) ?? []), hasMore: ids.length > limit }
+  async list({ filter, order, after, limit }: TrackWish): Promise<TrackPage> {
+    if (typeof after !== 'number') return this.#listAfter({ filter, order, limit, place: after, skip: 0 })
+    const reached = this.#reached.find(filter, order, after)
+    const page = await this.#listAfter({ filter, order, limit, place: reached, skip: reached === null ? after : 0 })
+    const last = page.tracks.at(-1)
+    if (last !== undefined && page.hasMore)
+      this.#reached.remember(filter, order, after + limit, placeOfTrack(last, order))
+    return page
+  }
+
+  async #listAfter({ filter, order, limit, place, skip }: PlacedWish): Promise<TrackPage> {
+    const { query, ...options } = listQuery(filter, order, place)
+    for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+      const ids = await this.#idsOf(query, { ...options, skip, limit: limit + 1 })
+      const listed = ids.slice(0, limit)
+      const found = await this.#find(listed)
+      // A list goes on after its last track, so it needs one.
+      if (found.size > 0 || listed.length === 0)
+        return { tracks: listed.flatMap((id) => found.get(id.toHexString()) ?? []), hasMore: ids.length > limit }
+    }
+    throw new StoreError('OVERLOADED', 'tracks are deleted as fast as they are listed')
   }
 
   /** @returns those of these tracks that are there, by their ids */
@@ -68,7 +95,7 @@ export class TrackList {
     return this.#find(ids.filter(isFileId).map((id) => new Types.ObjectId(id)))
   }
 
-  /** @returns so many tracks that the filter lets through, chosen by chance in the order of their hashes */
+  /** @returns so many tracks that the filter lets through, by chance and in an order by chance, out of a window of their hashes */
   async sample(filter: TrackFilter, count: number): Promise<Track[]> {
     const place = randomBytes(32).toString('hex')
     const within = async (bound: object, limit: number) => {
@@ -77,7 +104,9 @@ export class TrackList {
     }
     const after = await within({ $gte: place }, CHANCE_WINDOW)
     const window = [...after, ...(await within({ $lt: place }, CHANCE_WINDOW - after.length))]
-    return [...(await this.#find(choose(window, count))).values()]
+    const chosen = choose(window, count)
+    const found = await this.#find(chosen)
+    return chosen.flatMap((id) => found.get(id.toHexString()) ?? [])
   }
 
   async #idsOf(

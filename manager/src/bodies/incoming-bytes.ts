@@ -20,6 +20,8 @@ export class IncomingBytes {
   #isComplete = false
   #readBytes = 0
   #lastTwo = ''
+  /** Text that was decoded once is asked for again, and mostly for less of it. */
+  #decoded: Buffer = Buffer.alloc(0)
 
   constructor(encoding: Encoding, source: AsyncIterable<Buffer>, { isSmall }: BytesKind = { isSmall: false }) {
     this.encoding = encoding
@@ -63,8 +65,11 @@ export class IncomingBytes {
   /** Decodes the file's first bytes: at most `length`, fewer where the head holds no more. */
   firstBytes(length: number): Buffer {
     if (this.encoding === 'binary') return this.#head.subarray(0, length)
-    const text = this.#head.toString('latin1', 0, Math.ceil(length / 3) * 4)
-    return Buffer.from(text, 'base64').subarray(0, length)
+    if (this.#decoded.length < length) {
+      const text = this.#head.toString('latin1', 0, Math.ceil(length / 3) * 4)
+      this.#decoded = Buffer.from(text, 'base64')
+    }
+    return this.#decoded.subarray(0, length)
   }
 
   /** Reads until the bytes end or more than `limit` are there, as they travel. */

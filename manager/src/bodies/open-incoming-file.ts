@@ -24,7 +24,7 @@ export interface IncomingFileOptions {
 
 /** A form with several files arrives like this. */
 export interface IncomingFiles {
-  /** Holds the fields `expires` and `class` of the form. Both come before its first file. */
+  /** Holds the field `expires` of the form, which comes before its first file. */
   readonly fields: ReadonlyMap<string, string>
   /**
    * Gives at least one file. Each is read and finished before the next is asked for, and its `finish` reads up to where the

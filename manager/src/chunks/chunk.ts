@@ -18,7 +18,10 @@ export interface Chunk {
   readonly replicas: readonly Replica[]
   /** These copies do not count. They are named until they are deleted, so that reconcile does not take them for orphans. */
   readonly leaving?: readonly Replica[]
-  /** A chunk that came in frames has the tag of each of its parts, 16 bytes each. A smaller one is verified by its sha-256. */
+  /**
+   * The tag of each of its parts, 16 bytes each, where it came in frames, or is of class `replicated` and larger than a
+   * message. Any other one is verified by its sha-256.
+   */
   readonly tags?: Buffer
   /** Every change of the replicas raises it, and so does whoever has to stop a change that is under way elsewhere. */
   readonly version: number

@@ -70,6 +70,7 @@ const facts = {
 /** What comes before tells which tracks are asked for, and in which order; the facts tell all else without the documents. */
 const inOrderOf = (field: string) => ({ [field]: 1, _id: 1, ...facts }) as const
 const byNameWith = (field: string) => ({ [field]: 1, name: 1, _id: 1, ...facts }) as const
+const ofOne = (field: string, others: ReturnType<typeof inOrderOf>) => ({ [field]: 1, ...others }) as const
 
 /** Each index has the file's id, by which a list goes on among equals. */
 const indexed = {
@@ -90,6 +91,9 @@ const indexed = {
   audio_with_sample_rate: byNameWith('audio.sampleRate'),
   audio_with_lossless: byNameWith('audio.lossless'),
   audio_with_verdict: byNameWith('audio.verdict'),
+  // Few of one are of the other, or they come last in the order, so that either index alone is read from end to end.
+  audio_with_codec_lossless: ofOne('audio.codec', byNameWith('audio.lossless')),
+  audio_lossless_bit_rate: ofOne('audio.lossless', inOrderOf('audio.keys.bitRate')),
   // There are many words, so this one has nothing else.
   audio_with_word: { 'audio.keys.words': 1, _id: 1 },
   audio_checked: { 'audio.isChecked': 1, _id: 1 },

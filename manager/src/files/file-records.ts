@@ -215,18 +215,31 @@ export class FileRecords {
     return outcome
   }
 
-  /** Notes by which name a file's torrents know it. The first one stays. */
-  async noteTorrentName(id: Types.ObjectId, torrentName: string): Promise<void> {
-    const unnamed = { _id: id, state: 'live' as const, torrentName: { $exists: false } }
-    await askDatabase(() => this.#collection.updateOne(unnamed, { $set: { torrentName } }, DURABLE))
+  /** Notes a torrent of a file: by which name it knows the file, of which the first one stays, and its info-hashes. */
+  async noteTorrent(id: Types.ObjectId, name: string, infoHashes: readonly string[]): Promise<void> {
+    const torrentName = { $ifNull: ['$torrentName', { $literal: name }] }
+    const torrentHashes = { $setUnion: [{ $ifNull: ['$torrentHashes', []] }, infoHashes] }
+    const live = { _id: id, state: 'live' as const }
+    await askDatabase(() => this.#collection.updateOne(live, [{ $set: { torrentName, torrentHashes } }], DURABLE))
   }
 
-  /** Sets when live files expire, all of them by one update. @throws DATABASE_UNAVAILABLE where one of them is gone */
-  async setExpiry(ids: readonly Types.ObjectId[], expiresAt: Date | null): Promise<void> {
-    const result = await askDatabase(() =>
-      this.#model.updateMany({ _id: { $in: [...ids] }, state: 'live' }, { $set: { expiresAt } }, DURABLE),
+  /** @returns those of the info-hashes that torrents of live files have */
+  async findTorrents(infoHashes: readonly string[]): Promise<ReadonlySet<string>> {
+    const filter = { torrentHashes: { $in: [...infoHashes], $exists: true }, ...visible() }
+    const found = await askDatabase(() =>
+      this.#collection.find(filter, { projection: { _id: 0, torrentHashes: 1 } }).toArray(),
     )
-    if (result.matchedCount < ids.length) throw new StoreError('DATABASE_UNAVAILABLE', 'a file is gone already')
+    return new Set(found.flatMap(({ torrentHashes = [] }) => torrentHashes))
+  }
+
+  /**
+   * Sets when live files expire, all of them by one update. @param from where it is given, only those change that expire at
+   * one of these times. @returns how many there were
+   */
+  async setExpiry(ids: readonly Types.ObjectId[], expiresAt: Date | null, from?: readonly Date[]): Promise<number> {
+    const asked = { _id: { $in: [...ids] }, state: 'live', ...(from && { expiresAt: { $in: [...from] } }) } as const
+    const update = () => this.#model.updateMany(asked, { $set: { expiresAt } }, DURABLE)
+    return (await askDatabase(update)).matchedCount
   }
 
   /** Ends the live file of this id. @returns the record as it is, deleted, or null where it is gone already */

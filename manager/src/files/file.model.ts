@@ -1,6 +1,6 @@
 import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId, Digest, LinkId, PartKey } from '@holdfast/shared/ids'
-import { type Connection, type Model, Schema, type Types } from 'mongoose'
+import { type Connection, type Model, type mongo, Schema, type Types } from 'mongoose'
 import type { Chunk, PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { type AudioFields, indexAudio, isFormerIndex } from './audio-fields.ts'
 
@@ -48,8 +48,12 @@ export interface FileRecord extends Holder {
   readonly contentType: string
   /** A file has these where it is audio. */
   readonly audio?: AudioFields
+  /** The file may be audio, and could not be read when it came. Its metadata is due. */
+  readonly audioDue?: true
   /** The name in the file's torrents, which stays when the file is renamed, for another would make another info-hash. */
   readonly torrentName?: string
+  /** What peers announce who have one of the file's torrents: an info-hash of version 1, and two of a hybrid, in 40 digits each. */
+  readonly torrentHashes?: readonly string[]
   readonly owner: string | null
   readonly createdAt: Date
   readonly expiresAt: Date | null
@@ -122,7 +126,9 @@ const file = new Schema<HolderDocument>(
     sha256: String,
     contentType: String,
     audio: Schema.Types.Mixed,
+    audioDue: Boolean,
     torrentName: String,
+    torrentHashes: { type: [String], default: undefined },
     owner: String,
     storageClass: String,
     createdAt: Date,
@@ -164,7 +170,9 @@ file.index({ link: 1 }, { unique: true, ...having('link'), name: LINK })
 file.index({ fileId: 1, extent: 1 }, { unique: true, ...having('fileId'), name: 'extent' })
 file.index({ 'chunks.replicas.server': 1, 'chunks.replicas.slot': 1 }, { name: 'replica_place' })
 file.index({ 'chunks.leaving.server': 1 }, { ...having('chunks.leaving.server'), name: 'leaving' })
+file.index({ torrentHashes: 1 }, { ...having('torrentHashes'), name: 'torrents' })
 file.index({ short: 1 }, { ...having('short'), name: 'short' })
+file.index({ audioDue: 1, _id: 1 }, { ...having('audioDue'), name: 'metadata_due' })
 file.index({ state: 1, deletedAt: 1 }, { ...having('deletedAt'), name: 'deleted' })
 file.index({ bytesDueAt: 1 }, { ...having('bytesDueAt'), name: 'bytes_due' })
 file.index({ touchedAt: 1 }, { partialFilterExpression: { state: 'open' }, name: 'open' })
@@ -179,7 +187,11 @@ export type FileModel = Model<HolderDocument>
 export async function prepareFileModel(connection: Connection): Promise<FileModel> {
   const model = connection.model<HolderDocument>('File', file)
   await model.createCollection()
-  await model.createIndexes()
+  const indexes = file.indexes().map(([key, options]) => ({ ...options, key }) as mongo.IndexDescription)
+  // All that are new are built in one go, however long that takes, for a start that gives up would never come to an end.
+  // The driver takes this option with every command, though its types do not say so.
+  const patient = { socketTimeoutMS: 0 } as object
+  await model.collection.createIndexes(indexes, patient)
   await dropFormerIndexes(model)
   return model
 }

@@ -200,6 +200,19 @@ export class HolderRecords {
     await askDatabase(() => this.#collection.updateMany(filter as never, update as never, DURABLE))
   }
 
+  /**
+   * Has `replicate` look at each holder that nothing points at, and of which some chunk has more or fewer replicas than it
+   * should: the wish has changed since. Where they are too many for the time that it has, the rest is for the next call.
+   */
+  async markOthers(replicas: number): Promise<void> {
+    const other = { $elemMatch: { replicas: { $not: { $size: replicas } } } }
+    const filter = { state: KEPT, storageClass: 'replicated', short: { $exists: false }, chunks: other }
+    const good = { $map: { input: '$chunks', as: 'chunk', in: goodOf('$$chunk.replicas', []) } }
+    const update = [{ $set: { short: { $min: good } } }]
+    const options = { ...DURABLE, maxTimeMS: COUNT_DEADLINE_MS }
+    await askDatabase(() => this.#collection.updateMany(filter as never, update as never, options), COUNT_DEADLINE_MS)
+  }
+
   /** Counts chunks of class `replicated` by their replicas that count: of all live holders, or of those that lack one. */
   async countChunks(which: 'all' | 'short', counting: Counting): Promise<ChunkCount[]> {
     const short = which === 'short' && { short: { $gte: 0, $lt: counting.replicas } }

@@ -18,6 +18,8 @@ export interface IncomingContent {
 /** An inspection tells this of a file, for its record. */
 export interface Findings {
   readonly audio?: AudioFields
+  /** Nothing could be found out, and that was not the file's fault: it is to be looked into later. */
+  readonly isAudioDue?: true
   /** In the place of the type that name and first bytes suggest. */
   readonly contentType?: string
   /** In the place of a name that was made up. */

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import type { PartKey } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
 import { askDatabase, DURABLE } from '../mongo/database.ts'
@@ -27,6 +29,8 @@ interface GrowingHolder {
   readonly _id: Types.ObjectId
   /** 0 for the file's own document. */
   readonly extent: number
+  /** The key for the tags of its chunks, once one of them has a tag. Extents count their chunks anew, so each has its own. */
+  partKey?: PartKey
   chunkCount: number
   /** Whether the document is in the database. */
   isThere: boolean
@@ -64,6 +68,18 @@ export class OpenFile {
     return { holderId: this.#holderAt(extent)._id, number: number % CHUNKS_PER_HOLDER }
   }
 
+  /** @returns the key that the document of this chunk has for tags, and from now on keeps */
+  partKeyFor(number: number): PartKey {
+    const holder = this.#holderAt(Math.floor(number / CHUNKS_PER_HOLDER))
+    holder.partKey ??= randomBytes(16).toString('hex') as PartKey
+    return holder.partKey
+  }
+
+  /** The key for the tags of the chunks in the file's own document, where one of them has a tag. */
+  get partKey(): PartKey | undefined {
+    return this.#holderAt(0).partKey
+  }
+
   /**
    * Adds the next chunks of the file, at least one. It waits a while for a database that is away.
    * @param shortest the smallest number of replicas that one of them has, where that is too few
@@ -97,7 +113,7 @@ export class OpenFile {
     const file = this.#holderAt(0)
     // The file's own document knows of an extent before it is there, so that none is ever forgotten.
     if (holder.extent > 0) await this.#touch(file, { extents: holder.extent })
-    const { _id, chunkCount } = holder
+    const { _id, chunkCount, partKey } = holder
     const copyIds = chunks.flatMap(({ replicas }) => replicas.map(({ copyId }) => copyId))
     const update = {
       ...(holder.extent === 0 && { $currentDate: { touchedAt: true } }),
@@ -106,6 +122,7 @@ export class OpenFile {
       $setOnInsert: {
         storageClass: 'replicated' as const,
         createdAt: new Date(),
+        ...(partKey !== undefined && { partKey }),
         ...(holder.extent > 0 && { fileId: file._id, extent: holder.extent }),
       },
     }

@@ -114,7 +114,7 @@ export async function putFile(
     const [inspection] = inspections
     const findings = inspection === undefined ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
     const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
-    const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings) }
+    const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings, wish) }
     await makeVisible(deps, record, open, wish, context)
     deps.inspection?.onVisible?.(record)
     return record
@@ -159,9 +159,10 @@ async function inspect(
   stored: Stored,
   { requestId, signal }: PutContext,
 ): Promise<Findings> {
-  const { size, allChunks, partKey } = stored
+  const { size, allChunks, partKey, open } = stored
   const head = bytes.firstBytes(INLINE_MAX_BYTES)
-  const chunks = chunksOf({ chunks: allChunks, ...(partKey !== undefined && { partKey }) })
+  // The chunks of several documents are verified by SHA-256, because each document has a key of its own.
+  const chunks = chunksOf({ chunks: allChunks, ...(partKey !== undefined && open === null && { partKey }) })
   const content =
     head.length === size || deps.inspection === undefined
       ? heldContent(head)
@@ -174,8 +175,12 @@ async function inspect(
   }
 }
 
-function audioOf({ audio }: Findings): Pick<FileRecord, 'audio'> {
-  return audio === undefined ? {} : { audio }
+/** What has a link is in no list of audio, so nothing is due of it. */
+function audioOf({ audio, isAudioDue }: Findings, { addressedBy }: PutWish): Pick<FileRecord, 'audio' | 'audioDue'> {
+  return {
+    ...(audio !== undefined && { audio }),
+    ...(isAudioDue && addressedBy === 'path' && { audioDue: true as const }),
+  }
 }
 
 /** After these errors the record is not there and will not come. */
@@ -211,14 +216,14 @@ async function discard(
 }
 
 function recordOf(_id: Types.ObjectId, name: FileName, contentType: string, wish: PutWish) {
-  const { storageClass, addressedBy, expiry, link = randomBytes(16).toString('hex') as LinkId } = wish
+  const { storageClass, addressedBy, expiry } = wish
   const createdAt = new Date()
   return {
     _id,
     state: 'live' as const,
     addressedBy,
     name,
-    ...(addressedBy === 'link' && { link }),
+    ...(addressedBy === 'link' && { link: wish.link ?? (randomBytes(16).toString('hex') as LinkId) }),
     contentType,
     owner: null,
     storageClass,

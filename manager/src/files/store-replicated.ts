@@ -1,12 +1,14 @@
-import { createHash, type Hash, hash } from 'node:crypto'
-import type { Digest, FileId } from '@holdfast/shared/ids'
-import { PART_BYTES } from '@holdfast/shared/limits'
+import { createHash, type Hash } from 'node:crypto'
+import type { Digest, FileId, PartKey } from '@holdfast/shared/ids'
+import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
+import { startPart } from '@holdfast/shared/node/part-digest'
 import type { Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
+import { Gathering } from '../chunks/writing/gathering.ts'
 import type { Caller } from '../chunks/writing/store-copy.ts'
-import type { ReplicaWish } from '../chunks/writing/store-replicas.ts'
+import type { HeldChunk, ReplicaWish } from '../chunks/writing/store-replicas.ts'
 import type { UploadMemory, UploadShare } from '../chunks/writing/upload-memory.ts'
 import type { OpenFile, OpenFiles } from './open-files.ts'
 import type { IncomingSource, PutContext, SourceBytes } from './put-file.ts'
@@ -16,9 +18,6 @@ const UNNAMED_CHUNKS = 64
 const UNNAMED_MS = 60_000
 /** So many of the first bytes are kept to the end, for the content type is told by them. */
 const HEAD_BYTES = 64 * 1024
-/** Pieces below this size are gathered in memory of this size, for each costs more than its bytes. */
-const SMALL_PIECE_BYTES = 4 * 1024
-const GATHERED_BYTES = 64 * 1024
 /** So many chunks of one upload are stored at once, while the next one comes in. */
 const AT_ONCE = 2
 
@@ -36,6 +35,8 @@ export interface ReplicatedFile {
   readonly chunks: readonly Chunk[]
   /** All chunks of the file, whichever document has them. */
   readonly allChunks: readonly Chunk[]
+  /** The tags of `chunks` are made with this key, where some have one. */
+  readonly partKey?: PartKey
   /** The smallest number of replicas that one of the chunks has, where that is too few. */
   readonly short: number | null
   /** The document that has the chunks already, where the upload took long. */
@@ -95,53 +96,6 @@ async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): Asy
   }
 }
 
-/** Gathers the pieces of a chunk. */
-class Gathering {
-  readonly #pieces: Buffer[] = []
-  #hash: Hash | undefined
-  #memory: Buffer = Buffer.alloc(0)
-  #filled = 0
-  size = 0
-
-  add(piece: Buffer): void {
-    this.size += piece.length
-    // A small file is one small piece, and is not copied.
-    if (piece.length >= SMALL_PIECE_BYTES || this.size === piece.length) {
-      this.#endGathered()
-      this.#push(piece)
-      return
-    }
-    if (this.#filled + piece.length > this.#memory.length) {
-      this.#endGathered()
-      this.#memory = Buffer.allocUnsafe(GATHERED_BYTES)
-    }
-    piece.copy(this.#memory, this.#filled)
-    this.#filled += piece.length
-  }
-
-  /** What is one piece is hashed in one go, for to make a hash costs more than to use it. */
-  end(): { readonly pieces: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: Digest } {
-    this.#endGathered()
-    const [first = Buffer.alloc(0)] = this.#pieces
-    const sha256 = (this.#hash === undefined ? hash('sha256', first, 'hex') : this.#hash.digest('hex')) as Digest
-    return { pieces: this.#pieces, sizeBytes: this.size, sha256 }
-  }
-
-  #endGathered(): void {
-    if (this.#filled > 0) this.#push(this.#memory.subarray(0, this.#filled))
-    this.#memory = this.#memory.subarray(this.#filled)
-    this.#filled = 0
-  }
-
-  #push(piece: Buffer): void {
-    const [first] = this.#pieces
-    this.#pieces.push(piece)
-    if (first === undefined) return
-    this.#hash ??= createHash('sha256').update(first)
-    this.#hash.update(piece)
-  }
-}
-
 class Storing implements Caller {
   readonly #deps: ReplicatedDeps
   readonly #share: UploadShare
@@ -154,7 +108,7 @@ class Storing implements Caller {
   readonly #chunks: Chunk[] = []
   #failure: { readonly reason: unknown } | undefined
   #callerSignal: AbortSignal | undefined
-  #gathering = new Gathering()
+  #gathering: Gathering
   #startedCount = 0
   #size = 0
   #short: number | null = null
@@ -165,6 +119,7 @@ class Storing implements Caller {
     this.#share = share
     this.#context = context
     this.#file = deps.openFiles.begin(_id)
+    this.#gathering = new Gathering(deps.uploadMemory.blocks)
   }
 
   /** It fires when the client has gone or a chunk could not be stored. */
@@ -192,12 +147,14 @@ class Storing implements Caller {
     this.#requireGoing()
     const isNamed = this.#file.isThere
     if (isNamed) await this.#name()
+    const { partKey } = this.#file
     return {
       size: this.#size,
       // The whole of a file of one chunk was hashed with that.
       sha256: (this.#startedCount === 1 ? this.#chunks[0]?.sha256 : this.#hash?.digest('hex')) as Digest,
       chunks: isNamed ? [] : this.#chunks,
       allChunks: this.#chunks,
+      ...(partKey !== undefined && { partKey }),
       short: this.#short,
       open: isNamed ? this.#file : null,
     }
@@ -207,6 +164,7 @@ class Storing implements Caller {
   async abandon(): Promise<void> {
     this.#stopped.abort()
     await Promise.all(this.#running)
+    this.#gathering.giveBack()
     const unnamed = this.#chunks.slice(this.#file.addedCount).filter((chunk) => chunk !== undefined)
     this.#deps.writer.discard(unnamed, this.#context.requestId)
     // Where the database is away, upkeep gives the file up.
@@ -216,8 +174,9 @@ class Storing implements Caller {
   async #store(): Promise<void> {
     while (this.#running.size >= AT_ONCE) await Promise.race(this.#running)
     this.#requireGoing()
-    const held = this.#gathering.end()
-    this.#gathering = new Gathering()
+    const gathering = this.#gathering
+    const held = gathering.end()
+    this.#gathering = new Gathering(this.#deps.uploadMemory.blocks)
     const number = this.#startedCount++
     // A file of one chunk has the chunk's digest, and is not hashed twice.
     if (held.sizeBytes === PART_BYTES || number > 0) {
@@ -225,7 +184,7 @@ class Storing implements Caller {
       for (const piece of held.pieces) this.#hash.update(piece)
     }
     this.#size += held.sizeBytes
-    const work = this.#storeChunk(number, held).catch((error: unknown) => {
+    const work = this.#storeChunk(number, gathering, held).catch((error: unknown) => {
       this.#failure ??= { reason: error }
       this.#stopped.abort(error)
     })
@@ -235,7 +194,8 @@ class Storing implements Caller {
 
   async #storeChunk(
     number: number,
-    held: { readonly pieces: readonly Buffer[]; readonly sizeBytes: number; readonly sha256: Digest },
+    gathering: Gathering,
+    held: HeldChunk & { readonly sha256: Digest },
   ): Promise<void> {
     const { writer, replicas } = this.#deps
     const { requestId } = this.#context
@@ -243,12 +203,22 @@ class Storing implements Caller {
     const fileId = place.holderId.toHexString() as FileId
     const order = { fileId, number: place.number, encoding: 'binary', requestId } as const
     const storing = writer.storeReplicas(order, held, replicas, this)
+    const tag = held.sizeBytes > INLINE_MAX_BYTES ? this.#tagOf(held, number, place.number) : null
     // Bytes that are queued to a late file-server are in memory until it is done with them.
     const settling = storing.then(({ settled }) => settled)
+    const giveBack = () => gathering.giveBack()
+    void settling.then(giveBack, giveBack)
     this.#share.handOn(held.sizeBytes, settling)
     const { chunk, isShort } = await storing
-    this.#chunks[number] = chunk
+    this.#chunks[number] = tag === null ? chunk : { ...chunk, tags: tag }
     if (isShort) this.#short = Math.min(this.#short ?? Number.POSITIVE_INFINITY, chunk.replicas.length)
+  }
+
+  /** Tags a chunk, which is one part. The tag is made of the memory that was hashed, while the file-servers store it. */
+  #tagOf({ pieces }: HeldChunk, number: number, numberInHolder: number): Buffer {
+    const part = startPart({ key: this.#file.partKeyFor(number), chunk: numberInHolder, index: 0 })
+    for (const piece of pieces) part.update(piece)
+    return part.digest()
   }
 
   /** Names the chunks that are stored in a document where the upload takes long. */

@@ -39,7 +39,7 @@ export async function storeSingle(
   const chunk = await writer.stream(order, { readBytes, all, partKey }, context)
   if (!isWhole || chunk.size !== bytes.measure()) {
     writer.discard([chunk], context.requestId)
-    throw new StoreError('DIGEST_MISMATCH', 'not all bytes arrived at the file-server')
+    throw new StoreError('BAD_ANSWER', 'not all bytes arrived at the file-server')
   }
   return { chunk, partKey }
 }

@@ -3,9 +3,9 @@ import type { Digest } from '@holdfast/shared/ids'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { koaBody } from 'koa-body'
 import type { z } from 'zod'
-import { expectsContinue } from './http-server.ts'
 import { parseInput } from './parse-input.ts'
 import type { AppContext } from './request-context.ts'
+import { expectsContinue } from './server/http-server.ts'
 
 const MAX_BYTES = 64 * 1024
 /** `curl -d` sends JSON under the content type of a form. */

@@ -4,6 +4,7 @@ import type { Digest } from '@holdfast/shared/ids'
 import { isLoopback } from '@holdfast/shared/node/loopback'
 import {
   bodyDigest,
+  findFormProblem,
   findTicketProblem,
   MANAGER_TICKET,
   readBearer,
@@ -30,12 +31,16 @@ export interface OperatorDeps extends KnownHosts {
   readonly clusterSecret: string
 }
 
-/**
- * Lets an operator's request pass. A route calls it before it does anything.
- * @param bodySha256 of the whole body, where the request may have one
- * @throws UNAUTHORIZED
- */
-export type RequireOperator = (ctx: AppContext, bodySha256?: Digest) => void
+export interface RequireOperator {
+  /**
+   * Lets an operator's request pass. A route calls it before it does anything.
+   * @param bodySha256 of the whole body, where the request may have one
+   * @throws UNAUTHORIZED
+   */
+  (ctx: AppContext, bodySha256?: Digest): void
+  /** Refuses a request that no body would make an operator's. It proves nothing. @throws UNAUTHORIZED */
+  readonly beforeBody: (ctx: AppContext) => void
+}
 
 /**
  * Makes the guard of all operator routes. It lets everyone pass who reaches the manager from its own machine, where nothing says
@@ -43,15 +48,27 @@ export type RequireOperator = (ctx: AppContext, bodySha256?: Digest) => void
  */
 export function operatorGuard({ host, publicUrl, publicHosts, clusterSecret }: OperatorDeps): RequireOperator {
   const isPrivate = isLoopback(host) && publicUrl === null && publicHosts.length === 0
-  return (ctx, bodySha256 = bodyDigest('')) => {
-    const { headers, url = '' } = ctx.req
-    // A proxy on this machine may bring requests from others, though no setting speaks of it.
-    if (isPrivate && isLoopbackHost(headers.host) && !isProxied(headers)) return
-    const ticket = readBearer(headers.authorization)
-    if (ticket === null)
-      throw new StoreError('UNAUTHORIZED', 'an operator route needs a ticket: "holdfast ticket METHOD PATH" prints one')
-    const request = { method: ctx.method, path: url, bodySha256, server: MANAGER_TICKET }
-    const problem = findTicketProblem(ticket, clusterSecret, request, Date.now() / 1000)
-    if (problem !== null) throw new StoreError('UNAUTHORIZED', problems[problem])
+  // A proxy on this machine may bring requests from others, though no setting speaks of it.
+  const isOwn = ({ req: { headers } }: AppContext): boolean =>
+    isPrivate && isLoopbackHost(headers.host) && !isProxied(headers)
+  const guard = (ctx: AppContext, bodySha256 = bodyDigest('')): void => {
+    if (isOwn(ctx)) return
+    const request = { method: ctx.method, path: ctx.req.url ?? '', bodySha256, server: MANAGER_TICKET }
+    refuse(findTicketProblem(ticketIn(ctx), clusterSecret, request, Date.now() / 1000))
   }
+  const beforeBody = (ctx: AppContext): void => {
+    if (!isOwn(ctx)) refuse(findFormProblem(ticketIn(ctx), Date.now() / 1000))
+  }
+  return Object.assign(guard, { beforeBody })
+}
+
+function ticketIn({ req }: AppContext): string {
+  const ticket = readBearer(req.headers.authorization)
+  if (ticket === null)
+    throw new StoreError('UNAUTHORIZED', 'an operator route needs a ticket: "holdfast ticket METHOD PATH" prints one')
+  return ticket
+}
+
+function refuse(problem: TicketProblem | null): void {
+  if (problem !== null) throw new StoreError('UNAUTHORIZED', problems[problem])
 }

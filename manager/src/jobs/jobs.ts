@@ -13,12 +13,16 @@ export interface JobOrder {
   readonly delayMs?: number
   /** When it is done it is kept for a day, to be seen. */
   readonly isKept?: boolean
+  /** One of its key that ran out of attempts at least so long ago begins anew. One that was refused does not. */
+  readonly retryAfterMs?: number
 }
 
 export interface Job extends Pick<JobOrder, 'kind' | 'key' | 'data'> {
   readonly id: string
   /** The attempt that is under way, from 1. */
   readonly attempt: number
+  /** Whether the job has failed for good if this attempt fails. */
+  readonly isLast: boolean
   /** What an attempt before told last. */
   readonly told: JobData | null
   /** Tells how it goes, to be seen. It never fails, and has the signal fire where the job was removed. */

@@ -18,29 +18,12 @@ import {
   KEPT_DONE_MS,
   KEPT_FAILED_MS,
 } from './jobs.ts'
+import { failedBefore, type JobDocument, viewOf } from './mongo-job-view.ts'
 
 const DUPLICATE_KEY = 11_000
 /** Leases are renewed so often in their time. */
 const RENEWALS = 3
 const TELL_NOBODY = (): void => undefined
-
-interface JobDocument {
-  readonly _id: string
-  readonly kind: string
-  readonly key: string
-  readonly data: JobData
-  readonly attempts: number
-  readonly createdAt: Date
-  /** A job that waits begins then, and one that runs is given up then. One that has failed has none. */
-  readonly dueAt?: Date
-  /** Whoever does the job has this lease on it. */
-  readonly lease?: string
-  readonly failedAt?: Date
-  readonly doneAt?: Date
-  readonly isKept?: boolean
-  readonly error?: string
-  readonly progress?: JobData
-}
 
 interface Claimed extends Job {
   readonly lease: string
@@ -70,7 +53,7 @@ export class MongoJobs implements Jobs {
     return new MongoJobs(collection, log, timing)
   }
 
-  async add({ kind, key, data, delayMs = 0, isKept = false }: JobOrder): Promise<boolean> {
+  async add({ kind, key, data, delayMs = 0, isKept = false, retryAfterMs }: JobOrder): Promise<boolean> {
     const now = Date.now()
     const dueAt = new Date(now + delayMs)
     const job = { _id: jobId({ kind, key }), kind, key, data, isKept, attempts: 0, createdAt: new Date(now), dueAt }
@@ -78,8 +61,8 @@ export class MongoJobs implements Jobs {
       await askDatabase(() => this.#collection.insertOne(job, DURABLE))
     } catch (error) {
       if (!isDuplicate(error)) throw error
-      const done = { _id: job._id, doneAt: { $exists: true } }
-      if ((await askDatabase(() => this.#collection.findOneAndReplace(done, job, DURABLE))) === null) return false
+      const over = { _id: job._id, $or: [{ doneAt: { $exists: true } }, ...failedBefore(now, retryAfterMs)] }
+      if ((await askDatabase(() => this.#collection.findOneAndReplace(over, job, DURABLE))) === null) return false
     }
     this.#wakes.get(kind)?.()
     return true
@@ -105,7 +88,7 @@ export class MongoJobs implements Jobs {
   }
 
   async retry(id: string): Promise<boolean> {
-    const anew = { $set: { attempts: 0, dueAt: new Date() }, $unset: { failedAt: true as const } }
+    const anew = { $set: { attempts: 0, dueAt: new Date() }, $unset: { failedAt: true, isRefused: true } as const }
     const failed = { _id: id, failedAt: { $exists: true } }
     const job = await askDatabase(() => this.#collection.findOneAndUpdate(failed, anew, DURABLE))
     if (job === null) return false
@@ -160,12 +143,13 @@ export class MongoJobs implements Jobs {
         ...job,
         id: job._id,
         attempt: job.attempts,
+        isLast: job.attempts >= this.#timing.attempts,
         lease,
         isKept: job.isKept === true,
         told: job.progress ?? null,
       }
       if (job.attempts <= this.#timing.attempts) return claimed
-      await this.#noteFailure(claimed, new Error('its process ended over it each time'))
+      await this.#noteFailure(claimed, new JobRefusal('its process ended over it each time'))
       return null
     } catch (error) {
       this.#log.debug({ kind, err: error }, 'no job taken')
@@ -220,8 +204,9 @@ export class MongoJobs implements Jobs {
 
   async #noteFailure(job: Omit<Claimed, 'tell'>, error: unknown): Promise<void> {
     const { id, kind, attempt, lease } = job
-    const isLast = attempt >= this.#timing.attempts || error instanceof JobRefusal
-    const note = { error: errorText(error) }
+    const isRefused = error instanceof JobRefusal
+    const isLast = job.isLast || isRefused
+    const note = { error: errorText(error), ...(isRefused && { isRefused }) }
     const dueAt = new Date(Date.now() + this.#timing.backOffMs * 2 ** (attempt - 1))
     const update = isLast
       ? { $set: { ...note, failedAt: new Date() }, $unset: { lease: true as const, dueAt: true as const } }
@@ -229,18 +214,6 @@ export class MongoJobs implements Jobs {
     this.#log[isLast ? 'warn' : 'debug']({ jobId: id, kind, attempt, err: error }, 'a job failed')
     await askDatabase(() => this.#collection.updateOne({ _id: id, lease }, update, DURABLE))
   }
-}
-
-function viewOf(job: JobDocument, now: number): JobView {
-  const { _id, kind, key, attempts, createdAt, error = null, progress = null } = job
-  return { id: _id, kind, key, state: stateOf(job, now), attempts, createdAt, error, progress }
-}
-
-function stateOf({ failedAt, doneAt, lease, dueAt }: JobDocument, now: number): JobView['state'] {
-  if (doneAt !== undefined) return 'done'
-  if (failedAt !== undefined) return 'failed'
-  if (lease !== undefined) return 'running'
-  return dueAt !== undefined && dueAt.getTime() > now ? 'delayed' : 'waiting'
 }
 
 function isDuplicate(error: unknown): boolean {

@@ -7,6 +7,8 @@ export interface Kept {
   readonly data: JobData
   /** It was removed while a worker had it, which is to end it. */
   readonly isRemoved?: boolean
+  /** Another attempt would have ended alike. */
+  readonly isRefused?: boolean
 }
 
 /** What BullMQ calls the states of a job. */
@@ -20,6 +22,13 @@ const states: Readonly<Record<string, JobView['state']>> = {
 
 export function toldOf({ progress }: BullJob<Kept>): JobData | null {
   return typeof progress === 'object' ? (progress as JobData) : null
+}
+
+/** @returns whether the job is done, or ran out of attempts so long ago. One that its process ended over has made fewer. */
+export async function isOver(job: BullJob<Kept>, attempts: number, retryAfterMs: number | undefined): Promise<boolean> {
+  if (await job.isCompleted()) return true
+  if (retryAfterMs === undefined || job.data.isRefused || job.attemptsMade < attempts) return false
+  return (await job.isFailed()) && Date.now() - (job.finishedOn ?? Date.now()) >= retryAfterMs
 }
 
 export function viewOf(kind: string, job: BullJob<Kept>, state: string): JobView {

@@ -15,7 +15,7 @@ import {
   KEPT_DONE_MS,
   KEPT_FAILED_MS,
 } from './jobs.ts'
-import { type Kept, toldOf, viewOf } from './redis-job-view.ts'
+import { isOver, type Kept, toldOf, viewOf } from './redis-job-view.ts'
 
 const MAX_KEPT = 10_000
 /** Nobody waits longer for Redis. */
@@ -51,13 +51,13 @@ export class RedisJobs implements Jobs {
     })
   }
 
-  async add({ kind, key, data, delayMs = 0, isKept = false }: JobOrder): Promise<boolean> {
+  async add({ kind, key, data, delayMs = 0, isKept = false, retryAfterMs }: JobOrder): Promise<boolean> {
     const queue = this.#queueOf(kind)
     const id = jobId({ kind, key })
     return this.#ask(async () => {
       // BullMQ does not tell whether a job of this id was there, and makes no second one.
       const other = await queue.getJob(id)
-      if (other !== undefined && !(await other.isCompleted())) return false
+      if (other !== undefined && !(await isOver(other, this.#timing.attempts, retryAfterMs))) return false
       await other?.remove()
       const removeOnComplete = isKept ? { age: KEPT_DONE_MS / 1000, count: MAX_KEPT } : true
       await queue.add(kind, { key, data }, { jobId: id, delay: delayMs, removeOnComplete })
@@ -89,12 +89,15 @@ export class RedisJobs implements Jobs {
         const attempt = job.attemptsMade + 1
         try {
           await handler(
-            { id: job.id ?? '', kind, key, data, attempt, told: toldOf(job), tell },
+            { id: job.id ?? '', kind, key, data, attempt, isLast: attempt >= attempts, told: toldOf(job), tell },
             AbortSignal.any(signals),
           )
         } catch (error) {
           if (removed.signal.aborted) return
-          if (error instanceof JobRefusal) throw new UnrecoverableError(error.message)
+          if (error instanceof JobRefusal) {
+            await job.updateData({ ...job.data, isRefused: true })
+            throw new UnrecoverableError(error.message)
+          }
           if (!stop.signal.aborted) throw error
           // A job that was broken off has not failed, and is due at once.
           await job.moveToDelayed(Date.now(), token)
@@ -148,6 +151,7 @@ export class RedisJobs implements Jobs {
     return this.#ask(async () => {
       const job = (await this.#lookUp(id))?.job
       if (job === undefined || !(await job.isFailed())) return false
+      await job.updateData({ ...job.data, isRefused: false })
       await job.retry('failed', { resetAttemptsMade: true })
       return true
     })

@@ -91,7 +91,9 @@ function requireReadable(url: string): void {
 export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK_DEADLINE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreError('DATABASE_UNAVAILABLE', 'no answer in time')), deadlineMs)
+    const giveUp = (): void => reject(new StoreError('DATABASE_UNAVAILABLE', 'no answer in time'))
+    // What arrived while this process was busy is taken first.
+    timer = setTimeout(() => setImmediate(giveUp), deadlineMs)
   })
   try {
     return await Promise.race([ask(), late])

@@ -1,9 +1,12 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
+import type { FileRecords } from '../files/file-records.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import type { Database } from '../mongo/database.ts'
 import { HashRecords } from './hash-records.ts'
 import { RateLimit } from './rate-limit.ts'
+import { LocalAddresses } from './seed/local-addresses.ts'
+import { OwnSeed } from './seed/own-seed.ts'
 import { newCounts, type TrackerCounts } from './stats/tracker-counts.ts'
 import { TrackerStats } from './stats/tracker-stats.ts'
 import { SwarmRecords } from './swarms/swarm-records.ts'
@@ -21,13 +24,15 @@ import { TrackRecords } from './users/track-records.ts'
 import { UserRecords } from './users/user-records.ts'
 import type { UsersDeps } from './users/users.ts'
 
-/** How often one network may write by JSON, announce and scrape, and ask for a connection id over UDP. */
+/** How often one network may write by JSON, announce and scrape, ask for a connection id over UDP, and search. */
 const WRITES = { perSecond: 50, burst: 1_000 }
 const ANNOUNCES = { perSecond: 50, burst: 1_000 }
 const CONNECTS = { perSecond: 20, burst: 200 }
+const SEARCHES = { perSecond: 20, burst: 200 }
 
 export interface PeersDeps {
   readonly database: Database
+  readonly files: Pick<FileRecords, 'findTorrents'>
   readonly managerId: string
   readonly log: Logger
   readonly stops: StopStack
@@ -45,10 +50,12 @@ export interface PeersSettings {
 export interface Peers extends UsersDeps {
   readonly hashes: HashRecords
   readonly swarms: Swarms
+  readonly ownSeed: OwnSeed
   readonly counts: TrackerCounts
   readonly stats: TrackerStats
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
+  readonly searchLimit: RateLimit
   /** Makes what makes torrents of stored files, and what does its jobs, which do not begin by that. */
   makeTorrents(files: ReadWholeDeps & { readonly jobs: Jobs }): {
     readonly torrents: Torrents
@@ -60,7 +67,7 @@ export interface Peers extends UsersDeps {
 
 /** Starts what knows of peers: the Napster tracker with its heartbeats, and the torrent trackers. */
 export async function startPeers(
-  { database, managerId, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
+  { database, files, managerId, log, stops, hasOtherManagers: hasOthers }: PeersDeps,
   settings: PeersSettings,
 ): Promise<Peers> {
   const users = new UserRecords(database)
@@ -83,19 +90,25 @@ export async function startPeers(
   const swarms = new Swarms({
     ...{ records: swarmRecords, counts, log, hasOthers, isOpen: settings.isTrackerOpen },
     intervalMs: settings.announceEveryMs,
+    findStored: (infoHashes) => files.findTorrents(infoHashes),
   })
   stops.add(() => swarms.close())
   const stats = new TrackerStats({ database, managerId, counts, swarms, hashes, tracks, users })
   await stats.start()
   stops.add(() => stats.close())
   const announceLimit = new RateLimit(ANNOUNCES)
+  const ownSeed = new OwnSeed({ records: torrentRecords, clusterSecret: settings.clusterSecret, log, stops })
+  const localAddresses = new LocalAddresses()
+  let udpHost = ''
   const tracker = new UdpTracker({
     ...{ swarms, counts, send, requests: announceLimit, connects: new RateLimit(CONNECTS) },
     ids: new ConnectionIds(settings.clusterSecret),
+    addOwnSeed: (answer, wish) => ownSeed.addTo(answer, wish, localAddresses.reachedBy(wish.endpoint.address, udpHost)),
   })
   return {
-    ...{ users, tracks, hashes, swarms, counts, stats, announceLimit },
+    ...{ users, tracks, hashes, swarms, ownSeed, counts, stats, announceLimit },
     writeLimit: new RateLimit(WRITES),
+    searchLimit: new RateLimit(SEARCHES),
     makeTorrents(files) {
       const torrentJobs = new TorrentJobs({
         ...{ jobs: files.jobs, records: torrentRecords, wishes, log },
@@ -109,6 +122,7 @@ export async function startPeers(
       return { torrents, torrentJobs }
     },
     openUdp(address) {
+      udpHost = address.host
       const opened = new UdpPort(
         address,
         (datagram, source) => {

@@ -2,9 +2,9 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, FileId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
+import type { BufferPool } from '../chunks/buffer-pool.ts'
 import { type PartSpan, type PlacedChunk, partsOf, proofOfPart, type Replica } from '../chunks/chunk.ts'
 import type { FileServerLink } from '../chunks/links/file-server-link.ts'
-import type { PartBuffers } from '../chunks/reading/part-buffers.ts'
 import { type PartRead, readPart } from '../chunks/reading/read-part.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
@@ -19,7 +19,7 @@ export interface CopyDeps {
   readonly writer: ChunkWriter
   readonly direct: DirectTransfers
   /** All copies of one manager's upkeep are read into these. */
-  readonly buffers: PartBuffers
+  readonly buffers: BufferPool
 }
 
 /** Says which copy is read, on which file-server, and where the other one goes. */
@@ -70,7 +70,7 @@ export async function copyReplica(
  * @throws DIGEST_MISMATCH, COPY_MISMATCH, COPY_NOT_FOUND where it is not what it should be
  */
 async function verifyCopy(
-  buffers: PartBuffers,
+  buffers: BufferPool,
   place: PlacedChunk,
   replica: Replica,
   link: FileServerLink,
@@ -95,7 +95,7 @@ async function verifyCopy(
  * where the file-server does not answer for it: then nothing is known
  */
 export async function judgeCopy(
-  buffers: PartBuffers,
+  buffers: BufferPool,
   place: PlacedChunk,
   replica: Replica,
   link: FileServerLink,
@@ -113,7 +113,7 @@ export async function judgeCopy(
 
 /** Copies a chunk that is no larger than a part, which is in memory meanwhile. A small one shares messages and a sync. */
 async function copyPart(
-  buffers: PartBuffers,
+  buffers: BufferPool,
   place: PlacedChunk,
   { from, source, target }: CopyWay,
   to: CopyId,
@@ -136,7 +136,7 @@ async function copyPart(
 
 /** Reads a part of a copy. @throws DIGEST_MISMATCH where the bytes are not the right ones */
 async function readSound(
-  buffers: PartBuffers,
+  buffers: BufferPool,
   place: PlacedChunk,
   { copyId, slot }: Replica,
   link: FileServerLink,

@@ -1,6 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
-import { PartBuffers } from '../chunks/reading/part-buffers.ts'
+import { BufferPool } from '../chunks/buffer-pool.ts'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { DirectTransfers } from '../chunks/writing/direct-transfers.ts'
@@ -55,7 +55,7 @@ export async function startUpkeep(deps: UpkeepDeps, settings: UpkeepSettings, st
   const throttle = new Throttle(settings.upkeepBytesPerSecond)
   const counts = new ChunkCounts({ holders, fileServers }, replicas)
   const direct = new DirectTransfers(settings.clusterSecret, log)
-  const shared = { ...deps, direct, buffers: new PartBuffers(), throttle, lease, counts }
+  const shared = { ...deps, direct, buffers: new BufferPool(), throttle, lease, counts }
   const reconcile = reconciler(
     {
       ...shared,

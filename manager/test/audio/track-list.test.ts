@@ -1,6 +1,7 @@
 import { beforeAll, expect, test, vi } from 'vitest'
 import { audioFieldsOf } from '../../src/audio/audio-fields-of.ts'
 import type { AudioMetadata } from '../../src/audio/metadata/metadata.ts'
+import { ReachedPlaces } from '../../src/audio/reached-places.ts'
 import { placeOfTrack, TrackList } from '../../src/audio/track-list.ts'
 import { listQuery, type SortKey, sortKeys, type TrackFilter } from '../../src/audio/track-query.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
@@ -107,8 +108,47 @@ test.each(
     const left = whole.slice(index + 1).map(({ name }) => name)
     const { tracks: rest, hasMore } = await lister.list(wish)
     expect([rest.map(({ name }) => name), hasMore]).toEqual([left.slice(0, 2), left.length > 2])
-    const skipping = await lister.list({ filter: {}, order, after: null, skip: index + 1, limit: 10 })
+    const skipping = await lister.list({ filter: {}, order, after: index + 1, limit: 10 })
     expect(skipping.tracks.map(({ name }) => name)).toEqual(left)
+  }
+})
+
+test('pages that are asked for by number go on where the last one ended, also when a track before them is deleted', async () => {
+  const order = { by: 'name', isDescending: false } as const
+  const { collection } = used.model
+  const lister = new TrackList(used.model)
+  const page = async (after: number, of = lister, filter: TrackFilter = {}) =>
+    (await of.list({ filter, order, after, limit: 2 })).tracks.map(({ name }) => name).join('')
+  expect(await page(0)).toBe('ab')
+  await collection.updateOne({ name: 'a' }, { $set: { state: 'deleted' } })
+  try {
+    expect(await page(2)).toBe('cd')
+    // Nobody has listed so far under these, so the tracks before the page are counted.
+    expect(await page(2, new TrackList(used.model))).toBe('d')
+    expect(await page(2, lister, { lossless: false })).toBe('')
+    // A list that begins again is as the tracks are now.
+    expect([await page(0), await page(2)]).toEqual(['bc', 'd'])
+  } finally {
+    await collection.updateOne({ name: 'a' }, { $set: { state: 'live' } })
+  }
+})
+
+test('where a page ended is forgotten after half a minute, and for a thousand others', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    const order = { by: 'name', isDescending: false } as const
+    const place = { value: 'b', id: '5f'.repeat(12) }
+    const places = new ReachedPlaces()
+    places.remember({}, order, 2, place)
+    vi.advanceTimersByTime(29_000)
+    expect(places.find({}, order, 2)).toEqual(place)
+    vi.advanceTimersByTime(2_000)
+    expect(places.find({}, order, 2)).toBeNull()
+    for (let count = 1; count <= 1_001; count++) places.remember({ genre: 'pop' }, order, count, place)
+    expect(places.find({ genre: 'pop' }, order, 1)).toBeNull()
+    expect(places.find({ genre: 'pop' }, order, 2)).toEqual(place)
+  } finally {
+    vi.useRealTimers()
   }
 })
 
@@ -145,7 +185,7 @@ test('a track that is deleted while a list is read ends no list', async () => {
   }
 })
 
-test('tracks are chosen by chance, each once, of those that the filter lets through', async () => {
+test('tracks are chosen by chance, each once and in any order, of those that the filter lets through', async () => {
   const lister = new TrackList(used.model)
   const chosen = async (filter: TrackFilter, count: number) =>
     (await lister.sample(filter, count)).map(({ name }) => name)
@@ -155,6 +195,9 @@ test('tracks are chosen by chance, each once, of those that the filter lets thro
   const firsts = new Set<string>()
   for (let times = 0; times < 200 && firsts.size < 4; times++) for (const name of await chosen({}, 1)) firsts.add(name)
   expect(firsts.size).toBe(4)
+  const orders = new Set<string>()
+  for (let times = 0; times < 500 && orders.size < 24; times++) orders.add((await chosen({}, 4)).join(''))
+  expect(orders.size).toBe(24)
 })
 
 test('an index that an earlier version made is dropped', async () => {

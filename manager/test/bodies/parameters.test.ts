@@ -62,10 +62,10 @@ test.each([
 })
 
 test('a list as long as a header may be is read at once', () => {
-  const startedAt = performance.now()
+  const before = process.cpuUsage()
   for (const piece of [' ', '\t;', '; a', '\\"', '"', '; a="\\"', '%22', ';a= '])
     parseParameters(`form-data; filename="${piece.repeat(8_000)}`)
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000)
 })
 
 test('reads any name as browsers and as curl --form-escape write it', () => {

@@ -65,7 +65,7 @@ test('a replacement that a killed manager had begun does not hold the file for l
   session.startTransaction()
   await used.model.collection.updateOne({ _id: old._id }, { $set: { contentType: 'text/x' } }, { session })
   await expect(records.replace(newRecord(name), false, always)).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
-  await waitUntil('the file is replaced', () => records.replace(fresh, false, always).then(() => true), 12_000)
+  await waitUntil('the file is replaced', () => records.replace(fresh, false, always).then(() => true), 30_000)
   expect((await records.findLive(fresh.name))?._id).toEqual(fresh._id)
   await session.endSession()
 })

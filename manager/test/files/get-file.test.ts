@@ -5,8 +5,8 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { Types } from 'mongoose'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { BufferPool } from '../../src/chunks/buffer-pool.ts'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
-import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { CHUNKS_PER_HOLDER, type FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { allChunks, readBytesOf, readFile } from '../../src/files/get-file.ts'
@@ -63,7 +63,7 @@ async function stored(partCount: number, ...sends: ((bytes: Buffer) => Send)[]) 
     bytes,
     servers.map(({ peer }) => peer.hello.serverId),
   )
-  const buffers = new PartBuffers()
+  const buffers = new BufferPool()
   const download = (isAhead: boolean, isTaken: () => boolean, changed = record): AsyncGenerator<Buffer> =>
     readFile(
       { registry, records: new FileRecords(used.model), buffers, hedges: new HedgeBudget() },
@@ -358,7 +358,7 @@ async function storedLarge() {
     )
     return Buffer.concat(chunks).subarray(from - first * PART_BYTES, to - first * PART_BYTES)
   }
-  const deps = { registry, records, buffers: new PartBuffers(), hedges: new HedgeBudget() }
+  const deps = { registry, records, buffers: new BufferPool(), hedges: new HedgeBudget() }
   const context = { requestId: 'test', signal: new AbortController().signal, log: createLogger('test', 'silent') }
   const read = (from: number, to: number) =>
     readFile(deps, file, { start: from, end: to }, context, { isAhead: true, isTaken: () => false })

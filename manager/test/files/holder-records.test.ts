@@ -389,6 +389,33 @@ test('chunks are counted by their replicas that count', async () => {
   expect(await holders.countChunksOn(one)).toEqual({ chunks: 1, bytes: 5 })
 })
 
+test('after the number of replicas that are wished for has changed, replicate is pointed at whatever has another', async () => {
+  await used.model.deleteMany({ storageClass: 'replicated' })
+  const lists = [
+    [[one, two]],
+    [[one, two], [three]],
+    [
+      [one, two, three],
+      [one, two],
+    ],
+  ] as const
+  const ids: Types.ObjectId[] = []
+  for (const list of lists) ids.push((await replicated(...list.map((servers) => [...servers])))._id)
+  const marked = await replicated([two, three])
+  await holders.markBad(replicaOf(marked), 'damaged')
+  const shorts = async () => {
+    const found = await used.model
+      .find({ _id: { $in: [...ids, marked._id] } })
+      .sort({ _id: 1 })
+      .lean<FileRecord[]>()
+    return found.map(({ short }) => short)
+  }
+  await holders.markOthers(2)
+  expect(await shorts()).toEqual([undefined, 1, 2, 1])
+  await holders.markOthers(3)
+  expect(await shorts()).toEqual([2, 1, 2, 1])
+})
+
 test('a copy that comes too late for an open file is renounced, and the upload goes on', async () => {
   const record = { ...newRecord(newName()), state: 'open' as const, storageClass: 'replicated' as const, chunks: [] }
   await records.insert(record)

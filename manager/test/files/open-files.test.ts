@@ -65,6 +65,9 @@ test('chunks beyond the first 256 go to extents of which the file knows, each na
   const _id = new Types.ObjectId()
   const file = files.begin(_id)
   const count = 2 * CHUNKS_PER_HOLDER + 10
+  file.placeOf(count - 1)
+  const keys = [0, CHUNKS_PER_HOLDER, count - 1].map((number) => file.partKeyFor(number))
+  expect([new Set(keys).size, file.partKey, file.partKeyFor(CHUNKS_PER_HOLDER - 1)]).toEqual([3, keys[0], keys[0]])
   for (let from = 0; from < count; from += 100)
     await file.add(chunksFrom(file, from, Math.min(count, from + 100)), null)
   expect(file.addedCount).toBe(count)
@@ -74,6 +77,7 @@ test('chunks beyond the first 256 go to extents of which the file knows, each na
     [1, 'live'],
     [2, 'live'],
   ])
+  expect([own, ...extents].map((holder) => holder?.partKey)).toEqual(keys)
   const all = [own, ...extents].flatMap((holder) => holder?.chunks ?? [])
   expect(all.map(({ size }) => size)).toEqual(Array.from({ length: count }, (_, number) => number))
   for (const holder of [own, ...extents])

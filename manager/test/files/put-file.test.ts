@@ -127,7 +127,7 @@ test('invariant 2: a large body that is not right at its end leaves no record an
 test('a file-server that stored fewer bytes than were sent is not believed', async () => {
   const { deps, first, stores } = await fileServers(1)
   first.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => ack({ ok: true }))
-  await expect(put(deps, large(newName()))).rejects.toMatchObject({ name: 'DIGEST_MISMATCH' })
+  await expect(put(deps, large(newName()))).rejects.toMatchObject({ name: 'BAD_ANSWER' })
   await vi.waitFor(() => expect(stores[0]?.deleted).toHaveLength(1))
 })
 
@@ -144,7 +144,7 @@ test.each(['small', 'large'])('no place stays taken after a %s upload, successfu
 test.each(['small', 'large'])(
   'a file-server that is silent holds up no %s upload: its bytes go to another one',
   async (size) => {
-    const { deps, first, registry } = await fileServers(2)
+    const { deps, first, registry } = await fileServers(2, { silenceMs: SILENCE_MS })
     const deleted: CopyId[] = []
     const late: (() => void)[] = []
     const sha256 = createHash('sha256').update('bytes').digest('hex')
@@ -176,7 +176,7 @@ test.each(['small', 'large'])(
 )
 
 test('a file-server that is silent alone is waited for', async () => {
-  const { deps, first, stores } = await fileServers(1)
+  const { deps, first, stores } = await fileServers(1, { silenceMs: SILENCE_MS })
   const [store] = stores
   first.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {
     const sha256 = createHash('sha256').update(bytes).digest('hex')

@@ -2,13 +2,15 @@ import { hash, randomBytes } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { type CopyId, chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
-import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { FRAME_BYTES, INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
+import { digestPart } from '@holdfast/shared/node/part-digest'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
+import { type PlacedChunk, proofOfPart, tagsOf } from '../../src/chunks/chunk.ts'
 import type { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
-import type { FileRecord } from '../../src/files/file.model.ts'
+import { chunksOf, type FileRecord } from '../../src/files/file.model.ts'
 import { type FileSource, type PutDeps, type PutWish, putFile } from '../../src/files/put-file.ts'
 import type { Ack, ScriptedFileServer } from '../chunks/scripted-file-server.ts'
 import { newChunk, newName, newRecord, newReplica } from '../mongo/mongo-fixture.ts'
@@ -74,6 +76,22 @@ function expectStored(record: FileRecord, bytes: Buffer, peers: ScriptedFileServ
   expect(offset).toBe(bytes.length)
 }
 
+/** A chunk that does not fit into a message has a tag, by which it is verified. Any other one is verified by its sha-256. */
+function expectTagged(record: FileRecord, bytes: Buffer): void {
+  for (const place of chunksOf(record)) {
+    const { number, chunk } = place
+    const part = bytes.subarray(number * PART_BYTES, (number + 1) * PART_BYTES)
+    const { method, digest } = proofOfPart(place, 0)
+    const isTagged = part.length > INLINE_MAX_BYTES
+    expect([chunk.tags?.length, method]).toEqual(
+      isTagged ? [16, { key: record.partKey, chunk: number, index: 0 }] : [undefined, 'sha256'],
+    )
+    expect(digestPart(method, part).equals(digest)).toBe(true)
+  }
+}
+
+const withPlainTags = (place: PlacedChunk) => ({ ...place.chunk, tags: tagsOf(place)?.tags.toString('hex') })
+
 /** Waits until every chunk that was complete is stored, so that what fails then has something to leave. */
 const chunksStored = ({ uploadMemory }: PutDeps) =>
   vi.waitFor(() => expect(uploadMemory.usedBytes).toBeLessThan(PART_BYTES), 5_000)
@@ -85,7 +103,7 @@ async function expectNothing(deps: PutDeps, stores: Stores[], name: string): Pro
   expect(deps.uploadMemory.usedBytes).toBe(0)
 }
 
-const sizes = [0, 5, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 77_777]
+const sizes = [0, 5, INLINE_MAX_BYTES, INLINE_MAX_BYTES + 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES + 77_777]
 test.each(sizes.flatMap((size) => [[size, 'binary'] as const, [size, 'base64'] as const]))(
   'a file of %i bytes that comes as %s is cut into chunks, each on two file-servers',
   async (size, encoding) => {
@@ -95,8 +113,13 @@ test.each(sizes.flatMap((size) => [[size, 'binary'] as const, [size, 'base64'] a
     expect(record.chunks).toHaveLength(Math.max(1, Math.ceil(size / PART_BYTES)))
     expectStored(record, bytes, peers, stores)
     expect(record).not.toHaveProperty('short')
-    expect(record).not.toHaveProperty('partKey')
-    expect(await deps.records.findLive(record.name)).toEqual(record)
+    expectTagged(record, bytes)
+    const found = await deps.records.findLive(record.name)
+    // The database's driver returns tags in a type of its own.
+    expect(found && { ...found, chunks: chunksOf(found).map(withPlainTags) }).toEqual({
+      ...record,
+      chunks: chunksOf(record).map(withPlainTags),
+    })
     expect(deps.uploadMemory.usedBytes).toBe(0)
     expect(registry.views().reduce((sum, { fileCount }) => sum + fileCount, 0)).toBe(3 + 2 * record.chunks.length)
   },
@@ -153,6 +176,29 @@ test('a file-server that goes away in the middle is made up for by another one',
   const named = record.chunks.flatMap(({ replicas }) => replicas.map(({ copyId }) => copyId))
   for (const { copies } of stores.slice(1))
     expect([...copies.keys()].every((copyId) => named.includes(copyId))).toBe(true)
+})
+
+test('memory of a chunk is used again, but not before every file-server is done with it', async () => {
+  const { deps } = await fileServers(2)
+  const { writer } = deps
+  let isDone = (): void => undefined
+  const settled = new Promise<void>((resolve) => (isDone = resolve))
+  const held: (readonly Buffer[])[] = []
+  const lateWriter = {
+    storeReplicas: async (...[order, chunk, want, caller]: Parameters<ChunkWriter['storeReplicas']>) => {
+      held.push(chunk.pieces)
+      const stored = await writer.storeReplicas(order, chunk, want, caller)
+      return { ...stored, settled }
+    },
+  } as unknown as ChunkWriter
+  const bytes = randomBytes(3 * PART_BYTES)
+  await put({ ...deps, writer: lateWriter }, incoming(bytes))
+  expect(Buffer.concat(held.flat()).equals(bytes)).toBe(true)
+  const memory = new Set(held.flat().map(({ buffer }) => buffer))
+  expect(memory.has(deps.uploadMemory.blocks.take().bytes.buffer)).toBe(false)
+  isDone()
+  await vi.waitFor(() => expect(deps.uploadMemory.usedBytes).toBe(0))
+  expect(memory.has(deps.uploadMemory.blocks.take().bytes.buffer)).toBe(true)
 })
 
 test('where all file-servers fail in the middle nothing stays', async () => {
@@ -212,7 +258,7 @@ test.each<[string, (client: AbortController) => unknown, string]>([
   const upload = put(deps, incoming(randomBytes(PART_BYTES + 1), { name, finish }), { by: context(client.signal) })
   const startedAt = performance.now()
   await expect(upload).rejects.toMatchObject({ name: error })
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  expect(performance.now() - startedAt).toBeLessThan(9_000)
   await expectNothing(deps, [], name)
 })
 
@@ -379,6 +425,9 @@ test('an upload of more than 64 chunks is an open file, which has every chunk in
   expect(openCount).toBeGreaterThan(0)
   const found = await deps.records.findLive(name)
   expect(found).toMatchObject({ _id, size: 67 * PART_BYTES, short: 1 })
+  const proofs = chunksOf(found as FileRecord).map((place) => proofOfPart(place, 0))
+  expect(proofs.every(({ method, digest }) => digestPart(method, blank).equals(digest))).toBe(true)
+  expect(new Set(proofs.map(({ digest }) => digest.toString('hex'))).size).toBe(67)
   expect(found?.chunks.map(({ replicas: [replica] }) => replica && chunkNumberOf(replica.copyId))).toEqual(
     Array.from({ length: 67 }, (_, number) => number),
   )

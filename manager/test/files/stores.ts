@@ -17,7 +17,7 @@ import {
 import { useDatabase } from '../mongo/mongo-fixture.ts'
 
 /** A test need not wait for long with this. */
-export const SILENCE_MS = 300
+export const SILENCE_MS = 1_000
 
 export const context = (
   signal = new AbortController().signal,
@@ -71,7 +71,7 @@ export function useStores() {
   const { start } = useSocketServer()
   return {
     used,
-    async fileServers(count: number, { memoryBytes = 64 * 1024 * 1024, silenceMs = SILENCE_MS } = {}) {
+    async fileServers(count: number, { memoryBytes = 64 * 1024 * 1024, silenceMs = 10_000 } = {}) {
       const { registry, dial } = await start()
       const peers: ScriptedFileServer[] = []
       for (let index = 0; index < count; index++) {

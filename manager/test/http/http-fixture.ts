@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { createLogger } from '@holdfast/shared/node/logger'
 import Router from '@koa/router'
 import { afterEach } from 'vitest'
-import { createHttpServer } from '../../src/http/http-server.ts'
 import type { RequestState } from '../../src/http/request-context.ts'
+import { createHttpServer } from '../../src/http/server/http-server.ts'
 
 const servers: Server[] = []
 

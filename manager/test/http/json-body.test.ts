@@ -92,7 +92,7 @@ test.each([
   ['a chunked body', ['-H', 'transfer-encoding: chunked', '--json', '{"name":"a"}']],
   ['a body that waits', ['-H', 'expect: 100-continue', '--expect100-timeout', '10', '--json', '{"name":"a"}']],
 ])('takes what curl sends for %s', async (_, args) => {
-  const { stdout } = await promisify(execFile)('curl', ['-sS', '-m', '5', '-X', 'PATCH', ...args, url])
+  const { stdout } = await promisify(execFile)('curl', ['-sS', '-m', '15', '-X', 'PATCH', ...args, url])
   expect(JSON.parse(stdout)).toEqual({ name: 'a' })
 })
 
@@ -153,7 +153,7 @@ test.each([
 test('refuses a body of unknown length while it comes', async () => {
   const { stdout } = await promisify(execFile)(
     'bash',
-    ['-c', `head -c 1000000 /dev/zero | curl -sS -m 5 -X PATCH -H content-type:application/json -T - ${url}`],
+    ['-c', `head -c 1000000 /dev/zero | curl -sS -m 15 -X PATCH -H content-type:application/json -T - ${url}`],
     {},
   )
   expect(JSON.parse(stdout)).toMatchObject({ error: 'TOO_LARGE', code: 6 })

@@ -67,10 +67,10 @@ test('a tag of any bytes and commas is one tag', () => {
 })
 
 test('a list as long as headers may be is judged at once', () => {
-  const startedAt = performance.now()
+  const before = process.cpuUsage()
   for (const list of [', '.repeat(8_000), '"a" '.repeat(4_000), '"'.repeat(16_001), `${' '.repeat(16_000)}"`])
     expect(judgePreconditions({ 'if-match': list }, current, 'change').kind).toBe('failed')
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  expect(process.cpuUsage(before).user).toBeLessThan(1_000_000)
 })
 
 test('a version is known by its sha-256 and the second of its creation', () => {

@@ -4,8 +4,10 @@ import { MongoJobs } from '../../src/jobs/mongo-jobs.ts'
 import { RedisJobs } from '../../src/jobs/redis-jobs.ts'
 import { connectDatabase } from '../../src/mongo/database.ts'
 
-/** With this no test waits for long. */
-export const quickTiming: JobTiming = { attempts: 3, backOffMs: 100, leaseMs: 1_500, pollMs: 50 }
+/** With this no test waits for long, and no lease runs out because the machine is slow. */
+export const quickTiming: JobTiming = { attempts: 3, backOffMs: 100, leaseMs: 30_000, pollMs: 50 }
+/** Is for tests in which a lease runs out, or must not. */
+export const shortLease: JobTiming = { ...quickTiming, leaseMs: 4_000 }
 
 const log = createLogger('test', 'silent')
 

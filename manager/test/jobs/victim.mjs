@@ -2,8 +2,8 @@
 import { register } from 'tsx/esm/api'
 
 register()
-const { openJobs, quickTiming } = await import('./open-jobs.ts')
-const jobs = await openJobs(process.argv[2] ?? '', process.argv[3] ?? '', quickTiming)
+const { openJobs, shortLease } = await import('./open-jobs.ts')
+const jobs = await openJobs(process.argv[2] ?? '', process.argv[3] ?? '', shortLease)
 jobs.work(
   'work',
   async () => {

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { parseAddress } from '@holdfast/shared/node/address'
 import { expect, test } from 'vitest'
 import { useDatabase } from '../mongo/mongo-fixture.ts'
 import { exchange, startTracker } from './tracker-fixture.ts'
 
 const used = useDatabase()
+function addressOf(ip: string) {
+  const address = parseAddress(ip)
+  if (address === null) throw new Error(`no address: ${ip}`)
+  return address
+}
 
 test('the flow of the document: one registers a hash, others ask for its peers and become some', async () => {
   const tracker = await startTracker(used.database)
@@ -37,19 +43,45 @@ test('the very lines of the document work, as curl sends them', async () => {
 })
 
 test('a hash keeps the last 200 peers', async () => {
-  const tracker = await startTracker(used.database)
-  const hash = await tracker.peers.hashes.make('10.0.0.1', 1)
-  for (let port = 2; port <= 210; port++) await tracker.peers.hashes.join(hash, '10.0.0.1', port)
-  const peers = await tracker.peers.hashes.join(hash, '10.0.0.1', 1)
-  expect(peers).toHaveLength(200)
-  expect(peers.map(({ port }) => port)).toEqual(Array.from({ length: 200 }, (_, index) => index + 11))
+  const { hashes } = (await startTracker(used.database)).peers
+  const hash = await hashes.make(addressOf('10.0.0.1'), 1)
+  for (let number = 2; number <= 210; number++) await hashes.join(hash, addressOf(`10.0.0.${number}`), 1)
+  const peers = await hashes.join(hash, addressOf('10.0.0.1'), 1)
+  expect(peers.map(({ ip }) => ip)).toEqual(Array.from({ length: 200 }, (_, index) => `10.0.0.${index + 11}`))
+})
+
+test.each([
+  ['address', '93.184.216.34', (_: number) => '93.184.216.34'],
+  ['/64', '2a00:1450:1:2::1', (number: number) => `2a00:1450:1:2::${number.toString(16)}`],
+])('one %s keeps its last 8 peers of a hash, and pushes out nobody else', async (_, first, ipOf) => {
+  const { hashes } = (await startTracker(used.database)).peers
+  const hash = await hashes.make(addressOf('10.0.0.1'), 1)
+  await hashes.join(hash, addressOf(first), 1)
+  await hashes.join(hash, addressOf('2a00:1450:1:3::1'), 1)
+  for (let port = 1; port <= 20; port++) await hashes.join(hash, addressOf(ipOf(port)), port)
+  const peers = await hashes.join(hash, addressOf('10.0.0.1'), 1)
+  const last = Array.from({ length: 8 }, (_, index) => ({ ip: addressOf(ipOf(13 + index)).ip, port: 13 + index }))
+  expect(peers.map(({ ip, port }) => ({ ip, port }))).toEqual([
+    { ip: '10.0.0.1', port: 1 },
+    { ip: '2a00:1450:1:3::1', port: 1 },
+    ...last,
+  ])
 })
 
 test('peers at once become peers one and all', async () => {
-  const tracker = await startTracker(used.database)
-  const hash = await tracker.peers.hashes.make('10.0.0.1', 1)
-  await Promise.all(Array.from({ length: 30 }, (_, port) => tracker.peers.hashes.join(hash, '10.0.0.2', port + 1)))
-  expect(await tracker.peers.hashes.join(hash, '10.0.0.1', 1)).toHaveLength(31)
+  const { hashes } = (await startTracker(used.database)).peers
+  const hash = await hashes.make(addressOf('10.0.0.1'), 1)
+  await Promise.all(Array.from({ length: 30 }, (_, index) => hashes.join(hash, addressOf(`10.0.1.${index}`), 1)))
+  expect(await hashes.join(hash, addressOf('10.0.0.1'), 1)).toHaveLength(31)
+})
+
+test('a network has at most 5,000 hashes, whichever of its addresses asks', async () => {
+  const { hashes } = (await startTracker(used.database)).peers
+  const { network } = addressOf('2a00:1450:1:4::1')
+  const some = Array.from({ length: 5_000 }, () => ({ _id: randomUUID(), network, peers: [], usedAt: new Date() }))
+  await used.database.connection.collection<{ _id: string }>('peer_hashes').insertMany(some)
+  await expect(hashes.make(addressOf('2a00:1450:1:4::2'), 1)).rejects.toMatchObject({ name: 'TOO_MANY_REQUESTS' })
+  expect(await hashes.make(addressOf('2a00:1450:1:5::2'), 1)).toMatch(/^[0-9a-f-]{36}$/)
 })
 
 test.each([

@@ -10,12 +10,21 @@ import { onTestFinished } from 'vitest'
 import { napsterRoutes } from '../../src/api/tracker/napster.routes.ts'
 import { statsRoutes } from '../../src/api/tracker/stats.routes.ts'
 import { torrentRoutes } from '../../src/api/tracker/torrent.routes.ts'
-import { createHttpServer } from '../../src/http/http-server.ts'
+import { Callers } from '../../src/http/callers.ts'
 import { operatorGuard } from '../../src/http/operator.ts'
+import { createHttpServer } from '../../src/http/server/http-server.ts'
 import type { Database } from '../../src/mongo/database.ts'
-import { type Peers, type PeersSettings, startPeers } from '../../src/peers/start-peers.ts'
+import { type Peers, type PeersDeps, type PeersSettings, startPeers } from '../../src/peers/start-peers.ts'
 
 const log = createLogger('test', 'silent')
+const noFiles = { findTorrents: async () => new Set<string>() }
+
+interface TrackerOptions {
+  readonly isOperator?: boolean
+  readonly port?: number
+  readonly files?: PeersDeps['files']
+  readonly trustedProxies?: readonly string[]
+}
 
 export interface Tracker {
   readonly port: number
@@ -28,7 +37,7 @@ export interface Tracker {
 export async function startTracker(
   database: Database,
   settings: Partial<PeersSettings> = {},
-  { isOperator = true, port = 0 }: { isOperator?: boolean; port?: number } = {},
+  { isOperator = true, port = 0, files = noFiles, trustedProxies = [] }: TrackerOptions = {},
 ): Promise<Tracker> {
   const stops = new StopStack()
   const known = {
@@ -36,15 +45,15 @@ export async function startTracker(
     clusterSecret: 'the secret of the cluster',
   }
   const peers = await startPeers(
-    { database, managerId: randomBytes(8).toString('hex'), log, stops, hasOtherManagers: () => true },
+    { database, files, managerId: randomBytes(8).toString('hex'), log, stops, hasOtherManagers: () => true },
     {
       ...{ clusterSecret: known.clusterSecret, heartbeatEveryMs: 250, isTrackerOpen: true, announceEveryMs: 60_000 },
       ...settings,
     },
   )
-  const requireOperator = operatorGuard(known)
+  const asking = { requireOperator: operatorGuard(known), callers: new Callers(trustedProxies) }
   const server = createHttpServer({
-    routers: [napsterRoutes, torrentRoutes, statsRoutes].map((routes) => routes({ ...peers, requireOperator })),
+    routers: [napsterRoutes, torrentRoutes, statsRoutes].map((routes) => routes({ ...peers, ...asking })),
     ...{ ...known, log, keepAliveMs: 1_000, isOwnUpgrade: () => false },
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

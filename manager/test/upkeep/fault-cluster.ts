@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,11 +16,11 @@ import { copiesIn } from '../../../test/cluster/disk.ts'
 import { TestProcess } from '../../../test/cluster/test-process.ts'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
+import { BufferPool } from '../../src/chunks/buffer-pool.ts'
 import type { Chunk, Replica } from '../../src/chunks/chunk.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
-import { PartBuffers } from '../../src/chunks/reading/part-buffers.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { DirectTransfers } from '../../src/chunks/writing/direct-transfers.ts'
@@ -47,7 +47,7 @@ const never = (): AbortSignal => new AbortController().signal
 export interface ManagerDeps extends PutDeps {
   readonly registry: FileServerRegistry
   readonly holders: HolderRecords
-  readonly buffers: PartBuffers
+  readonly buffers: BufferPool
   readonly direct: DirectTransfers
   readonly hedges: HedgeBudget
 }
@@ -115,7 +115,7 @@ export class FaultCluster implements AsyncDisposable {
         openFiles: new OpenFiles(model),
         uploadMemory: new UploadMemory(64 * 1024 * 1024),
         replicas: { replicas: 2, least: 1 },
-        buffers: new PartBuffers(),
+        buffers: new BufferPool(),
         direct: new DirectTransfers(secret, quiet),
         hedges: new HedgeBudget(),
       })
@@ -308,10 +308,7 @@ export class FaultCluster implements AsyncDisposable {
 
   /** Does the same without a turn of the event loop in between. */
   copiesNow(): readonly string[] {
-    return this.fileServers
-      .map(({ directory }) => join(directory, 'tree'))
-      .flatMap((tree) => readdirSync(tree, { recursive: true, encoding: 'utf8' }).map((name) => join(tree, name)))
-      .filter((path) => statSync(path).isFile())
+    return this.fileServers.flatMap(({ directory }) => filesIn(join(directory, 'tree')))
   }
 
   /** Leaves no record and no copy. */
@@ -343,6 +340,20 @@ export function useFaultCluster(fileServers: number): () => FaultCluster {
   afterEach(() => get().clear())
   afterAll(() => cluster?.[Symbol.asyncDispose]())
   return get
+}
+
+/** @returns the paths of all files of a tree in which a file-server may remove an empty directory in the meantime */
+function filesIn(directory: string): string[] {
+  let entries: Dirent[] = []
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  return entries.flatMap((entry) => {
+    const path = join(directory, entry.name)
+    return entry.isDirectory() ? filesIn(path) : [path]
+  })
 }
 
 function isNamed(registry: FileServerRegistry, name: string): boolean {

@@ -19,7 +19,7 @@ test('whoever takes little does not wait for all of one who takes much', async (
   const much = throttle.take(1_000 * MIB, stop.signal)
   const startedAt = performance.now()
   await throttle.take(MIB, never())
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
   stop.abort()
   await much
 })

@@ -6,7 +6,7 @@ import { fetchSongMetainfo } from '../napster/song-metainfo.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
-import type { FoundPeer, PeerFinder } from '../swarm/peer-finder.ts'
+import type { FoundPeer, PeerFinder } from '../swarm/trackers/peer-finder.ts'
 import { hashFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { addSong, describeSong } from './songs.ts'
@@ -26,7 +26,7 @@ export async function getSong(
     throw new PeerError('songs travel over UDP, which this peer has at an address of IPv4 only')
   const isDirectory = path !== undefined && (await stat(path).catch(() => null))?.isDirectory()
   const target = path === undefined || isDirectory ? join(path ?? deps.directory, id) : path
-  const { checksum } = await deps.tracker.locate(id, signal)
+  const { checksum, fileSize } = await deps.tracker.locate(id, signal)
   const wanted = parseChecksum(checksum)
   const own = deps.shares.songs.find(({ infoHash }) => infoHash === wanted.infoHash)
   if (own !== undefined && (await isUnchanged(own))) {
@@ -34,7 +34,7 @@ export async function getSong(
     return ui.print('SUCCESSFUL DOWNLOAD')
   }
   const findUsers = (onPeers: (users: readonly FoundPeer[]) => void) => new SongFinder(deps, id, checksum, onPeers)
-  const metainfo = await fetchSongMetainfo(deps, wanted, findUsers, signal)
+  const metainfo = await fetchSongMetainfo(deps, { ...wanted, size: fileSize }, findUsers, signal)
   await download(
     deps,
     {

@@ -84,8 +84,8 @@ export async function addSong(
 ): Promise<boolean> {
   await deps.sharing.add(share, torrent)
   try {
-    const { id } = await deps.user.publish(share, signal)
-    ui.say(`${id}  ${share.path}`)
+    const published = await deps.user.publish(share, signal)
+    ui.say(published === null ? `${share.path} is shared no longer` : `${published.id}  ${share.path}`)
     return true
   } catch (error) {
     ui.say(`${share.path} is shared, and not published yet: ${reasonOf(error)}`)

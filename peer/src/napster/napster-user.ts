@@ -46,8 +46,8 @@ export class NapsterUser {
     this.#heardAt = performance.now()
   }
 
-  /** Tells the tracker of a song, and keeps the id that it gives. @throws PeerError */
-  publish(song: SongShare, signal: AbortSignal): Promise<SongShare> {
+  /** Tells the tracker of a song, and keeps the id that it gives. @returns null where it is shared no longer. @throws PeerError */
+  publish(song: SongShare, signal: AbortSignal): Promise<SongShare | null> {
     return this.#inTurn(() => this.#publish(song, signal)).catch((error: unknown) => {
       // A tracker that cannot be asked has fallen silent: the next check-in, which tells it of the song, is soon.
       if (!(error instanceof TrackerError)) this.#heardAt = Number.NEGATIVE_INFINITY
@@ -97,26 +97,49 @@ export class NapsterUser {
   async #checkIn(signal: AbortSignal): Promise<void> {
     const { tracker, shares, listening, log } = this.#deps
     const { missing, unknown } = await tracker.checkIn(listening, { ids: this.#ids(), gone: [] }, signal)
-    const lost = new Set(unknown)
-    const unpublished = shares.songs.filter(({ id }) => id === null || lost.has(id))
-    for (const song of unpublished) await this.#publish(song, signal)
     const known = new Set(this.#ids())
-    // What the tracker has and this peer has not was shared from here once.
+    // What the tracker has and this peer has not was shared from here once. It may be what leaves no room for others.
     const gone = missing.filter((id) => !known.has(id))
     if (gone.length > 0) await tracker.checkIn(listening, { ids: this.#ids(), gone }, signal)
+    const lost = new Set(unknown)
+    const unpublished = shares.songs.filter(({ id }) => id === null || lost.has(id))
+    for (const song of unpublished) await this.#publishUnlessRefused(song, signal)
     if (unpublished.length + gone.length > 0)
-      log.info({ published: unpublished.length, forgotten: gone.length }, 'both databases agree again')
+      log.info({ unpublished: unpublished.length, forgotten: gone.length }, 'both databases were compared')
     await shares.save()
   }
 
-  async #publish(share: SongShare, signal: AbortSignal): Promise<SongShare> {
+  /** What is wrong with one song says nothing of the others. */
+  async #publishUnlessRefused(song: SongShare, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#publish(song, signal)
+    } catch (error) {
+      if (!(error instanceof TrackerError) || error.code === 'TOO_MANY_REQUESTS') throw error
+      this.#deps.log.warn({ path: song.path, reason: reasonOf(error) }, 'the tracker refuses a song')
+    }
+  }
+
+  async #publish(share: SongShare, signal: AbortSignal): Promise<SongShare | null> {
     const { tracker, shares, listening } = this.#deps
     const { song, artist, album, duration, year, size, checksum } = share
+    if (this.#current(share) === null) return null
     const metadata = { song, artist, album, duration, year, fileSize: size, checksum }
     const id = await patiently(() => tracker.publish(listening, metadata, signal), signal)
-    const published = { ...share, id }
-    await shares.put(published)
-    return published
+    const current = this.#current(share)
+    if (current !== null) {
+      const published = { ...current, id }
+      await shares.put(published)
+      return published
+    }
+    // The tracker gives files of one user with the same bytes the same id.
+    if (!this.#ids().includes(id)) await tracker.checkIn(listening, { ids: this.#ids(), gone: [id] }, signal)
+    return null
+  }
+
+  /** @returns the song as it is shared at the moment; the user may have taken it back, or another file may be there */
+  #current(song: SongShare): SongShare | null {
+    const current = this.#deps.shares.current(song)
+    return current?.kind === 'song' && current.checksum === song.checksum ? current : null
   }
 
   #ids(): string[] {

@@ -69,6 +69,8 @@ export async function readSongMetadata(path: string): Promise<Omit<SongMetadata,
   }
 }
 
+/** The tracker counts as JavaScript does, by UTF-16. A character that takes two is not cut in half. */
 function textOf(text: string | undefined): string {
-  return [...(text ?? '').replaceAll('\0', '').trim()].slice(0, MAX_TEXT).join('')
+  const cut = (text ?? '').replaceAll('\0', '').trim().slice(0, MAX_TEXT)
+  return cut.isWellFormed() ? cut : cut.slice(0, -1)
 }

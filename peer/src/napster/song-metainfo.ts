@@ -1,15 +1,18 @@
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { fetchMetainfo, type MetainfoDeps } from '../swarm/fetch-metainfo.ts'
-import type { FoundPeer, PeerFinder } from '../swarm/peer-finder.ts'
+import type { FoundPeer, PeerFinder } from '../swarm/trackers/peer-finder.ts'
 import type { SongChecksum } from './checksum.ts'
 
 const PATIENCE_MS = 30_000
 
-/** Asks users over uTP what the pieces of a song are. @throws PeerError where none of them tells in time */
+/**
+ * Asks users over uTP what the pieces of a song are. @throws PeerError where none of them tells in time, or the song is not
+ * what the tracker says: whoever has published it chose the info-hash, and so how much would be loaded.
+ */
 export async function fetchSongMetainfo(
   deps: MetainfoDeps,
-  { infoHash, sha256 }: SongChecksum,
+  { infoHash, sha256, size }: SongChecksum & { readonly size: number },
   findUsers: (onPeers: (users: readonly FoundPeer[]) => void) => PeerFinder,
   signal: AbortSignal,
 ): Promise<Metainfo> {
@@ -17,7 +20,7 @@ export async function fetchSongMetainfo(
   try {
     const findPeers = (onPeers: (users: readonly FoundPeer[]) => void) => [findUsers(onPeers)]
     const metainfo = await fetchMetainfo(deps, { infoHash, isUdpOnly: true, findPeers }, bounded)
-    if (metainfo.name !== sha256 || metainfo.files.length !== 1)
+    if (metainfo.name !== sha256 || metainfo.files.length !== 1 || metainfo.length !== size)
       throw new PeerError('the user has another song than the tracker says')
     return metainfo
   } catch (error) {

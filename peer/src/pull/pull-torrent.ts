@@ -11,7 +11,7 @@ import { download } from '../swarm/download.ts'
 import { fetchMetainfo } from '../swarm/fetch-metainfo.ts'
 import { reachOf } from '../swarm/reach.ts'
 import { SwarmClient } from '../swarm/swarm-client.ts'
-import { findByTrackers } from '../swarm/trackers.ts'
+import { findByTrackers } from '../swarm/trackers/trackers.ts'
 import { FinalError, judgeSources } from './judge-sources.ts'
 
 const MAX_TROUBLES = 20

@@ -72,6 +72,11 @@ export class ShareDatabase {
     return this.all.filter((found) => found.kind === 'song')
   }
 
+  /** @returns what is shared in the same way at the same path */
+  current(share: Share): Share | undefined {
+    return this.#shares.get(keyOf(share))
+  }
+
   /** @throws PeerError where there are too many */
   requireRoom(): void {
     if (this.#shares.size >= MAX_SHARES) throw new PeerError(`more than ${MAX_SHARES} files cannot be shared`)

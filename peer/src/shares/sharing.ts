@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { HashPeers } from '../swarm/hash-peers.ts'
-import type { PeerFinder } from '../swarm/peer-finder.ts'
+import { reasonOf } from '../peer-error.ts'
 import type { SwarmClient } from '../swarm/swarm-client.ts'
-import { findByTrackers, type SwarmView } from '../swarm/trackers.ts'
+import { HashPeers } from '../swarm/trackers/hash-peers.ts'
+import type { PeerFinder } from '../swarm/trackers/peer-finder.ts'
+import { findByTrackers, type SwarmView } from '../swarm/trackers/trackers.ts'
 import type { Listening, TrackerClient } from '../tracker-client.ts'
 import { keyOf, type Share, type ShareDatabase } from './share-database.ts'
 
@@ -31,7 +32,12 @@ export class Sharing {
 
   start(): void {
     this.#isOnline = true
-    for (const share of this.#deps.shares.all) this.#announce(share)
+    for (const share of this.#deps.shares.all)
+      try {
+        this.#announce(share)
+      } catch (error) {
+        this.#deps.log.warn({ path: share.path, reason: reasonOf(error) }, 'a share cannot be announced')
+      }
   }
 
   /** @param torrent is kept; what is shared already has one */

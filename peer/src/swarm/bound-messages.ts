@@ -1,5 +1,6 @@
 import { MAX_PIECE_LENGTH } from '@holdfast/shared/node/torrent/metainfo'
 import Wire from 'bittorrent-protocol'
+import { checkedExtensions } from './checked-extensions.ts'
 
 /** A bitfield has at most 32 KiB, a block 128 KiB. */
 const MAX_MESSAGE_BYTES = 1024 * 1024
@@ -10,6 +11,8 @@ const MAX_READING = 32
 const MAX_QUEUED_BYTES = 1024 * 1024
 /** webtorrent asks for what it loads in a second; these are 128 MiB. */
 const MAX_HELD_REQUESTS = 8_192
+/** Blocks wait to be sent, but what a torrent is of does not: whoever has so much of it unread is disconnected. */
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024
 /** After a cancelled request or a choke a few blocks are still on their way. */
 const MAX_UNREQUESTED = 500
 
@@ -18,7 +21,7 @@ type Block = [index: number, offset: number, length: number]
 /**
  * Bounds what a peer can have this process keep in memory. The protocol's reader waits for as many bytes as a peer says that
  * it will send, up to 4 GiB; it answers requests whether or not the answers can be sent, and passes on blocks that nobody has
- * asked for.
+ * asked for. What one peer sends never ends more than his own connection.
  */
 export function boundMessages(): void {
   const prototype = Wire.prototype as Wire & { isBounded?: boolean }
@@ -29,7 +32,30 @@ export function boundMessages(): void {
     boundedLength(prototype),
     requestsInTurn(prototype),
     askedFor(prototype),
+    checkedExtensions(prototype),
+    endedByErrors(prototype),
   )
+}
+
+/** What is thrown for a message would end the process, because nobody waits for the stream that brings it. */
+function endedByErrors({ _processBuffer: readAll, _onMessage: read }: Wire): Partial<Wire> {
+  return {
+    _processBuffer(this: Wire): void {
+      try {
+        readAll.call(this)
+      } catch (error) {
+        this._parse(Number.MAX_VALUE, () => undefined)
+        this.emit('failed', error)
+        this.destroy()
+      }
+    },
+    _onMessage(this: Wire, bytes: Uint8Array): void {
+      const isStranger = /^(tcp|utp)/.test(this.type)
+      const room = MAX_UNREAD_BYTES + (this.ut_metadata?._metadataSize ?? 0)
+      if (isStranger && this._readableState.buffered > room) throw new Error('it does not read what it is sent')
+      read.call(this, bytes)
+    },
+  }
 }
 
 function boundedLength({ _onMessageLength: readLength }: Wire): Partial<Wire> {

@@ -6,13 +6,14 @@ import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { hashingProgress, type Progress } from '../progress.ts'
-import type { AnnounceState } from './http-tracker.ts'
-import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
 import { PieceFiles } from './piece-files.ts'
 import { PieceOrder } from './piece-order.ts'
-import { ResumeJournal } from './resume-journal.ts'
+import { resume } from './resume.ts'
+import type { ResumeJournal } from './resume-journal.ts'
 import { type Received, watchSources } from './sources.ts'
 import type { SwarmClient } from './swarm-client.ts'
+import type { AnnounceState } from './trackers/http-tracker.ts'
+import { type FoundPeer, type PeerFinder, peerAdder } from './trackers/peer-finder.ts'
 import { WebSeed } from './web-seed.ts'
 
 const PROGRESS_EVERY_MS = 200
@@ -66,20 +67,14 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   if (swarm.has(metainfo.infoHash)) throw new PeerError('the torrent is being loaded or shared already')
   const part = `${target}.part`
   const store = new PieceFiles(metainfo, part, (index) => journal.note(index), wish.isNumbered)
-  const owner = await ResumeJournal.ownerOf(journals, part)
-  if (owner !== null && owner !== metainfo.infoHash)
-    throw new PeerError(`${part} is what another torrent has loaded so far: go on with that, or take it away`)
-  const isThere = await store.prepare(owner !== null).catch((error: unknown) => {
-    throw error instanceof PeerError ? error : new PeerError(`${part} cannot be written: ${reasonOf(error)}`)
-  })
-  const key = { infoHash: metainfo.infoHash, path: part, pieces: metainfo.pieces.length / 20 }
-  const journal = await ResumeJournal.open(journals, key, isThere, () => store.sync())
+  const { journal, known } = await resume(journals, metainfo, store, part)
   const torrent = swarm.add(metainfo.bare, {
     ...{ preloadedStore: store, storeCacheSlots: 0, strategy: 'rarest', maxWebConns: MAX_WEB_REQUESTS },
-    ...(journal.known !== null && { bitfield: journal.known }),
+    ...(known !== null && { bitfield: known }),
   })
   const failed = new Promise<never>((_, reject) => {
     torrent.on('error', (error: Error) => reject(new PeerError(`${target} cannot be loaded: ${reasonOf(error)}`)))
+    torrent.on('close', () => reject(new PeerError(`${target} is loaded no longer: the swarm has ended it`)))
   })
   failed.catch(() => undefined)
   const finders: PeerFinder[] = []

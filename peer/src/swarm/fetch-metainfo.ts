@@ -3,9 +3,9 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import type { ChunkStore } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
-import { type FoundPeer, type PeerFinder, peerAdder } from './peer-finder.ts'
 import { watchSources } from './sources.ts'
 import type { SwarmClient } from './swarm-client.ts'
+import { type FoundPeer, type PeerFinder, peerAdder } from './trackers/peer-finder.ts'
 
 /** The torrent ends when its info is there, before anything is put. */
 class NoStore implements ChunkStore {

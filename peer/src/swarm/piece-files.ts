@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
@@ -7,6 +7,9 @@ import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
 import { OpenFiles } from './open-files.ts'
+
+/** Of what `stat` calls blocks. */
+const BLOCK_BYTES = 512
 
 interface Span {
   /** Its number among the torrent's files. */
@@ -47,12 +50,12 @@ export class PieceFiles implements ChunkStore {
   }
 
   /**
-   * Makes what is missing, at its full size. @returns whether all of it was there
+   * Makes what is missing, at its full size. @returns whether any of it was there
    * @param isOwn whether what is there is known to be of this torrent. @throws PeerError where it can be none of it
    */
   async prepare(isOwn: boolean): Promise<boolean> {
     this.#files = new OpenFiles('r+')
-    let isThere = true
+    let isAnyThere = false
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       const path = this.#pathOf(number)
       await makeDirectory(dirname(path), dirname(path), 0o777)
@@ -63,23 +66,48 @@ export class PieceFiles implements ChunkStore {
         this.#unsynced.add(number)
         if (!isOwn && size !== 0 && size !== length)
           throw new PeerError(`${path} is there already, and is no part of this torrent: take it away`)
-        if (size === length && (length > 0 || isThere)) continue
-        isThere = false
-        await handle.truncate(length)
+        if (size !== length) await handle.truncate(length)
+        else if (length > 0) isAnyThere = true
       } finally {
         await handle.close()
       }
     }
     await syncDirectory(dirname(this.#root))
-    return isThere
+    return isAnyThere
+  }
+
+  /** @returns the pieces of which something was in a file that is gone, or has another size */
+  async lostPieces(): Promise<number[]> {
+    const lost = new Set<number>()
+    for (const [number, { length }] of this.#metainfo.files.entries()) {
+      if (length === 0 || (await this.#find(number))?.size === length) continue
+      const offset = this.#offsets[number] ?? 0
+      for (let index = Math.floor(offset / this.chunkLength); index * this.chunkLength < offset + length; index++)
+        lost.add(index)
+    }
+    return [...lost]
+  }
+
+  /** @returns how many bytes more the disk will have to hold; files have their whole sizes from the beginning */
+  async missingBytes(): Promise<number> {
+    let bytes = 0
+    for (const [number, { length }] of this.#metainfo.files.entries())
+      bytes += Math.max(0, length - BLOCK_BYTES * ((await this.#find(number))?.blocks ?? 0))
+    return bytes
   }
 
   /** @returns whether all files are there with their sizes */
   async hasFiles(): Promise<boolean> {
     for (const [number, { length }] of this.#metainfo.files.entries()) {
-      const found = await lstat(this.#pathOf(number)).catch(() => null)
+      const found = await this.#find(number)
       if (!found?.isFile() || found.size !== length) return false
     }
+    return true
+  }
+
+  /** @returns whether these pieces have the bytes that the torrent says */
+  async hasPieces(indices: readonly number[]): Promise<boolean> {
+    for (const index of indices) if (!(await this.#isRight(index).catch(() => false))) return false
     return true
   }
 
@@ -91,10 +119,7 @@ export class PieceFiles implements ChunkStore {
       for (let index = 0; 20 * index < pieces.length; index++) {
         signal.throwIfAborted()
         onBytes(this.readBytes)
-        const digest = createHash('sha1')
-          .update(await this.#read(index, {}))
-          .digest()
-        if (!digest.equals(pieces.subarray(20 * index, 20 * index + 20))) return false
+        if (!(await this.#isRight(index))) return false
       }
       return true
     } finally {
@@ -144,6 +169,16 @@ export class PieceFiles implements ChunkStore {
   /** Nothing is ever deleted by a swarm. */
   destroy(done: (error?: Error | null) => void = () => undefined): void {
     this.close(done)
+  }
+
+  #find(number: number): Promise<Stats | null> {
+    return lstat(this.#pathOf(number)).catch(() => null)
+  }
+
+  async #isRight(index: number): Promise<boolean> {
+    const bytes = await this.#read(index, {})
+    const digest = createHash('sha1').update(bytes).digest()
+    return digest.equals(this.#metainfo.pieces.subarray(20 * index, 20 * index + 20))
   }
 
   async #write(index: number, bytes: Uint8Array): Promise<void> {

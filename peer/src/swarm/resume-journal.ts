@@ -9,10 +9,11 @@ const WRITE_EVERY_MS = 500
 const MAX_BYTES = 64 * 1024 ** 2
 
 const header = z.object({
-  format: z.literal(1),
+  format: z.literal(2),
   infoHash: z.string(),
   path: z.string(),
-  inode: z.string(),
+  /** Of what was at the path. */
+  identity: z.string(),
   pieces: z.int(),
 })
 const written = z.array(z.int().min(0))
@@ -56,15 +57,27 @@ export class ResumeJournal {
 
   /** @returns the info-hash of the download that is at a path, or null where none is known to be there */
   static async ownerOf(directory: string, path: string): Promise<string | null> {
-    const inode = await inodeOf(path).catch(() => null)
+    const identity = await identityOf(path).catch(() => null)
     const head = (await readLines(journalPath(directory, path)))?.head
-    return head !== undefined && head.path === path && head.inode === inode ? head.infoHash : null
+    return head !== undefined && head.path === path && head.identity === identity ? head.infoHash : null
+  }
+
+  /** Strikes pieces off the list, before the download is opened. */
+  static async forget(directory: string, key: JournalKey, pieces: readonly number[]): Promise<void> {
+    const path = journalPath(directory, key.path)
+    const identity = await identityOf(key.path)
+    const found = pieces.length === 0 ? null : await readJournal(path, key, identity)
+    if (found === null) return
+    const lost = new Set(pieces)
+    const isListed = (index: number): boolean => ((found.known[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
+    const left = [...Array(key.pieces).keys()].filter((index) => isListed(index) && !lost.has(index))
+    await writeList(path, headOf(key, identity), left)
   }
 
   /**
    * Opens the journal of a download that is prepared on the disk. Until it is begun nothing is written, so that an end while
    * the files are hashed does not look like a download of which nothing is there.
-   * @param isThere whether the files had their sizes before. @param sync makes durable what was written before it is called
+   * @param isThere whether anything was there before. @param sync makes durable what was written before it is called
    */
   static async open(
     directory: string,
@@ -74,9 +87,9 @@ export class ResumeJournal {
   ): Promise<ResumeJournal> {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const path = journalPath(directory, key.path)
-    const inode = await inodeOf(key.path)
-    const found = isThere ? await readJournal(path, key, inode) : null
-    const head = `${JSON.stringify({ format: 1, ...key, inode })}\n`
+    const identity = await identityOf(key.path)
+    const found = isThere ? await readJournal(path, key, identity) : null
+    const head = headOf(key, identity)
     const handle = found === null ? null : await open(path, 'a', 0o600)
     if (found !== null) await handle?.truncate(found.goodBytes)
     // Where files are there and nothing is known of them, they are hashed.
@@ -94,15 +107,7 @@ export class ResumeJournal {
     await this.#sync()
     await this.#handle?.close()
     this.#handle = null
-    const handle = await open(`${this.#path}.new`, 'w', 0o600)
-    try {
-      await handle.writeFile(`${this.#head}${JSON.stringify(pieces)}\n`)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(`${this.#path}.new`, this.#path)
-    await syncDirectory(dirname(this.#path))
+    await writeList(this.#path, this.#head, pieces)
     this.#handle = await open(this.#path, 'a', 0o600)
   }
 
@@ -149,20 +154,39 @@ function journalPath(directory: string, path: string): string {
   return join(directory, `${createHash('sha256').update(path).digest('hex').slice(0, 40)}.jsonl`)
 }
 
-async function inodeOf(path: string): Promise<string> {
-  return String((await stat(path, { bigint: true })).ino)
+/** A number of a file is given again once the file is gone, and another disk has the same ones. */
+async function identityOf(path: string): Promise<string> {
+  const { dev, ino, birthtimeNs } = await stat(path, { bigint: true })
+  return `${dev}/${ino}/${birthtimeNs}`
+}
+
+function headOf(key: JournalKey, identity: string): string {
+  return `${JSON.stringify({ format: 2, ...key, identity })}\n`
+}
+
+/** Takes the place of a journal as a whole. */
+async function writeList(path: string, head: string, pieces: readonly number[]): Promise<void> {
+  const handle = await open(`${path}.new`, 'w', 0o600)
+  try {
+    await handle.writeFile(`${head}${JSON.stringify(pieces)}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(`${path}.new`, path)
+  await syncDirectory(dirname(path))
 }
 
 /** @returns null where there is none for exactly this download */
 async function readJournal(
   path: string,
   key: JournalKey,
-  inode: string,
+  identity: string,
 ): Promise<{ readonly known: Uint8Array; readonly goodBytes: number } | null> {
   const read = await readLines(path)
   if (read === null) return null
-  const { infoHash, path: described, pieces, inode: before } = read.head
-  if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== inode) return null
+  const { infoHash, path: described, pieces, identity: before } = read.head
+  if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== identity) return null
   const known = new Uint8Array(Math.ceil(key.pieces / 8))
   for (const line of read.lines) {
     const parsed = written.safeParse(parse(line))

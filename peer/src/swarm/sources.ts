@@ -59,6 +59,7 @@ export function watchSources(torrent: Torrent, options: SourcesOptions): Receive
       return
     }
     log.debug({ source, kind }, 'connected to a source')
+    wire.on('failed', (error: Error) => log.debug({ source, err: error }, 'a message of a source could not be read'))
     wire.on('piece', (index: number, offset: number, bytes: Uint8Array) => {
       received[kind] += bytes.length
       if (!torrent.bitfield.get(index)) blame.note(index, { source, offset, bytes })

@@ -1,16 +1,17 @@
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import UTP from 'utp-native'
-import WebTorrent, { type Torrent, type TorrentOptions } from 'webtorrent'
+import type { Torrent, TorrentOptions } from 'webtorrent'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { askOnce } from './ask-once.ts'
 import { boundMessages } from './bound-messages.ts'
+import { ConnectionLimits, type IncomingConnection, MAX_CONNECTIONS } from './connection-limits.ts'
 import { PieceFiles } from './piece-files.ts'
 import { everywhere, type Reach } from './reach.ts'
 import { BannedSources, watchSources } from './sources.ts'
+import { encryptedHashOf, WakingClient } from './waking-client.ts'
 
 /** What is whole on this disk, and is given to whoever asks. */
 export interface Offer {
@@ -21,48 +22,22 @@ export interface Offer {
   readonly isUnchanged: () => Promise<boolean>
 }
 
-const MAX_CONNECTIONS = 200
 /** So many free ports are tried. */
 const MAX_FREE_PORTS = 10
 /** So often those that are open are looked at: one that nobody asks for gives its memory back. */
 const CHECK_EVERY_MS = 20_000
 
-/** Everything that is not needed to find peers by a tracker is off: it would tell others of private torrents. */
-const options = {
-  ...{ dht: false, lsd: false, natUpnp: false, natPmp: false, utPex: false, tracker: false, webSeeds: false },
-  // The client's own would listen at all addresses.
-  utp: false,
-}
-
-/** webtorrent asks by these two for the torrent that a peer has come for. */
-class Client extends WebTorrent {
-  readonly #wake: (hash: string) => Promise<Torrent | null>
-
-  /** @param wake finds what is offered by its info-hash, plain or as an encrypted handshake has it */
-  constructor(settings: object, wake: (hash: string) => Promise<Torrent | null>) {
-    super(settings)
-    this.#wake = wake
-  }
-
-  override async get(id: unknown): Promise<Torrent | null> {
-    return (await super.get(id)) ?? (typeof id === 'string' ? await this.#wake(id) : null)
-  }
-
-  override async _getByHash(hash: string): Promise<Torrent | null> {
-    return (await super._getByHash(hash)) ?? (await this.#wake(hash))
-  }
-}
-
 /** One listening port, TCP and UDP, with all torrents behind it. */
 export class SwarmClient {
   readonly banned = new BannedSources()
   readonly reach: Reach
-  readonly #client: Client
+  readonly #client: WakingClient
   readonly #offers = new Map<string, Offer>()
   /** Info-hashes by what stands for them in an encrypted handshake. */
   readonly #encrypted = new Map<string, string>()
   readonly #waking = new Map<string, Promise<Torrent | null>>()
   readonly #awake = new Map<Torrent, Offer>()
+  readonly #limits = new ConnectionLimits()
   readonly #log: Logger
   readonly #timer: NodeJS.Timeout
   #utp: UTP | null = null
@@ -73,11 +48,19 @@ export class SwarmClient {
     this.reach = reach
     this.#log = log
     // `torrentPort` goes to `listen` as it is.
-    this.#client = new Client({ ...options, torrentPort: { host, port } }, (hash) => this.#wakeByHash(hash))
-    this.#client._connPool.tcpServer.maxConnections = MAX_CONNECTIONS
+    this.#client = new WakingClient({ torrentPort: { host, port } }, (hash) => this.#wakeByHash(hash))
+    const pool = this.#client._connPool
+    pool.tcpServer.maxConnections = MAX_CONNECTIONS
+    const take = pool._onTCPConnectionBound
+    pool.tcpServer.off('connection', take)
+    pool._onTCPConnectionBound = (connection) => {
+      if (this.#limits.takes(connection)) take(connection)
+    }
+    pool.tcpServer.on('connection', pool._onTCPConnectionBound)
     this.#client.blocked = { contains: (address) => this.banned.has(`${address}:0`) }
     this.#timer = setInterval(() => {
       for (const [torrent, offer] of this.#awake) void this.#check(torrent, offer)
+      this.#limits.endIdle(this.#client.torrents.flatMap(({ wires }) => wires))
     }, CHECK_EVERY_MS)
   }
 
@@ -132,7 +115,8 @@ export class SwarmClient {
   withdraw(infoHash: string): void {
     this.#offers.delete(infoHash)
     this.#encrypted.delete(encryptedHashOf(infoHash))
-    for (const torrent of this.#client.torrents) if (torrent.infoHash === infoHash) torrent.destroy()
+    // One that is loaded is none that is offered.
+    for (const torrent of this.#awake.keys()) if (torrent.infoHash === infoHash && !torrent.destroyed) torrent.destroy()
   }
 
   /** @param id a torrent, or a magnet link. Whoever adds it listens for its errors. */
@@ -172,8 +156,11 @@ export class SwarmClient {
     utp.on('error', (error: Error) => this.#log.warn({ err: error }, 'the UDP socket failed'))
     const pool = this.#client._connPool
     pool._onUTPConnectionBound = pool._onUTPConnectionBound.bind(pool)
-    utp.on('connection', (connection: { destroy(): void; on(name: string, listener: () => void): void }) => {
-      if (utp.connections.length <= MAX_CONNECTIONS) return pool._onUTPConnectionBound(connection)
+    utp.on('connection', (connection: IncomingConnection) => {
+      if (utp.connections.length <= MAX_CONNECTIONS) {
+        if (this.#limits.takes(connection)) pool._onUTPConnectionBound(connection)
+        return
+      }
       connection.on('error', () => undefined)
       connection.destroy()
     })
@@ -192,24 +179,43 @@ export class SwarmClient {
   }
 
   async #wake(infoHash: string, offer: Offer): Promise<Torrent | null> {
+    let torrent: Torrent | null = null
     try {
       if (!(await offer.isUnchanged())) throw new Error('the file was changed or is gone')
-      const metainfo = readTorrent(await offer.torrent())
-      const store = new PieceFiles(metainfo, offer.path)
-      // A cache would read a whole piece for each block, and keep it until the block is sent.
-      const torrent = this.add(metainfo.bare, { preloadedStore: store, skipVerify: true, storeCacheSlots: 0 })
-      torrent.on('error', (error: Error) => this.#log.warn({ err: error, infoHash }, 'a torrent cannot be shared'))
-      watchSources(torrent, { banned: this.banned, isUdpOnly: false, log: this.#log })
-      this.#awake.set(torrent, offer)
-      torrent.once('close', () => this.#awake.delete(torrent))
-      torrent.on('wire', () => void this.#check(torrent, offer))
-      if (!torrent.ready) await once(torrent, 'ready')
+      torrent = await this.#open(offer)
+      if (this.#offers.get(infoHash) !== offer) throw new Error('it is offered no longer')
+      this.#keepAwake(torrent, offer)
       this.#log.info({ infoHash }, 'somebody asks for a torrent')
       return torrent
     } catch (error) {
       this.#log.warn({ err: error, infoHash }, 'a torrent cannot be shared')
+      if (torrent !== null && !torrent.destroyed) torrent.destroy()
       return null
     }
+  }
+
+  /** @returns a torrent of which all is there, and that is ready */
+  async #open(offer: Offer): Promise<Torrent> {
+    const metainfo = readTorrent(await offer.torrent())
+    const store = new PieceFiles(metainfo, offer.path)
+    // A cache would read a whole piece for each block, and keep it until the block is sent.
+    const torrent = this.add(metainfo.bare, { preloadedStore: store, skipVerify: true, storeCacheSlots: 0 })
+    const ended = new Promise<never>((_, reject) => {
+      torrent.once('error', reject)
+      torrent.once('close', () => reject(new Error('it was ended before it was ready')))
+    })
+    ended.catch(() => undefined)
+    if (!torrent.ready) await Promise.race([once(torrent, 'ready'), ended])
+    return torrent
+  }
+
+  #keepAwake(torrent: Torrent, offer: Offer): void {
+    const { infoHash } = torrent
+    torrent.on('error', (error: Error) => this.#log.warn({ err: error, infoHash }, 'a torrent cannot be shared'))
+    watchSources(torrent, { banned: this.banned, isUdpOnly: false, log: this.#log })
+    this.#awake.set(torrent, offer)
+    torrent.once('close', () => this.#awake.delete(torrent))
+    torrent.on('wire', () => void this.#check(torrent, offer))
   }
 
   /** Closes a torrent that nobody asks for, or whose file has changed: others would take its bytes for lies. */
@@ -228,11 +234,4 @@ interface ListenOptions {
   readonly reach?: Reach
   readonly isTcpOnly?: boolean
   readonly log: Logger
-}
-
-/** By this an encrypted handshake names a torrent, so that others do not see which. */
-function encryptedHashOf(infoHash: string): string {
-  return createHash('sha1')
-    .update(Buffer.concat([Buffer.from('req2'), Buffer.from(infoHash, 'hex')]))
-    .digest('hex')
 }

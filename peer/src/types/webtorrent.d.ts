@@ -3,7 +3,7 @@
 
 declare module 'webtorrent' {
   import type { EventEmitter } from 'node:events'
-  import type { Server } from 'node:net'
+  import type { Server, Socket } from 'node:net'
   import type Wire from 'bittorrent-protocol'
   import type UTP from 'utp-native'
 
@@ -87,7 +87,8 @@ declare module 'webtorrent' {
     readonly _connPool: {
       readonly tcpServer: Server
       utpServer: UTP | undefined
-      _onUTPConnectionBound(conn: unknown): void
+      _onTCPConnectionBound: (connection: Socket) => void
+      _onUTPConnectionBound(connection: unknown): void
     }
     get(id: unknown): Promise<Torrent | null>
     add(id: Uint8Array | string, options: TorrentOptions): Torrent
@@ -131,10 +132,20 @@ declare module 'bittorrent-protocol' {
 
   export type GotBlock = (error: Error | null, bytes?: Uint8Array) => void
 
+  /** Of ut_metadata: asks for the info of a torrent, and gives it. */
+  export interface Metadata {
+    readonly _fetching: boolean
+    /** Null while nobody has told. */
+    readonly _metadataSize: number | null
+    /** @returns whether the bytes are the info */
+    setMetadata(bytes: Uint8Array): Promise<boolean>
+  }
+
   class Wire extends EventEmitter {
     constructor(type?: string)
     readonly type: string
     readonly uploaded: number
+    readonly downloaded: number
     readonly remoteAddress: string | undefined
     readonly remotePort: number | undefined
     readonly destroyed: boolean
@@ -157,6 +168,16 @@ declare module 'bittorrent-protocol' {
     handshake(infoHash: string, peerId: string): void
     piece(index: number, offset: number, bytes: Uint8Array): void
     reject(index: number, offset: number, length: number): void
+    readonly ut_metadata?: Metadata
+    /** What this end calls extensions, and what the other calls them. */
+    readonly extendedMapping: Readonly<Record<number, string>>
+    readonly peerExtendedMapping: Readonly<Record<string, number>>
+    use(extension: unknown): void
+    _onExtended(id: number, bytes: Uint8Array): void
+    _onMessage(bytes: Uint8Array): void
+    _processBuffer(): void
+    /** Has so many bytes waited for, and what reads them. */
+    _parse(size: number, read: (bytes: Uint8Array) => void): void
     _onCancel(index: number, offset: number, length: number): void
     _onMessageLength(bytes: Uint8Array): void
     _onPiece(index: number, offset: number, bytes: Uint8Array): void
@@ -179,6 +200,8 @@ declare module 'bittorrent-tracker' {
       readonly userAgent: string
       readonly getAnnounceOpts: () => object
     })
+    /** One for each address that is one. */
+    readonly _trackers: readonly { setInterval(ms?: number): void }[]
     start(): void
     complete(): void
     stop(): void

@@ -53,11 +53,13 @@ test('a failure is told in its sentence', async () => {
 
 test('whoever hangs up ends his command', async () => {
   const ended = vi.fn()
+  const hangUp = new AbortController()
   await run(async (_wanted, _ui, signal) => {
     signal.addEventListener('abort', ended)
+    hangUp.abort()
     await new Promise((resolve) => signal.addEventListener('abort', resolve))
   })
-  await expect(ask({ name: 'list' }, AbortSignal.timeout(1_000)).answer).rejects.toThrow('interrupted')
+  await expect(ask({ name: 'list' }, hangUp.signal).answer).rejects.toThrow('interrupted')
   await vi.waitFor(() => expect(ended).toHaveBeenCalled(), { timeout: 5_000 })
 })
 

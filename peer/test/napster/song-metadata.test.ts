@@ -66,3 +66,14 @@ test('what is no song in spite of its name is called by its name', async () => {
     ...{ song: 'Feeling Good', artist: '', album: '', duration: null, year: null },
   })
 })
+
+test('a title is as long as the tracker takes it, which counts a character of two halves twice', async () => {
+  const synchsafe = (length: number) => Buffer.from([21, 14, 7, 0].map((shift) => (length >> shift) & 0x7f))
+  const text = Buffer.from(`\x03x${'🎵'.repeat(200)}`)
+  const frame = Buffer.concat([Buffer.from('TIT2'), synchsafe(text.length), Buffer.alloc(2), text])
+  // A frame of MPEG 1, layer 3, at 128 kbit/s, twice.
+  const sound = Buffer.concat([Buffer.from([0xff, 0xfb, 0x90, 0]), Buffer.alloc(413)])
+  const tags = Buffer.concat([Buffer.from('ID3\x04\0\0', 'latin1'), synchsafe(frame.length), frame])
+  await writeFile(join(directory, 'x.mp3'), Buffer.concat([tags, sound, sound]))
+  expect((await readSongMetadata(join(directory, 'x.mp3'))).song).toBe(`x${'🎵'.repeat(149)}`)
+})

@@ -6,8 +6,8 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { songTorrent } from '../../src/napster/checksum.ts'
 import { fetchSongMetainfo } from '../../src/napster/song-metainfo.ts'
-import type { FoundPeer, PeerFinder } from '../../src/swarm/peer-finder.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
+import type { FoundPeer, PeerFinder } from '../../src/swarm/trackers/peer-finder.ts'
 import { hashFile } from '../../src/torrent/hash-file.ts'
 
 const log = pino({ level: 'silent' })
@@ -36,7 +36,7 @@ function oneByOne(users: readonly FoundPeer[]) {
   }
 }
 
-test('of several users who have a song those are asked who are named later, where the first does not answer', async () => {
+test('of several users who have a song those are asked who are named later; one of another size is refused', async () => {
   const path = join(directory, 'song')
   await writeFile(path, randomBytes(300_000))
   const { size, sha256, pieces } = await hashFile(path, () => 262_144, AbortSignal.timeout(5_000))
@@ -49,14 +49,21 @@ test('of several users who have a song those are asked who are named later, wher
     { host: '127.0.0.1', port },
     { host: '127.0.0.1', port: user.port },
   ]
-  const song = { infoHash, sha256 }
+  const song = { infoHash, sha256, size }
   const found = await fetchSongMetainfo({ swarm: own, log }, song, oneByOne(users), AbortSignal.timeout(15_000))
   expect(found).toMatchObject({ infoHash, name: sha256, length: 300_000 })
   expect(own.has(infoHash)).toBe(false)
+  const over = fetchSongMetainfo(
+    { swarm: own, log },
+    { ...song, size: size - 1 },
+    oneByOne(users.slice(1)),
+    AbortSignal.timeout(15_000),
+  )
+  await expect(over).rejects.toThrow('another song than the tracker says')
 })
 
 test('where the user ends it nobody is waited for', async () => {
-  const song = { infoHash: 'ab'.repeat(20), sha256: 'cd'.repeat(32) }
+  const song = { infoHash: 'ab'.repeat(20), sha256: 'cd'.repeat(32), size: 1 }
   const over = fetchSongMetainfo({ swarm: own, log }, song, oneByOne([]), AbortSignal.timeout(300))
   await expect(over).rejects.toThrow('interrupted')
   expect(own.has(song.infoHash)).toBe(false)

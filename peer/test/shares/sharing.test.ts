@@ -51,7 +51,7 @@ async function open() {
     const { size, mtimeMs: changedAt } = await stat(path)
     return { kind: 'torrent', path, size, changedAt, infoHash, trackers: [`${tracker.origin}/announce`] }
   }
-  return { sharing, offers, shareOf }
+  return { sharing, shares, offers, shareOf }
 }
 
 test('of two files with the same bytes the other is given when one is shared no longer', async () => {
@@ -81,6 +81,18 @@ test('a tracker hears when a share begins, and when it ends before the peer does
   expect(asked.slice(3)).toEqual(['event=stopped'])
   await sharing.close()
   expect(asked).toHaveLength(4)
+})
+
+test('one share whose tracker has no address that can be asked keeps no other from being announced', async () => {
+  const { sharing, shares, shareOf } = await open()
+  const share = await shareOf('one')
+  if (share.kind !== 'torrent') throw new Error('it is none')
+  await shares.put({ ...share, path: '/port of nobody', trackers: ['udp://127.0.0.1:0'] })
+  await shares.put({ ...share, path: '/no address', trackers: ['udp://'] })
+  await shares.put(share)
+  sharing.start()
+  await vi.waitFor(() => expect(asked).toEqual(['event=started']), { timeout: 10_000 })
+  await sharing.close()
 })
 
 test('a file that was changed, replaced or taken away is known by its size and its time', async () => {

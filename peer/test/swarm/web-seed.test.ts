@@ -15,30 +15,51 @@ afterEach(() => {
   for (const each of open.splice(0)) each.close()
 })
 
-/** Asks a web seed that may be silent for 1.5 s for the second piece. */
-async function ask(answer: (response: ServerResponse, range: string) => unknown): Promise<Uint8Array | undefined> {
+/** Asks a web seed that may be slow for 0.5 s where others have it, for the second piece. */
+async function ask(
+  answer: (response: ServerResponse, range: string) => unknown,
+  wires: readonly object[] = [],
+  silenceMs = 1_500,
+): Promise<Uint8Array | undefined> {
   const server = createServer((request, response) => void answer(response, request.headers.range ?? ''))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
-  const seed = new WebSeed(url, { pieces: [null, null] } as unknown as Torrent, metainfo, everywhere, 1_500)
+  const torrent = { pieces: [null, null], wires } as unknown as Torrent
+  const seed = new WebSeed(url, torrent, metainfo, everywhere, { silenceMs, paceMs: 500 })
   open.push({ close: () => seed.destroy() }, { close: () => server.closeAllConnections() }, server)
   return new Promise((resolve, reject) =>
     seed.httpRequest(1, 4, 40, (error, bytes) => (error === null ? resolve(bytes) : reject(error))),
   )
 }
 
-test('one that is slow is waited for while it sends something', async () => {
-  const bytes = await ask(async (response, range) => {
-    expect(range).toBe('bytes=260-299')
-    response.writeHead(206)
-    for (let part = 0; part < 8; part++) {
-      response.write(Buffer.alloc(5, part))
-      await delay(250)
-    }
-    response.end()
-  })
-  expect(bytes).toEqual(Buffer.concat([...Array(8).keys()].map((part) => Buffer.alloc(5, part))))
+async function trickle(response: ServerResponse, range: string): Promise<void> {
+  expect(range).toBe('bytes=260-299')
+  response.writeHead(206)
+  for (let part = 0; part < 8; part++) {
+    response.write(Buffer.alloc(5, part))
+    await delay(1_000)
+  }
+  response.end()
+}
+
+const otherSources: [string, object[]][] = [
+  ['nobody', []],
+  ['another web seed', [{ type: 'webSeed', peerChoking: false, peerPieces: { get: () => true } }]],
+  ['a peer that gives nothing', [{ type: 'tcpIncoming', peerChoking: true, peerPieces: { get: () => true } }]],
+  ['a peer of other pieces', [{ type: 'tcpIncoming', peerChoking: false, peerPieces: { get: () => false } }]],
+]
+
+test('one that is slow is waited for while it sends something, where no peer has the piece', async () => {
+  const all = Buffer.concat([...Array(8).keys()].map((part) => Buffer.alloc(5, part)))
+  const isWaitedFor = async ([who, wires]: [string, object[]]) =>
+    expect(await ask(trickle, wires, 6_000), who).toEqual(all)
+  await Promise.all(otherSources.map(isWaitedFor))
+})
+
+test('one that is slow is not waited for where a peer has the piece', async () => {
+  const peer = { type: 'utpOutgoing', peerChoking: false, peerPieces: { get: (index: number) => index === 1 } }
+  await expect(ask(trickle, [peer], 6_000)).rejects.toThrow('a peer has the piece')
 })
 
 test('one that has fallen silent is not', async () => {

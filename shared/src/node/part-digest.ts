@@ -11,7 +11,7 @@ export type PartMethod = 'sha256' | PartTagging
 
 export interface PartTagging {
   readonly key: PartKey
-  /** The chunk's place in its file, from 0. */
+  /** The chunk's place in the document that has the key, from 0. */
   readonly chunk: number
   /** The part's place in its chunk, from 0. */
   readonly index: number
@@ -39,7 +39,7 @@ export function digestPart(method: PartMethod, bytes: Uint8Array): Buffer {
 /**
  * Tags are GMACs (NIST SP 800-38D): AES-GCM of nothing, with the part as what is authenticated beside it. The nonce says
  * which part of which chunk it is, so that parts that have changed places differ too. It never repeats under a key, for a key
- * belongs to one file, whose bytes never change.
+ * belongs to one document of chunks, whose bytes never change.
  */
 class PartTag implements PartDigester {
   readonly #cipher: CipherGCM

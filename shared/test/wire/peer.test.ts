@@ -126,7 +126,7 @@ test.each(both)('a lost connection ends all that wait of %s from the %s at once'
   const calls = [1, 2, 3].map((value) => failure(peer.call(way, { value }, { deadlineMs: 60_000 })))
   expect(peer.waitingCount).toBe(3)
   expect((await Promise.all(calls)).map((error) => error.name)).toEqual(['LINK_LOST', 'LINK_LOST', 'LINK_LOST'])
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  expect(performance.now() - startedAt).toBeLessThan(15_000)
   expect([peer.isConnected, peer.waitingCount]).toEqual([false, 0])
 })
 

@@ -44,8 +44,7 @@ export async function lookAtDisks(directories: readonly string[], parent?: strin
     }
   }
   if (parent !== undefined) {
-    // Managers load torrents there.
-    const known = ['torrents', ...directories.map((directory) => basename(directory))]
+    const known = directories.map((directory) => basename(directory))
     for (const name of await readdir(parent))
       if (!known.includes(name)) problems.push(`${join(parent, name)} lies outside of every data directory`)
   }

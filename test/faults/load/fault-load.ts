@@ -14,7 +14,7 @@ const LEAST_OPERATIONS_PER_SECOND = 50
  * should end void, not here.
  */
 const REGAINED_OPERATIONS_PER_SECOND = 65
-const REGAIN_MS = 30_000
+const REGAIN_MS = 120_000
 
 /** One client still works on so many names. */
 const MAX_NAMES = 150

@@ -61,7 +61,7 @@ test('row 27, invariant 7: old commands that come again after a delete and a new
    */
   const areReadable = async (): Promise<void> => {
     for (const size of sizes) {
-      await waitUntil('it is read', async () => (await client.download(`again/${size}`)) === 200, 5_000)
+      await waitUntil('it is read', async () => (await client.download(`again/${size}`)) === 200)
     }
   }
   await generation()

@@ -5,6 +5,8 @@ import { errorText, requestJson, retryAfterMsOf } from './request.ts'
 const STALL_MS = 30_000
 /** Once all bytes are sent the store makes them durable. */
 const ANSWER_MS = 180_000
+/** The store takes no longer name. */
+const MAX_NAME_BYTES = 255
 
 /** What every way in tells of a file that it has stored. */
 export type StoredFile = Pick<FileDescription, 'id' | 'name' | 'url'>
@@ -26,8 +28,25 @@ export type SendOutcome<Stored extends StoredFile> =
 /** What is to be sent. The link is the page's own, so that the file is found where the answer is lost. */
 export interface FileToSend {
   readonly file: File
+  readonly name: string
   readonly link: string
   readonly expires: string
+}
+
+/**
+ * Names that `/post` stores are unique, so a file keeps its folders: albums have equal names of tracks. Names of shares are labels.
+ * @param inFolder the file's path in what was dropped
+ * @returns its end, with as many whole folders as a name has place for
+ */
+export function nameFor(path: UploadPath, inFolder: string): string {
+  const segments = inFolder.split('/')
+  const own = segments.pop() ?? inFolder
+  let name = own
+  for (const folder of path === '/post' ? segments.reverse() : []) {
+    if (new TextEncoder().encode(`${folder}/${name}`).length > MAX_NAME_BYTES) break
+    name = `${folder}/${name}`
+  }
+  return name
 }
 
 /** 128 random bits, also where the page came over plain HTTP. */
@@ -48,14 +67,14 @@ export async function findSent<Stored extends StoredFile>(
 /** Sends a file. It goes by XMLHttpRequest, because fetch does not tell how much has been sent. */
 export function sendFile<Stored extends StoredFile>(
   path: UploadPath,
-  { file, link, expires }: FileToSend,
+  { file, name, link, expires }: FileToSend,
   onProgress: (sentBytes: number) => void,
   signal: AbortSignal,
 ): Promise<SendOutcome<Stored>> {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest()
     const query = new URLSearchParams({
-      name: file.name,
+      name,
       ...(path === '/upload' && { link }),
       ...(expires !== '' && { expires }),
     })

@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Icon } from '../ui/icons.tsx'
 import { showToast } from '../ui/toasts.tsx'
-import { filesOf } from './dropped-files.ts'
+import { type FileInFolder, filesOf, withoutFolder } from './dropped-files.ts'
 
 const expiries = [
   ['', 'never'],
@@ -16,7 +16,7 @@ const cannotDrop = matchMedia('(hover: none)')
 
 interface DropZoneProps {
   readonly what: 'files' | 'audio'
-  readonly onFiles: (files: File[], expires: string) => void
+  readonly onFiles: (files: FileInFolder[], expires: string) => void
 }
 
 const texts = {
@@ -40,7 +40,7 @@ export function DropZone({ what, onFiles }: DropZoneProps) {
   const [isOver, setOver] = useState(false)
   const id = useId()
   const { lead, note, expire, accept } = texts[what]
-  const add = (files: File[]) => {
+  const add = (files: FileInFolder[]) => {
     if (files.length > 0) onFiles(files, expiry.current?.value ?? '')
   }
 
@@ -99,7 +99,7 @@ export function DropZone({ what, onFiles }: DropZoneProps) {
             accept={accept}
             class="hidden"
             onChange={({ currentTarget }) => {
-              add([...(currentTarget.files ?? [])])
+              add([...(currentTarget.files ?? [])].map(withoutFolder))
               // The same file can be chosen again.
               currentTarget.value = ''
             }}

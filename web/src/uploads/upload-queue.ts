@@ -3,11 +3,13 @@ import {
   type FileToSend,
   findSent,
   makeLink,
+  nameFor,
   type SendOutcome,
   type StoredFile,
   sendFile,
   type UploadPath,
 } from '../api/send-file.ts'
+import type { FileInFolder } from './dropped-files.ts'
 import { noRate, type Rate, rateAfter } from './rate.ts'
 import { isWorthRetrying, MAX_FAILURES, retryDelayMs } from './retry.ts'
 
@@ -55,11 +57,12 @@ export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, o
   let lastId = 0
   let underWay = 0
 
-  function add(files: readonly File[], expires: string): void {
-    const added = files.map((file): Running => {
+  function add(files: readonly FileInFolder[], expires: string): void {
+    const added = files.map(({ file, path: inFolder }): Running => {
+      const name = nameFor(path, inFolder)
       const state = signal<UploadState>({ kind: 'waiting' })
       const stop = new AbortController()
-      return { id: ++lastId, file, link: makeLink(), expires, state, stop, wasSent: false, wake: () => undefined }
+      return { id: ++lastId, file, name, link: makeLink(), expires, state, stop, wasSent: false, wake: () => undefined }
     })
     uploads.value = [...uploads.value, ...added]
     startNext()

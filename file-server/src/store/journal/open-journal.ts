@@ -148,7 +148,7 @@ function limitSegmentBytes({ maxCopyBytes, segmentBytes, room }: Options): numbe
   return Math.floor(Math.min(segmentBytes, MAX_SEGMENT_BYTES, room.totalBytes * DISK_SHARE) / SIZE_STEP) * SIZE_STEP
 }
 
-/** @returns both segments, empty; null where the disk is too full to make them. */
+/** @returns both segments, empty, the one of the lower generation first; null where the disk is too full to make them. */
 async function completeSegments(
   segments: Segment[],
   directory: string,
@@ -171,7 +171,8 @@ async function completeSegments(
     return null
   }
   for (const segment of segments) await segment.shrink(maxBytes)
-  const [first, second] = segments
+  // The one that was reset first is written first, so that the older frames have the lower generation: a replay resets by it.
+  const [first, second] = segments.toSorted((a, b) => a.header.generation - b.header.generation)
   return first === undefined || second === undefined ? null : [first, second]
 }
 

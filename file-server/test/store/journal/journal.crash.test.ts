@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { countOf } from '../../../../test/full-run.ts'
 import { useWriter } from '../kill-writer.ts'
 import { digestOf, get } from '../new-copies.ts'
-import { listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
+import { inventoryDone, listAll, useDataDirectory, walkDirectories } from '../store-fixture.ts'
 
 const data = useDataDirectory()
 const writeAndKill = useWriter('journal-writer')
@@ -20,6 +20,8 @@ async function verify(told: {
   for (const copy of told.stored.values())
     if (!told.deleting.has(copy.copyId)) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
   expect(tree.filter((copy) => told.deleted.has(copy.copyId))).toEqual([])
+  // It removes directories that are empty.
+  await inventoryDone(store)
   for (const { names } of await walkDirectories(data.path('tree'))) expect(names.length).toBeLessThanOrEqual(36)
   await store.close()
 }

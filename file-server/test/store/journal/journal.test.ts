@@ -4,6 +4,7 @@ import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { describe, expect, it, vi } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import { type DiskCalls, DiskHangsError, runSync } from '../../../src/store/disk/disk-calls.ts'
+import { decodeHeader } from '../../../src/store/journal/journal-header.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { copyPath } from '../../../src/store/tree/slot.ts'
 import { digestOf, get, named } from '../new-copies.ts'
@@ -148,6 +149,20 @@ describe('the journal', () => {
     expect(calls.filter((call) => /createFile|unlink|sync(FileSystem|Journal|Path)/.test(call))).toEqual([])
     expect((await segmentBytes()).map(digestOf)).toEqual(before)
     for (const copy of copies) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
+  })
+
+  it('writes first into the segment that was reset first, so that a replay knows which frames are older', async () => {
+    const first = await data.open()
+    await store1(first, bytesOf('makes a segment be reset'))
+    await first.close()
+    const generations = (await segmentBytes()).map((bytes, index) => decodeHeader(bytes, `${index}`).generation)
+    const older = generations.indexOf(Math.min(...generations))
+    expect(older).toBe(1)
+    const before = (await segmentBytes()).map(digestOf)
+    const store = await data.open()
+    await store1(store, bytesOf('goes into the older one'))
+    const after = (await segmentBytes()).map(digestOf)
+    expect([0, 1].map((index) => after[index] === before[index])).toEqual([true, false])
   })
 
   it('checkpoints one segment while the other is written to, over many generations, and loses nothing', async () => {

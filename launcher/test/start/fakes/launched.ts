@@ -18,7 +18,7 @@ export function useLauncherDirectory(): () => string {
     directory = await mkdtemp(join(tmpdir(), 'holdfast-launcher-'))
   })
   afterEach(async () => {
-    for (const pid of await processesOf(directory)) process.kill(pid, 'SIGKILL')
+    for (const pid of await processesOf(directory)) killIfThere(pid)
     await eventually(async () => (await processesOf(directory)).length === 0)
     await rm(directory, { recursive: true, force: true })
   })
@@ -95,10 +95,19 @@ export async function processesOf(directory: string): Promise<readonly number[]>
   return pids.filter((_, index) => environments[index]?.includes(`HOLDFAST_TEST_MARK=${directory}\0`)).map(Number)
 }
 
+/** One of them may end by itself after it was found. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 export async function eventually(
   isTrue: () => boolean | Promise<boolean>,
   explain: () => string = () => '',
-  deadlineMs = 15_000,
+  deadlineMs = 45_000,
 ): Promise<void> {
   const endsAt = performance.now() + deadlineMs
   while (!(await isTrue())) {

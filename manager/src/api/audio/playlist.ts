@@ -41,7 +41,9 @@ export function asCsv(tracks: readonly TrackDescription[]): string {
 }
 
 function cell(value: string | number | boolean | null | undefined): string {
-  const text = value === null || value === undefined ? '' : String(value)
+  const plain = value === null || value === undefined ? '' : String(value)
+  // A spreadsheet would take a text of strangers that begins so for a formula.
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

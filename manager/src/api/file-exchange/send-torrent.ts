@@ -3,16 +3,18 @@ import type { FileRecord } from '../../files/file.model.ts'
 import { queryOf } from '../../http/parse-query.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import { safeHeaders } from '../../http/safe-headers.ts'
+import type { OwnSeed } from '../../peers/seed/own-seed.ts'
 import { magnetOf, metainfoOf } from '../../peers/torrents/metainfo.ts'
 import type { Torrents, TorrentVersion } from '../../peers/torrents/torrents.ts'
 import { describeFile } from './file-description.ts'
 
-/** By these a torrent of a version is asked for. */
+/** Whoever wants a torrent of a version asks with its query. */
 const QUERIES = { 1: '', hybrid: '?version=hybrid' } as const
 
 export interface SendTorrentDeps {
   readonly torrents: Torrents
-  /** MANAGER_URL */
+  readonly ownSeed: Pick<OwnSeed, 'addressFor'>
+  /** PUBLIC_URL, or MANAGER_URL */
   readonly publicUrl: string | null
 }
 
@@ -26,7 +28,7 @@ export function wantsTorrent(ctx: AppContext): boolean {
  * FILE_UNAVAILABLE where its pieces are still hashed, INVALID_REQUEST, OVERLOADED, DATABASE_UNAVAILABLE
  */
 export async function sendTorrent(
-  { torrents, publicUrl }: SendTorrentDeps,
+  { torrents, ownSeed, publicUrl }: SendTorrentDeps,
   ctx: AppContext,
   record: FileRecord,
   form: 'torrent' | 'magnet' = 'torrent',
@@ -44,7 +46,8 @@ export async function sendTorrent(
   if (form === 'torrent') ctx.body = metainfoOf(info, places)
   else {
     ctx.set(safeHeaders('magnet.txt', 'text/plain; charset=utf-8'))
-    ctx.body = `${magnetOf(info, places)}\n`
+    const peer = ownSeed.addressFor(new URL(origin).hostname)
+    ctx.body = `${magnetOf(info, { ...places, peer })}\n`
   }
 }
 

@@ -12,15 +12,19 @@ export class UploadContext implements PutContext {
   constructor(client: RequestState) {
     this.requestId = client.requestId
     this.#client = client
-    const stopped = new AbortController()
+    let stopped: AbortController | undefined
     let either: AbortSignal | undefined
     this.reader = {
       get signal() {
+        stopped ??= new AbortController()
         either ??= AbortSignal.any([client.signal, stopped.signal])
         return either
       },
     }
-    this.#stop = () => stopped.abort()
+    this.#stop = () => {
+      stopped ??= new AbortController()
+      stopped.abort()
+    }
   }
 
   /** It fires when the client hangs up. */

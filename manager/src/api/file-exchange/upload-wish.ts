@@ -4,9 +4,9 @@ import type { IncomingFileOptions } from '../../bodies/open-incoming-file.ts'
 import { type Expiry, parseExpiry } from '../../files/expiry.ts'
 import type { StorageClass } from '../../files/file.model.ts'
 import type { PutWish } from '../../files/put-file.ts'
-import { expectsContinue } from '../../http/http-server.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext } from '../../http/request-context.ts'
+import { expectsContinue } from '../../http/server/http-server.ts'
 import type { UploadContext } from './upload-context.ts'
 
 export const uploadQuery = z.object({

@@ -5,9 +5,9 @@ import Router from '@koa/router'
 import { openIncomingFile, openIncomingFiles, openRawFile } from '../../bodies/open-incoming-file.ts'
 import { chooseUploadFormat } from '../../bodies/upload-format.ts'
 import { lastSegmentOf } from '../../bodies/upload-label.ts'
-import type { Expiry } from '../../files/expiry.ts'
 import type { FileRecord } from '../../files/file.model.ts'
 import { type PutDeps, type PutWish, putFile } from '../../files/put-file.ts'
+import { UnfinishedFiles } from '../../files/unfinished-files.ts'
 import { wantsHtml } from '../../http/html.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
@@ -76,10 +76,6 @@ function originOf(ctx: AppContext): string {
   return origin !== undefined && URL.canParse(origin) ? origin : `http://${host}`
 }
 
-/** The files of a form expire after this time unless all of them arrive. */
-const UNFINISHED_MS = 3_600_000
-const unfinished: Expiry = (start) => new Date(start.getTime() + UNFINISHED_MS)
-
 /**
  * Stores the files of a form one after the other. If one of them fails, none stays: at once where that can be, else because
  * they expire, for their links are told to nobody.
@@ -90,20 +86,19 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
   const upload = new UploadContext(ctx.state)
   const options = { ...receiving(deps, ctx, asked, upload), name: nameInQuery(ctx) }
   const { fields, files } = await openIncomingFiles(ctx.req, ctx.res, options)
-  const stored: FileRecord[] = []
+  using unfinished = new UnfinishedFiles(deps.records)
   try {
     // A page without scripts can say in the form when its files expire.
     const expiry = asked.expiry ?? expiryOf(fields.get('expires'))
-    for await (const file of files) stored.push(await putFile(deps, file, { ...asked, expiry: unfinished }, upload))
-    const expiresAt = expiry?.(new Date()) ?? null
-    const ids = stored.map(({ _id }) => _id)
-    await deps.records.setExpiry(ids, expiresAt)
-    return stored.map((record) => ({ ...record, expiresAt }))
+    for await (const file of files)
+      unfinished.add(await putFile(deps, file, { ...asked, expiry: unfinished.expiry }, upload))
+    return await unfinished.finish(expiry?.(new Date()) ?? null)
   } catch (error) {
-    const ending = deps.records.markAllDeleted(stored.map(({ _id }) => _id))
-    await ending.catch((cause: unknown) =>
-      ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'),
-    )
+    await unfinished
+      .abandon()
+      .catch((cause: unknown) =>
+        ctx.state.log.warn({ err: cause }, 'files of a form that failed stay until they expire'),
+      )
     throw error
   }
 }

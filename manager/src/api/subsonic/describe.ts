@@ -9,6 +9,7 @@ import {
 import type { Mark } from '../../audio/library/marks.ts'
 import { type FilledPlaylist, type PlaylistSummary, playlistId } from '../../audio/library/playlists.ts'
 import type { AudioTags } from '../../audio/metadata/metadata.ts'
+import { foldText } from '../../audio/search-text.ts'
 import type { Track } from '../../audio/track-list.ts'
 import type { Payload } from './answer.ts'
 
@@ -20,6 +21,7 @@ export function describeSong(track: Track, marks: MarksById): Payload {
   const tags = audio.tags as AudioTags
   const { albumId, artistId } = placeInLibrary(track)
   const albumArtist = tags.albumArtist ?? tags.artist ?? UNKNOWN_ARTIST
+  const artist = tags.artist ?? albumArtist
   const genres = tags.genre ?? []
   return {
     id: _id.toHexString(),
@@ -27,7 +29,7 @@ export function describeSong(track: Track, marks: MarksById): Payload {
     isDir: false,
     title: tags.title ?? name.slice(name.lastIndexOf('/') + 1),
     album: tags.album ?? UNKNOWN_ALBUM,
-    artist: tags.artist ?? albumArtist,
+    artist,
     track: tags.track,
     year: tags.year,
     genre: genres[0],
@@ -46,11 +48,12 @@ export function describeSong(track: Track, marks: MarksById): Payload {
     discNumber: tags.disc,
     created: createdAt.toISOString(),
     albumId,
-    artistId,
+    // Only artists of albums have ids.
+    artistId: foldText(artist) === foldText(albumArtist) ? artistId : undefined,
     type: 'music',
     mediaType: 'song',
     genres: genres.map((genre) => ({ name: genre })),
-    displayArtist: tags.artist ?? albumArtist,
+    displayArtist: artist,
     albumArtists: [{ id: artistId, name: albumArtist }],
     displayAlbumArtist: albumArtist,
   }

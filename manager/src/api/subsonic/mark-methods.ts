@@ -34,11 +34,11 @@ export const markMethods: Methods = {
     return { starred: await listStarred(call, describeArtistFolder, describeAlbumFolder) }
   },
 
-  /** Only what was played is counted, and not what is playing. */
+  /** Only what was played is counted, and not what is playing. Clients that were offline send many, and some may be gone. */
   async scrobble({ deps, parameters }) {
     parameters.required('id')
     const ids = bounded(parameters.all('id'))
-    const tracks = await findSongs(deps.tracks, ids)
+    const tracks = ids.length === 1 ? await findSongs(deps.tracks, ids) : await deps.tracks.findAll(ids)
     if (parameters.flag('submission') === false) return {}
     const times = parameters.counts('time')
     await deps.marks.count(

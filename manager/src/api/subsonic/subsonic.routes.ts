@@ -42,6 +42,9 @@ export interface SubsonicDeps extends CallDeps {
   readonly credentials: Credentials
 }
 
+/** Songs that are added to a playlist by GET stand in the target: there is place for some 1,600 of them. */
+export const SUBSONIC_HEADER_BYTES = 64 * 1024
+
 export const isSubsonicPath = (path: string): boolean => path.startsWith(PREFIX)
 
 /** Serves OpenSubsonic under `/rest`: each method with and without `.view`, by GET and by POST of a form. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { parseAddress } from '@holdfast/shared/node/address'
+import { withoutPort } from '../../http/callers.ts'
 import { isProxied } from '../../http/operator.ts'
 import { RateLimit } from '../../peers/rate-limit.ts'
 
@@ -45,7 +46,6 @@ export function networkOf({ socket, headers }: Pick<IncomingMessage, 'socket' | 
   const own = peer?.network ?? remoteAddress
   if (peer?.scope === 'public' || !isProxied(headers)) return own
   const forwarded = String(headers['x-forwarded-for'] ?? '')
-  // Some proxies add the port.
-  const last = (forwarded.split(',').at(-1) ?? '').trim().replace(/^\[?([\d.]+|[\da-f.:]+(?=\]))\]?(:\d+)?$/i, '$1')
+  const last = withoutPort((forwarded.split(',').at(-1) ?? '').trim())
   return last === '' ? own : `${own} for ${parseAddress(last)?.network ?? last.slice(0, 64)}`
 }

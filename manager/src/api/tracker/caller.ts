@@ -1,31 +1,20 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
-import { type Address, isUnspecified, parseAddress, type Scope } from '@holdfast/shared/node/address'
-import { isProxied, type RequireOperator } from '../../http/operator.ts'
+import { type Address, isUnspecified, parseAddress } from '@holdfast/shared/node/address'
+import type { Callers } from '../../http/callers.ts'
+import type { RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 import type { TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 
-/** @returns where a request comes from. @throws FORBIDDEN where that cannot be told */
-export function callerOf(ctx: AppContext): Address {
-  const address = parseAddress(ctx.req.socket.remoteAddress ?? '')
-  if (address === null || isProxied(ctx.req.headers))
-    throw new StoreError(
-      'FORBIDDEN',
-      'the tracker has to see the address of a peer: ask it directly, not through a proxy',
-    )
-  return address
-}
-
-/** @returns from how far a request comes; what a proxy brings may come from anywhere */
-export function scopeOf(ctx: AppContext): Scope {
-  const address = parseAddress(ctx.req.socket.remoteAddress ?? '')
-  return address === null || isProxied(ctx.req.headers) ? 'public' : address.scope
-}
-
 /** Refuses a caller whose network asks too often. This machine itself may. @throws TOO_MANY_REQUESTS */
-export function limitCaller(limit: RateLimit, caller: Address, { refused }: TrackerCounts): void {
-  if (caller.scope === 'loopback' || limit.admits(caller.network)) return
+export function limitCaller(limit: RateLimit, caller: Address, counts: TrackerCounts): void {
+  limitNetwork(limit, caller.scope === 'loopback' ? null : caller.network, counts)
+}
+
+/** @param network null for this machine itself. @throws TOO_MANY_REQUESTS */
+export function limitNetwork(limit: RateLimit, network: string | null, { refused }: TrackerCounts): void {
+  if (network === null || limit.admits(network)) return
   refused.tooOften += 1
   throw new StoreError('TOO_MANY_REQUESTS', 'this address asks too often')
 }
@@ -38,9 +27,13 @@ export function limitCaller(limit: RateLimit, caller: Address, { refused }: Trac
 export function ownAddress(
   ctx: AppContext,
   named: string | undefined,
-  operator: { readonly requireOperator: RequireOperator; readonly bodySha256: Digest | undefined },
+  operator: {
+    readonly callers: Callers
+    readonly requireOperator: RequireOperator
+    readonly bodySha256: Digest | undefined
+  },
 ): Address {
-  const caller = callerOf(ctx)
+  const caller = operator.callers.addressOf(ctx.req)
   if (named === undefined || named === '' || named === 'localhost' || isUnspecified(named)) return caller
   const address = parseAddress(named)
   if (address === null)

@@ -4,11 +4,12 @@ import { parseMagnet } from '@holdfast/shared/node/torrent/magnet'
 import { readTorrent, TorrentError } from '@holdfast/shared/node/torrent/metainfo'
 import Router from '@koa/router'
 import { readRequestBytes } from '../../bodies/request-bytes.ts'
-import { expectsContinue } from '../../http/http-server.ts'
+import type { Callers } from '../../http/callers.ts'
 import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
+import { expectsContinue } from '../../http/server/http-server.ts'
 import type { Pulls, PullWish } from '../../pulls/pulls.ts'
 import { type PullAccepted, pullRequest, torrentQuery } from './from-torrent.operations.ts'
 
@@ -16,7 +17,7 @@ import { type PullAccepted, pullRequest, torrentQuery } from './from-torrent.ope
 const MAX_TORRENT_BYTES = 4 * 1024 ** 2
 /** The whole body may take so long. */
 const PATIENCE_MS = 30_000
-/** So many requests are read at once, for each is held in memory. */
+/** So many requests are read at once, for each is held in memory; of another machine's network one. */
 const MAX_READING = 4
 const NO_SOURCE =
   'names no tracker that is asked over HTTP or UDP, and no web seed, to load from (there is no DHT here)'
@@ -24,18 +25,28 @@ const NO_SOURCE =
 const readJson = jsonBody(pullRequest, { maxBytes: 2 * MAX_TORRENT_BYTES, patienceMs: PATIENCE_MS })
 
 export interface FromTorrentDeps {
-  readonly pulls: Pulls
+  readonly pulls: Pick<Pulls, 'order'>
+  readonly callers: Callers
   readonly requireOperator: RequireOperator
 }
 
 /** Serves `POST /files/from-torrent`. It leads out of the cluster wherever a torrent says, so it is for an operator. */
-export function fromTorrentRoutes({ pulls, requireOperator }: FromTorrentDeps): Router<RequestState> {
+export function fromTorrentRoutes({ pulls, callers, requireOperator }: FromTorrentDeps): Router<RequestState> {
   const router = new Router<RequestState>()
   let readingCount = 0
+  const readingNetworks = new Set<string>()
   router.post('/files/from-torrent', async (ctx) => {
-    if (readingCount >= MAX_READING) throw new StoreError('OVERLOADED')
+    // Who asks is proven by the whole body alone, and nobody else may keep the operator out until it has come.
+    requireOperator.beforeBody(ctx)
+    const network = callers.networkOf(ctx.req)
+    if (readingCount >= MAX_READING || (network !== null && readingNetworks.has(network)))
+      throw new StoreError('OVERLOADED')
     readingCount++
-    const wish = await readWish(ctx, requireOperator).finally(() => readingCount--)
+    if (network !== null) readingNetworks.add(network)
+    const wish = await readWish(ctx, requireOperator).finally(() => {
+      readingCount--
+      if (network !== null) readingNetworks.delete(network)
+    })
     const id = await pulls.order(wish)
     ctx.status = 202
     ctx.set('location', `/jobs/${id}`)

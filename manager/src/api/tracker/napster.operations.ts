@@ -101,7 +101,7 @@ export type Found = Readonly<z.output<typeof found>>
 export type CheckedInAnswer = Readonly<z.output<typeof checkedIn>>
 
 export const locateQuery = z.object({ id: z.uuid() })
-const located = address.extend({ checksum: z.string() }).meta({ id: 'LocatedFile' })
+const located = address.extend({ checksum: z.string(), fileSize: count }).meta({ id: 'LocatedFile' })
 
 const bodyErrors = [
   'INVALID_REQUEST',
@@ -142,7 +142,7 @@ export const napsterOperations: readonly Operation[] = [
     summary: 'Find files of active users by words and beginnings of words, whatever their case',
     parameters: { query: searchQuery },
     answers: { 200: { description: 'A page', content: json(found) } },
-    errors: ['INVALID_REQUEST', 'OVERLOADED', ...errorsAnywhere],
+    errors: ['INVALID_REQUEST', 'TOO_MANY_REQUESTS', 'OVERLOADED', ...errorsAnywhere],
   },
   {
     method: 'get',
@@ -151,6 +151,13 @@ export const napsterOperations: readonly Operation[] = [
     summary: 'Where an active user is that has a file',
     parameters: { query: locateQuery },
     answers: { 200: { description: 'The user', content: json(located) } },
-    errors: ['INVALID_REQUEST', 'FILE_NOT_FOUND', 'FILE_UNAVAILABLE', ...errorsAnywhere],
+    errors: [
+      'INVALID_REQUEST',
+      'FILE_NOT_FOUND',
+      'FILE_UNAVAILABLE',
+      'TOO_MANY_REQUESTS',
+      'OVERLOADED',
+      ...errorsAnywhere,
+    ],
   },
 ]

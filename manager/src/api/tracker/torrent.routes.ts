@@ -1,18 +1,20 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
+import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import Router from '@koa/router'
+import type { Callers } from '../../http/callers.ts'
 import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import { type Bencodable, bencode } from '../../peers/bencode.ts'
 import type { HashRecords } from '../../peers/hash-records.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
+import type { OwnSeed } from '../../peers/seed/own-seed.ts'
 import { countFailure, type TrackerCounts } from '../../peers/stats/tracker-counts.ts'
 import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
 import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
 import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from './announce-query.ts'
-import { callerOf, limitCaller, ownAddress } from './caller.ts'
+import { limitCaller, ownAddress } from './caller.ts'
 import { type PeerList, peersRequest, registration } from './torrent.operations.ts'
 
 const WANTED_UNLESS_SAID = 50
@@ -25,7 +27,9 @@ const KNOWN_EVENTS = ['started', 'stopped', 'completed'] as const
 export interface TorrentApiDeps {
   readonly hashes: HashRecords
   readonly swarms: Swarms
+  readonly ownSeed: Pick<OwnSeed, 'addTo'>
   readonly counts: TrackerCounts
+  readonly callers: Callers
   readonly requireOperator: RequireOperator
   readonly writeLimit: RateLimit
   readonly announceLimit: RateLimit
@@ -33,31 +37,33 @@ export interface TorrentApiDeps {
 
 /** Serves the torrent tracker of the document, `POST /hash` and `/peers`, and BitTorrent's own, `GET /announce` and `/scrape`. */
 export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
-  const { hashes, swarms, counts, requireOperator, writeLimit } = deps
+  const { hashes, swarms, counts, callers, requireOperator, writeLimit } = deps
   const router = new Router<RequestState>()
   const readRegistration = jsonBody(registration)
   const readPeersRequest = jsonBody(peersRequest)
 
   router.post('/hash', async (ctx) => {
-    limitCaller(writeLimit, callerOf(ctx), counts)
+    limitCaller(writeLimit, callers.addressOf(ctx.req), counts)
     let bodySha256: Digest | undefined
     const { listening_host, listening_port, info_hash } = await readRegistration(ctx, (digest) => {
       bodySha256 = digest
     })
-    const { ip } = ownAddress(ctx, listening_host, { requireOperator, bodySha256 })
+    const address = ownAddress(ctx, listening_host, { callers, requireOperator, bodySha256 })
+    // First, for it is what bounds how many one network registers.
+    const hash = await hashes.make(address, listening_port)
     if (info_hash !== undefined) await swarms.allow(info_hash.toLowerCase())
-    ctx.body = { hash: await hashes.make(ip, listening_port) }
+    ctx.body = { hash }
   })
 
   router.post('/peers', async (ctx) => {
-    const caller = callerOf(ctx)
+    const caller = callers.addressOf(ctx.req)
     limitCaller(writeLimit, caller, counts)
     let bodySha256: Digest | undefined
     const { hash, listening_host, listening_port } = await readPeersRequest(ctx, (digest) => {
       bodySha256 = digest
     })
-    const { ip } = ownAddress(ctx, listening_host, { requireOperator, bodySha256 })
-    const peers = await hashes.join(hash, ip, listening_port)
+    const address = ownAddress(ctx, listening_host, { callers, requireOperator, bodySha256 })
+    const peers = await hashes.join(hash, address, listening_port)
     const reachable = peers.filter((peer) => {
       const address = parseAddress(peer.ip)
       return address !== null && isReachableFrom(caller.scope, address.scope)
@@ -81,17 +87,18 @@ async function answerBencoded(
 ): Promise<void> {
   ctx.set('Content-Type', 'text/plain')
   try {
-    ctx.body = bencode(await answer())
+    ctx.body = encodeBencode(await answer())
   } catch (thrown) {
     const error = toStoreError(thrown)
     if (error.name === 'INTERNAL') throw thrown
     countFailure(counts, error)
-    ctx.body = bencode({ 'failure reason': error.detail ?? error.message })
+    ctx.body = encodeBencode({ 'failure reason': error.detail ?? error.message })
   }
 }
 
-async function announce({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
-  const address = callerOf(ctx)
+async function announce(deps: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+  const { swarms, ownSeed, counts, callers, announceLimit } = deps
+  const address = callers.addressOf(ctx.req)
   limitCaller(announceLimit, address, counts)
   const query = parseRawQuery(ctx.req.url ?? '')
   const [infoHash = ''] = infoHashesIn(query)
@@ -108,11 +115,12 @@ async function announce({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: 
     event: KNOWN_EVENTS.find((event) => event === said) ?? null,
     wanted: Math.min(wanted < 0 ? WANTED_UNLESS_SAID : wanted, MOST_WANTED),
   }
-  const answer = await swarms.announce(wish)
-  if (answer === null) {
+  const found = await swarms.announce(wish)
+  if (found === null) {
     counts.refused.notTracked += 1
     return { 'failure reason': 'this info-hash is not tracked here' }
   }
+  const answer = await ownSeed.addTo(found, wish, parseAddress(ctx.req.socket.localAddress ?? ''))
   counts.announces.http += 1
   const isCompact = textIn(query, 'compact') !== '0'
   const six = compactList(answer.peers, 16)
@@ -140,8 +148,11 @@ function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
   return { 'peer id': peerId, ip: address.ip, port }
 }
 
-async function scrape({ swarms, counts, announceLimit }: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
-  limitCaller(announceLimit, callerOf(ctx), counts)
+async function scrape(
+  { swarms, counts, callers, announceLimit }: TorrentApiDeps,
+  ctx: AppContext,
+): Promise<Bencodable> {
+  limitCaller(announceLimit, callers.addressOf(ctx.req), counts)
   const infoHashes = infoHashesIn(parseRawQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
   const found = await Promise.all(infoHashes.map((infoHash) => swarms.scrape(infoHash)))
   const files: Record<string, Bencodable> = {}

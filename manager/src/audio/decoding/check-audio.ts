@@ -3,12 +3,12 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { type mongo, Types } from 'mongoose'
 import { type AudioFields, liveAudio } from '../../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../../files/file.model.ts'
-import type { Jobs } from '../../jobs/jobs.ts'
+import { type Job, JobRefusal, type Jobs } from '../../jobs/jobs.ts'
 import { askDatabase, DURABLE } from '../../mongo/database.ts'
 import type { Container } from '../container.ts'
 import type { Track } from '../track-list.ts'
-import { CannotDecode, type Decoded, type DecodeWish } from './decode-audio.ts'
-import { judgeAudio } from './judge-audio.ts'
+import { CannotDecode, type Decoded, DecoderEnded, type DecodeWish } from './decode-audio.ts'
+import { judgeAudio, notDecoded } from './judge-audio.ts'
 
 const KIND = 'check-audio'
 /** One decoder takes a core. */
@@ -16,8 +16,20 @@ const AT_ONCE = 1
 /** A file that came just now has its job already. */
 const SETTLED_MS = 60_000
 const EVERY_MS = 60_000
-/** The loop adds so many jobs in one round. */
+/** The loop adds so many jobs of each need in one round. */
 const PER_ROUND = 500
+/** What failed, as it does in an outage, is tried again after this share of its file's age, within the bounds. */
+const RETRY_SHARE = 1 / 8
+const RETRY_BOUNDS_MS = { least: 3_600_000, most: 24 * 3_600_000 }
+
+const ofPath = { state: 'live', addressedBy: 'path' } as const
+/** A file that is due to be looked at has one of these. */
+const needs = [
+  { ...liveAudio, 'audio.isChecked': false },
+  { ...ofPath, audioDue: true },
+] as const
+/** No id is less. */
+const FIRST = new Types.ObjectId('0'.repeat(24))
 
 export interface AudioCheckDeps {
   readonly model: FileModel
@@ -27,9 +39,14 @@ export interface AudioCheckDeps {
   readonly ownUrl: string
   /** @throws CannotDecode */
   readonly decode: (wish: DecodeWish, signal: AbortSignal) => Promise<Decoded>
+  /** Gives what a file says of itself, or null where it is no audio. @throws OVERLOADED, FILE_UNAVAILABLE */
+  readonly readMetadata: (record: FileRecord, signal: AbortSignal) => Promise<AudioFields | null>
 }
 
-/** Has audio files decoded, one after the other, to see whether they are whole, and to draw them. */
+/**
+ * Has audio files decoded, one after the other, to see whether they are whole, and to draw them. Before that it reads the
+ * metadata of those that could not be read when they came.
+ */
 export class AudioCheck {
   readonly #collection: mongo.Collection<FileRecord>
   readonly #deps: AudioCheckDeps
@@ -41,7 +58,7 @@ export class AudioCheck {
 
   /** Does the jobs from then on. */
   start(): void {
-    this.#deps.jobs.work(KIND, (job, signal) => this.#check(String(job.data.fileId), signal), AT_ONCE)
+    this.#deps.jobs.work(KIND, (job, signal) => this.#check(job, signal), AT_ONCE)
   }
 
   /** Has the loop add files again that were no decoder's yet, because there is one now that can more. */
@@ -52,44 +69,83 @@ export class AudioCheck {
   }
 
   /** Adds the job of a file that has just become visible. A job that is lost is added again by the loop. */
-  onVisible({ _id, audio, addressedBy }: Pick<FileRecord, '_id' | 'audio' | 'addressedBy'>): void {
-    if (audio === undefined || addressedBy !== 'path') return
+  onVisible({
+    _id,
+    audio,
+    audioDue,
+    addressedBy,
+  }: Pick<FileRecord, '_id' | 'audio' | 'audioDue' | 'addressedBy'>): void {
+    if ((audio === undefined && audioDue === undefined) || addressedBy !== 'path') return
     this.#add(_id).catch((error: unknown) => this.#deps.log.debug({ fileId: _id, err: error }, 'no job added'))
   }
 
-  /** The need stands in the records: this loop of upkeep finds files that are not checked, and adds their jobs. */
+  /**
+   * The need stands in the records: this loop of upkeep finds files that are due, and adds their jobs. A round goes on behind
+   * the one before, so that nothing hides behind those that fail.
+   */
   loop() {
+    const places = needs.map(() => FIRST)
     return {
       name: KIND,
       everyMs: EVERY_MS,
       run: async (signal: AbortSignal): Promise<boolean> => {
-        const settled = Types.ObjectId.createFromTime(Math.floor((Date.now() - SETTLED_MS) / 1000))
-        const query = { ...liveAudio, 'audio.isChecked': false, _id: { $lt: settled } } as mongo.Filter<FileRecord>
-        const due = await askDatabase(() =>
-          this.#collection
-            .find(query, { projection: { _id: 1 } })
-            .sort({ _id: 1 })
-            .limit(PER_ROUND)
-            .toArray(),
-        )
-        for (const { _id } of due) {
-          if (signal.aborted) break
-          await this.#add(_id)
+        for (const [index, need] of needs.entries()) {
+          const due = await this.#dueAfter(places[index] ?? FIRST, need)
+          for (const id of due) {
+            if (signal.aborted) return false
+            await this.#add(id)
+          }
+          places[index] = due.length < PER_ROUND ? FIRST : (due.at(-1) ?? FIRST)
         }
         return false
       },
     }
   }
 
-  async #add(id: Types.ObjectId): Promise<void> {
-    const fileId = id.toHexString()
-    await this.#deps.jobs.add({ kind: KIND, key: fileId, data: { fileId } })
+  async #dueAfter(place: Types.ObjectId, need: (typeof needs)[number]): Promise<Types.ObjectId[]> {
+    const settled = Types.ObjectId.createFromTime(Math.floor((Date.now() - SETTLED_MS) / 1000))
+    const query = { ...need, _id: { $gt: place, $lt: settled } } as mongo.Filter<FileRecord>
+    const find = () =>
+      this.#collection
+        .find(query, { projection: { _id: 1 } })
+        .sort({ _id: 1 })
+        .limit(PER_ROUND)
+        .toArray()
+    return (await askDatabase(find)).map(({ _id }) => _id)
   }
 
-  async #check(fileId: string, signal: AbortSignal): Promise<void> {
-    const live = { _id: new Types.ObjectId(fileId), ...liveAudio } as mongo.Filter<FileRecord>
-    const track = await askDatabase(() => this.#collection.findOne<Track>(live, { projection: { chunks: 0 } }))
-    if (track === null || track.audio.isChecked) return
+  async #add(id: Types.ObjectId): Promise<void> {
+    const fileId = id.toHexString()
+    const wish = (Date.now() - id.getTimestamp().getTime()) * RETRY_SHARE
+    const retryAfterMs = Math.min(RETRY_BOUNDS_MS.most, Math.max(RETRY_BOUNDS_MS.least, wish))
+    await this.#deps.jobs.add({ kind: KIND, key: fileId, data: { fileId }, retryAfterMs })
+  }
+
+  async #check(job: Job, signal: AbortSignal): Promise<void> {
+    const live = { _id: new Types.ObjectId(String(job.data.fileId)), ...ofPath } as mongo.Filter<FileRecord>
+    const record = await askDatabase(() => this.#collection.findOne(live, { projection: { 'audio.peaks': 0 } }))
+    if (record === null) return
+    const audio = record.audio ?? (record.audioDue ? await this.#readDue(record, signal) : null)
+    if (audio === null || audio.isChecked) return
+    try {
+      await this.#decode({ ...record, audio }, signal)
+    } catch (error) {
+      if (!job.isLast || signal.aborted) throw error
+      await this.#note({ ...record, audio }, { reason: notDecoded(error) }).catch(() => undefined)
+      throw error instanceof DecoderEnded ? new JobRefusal(error.message) : error
+    }
+  }
+
+  /** @returns what the record says from then on, or null where it is no audio that can be read */
+  async #readDue(record: FileRecord, signal: AbortSignal): Promise<AudioFields | null> {
+    const audio = await this.#deps.readMetadata(record, signal)
+    const due = { ...ofPath, _id: record._id, audioDue: true } as mongo.Filter<FileRecord>
+    const update = { ...(audio !== null && { $set: { audio } }), $unset: { audioDue: true } as const }
+    await askDatabase(() => this.#collection.updateOne(due, update, DURABLE))
+    return audio
+  }
+
+  async #decode(track: Track, signal: AbortSignal): Promise<void> {
     const { audio } = track
     const wish = {
       url: `${this.#deps.ownUrl}/file/${encodeFileNamePath(track.name)}`,
@@ -98,10 +154,14 @@ export class AudioCheck {
       codec: audio.codec,
       sampleRate: audio.sampleRate ?? 44_100,
     }
-    const found = await this.#look(audio, wish, signal)
+    await this.#note(track, await this.#look(audio, wish, signal))
+  }
+
+  /** Under another name it is not the file that was decoded, or not to its end. */
+  async #note({ _id, name }: Track, found: object): Promise<void> {
     const update = Object.fromEntries(Object.entries(found).map(([field, value]) => [`audio.${field}`, value]))
-    // Under another name it is not the file that was decoded, or not to its end.
-    await askDatabase(() => this.#collection.updateOne({ ...live, name: track.name }, { $set: update }, DURABLE))
+    const same = { _id, ...liveAudio, name, 'audio.isChecked': false } as mongo.Filter<FileRecord>
+    await askDatabase(() => this.#collection.updateOne(same, { $set: update }, DURABLE))
   }
 
   /** @returns what is to be written of a file that has been looked at */

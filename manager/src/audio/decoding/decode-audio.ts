@@ -29,6 +29,9 @@ export interface Decoded {
 /** A file cannot be decoded here, whatever is in it. */
 export class CannotDecode extends Error {}
 
+/** The decoder was ended before its time, and would be again: what is in the file is too much for it. */
+export class DecoderEnded extends Error {}
+
 /** Starts a process that writes the samples, as one channel of 16 bits, and what is wrong with the file. */
 export type Decoder = (wish: DecodeWish) => Child
 
@@ -84,7 +87,8 @@ export async function decodeAudio(decoder: Decoder, wish: DecodeWish, signal: Ab
     signal.throwIfAborted()
     if (transportProblem.test(problems)) throw new Error(`the file could not be read: ${problems.slice(0, 200)}`)
     if (code === NEEDS_FFMPEG) throw new CannotDecode('only ffmpeg could decode it, which is not installed here')
-    if (endedBy !== null) throw new Error(isStuck ? 'the decoder was stuck' : `the decoder was ended by ${endedBy}`)
+    if (isStuck) throw new Error('the decoder was stuck')
+    if (endedBy !== null) throw new DecoderEnded(`the decoder was ended by ${endedBy}`)
   } finally {
     clearTimeout(stall)
     clearTimeout(whole)

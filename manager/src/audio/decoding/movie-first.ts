@@ -38,19 +38,27 @@ interface Box {
 /**
  * Gives an MP4 file with its movie's box first, as a decoder wants it that does not keep all that comes before. Where the box
  * stands behind the samples their places in it are raised by its own length, as `faststart` of ffmpeg does.
+ * @param cut cuts what comes behind the movie's box, which itself goes in as few pieces as can be
  */
-export async function* movieFirst(ranges: Ranges): AsyncGenerator<Uint8Array> {
+export async function* movieFirst(
+  ranges: Ranges,
+  cut: (bytes: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const boxes = await topBoxes(ranges)
   const movie = boxes.find(({ type }) => type === 'moov')
   const samples = boxes.find(({ type }) => type === 'mdat')
-  const isBehind = movie !== undefined && samples !== undefined && movie.start > samples.start
-  if (!isBehind || movie.end - movie.start > MAX_MOVIE_BYTES) return yield* ranges.from(0)
+  if (movie === undefined) return yield* ranges.from(0)
+  if (samples === undefined || movie.start < samples.start) {
+    yield* ranges.from(0, movie.end)
+    return yield* cut(ranges.from(movie.end))
+  }
+  if (movie.end - movie.start > MAX_MOVIE_BYTES) return yield* ranges.from(0)
   const moved = Buffer.concat(await arrayOf(ranges.from(movie.start, movie.end)))
   raisePlaces(moved, moved.length)
   if (samples.start > 0) yield* ranges.from(0, samples.start)
   yield moved
   // What stands between the samples and the movie keeps its distance to them.
-  yield* ranges.from(samples.start, movie.start)
+  yield* cut(ranges.from(samples.start, movie.start))
 }
 
 /** Lists the boxes of a file up to the movie's (ISO 14496-12). */

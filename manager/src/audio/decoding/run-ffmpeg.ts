@@ -1,5 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 import type { Container } from '../container.ts'
@@ -7,6 +8,8 @@ import type { Container } from '../container.ts'
 const VERSION_MS = 10_000
 /** A file that makes ffmpeg want more memory is not decoded, in KiB. */
 const MEMORY_KIB = 1_500_000
+/** The most there is. */
+const FIRST_TO_GO = '1000'
 
 /** Where ffmpeg finds the bytes of a file. It asks for ranges of them. */
 export interface FfmpegInput {
@@ -69,7 +72,11 @@ export function startChild(command: string, args: readonly string[], priority: n
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } })
   child.on('error', () => undefined)
   try {
-    if (child.pid !== undefined) setPriority(child.pid, priority)
+    if (child.pid !== undefined) {
+      // Where memory runs out Linux ends it, and not the manager. Elsewhere there is no such file.
+      writeFile(`/proc/${child.pid}/oom_score_adj`, FIRST_TO_GO, () => undefined)
+      setPriority(child.pid, priority)
+    }
   } catch {
     // It has ended already, which is noticed elsewhere.
   }

@@ -1,7 +1,7 @@
 import { FLACDecoder } from '@wasm-audio-decoders/flac'
 import { decodeChunked } from 'audio-decode/stream'
 import { NEEDS_FFMPEG } from './decode-audio.ts'
-import { movieFirst, openRanges } from './movie-first.ts'
+import { movieFirst, openRanges, type Ranges } from './movie-first.ts'
 import { SampleWriter } from './sample-writer.ts'
 
 /**
@@ -11,6 +11,13 @@ import { SampleWriter } from './sample-writer.ts'
 
 /** A file that needs more is not decoded. */
 const MAX_RSS_BYTES = 300 * 1024 ** 2
+/**
+ * A decoder makes samples of all that it is given at once, and a few bytes may tell of a second of silence. Memory is looked
+ * at before each slice. That of FLAC takes several times as long for smaller ones.
+ */
+const SLICE_BYTES = { flac: 2_048, other: 512 }
+/** Of these a byte never becomes more than a few samples. */
+const dense = ['wav', 'aiff']
 
 const formats: Readonly<Record<string, string>> = {
   wav: 'wav',
@@ -40,13 +47,35 @@ const [url = '', etag = '', container = '', codec = '', rate = ''] = process.arg
 const samples = new SampleWriter(process.stdout, Number(rate))
 try {
   const ranges = openRanges(url, etag)
-  const bytes = container === 'mp4' ? movieFirst(ranges) : container === 'wav' ? asRiff(ranges.from(0)) : ranges.from(0)
-  for await (const { channelData, sampleRate } of decoded(bytes)) {
+  for await (const { channelData, sampleRate } of decoded(bytesOf(ranges))) {
     await samples.write(channelData, sampleRate)
-    if (process.memoryUsage.rss() > MAX_RSS_BYTES) process.exit(NEEDS_FFMPEG)
+    requireMemory()
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
+}
+
+function requireMemory(): void {
+  if (process.memoryUsage.rss() > MAX_RSS_BYTES) process.exit(NEEDS_FFMPEG)
+}
+
+function bytesOf(ranges: Ranges): AsyncIterable<Uint8Array> {
+  if (container === 'mp4') return movieFirst(ranges, inSlices)
+  if (container === 'wav') return asRiff(ranges.from(0))
+  return dense.includes(container) ? ranges.from(0) : inSlices(ranges.from(0))
+}
+
+async function* inSlices(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const length = codec === 'flac' ? SLICE_BYTES.flac : SLICE_BYTES.other
+  // The decoder of WMA wants its header and the first packet at once.
+  let isWhole = container === 'wma'
+  for await (const piece of bytes) {
+    for (let at = 0; at < piece.length; at += isWhole ? piece.length : length) {
+      requireMemory()
+      yield isWhole ? piece : piece.subarray(at, at + length)
+    }
+    isWhole = false
+  }
 }
 
 function decoded(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Pcm> {

@@ -109,15 +109,14 @@ export class LibraryIndex {
   /** @returns what tells whether tracks came or went */
   async #look(): Promise<Mark> {
     const { files } = this.#deps
-    // The bound lets an index count by itself.
-    const query = { ...isLiveAudio, name: { $gte: '' } } as unknown as mongo.Filter<FileRecord>
-    const options = { projection: { _id: 1 }, sort: { createdAt: -1, _id: -1 } } as const
+    const live = isLiveAudio as mongo.Filter<FileRecord>
+    // With a bound an index counts by itself.
+    const named = { ...isLiveAudio, name: { $gte: '' } } as unknown as mongo.Filter<FileRecord>
+    const counting = { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS } as const
+    const latest = { projection: { _id: 1 }, sort: { createdAt: -1, _id: -1 }, hint: 'audio_order_uploaded' } as const
     const [songCount, newest] = await Promise.all([
-      askDatabase(
-        () => files.countDocuments(query, { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS }),
-        LOOK_DEADLINE_MS,
-      ),
-      askDatabase(() => files.findOne(query, options), LOOK_DEADLINE_MS),
+      askDatabase(() => files.countDocuments(named, counting), LOOK_DEADLINE_MS),
+      askDatabase(() => files.findOne(live, latest), LOOK_DEADLINE_MS),
     ])
     return { songCount, newest: newest?._id.toHexString() ?? null }
   }

@@ -124,7 +124,7 @@ export class Library {
   async findSongs(filter: { readonly text?: string; readonly genre?: string }, page: Page): Promise<readonly Track[]> {
     if (page.count === 0) return []
     const order = { by: 'name', isDescending: false } as const
-    const wish = { filter, order, after: null, limit: page.count, skip: page.offset }
+    const wish = { filter, order, after: page.offset, limit: page.count }
     return (await this.#deps.tracks.list(wish)).tracks
   }
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { Allowance } from './allowance.ts'
 import type { Cover, MetadataResult } from './metadata.ts'
 import type { FromThread, ToThread } from './thread-messages.ts'
 
@@ -15,8 +16,10 @@ export interface ReadableFile {
 export interface MetadataReaderOptions {
   /** The thread may compute so long without asking for bytes. */
   readonly stepMs?: number
-  /** One file may take so long, with all that is fetched for it. */
+  /** One file may take so long, without what is waited for. */
   readonly fileMs?: number
+  /** The bytes of one file may be waited for so long, while others wait for their turn. */
+  readonly fetchMs?: number
   /** A file waits so long for its turn. */
   readonly turnMs?: number
   /** The thread ends when nothing was asked of it for so long. */
@@ -25,7 +28,7 @@ export interface MetadataReaderOptions {
   readonly script?: URL
 }
 
-const defaults = { stepMs: 4_000, fileMs: 20_000, turnMs: 20_000, idleMs: 60_000 }
+const defaults = { stepMs: 4_000, fileMs: 20_000, fetchMs: 20_000, turnMs: 20_000, idleMs: 60_000 }
 const MAX_WAITING = 1_000
 const HEAP_MIB = 96
 
@@ -95,37 +98,46 @@ export class MetadataReader {
     this.#thread = thread
     const tell = (message: ToThread): void => thread.postMessage(message)
     let problem: unknown
-    let step: NodeJS.Timeout | undefined
-    let whole: NodeJS.Timeout | undefined
+    let isOver = false
+    let pause: () => void = () => undefined
     const answer = await new Promise<Answer | null>((resolve) => {
-      const awaitStep = (): void => {
-        clearTimeout(step)
-        step = setTimeout(() => resolve(null), this.#limits.stepMs)
+      const whole = new Allowance(this.#limits.fileMs, () => resolve(null))
+      const fetching = new Allowance(this.#limits.fetchMs, () => {
+        problem = new StoreError('OVERLOADED', 'the bytes of an audio file come too slowly for its metadata to be read')
+        resolve(null)
+      })
+      let step = new Allowance(this.#limits.stepMs, () => resolve(null))
+      pause = () => {
+        for (const allowance of [whole, fetching, step]) allowance.pause()
       }
-      const send = (id: number, bytes: Buffer | null): void => {
-        tell({ kind: 'bytes', id, bytes })
-        awaitStep()
+      const compute = (): void => {
+        pause()
+        step = new Allowance(this.#limits.stepMs, () => resolve(null))
+        step.run()
+        whole.run()
       }
-      whole = setTimeout(() => resolve(null), this.#limits.fileMs)
       this.#onMessage = (message) => {
         if (message?.kind !== 'fetch') return resolve(message)
         const { id, start, end } = message
-        clearTimeout(step)
-        file.read(start, end).then(
-          (bytes) => send(id, bytes),
-          (error: unknown) => {
-            problem = error
-            send(id, null)
-          },
-        )
+        const send = (bytes: Buffer | null): void => {
+          if (isOver) return
+          tell({ kind: 'bytes', id, bytes })
+          compute()
+        }
+        pause()
+        fetching.run()
+        file.read(start, end).then(send, (error: unknown) => {
+          problem ??= error
+          send(null)
+        })
       }
-      awaitStep()
+      compute()
       // The thread gets a copy, for the head belongs to the upload.
       tell({ kind: 'work', wanted, size: file.size, head: Uint8Array.from(file.head) })
     })
+    isOver = true
     this.#onMessage = () => undefined
-    clearTimeout(step)
-    clearTimeout(whole)
+    pause()
     if (answer === null) await this.#endThread()
     else this.#idle = setTimeout(() => void this.#endThread(), this.#limits.idleMs).unref()
     if (problem !== undefined) throw problem

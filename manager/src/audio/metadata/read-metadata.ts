@@ -2,9 +2,12 @@ import { type IAudioMetadata, type IPicture, parseFromTokenizer, selectCover } f
 import { type Container, containers, isForeign, SNIFF_BYTES, sniffContainer } from '../container.ts'
 import { asfFacts } from './asf-facts.ts'
 import { type AudioSource, type ByteSource, PAGE_BYTES, SourceTokenizer } from './audio-source.ts'
-import type { AudioMetadata, AudioTags, Cover, MetadataResult } from './metadata.ts'
+import { boxedCodec, codecName, hasOnlyPictures } from './codec-name.ts'
+import { endOfFrames, hasFramesUpTo, ID3V1_BYTES } from './frame-ends.ts'
+import type { AudioMetadata, Cover, MetadataResult } from './metadata.ts'
 import { mp4Facts } from './mp4-facts.ts'
 import { findFrames, framesFrom } from './raw-frames.ts'
+import { tagsOf } from './tags-of.ts'
 
 /** Several tags may stand one after the other. */
 const MAX_ID3_TAGS = 4
@@ -15,11 +18,6 @@ const PADDING_BYTES = 64 * 1024
 const MEAN_BYTES = 256 * 1024
 /** An Ogg page has at most 65,307 bytes, so the last one begins in the last two pages of this size. */
 const OGG_TAIL_BYTES = 2 * PAGE_BYTES
-/** ID3v1 and its like at the end of a file. */
-const TAIL_TAG_BYTES = 128
-
-const MAX_TEXT_LENGTH = 500
-const MAX_VALUES = 20
 const MAX_REASON_LENGTH = 120
 
 interface Start {
@@ -34,7 +32,8 @@ export async function readMetadata(source: AudioSource): Promise<MetadataResult>
   if (start === null) return { kind: 'not-audio', reason: 'its bytes are of no audio format that is understood' }
   try {
     const parsed = await parse(source, start.container)
-    if (parsed.format.hasVideo === true) return { kind: 'not-audio', reason: 'it is a video' }
+    if (parsed.format.hasVideo === true && !hasOnlyPictures(parsed.format))
+      return { kind: 'not-audio', reason: 'it is a video' }
     const metadata = await describe(source, start, parsed)
     return metadata.codec === '' || metadata.sampleRate === null
       ? { kind: 'broken', reason: `its ${start.container} header tells of no audio` }
@@ -175,13 +174,13 @@ async function frameTiming(source: AudioSource, { framesAt }: Start, told: numbe
   const isSteady = audio.every(({ bitRate }) => bitRate !== null && bitRate === audio[0]?.bitRate)
   const bitRate = isSteady ? (audio[0]?.bitRate ?? null) : duration > 0 ? (byteCount * 8) / duration : null
   if (hasTable && told !== null) return { duration: told, isEstimated: false, bitRate: isSteady ? bitRate : null }
-  const tail = await source.read(Math.max(0, source.size - TAIL_TAG_BYTES), TAIL_TAG_BYTES)
-  const tagBytes = tail.toString('latin1', 0, 3) === 'TAG' ? TAIL_TAG_BYTES : 0
-  const audioBytes = source.size - framesAt - tagBytes
-  const isWhole = byteCount >= audioBytes - TAIL_TAG_BYTES
+  const end = await endOfFrames(source, framesAt)
+  const audioBytes = end - framesAt
+  const isWhole = byteCount >= audioBytes - ID3V1_BYTES
   return {
     duration: isWhole ? duration : bitRate === null ? told : (audioBytes * 8) / bitRate,
-    isEstimated: !isWhole && !isSteady,
+    // What stands behind the frames and is no tag that is known counts as frames too.
+    isEstimated: !isWhole && !(isSteady && (await hasFramesUpTo(source, end, first))),
     bitRate: bitRate === null ? null : Math.round(bitRate),
   }
 }
@@ -229,72 +228,6 @@ function imageType(data: Uint8Array): string {
   if (beginning.startsWith('GIF8')) return 'image/gif'
   if (beginning.startsWith('RIFF') && beginning.endsWith('WEBP')) return 'image/webp'
   return 'application/octet-stream'
-}
-
-const codecs: readonly (readonly [RegExp, string])[] = [
-  [/layer ?3|^mp3|mpeg\/l3/i, 'mp3'],
-  [/layer ?2|mpeg\/l2/i, 'mp2'],
-  [/layer ?1|mpeg\/l1/i, 'mp1'],
-  [/alac/i, 'alac'],
-  [/aac|^mp4a/i, 'aac'],
-  [/flac/i, 'flac'],
-  [/opus/i, 'opus'],
-  [/vorbis/i, 'vorbis'],
-  [/speex/i, 'speex'],
-  [/windows media|wma/i, 'wma'],
-  [/ac-?3/i, 'ac3'],
-  [/adpcm/i, 'adpcm'],
-  [/pcm|^raw$|non-compressed|float/i, 'pcm'],
-]
-
-/** The parser of MP4 has no name for these but that of their box. */
-function boxedCodec({ trackInfo }: IAudioMetadata['format']): string {
-  return trackInfo.map(({ codecName = '' }) => codecName).find((name) => /^<(fLaC|Opus)>$/.test(name)) ?? ''
-}
-
-function codecName(told: string): string {
-  const known = codecs.find(([pattern]) => pattern.test(told))
-  return known === undefined ? told.toLowerCase().slice(0, 40) : known[1]
-}
-
-function tagsOf(common: IAudioMetadata['common']): AudioTags {
-  const texts = { title: common.title, artist: common.artist, album: common.album, albumArtist: common.albumartist }
-  const numbers = {
-    year: common.year,
-    track: common.track.no,
-    trackCount: common.track.of,
-    disc: common.disk.no,
-    discCount: common.disk.of,
-  }
-  const lists = { artists: common.artists, genre: common.genre }
-  return {
-    ...pick(texts, (value) => text(value)),
-    ...pick(numbers, (value) => (Number.isSafeInteger(value) && (value ?? 0) > 0 ? (value ?? undefined) : undefined)),
-    ...pick(lists, (values) => {
-      const kept = (values ?? []).flatMap((value) => text(value) ?? []).slice(0, MAX_VALUES)
-      return kept.length === 0 ? undefined : kept
-    }),
-  }
-}
-
-/** @returns the fields that have a value */
-function pick<From, To>(fields: Readonly<Record<string, From>>, convert: (value: From) => To | undefined) {
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, value]) => {
-      const converted = convert(value)
-      return converted === undefined ? [] : [[name, converted]]
-    }),
-  )
-}
-
-function text(value: unknown): string | undefined {
-  if (typeof value !== 'string') return undefined
-  const clean = value
-    .toWellFormed()
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, MAX_TEXT_LENGTH)
-  return clean === '' ? undefined : clean.toWellFormed()
 }
 
 function positive(value: number | undefined): number | null {

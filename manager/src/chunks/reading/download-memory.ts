@@ -12,11 +12,11 @@ export interface MemoryShare extends Disposable {
 
 /** Bounds the memory of all downloads together, since a part is held whole until it is verified and its client has taken it. */
 export class DownloadMemory {
-  readonly #limitBytes: number
+  readonly limitBytes: number
   #usedBytes = 0
 
   constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes
+    this.limitBytes = limitBytes
   }
 
   get usedBytes(): number {
@@ -26,7 +26,7 @@ export class DownloadMemory {
   /** @param sizeBytes how many bytes the download reads. @throws OVERLOADED where not even one part of it fits */
   take(sizeBytes: number): MemoryShare {
     const isSmall = sizeBytes <= INLINE_MAX_BYTES
-    const freeBytes = this.#limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
+    const freeBytes = this.limitBytes * (isSmall ? 1 : 1 - SMALL_FILES_SHARE) - this.#usedBytes
     const wished = Math.min(sizeBytes, 2 * PART_BYTES)
     const least = Math.min(sizeBytes, PART_BYTES)
     if (least > freeBytes) throw new StoreError('OVERLOADED')

@@ -1,6 +1,7 @@
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { BufferPool } from '../buffer-pool.ts'
 import {
   type ByteSpan,
   type Chunk,
@@ -16,14 +17,13 @@ import type { FileServerRegistry } from '../registry.ts'
 import { askInTurn, type Source, type Turn } from './ask-in-turn.ts'
 import type { HedgeBudget } from './hedge-budget.ts'
 import { orderReplicas } from './order-replicas.ts'
-import type { PartBuffers } from './part-buffers.ts'
 import { costOf, type NotedRead } from './read-history.ts'
 import { type PartRead, readPart } from './read-part.ts'
 
 export interface ReadDeps {
   readonly registry: FileServerRegistry
   /** Parts are read into these, and a part that the client has gives its memory to a later one. */
-  readonly buffers: PartBuffers
+  readonly buffers: BufferPool
   /** All downloads of a manager share it. */
   readonly hedges: HedgeBudget
   /**

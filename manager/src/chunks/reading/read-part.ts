@@ -3,10 +3,10 @@ import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
 import { digestPart, type PartDigester, type PartMethod, startPart } from '@holdfast/shared/node/part-digest'
 import type { ArgumentOf, ManagerCommands } from '@holdfast/shared/wire/commands'
 import type { NamedCopy } from '@holdfast/shared/wire/shapes'
+import { BufferPool, type PooledBuffer } from '../buffer-pool.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import type { FrameSink } from '../links/incoming-streams.ts'
 import type { Caller } from '../writing/store-copy.ts'
-import { type PartBuffer, PartBuffers } from './part-buffers.ts'
 
 /** A small read that has no turn on the link by then is better off with another copy. */
 const TURN_DEADLINE_MS = 10_000
@@ -36,13 +36,13 @@ export async function readPart(
     readonly length: number
     readonly requestId: string
     readonly method?: PartMethod
-    readonly buffers?: PartBuffers
+    readonly buffers?: BufferPool
     /** Is called for each frame that comes, where the part comes in frames. */
     readonly onFrame?: () => void
   },
   caller?: Caller,
 ): Promise<PartRead> {
-  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new PartBuffers(), onFrame } = span
+  const { sizeBytes, offset, length, requestId, method = 'sha256', buffers = new BufferPool(), onFrame } = span
   if (length > PART_BYTES) throw new StoreError('INTERNAL', 'more than a part was asked for')
   const { copyId, slot, sha256 } = copy
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
@@ -78,7 +78,7 @@ type LargeRead = Omit<ArgumentOf<ManagerCommands, 'open-download'>, 'streamId'>
 
 interface Reading {
   readonly method: PartMethod
-  readonly buffers: PartBuffers
+  readonly buffers: BufferPool
   readonly onFrame: (() => void) | undefined
   readonly signal: AbortSignal | undefined
 }
@@ -134,7 +134,7 @@ class PartCollector implements FrameSink {
   #settle: ((error: StoreError | null) => void) | undefined
   #outcome: StoreError | null | undefined
 
-  constructor({ bytes, giveBack }: PartBuffer, digester: PartDigester, onFrame: (() => void) | undefined) {
+  constructor({ bytes, giveBack }: PooledBuffer, digester: PartDigester, onFrame: (() => void) | undefined) {
     this.#bytes = bytes
     this.#giveBack = giveBack
     this.#digester = digester

@@ -1,4 +1,4 @@
-import { hasErrorName } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest, ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
@@ -177,7 +177,10 @@ class ReplicaStore {
 
   #fail(error: unknown): void {
     if (this.#isDecided) return
-    this.#lastError = error
+    // The bytes were found right before they were sent, so it is the file-server that has others.
+    this.#lastError = hasErrorName(error, 'DIGEST_MISMATCH')
+      ? new StoreError('BAD_ANSWER', 'a file-server stored other bytes than it was sent', { cause: error })
+      : error
     if (hasErrorName(error, 'CANCELLED')) this.#isCalledOff ||= this.#caller.signal.aborted
     // Bytes that nobody has hashed yet are the client's, and what is wrong with them is so for every file-server.
     if (this.#held.sha256 === null && hasErrorName(error, 'INVALID_REQUEST')) this.#giveUp()

@@ -1,8 +1,11 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { PART_BYTES } from '@holdfast/shared/limits'
+import { BufferPool } from '../buffer-pool.ts'
 import { SenderPace } from './sender-pace.ts'
 import type { Caller } from './store-copy.ts'
 
+/** An upload may have memory of less than this that is not counted. */
+const BLOCK_BYTES = 64 * 1024
 /** This share of the limit is kept for small files, so that senders of large ones never block those. */
 const SMALL_FILES_SHARE = 1 / 8
 /** Who has waited so long for memory is refused. */
@@ -59,6 +62,8 @@ interface Sender {
  * a piece of one and wait for each other. The lines are as long as there are uploads at most.
  */
 export class UploadMemory {
+  /** The chunks of uploads are gathered in these. */
+  readonly blocks = new BufferPool(BLOCK_BYTES)
   readonly #limitBytes: number
   readonly #chunkBytes: number
   readonly #senders = new Set<Sender>()

@@ -1,7 +1,8 @@
+import { StoreError } from '@holdfast/shared/errors/store-error'
 import { endpointOf } from '@holdfast/shared/node/address'
 import { mongo } from 'mongoose'
 import { askDatabase, type Database } from '../../mongo/database.ts'
-import { peerOf, type SwarmPeer } from './swarm.ts'
+import { MAX_PEERS, peerOf, type SwarmPeer } from './swarm.ts'
 
 interface PeerDocument {
   /** The info-hash, and the peer's key. */
@@ -42,17 +43,24 @@ export interface SwarmChange {
 }
 
 const HASH_DIGITS = 40
-/** A group of swarms that is read at once comes with at most so many peers, those that announced last. */
-const MAX_READ = 20_000
+/** Few swarms have many peers. A group that has so many in all is read anew, each swarm by itself. */
+const MANY_PEERS = 5_000
+/**
+ * So many swarms have a document. Half of them are for those that were registered, so that peers who complete bytes that nobody
+ * registered, on an open tracker, do not take the place of those.
+ */
+const BOUNDS = { registered: 1_000_000, others: 500_000 }
 /** A group of writes that takes longer has failed. */
 const WRITE_DEADLINE_MS = 10_000
 
 /** Keeps swarms in MongoDB, so that every manager knows them, also after a restart. */
 export class SwarmRecords {
   readonly #database: Database
+  readonly #bounds: typeof BOUNDS
 
-  constructor(database: Database) {
+  constructor(database: Database, bounds = BOUNDS) {
     this.#database = database
+    this.#bounds = bounds
   }
 
   async prepare(): Promise<void> {
@@ -63,12 +71,11 @@ export class SwarmRecords {
     await this.#swarms.createIndex({ keptUntil: 1 }, { expireAfterSeconds: 0, name: 'unused' })
   }
 
-  /** @returns what is known of these info-hashes, in their order */
+  /** @returns what is known of these info-hashes, in their order, each with as many peers as a swarm can have */
   async read(hashes: readonly string[]): Promise<StoredSwarm[]> {
-    const fresh = { hash: { $in: [...hashes] }, expiresAt: { $gt: new Date() } }
     const [swarms, peers] = await Promise.all([
       this.#swarms.find({ _id: { $in: [...hashes] } }).toArray(),
-      this.#peers.find(fresh).sort({ expiresAt: -1 }).limit(MAX_READ).toArray(),
+      this.#readPeers(hashes),
     ])
     const byHash = new Map(swarms.map((swarm) => [swarm._id, swarm]))
     const ofHash = new Map<string, SwarmPeer[]>(hashes.map((hash) => [hash, []]))
@@ -101,24 +108,49 @@ export class SwarmRecords {
     await askDatabase(() => this.#peers.bulkWrite(writes, { ordered: false }), WRITE_DEADLINE_MS)
   }
 
-  /** @throws DATABASE_UNAVAILABLE */
+  /** Writes what is known of swarms, and drops it where it is of new ones for which there is no room. @throws DATABASE_UNAVAILABLE */
   async writeSwarms(changes: readonly SwarmChange[]): Promise<void> {
     if (changes.length === 0) return
+    const upsert = (await askDatabase(() => this.#swarms.estimatedDocumentCount())) < this.#bounds.others
     const writes = changes.map(({ hash, completed, keptUntil }) => {
       const update = { $max: { keptUntil: new Date(keptUntil) }, $inc: { downloaded: completed } }
-      return { updateOne: { filter: { _id: hash }, update, upsert: true } }
+      return { updateOne: { filter: { _id: hash }, update, upsert } }
     })
     await askDatabase(() => this.#swarms.bulkWrite(writes, { ordered: false }), WRITE_DEADLINE_MS)
   }
 
-  /** Has an info-hash tracked also where not every one is. @throws DATABASE_UNAVAILABLE */
+  /** Has an info-hash tracked also where not every one is. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
   async allow(hash: string, keptUntil: number): Promise<void> {
     const change = { $set: { isAllowed: true }, $max: { keptUntil: new Date(keptUntil) } }
+    const { matchedCount } = await askDatabase(() => this.#swarms.updateOne({ _id: hash }, change))
+    if (matchedCount > 0) return
+    if ((await askDatabase(() => this.#swarms.estimatedDocumentCount())) >= this.#bounds.registered)
+      throw new StoreError('TOO_MANY_REQUESTS', 'the tracker has no room for further info-hashes')
     await askDatabase(() => this.#swarms.updateOne({ _id: hash }, change, { upsert: true }))
   }
 
   async countPeers(): Promise<number> {
     return this.#peers.estimatedDocumentCount()
+  }
+
+  /** @returns the peers of all of them, those that announced last first */
+  async #readPeers(hashes: readonly string[]): Promise<PeerDocument[]> {
+    const fresh = { hash: { $in: [...hashes] }, expiresAt: { $gt: new Date() } }
+    const found = await this.#peers.find(fresh).sort({ expiresAt: -1 }).limit(MANY_PEERS).toArray()
+    return found.length < MANY_PEERS ? found : this.#readEach(hashes)
+  }
+
+  /** Reads each swarm up to its own bound, so that none is cut because others have many peers. */
+  async #readEach(hashes: readonly string[]): Promise<PeerDocument[]> {
+    const pipeline = [
+      { $match: { expiresAt: { $gt: new Date() } } },
+      { $sort: { expiresAt: -1 } },
+      { $limit: MAX_PEERS },
+    ]
+    const join = { from: this.#peers.collectionName, localField: 'hash', foreignField: 'hash', pipeline, as: 'peers' }
+    const stages = [{ $documents: hashes.map((hash) => ({ hash })) }, { $lookup: join }]
+    const found = await this.#database.connection.db?.aggregate(stages).toArray()
+    return ((found ?? []) as { peers: PeerDocument[] }[]).flatMap(({ peers }) => peers)
   }
 
   get #peers() {

@@ -18,7 +18,7 @@ export interface SwarmPeer {
 }
 
 /** Of a swarm so many peers are known; the one that announced longest ago goes first. */
-const MAX_PEERS = 2_000
+export const MAX_PEERS = 2_000
 /** So many of them may have one address. */
 const MAX_PEERS_PER_NETWORK = 64
 

@@ -38,8 +38,10 @@ export interface SwarmsDeps {
   readonly records: SwarmRecords
   readonly counts: TrackerCounts
   readonly log: Logger
-  /** Whether every info-hash is tracked, or only those that were registered. */
+  /** Whether every info-hash is tracked, or only those that were registered and those of stored files. */
   readonly isOpen: boolean
+  /** Tells which of some info-hashes torrents of stored files have. */
+  readonly findStored: (infoHashes: readonly string[]) => Promise<ReadonlySet<string>>
   /** Peers are told to announce so often. */
   readonly intervalMs: number
   /** Whether there are other managers, which peers may announce to. */
@@ -52,6 +54,8 @@ const MAX_PEERS_STORED = 4_000_000
 const READ_AGAIN_MS = 2_000
 /** The same where no other manager is known; one that has just come is soon. */
 const READ_AGAIN_ALONE_MS = 60_000
+/** A swarm is taken for as large when it is read, so that a group has 32 and comes in time also where each has many peers. */
+const SWARM_BYTES = 128 * 1024
 /** That an info-hash is not tracked is remembered so long, for so many of them. */
 const REFUSED_MS = 3_000
 const MAX_REFUSED = 20_000
@@ -82,7 +86,10 @@ export class Swarms {
 
   constructor(deps: SwarmsDeps) {
     this.#deps = deps
-    this.#reads = new GroupedWork((hashes) => deps.records.read(hashes))
+    this.#reads = new GroupedWork(
+      (hashes) => read(deps, hashes),
+      () => SWARM_BYTES,
+    )
     this.#writes = new SwarmWrites(deps)
     this.#ended = this.#repeatSweep()
   }
@@ -123,9 +130,14 @@ export class Swarms {
     return this.#deps.records.countPeers()
   }
 
-  /** Has an info-hash tracked also where not every one is. @throws DATABASE_UNAVAILABLE */
+  /** Has an info-hash tracked also where not every one is. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
   async allow(infoHash: string): Promise<void> {
     await this.#deps.records.allow(infoHash, Date.now() + KEPT_MS)
+    this.noteTracked(infoHash)
+  }
+
+  /** Is told of an info-hash that is tracked from then on, for it may have been refused a moment ago. */
+  noteTracked(infoHash: string): void {
     this.#refused.delete(infoHash)
   }
 
@@ -277,6 +289,13 @@ export class Swarms {
       await delay(SWEEP_EVERY_MS, undefined, { signal }).catch(() => undefined)
     }
   }
+}
+
+/** Reads what is known of info-hashes, of which those of stored files count as registered. */
+async function read({ records, isOpen, findStored }: SwarmsDeps, hashes: readonly string[]): Promise<StoredSwarm[]> {
+  const nothing: ReadonlySet<string> = new Set()
+  const [swarms, ofFiles] = await Promise.all([records.read(hashes), isOpen ? nothing : findStored(hashes)])
+  return swarms.map((swarm, index) => ({ ...swarm, isAllowed: swarm.isAllowed || ofFiles.has(hashes[index] ?? '') }))
 }
 
 function countsOf(swarm: Swarm): SwarmCounts {

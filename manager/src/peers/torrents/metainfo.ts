@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type Bencodable, bencode } from '../bencode.ts'
+import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import type { Merkle } from './merkle-hasher.ts'
 
 /** What the info-hashes are of. */
@@ -26,15 +26,20 @@ const SHA256_OF_32_BYTES = '1220'
 
 /** @returns in 40 hex digits each what peers announce: the info-hash, and of a hybrid the beginning of its second one */
 export function trackedHashesOf(info: TorrentInfo): string[] {
-  const bytes = bencode(infoOf(info))
+  const bytes = infoBytesOf(info)
   const first = hexDigest('sha1', bytes)
   return info.merkle === null ? [first] : [first, hexDigest('sha256', bytes).slice(0, INFO_HASH_DIGITS)]
+}
+
+/** @returns the metadata that peers give each other (BEP 9), of which the info-hashes are */
+export function infoBytesOf(info: TorrentInfo): Buffer {
+  return encodeBencode(infoOf(info))
 }
 
 /** @returns a `.torrent` (BEP 3), with a tier for each tracker (BEP 12) */
 export function metainfoOf(info: TorrentInfo, { trackers, webSeed }: TorrentPlaces): Buffer {
   const [announce] = trackers
-  return bencode({
+  return encodeBencode({
     ...(announce !== undefined && { announce }),
     'announce-list': trackers.map((tracker) => [tracker]),
     'created by': 'Holdfast',
@@ -47,9 +52,9 @@ export function metainfoOf(info: TorrentInfo, { trackers, webSeed }: TorrentPlac
 /** @returns a magnet link (BEP 9), with the address of the `.torrent` for clients that find no peer to ask for it */
 export function magnetOf(
   info: TorrentInfo,
-  { trackers, webSeed, torrent }: TorrentPlaces & { readonly torrent: string },
+  { trackers, webSeed, torrent, peer }: TorrentPlaces & { readonly torrent: string; readonly peer: string | null },
 ): string {
-  const bytes = bencode(infoOf(info))
+  const bytes = infoBytesOf(info)
   const fields = [
     `xt=urn:btih:${hexDigest('sha1', bytes)}`,
     ...(info.merkle === null ? [] : [`xt=urn:btmh:${SHA256_OF_32_BYTES}${hexDigest('sha256', bytes)}`]),
@@ -58,6 +63,8 @@ export function magnetOf(
     ...trackers.map((tracker) => `tr=${encodeURIComponent(tracker)}`),
     `ws=${encodeURIComponent(webSeed)}`,
     `xs=${encodeURIComponent(torrent)}`,
+    // Clients read it as it stands.
+    ...(peer === null ? [] : [`x.pe=${peer}`]),
   ]
   return `magnet:?${fields.join('&')}`
 }

@@ -12,18 +12,16 @@ import type { TorrentWish, TorrentWishes } from './torrent-wishes.ts'
 const PATIENCE_MS = 10_000
 /** Another manager may have done the job. */
 const LOOK_EVERY_MS = 500
-/** So many info-hashes are known to be tracked, which saves to say so for every request. */
-const MAX_ALLOWED = 10_000
 
 /** A hybrid is of version 1 and 2 at once. */
 export type TorrentVersion = '1' | 'hybrid'
 
 export interface TorrentsDeps {
-  readonly files: Pick<FileRecords, 'noteTorrentName'>
+  readonly files: Pick<FileRecords, 'noteTorrent'>
   readonly records: TorrentRecords
   readonly wishes: TorrentWishes
   readonly jobs: TorrentJobs
-  readonly swarms: Pick<Swarms, 'allow'>
+  readonly swarms: Pick<Swarms, 'noteTracked'>
 }
 
 /** Those who wait for the same file look for it together. */
@@ -39,7 +37,6 @@ export class Torrents {
   readonly #waiting = new Map<string, Waiting>()
   /** Ends the pause before the next look for a file. */
   readonly #wakes = new Map<string, () => void>()
-  readonly #allowed = new Set<string>()
   #isClosed = false
 
   constructor(deps: TorrentsDeps, patienceMs = PATIENCE_MS) {
@@ -64,18 +61,17 @@ export class Torrents {
     const kept = await this.#deps.records.find(fileId)
     const isEnough = kept !== null && (version === '1' || kept.merkle !== null)
     const info = isEnough ? kept : await this.#waitFor(fileId, record.size)
-    // What is kept goes when nobody asks for long, and the name must outlive that.
-    if (record.torrentName === undefined) await this.#deps.files.noteTorrentName(record._id, info.name)
     const torrent = version === '1' ? { ...info, merkle: null } : info
-    for (const hash of trackedHashesOf(torrent)) await this.#allow(hash)
+    await this.#note(record, torrent)
     return torrent
   }
 
-  async #allow(infoHash: string): Promise<void> {
-    if (this.#allowed.has(infoHash)) return
-    await this.#deps.swarms.allow(infoHash)
-    if (this.#allowed.size >= MAX_ALLOWED) this.#allowed.clear()
-    this.#allowed.add(infoHash)
+  /** What is kept goes when nobody asks for long. The name must outlive that, and so must the info-hashes, which are tracked. */
+  async #note({ _id, torrentName, torrentHashes = [] }: FileRecord, torrent: TorrentInfo): Promise<void> {
+    const hashes = trackedHashesOf(torrent)
+    if (torrentName !== undefined && hashes.every((hash) => torrentHashes.includes(hash))) return
+    await this.#deps.files.noteTorrent(_id, torrent.name, hashes)
+    for (const hash of hashes) this.#deps.swarms.noteTracked(hash)
   }
 
   #waitFor(fileId: string, size: number): Promise<TorrentInfo> {

@@ -3,7 +3,7 @@ import { toStoreError } from '@holdfast/shared/errors/store-error'
 import { type Address, parseAddress } from '@holdfast/shared/node/address'
 import type { RateLimit } from '../rate-limit.ts'
 import { countFailure, type Refusals, type TrackerCounts } from '../stats/tracker-counts.ts'
-import type { Announce, Swarms } from '../swarms/swarms.ts'
+import type { Announce, AnnounceAnswer, Swarms } from '../swarms/swarms.ts'
 import { CONNECTION_ID_BYTES, type ConnectionIds } from './connection-ids.ts'
 
 /** BEP 15: https://www.bittorrent.org/beps/bep_0015.html */
@@ -35,6 +35,8 @@ export interface UdpTrackerDeps {
   readonly connects: RateLimit
   readonly requests: RateLimit
   readonly send: (datagram: Buffer, port: number, ip: string) => void
+  /** Adds this store itself where it is a peer. */
+  readonly addOwnSeed?: (answer: AnnounceAnswer, wish: Announce) => Promise<AnnounceAnswer>
 }
 
 interface Request {
@@ -126,7 +128,7 @@ export class UdpTracker {
   }
 
   async #announce({ datagram, source }: Request): Promise<Answer> {
-    const { swarms, counts } = this.#deps
+    const { swarms, counts, addOwnSeed } = this.#deps
     const port = datagram.readUInt16BE(96)
     if (port === 0) return this.#refusalOf('malformed', 'the port is missing')
     const most = Math.floor(MAX_PEER_BYTES / (source.bytes.length + 2))
@@ -140,8 +142,9 @@ export class UdpTracker {
       wanted: Math.min(asked < 0 ? WANTED_UNLESS_SAID : asked, most),
       family: source.bytes.length === 4 ? 4 : 6,
     }
-    const answer = await swarms.announce(wish)
-    if (answer === null) return this.#refusalOf('notTracked', 'this info-hash is not tracked here')
+    const found = await swarms.announce(wish)
+    if (found === null) return this.#refusalOf('notTracked', 'this info-hash is not tracked here')
+    const answer = (await addOwnSeed?.(found, wish)) ?? found
     counts.announces.udp += 1
     const size = source.bytes.length + 2
     const body = Buffer.allocUnsafe(12 + answer.peers.length * size)

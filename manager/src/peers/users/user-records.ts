@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import type { Address } from '@holdfast/shared/node/address'
 import { askDatabase, type Database } from '../../mongo/database.ts'
 
 /** A user is who answers at an address and port. Only the user is told its id. */
 export interface UserDocument {
   readonly _id: string
   readonly ip: string
+  readonly network: string
   readonly port: number
   /** It has checked in and answered heartbeats since. */
   readonly isActive: boolean
@@ -21,8 +23,8 @@ export interface UserDocument {
 }
 
 const MAX_USERS = 1_000_000
-/** Each user of an address may be sent heartbeats, so this bounds what one address can have sent to it. */
-const MAX_USERS_PER_ADDRESS = 64
+/** Each user of a network may be sent heartbeats, so this bounds what one network can have sent to it. */
+const MAX_USERS_PER_NETWORK = 64
 const DUPLICATE_KEY = 11_000
 
 /** Whoever did not answer so many heartbeats in a row is inactive when the next one is due. */
@@ -39,6 +41,7 @@ export class UserRecords {
   async prepare(): Promise<void> {
     await this.#users.createIndexes([
       { key: { ip: 1, port: 1 }, unique: true, name: 'address' },
+      { key: { network: 1 }, name: 'of_network' },
       { key: { isActive: 1, nextBeatAt: 1 }, name: 'due' },
       { key: { isActive: 1, isShown: 1 }, name: 'shown' },
       { key: { isActive: 1, seenAt: 1 }, name: 'silent' },
@@ -46,12 +49,12 @@ export class UserRecords {
   }
 
   /** @returns the user at this address, made where there is none. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
-  async require(ip: string, port: number): Promise<UserDocument> {
+  async require({ ip, network }: Address, port: number): Promise<UserDocument> {
     const found = await askDatabase(() => this.#users.findOne({ ip, port }))
     if (found !== null) return found
-    await this.#requireRoom(ip)
+    await this.#requireRoom(network)
     const user: UserDocument = {
-      ...{ _id: randomUUID(), ip, port, isActive: false, isShown: false },
+      ...{ _id: randomUUID(), ip, network, port, isActive: false, isShown: false },
       ...{ unanswered: 0, nextBeatAt: new Date(0), seenAt: new Date() },
     }
     try {
@@ -149,15 +152,15 @@ export class UserRecords {
     return this.#database.connection.collection<UserDocument>('peer_users')
   }
 
-  async #requireRoom(ip: string): Promise<void> {
-    const [ofAddress, ofAll] = await askDatabase(() =>
+  async #requireRoom(network: string): Promise<void> {
+    const [ofNetwork, ofAll] = await askDatabase(() =>
       Promise.all([
-        this.#users.countDocuments({ ip }, { limit: MAX_USERS_PER_ADDRESS }),
+        this.#users.countDocuments({ network }, { limit: MAX_USERS_PER_NETWORK }),
         this.#users.estimatedDocumentCount(),
       ]),
     )
-    if (ofAddress >= MAX_USERS_PER_ADDRESS)
-      throw new StoreError('TOO_MANY_REQUESTS', `an address has at most ${MAX_USERS_PER_ADDRESS} users`)
+    if (ofNetwork >= MAX_USERS_PER_NETWORK)
+      throw new StoreError('TOO_MANY_REQUESTS', `a network has at most ${MAX_USERS_PER_NETWORK} users`)
     if (ofAll >= MAX_USERS) throw new StoreError('TOO_MANY_REQUESTS', 'the tracker has no room for further users')
   }
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { isReachableFrom, parseAddress, type Scope } from '@holdfast/shared/node/address'
+import { type Endpoint, isReachableFrom, parseAddress, type Scope } from '@holdfast/shared/node/address'
 import type { SearchPlan } from './search-terms.ts'
 import type { TrackDocument, TrackMetadata, TrackRecords } from './track-records.ts'
 import type { FoundTrack } from './track-search.ts'
@@ -17,7 +17,7 @@ export interface PeerAddress {
   readonly port: number
 }
 
-export interface CheckIn extends PeerAddress {
+export interface CheckIn extends Endpoint {
   /** The ids in the user's own database, if it tells them. */
   readonly ids: readonly string[] | null
   /** Ids of files that the user has no longer. */
@@ -36,8 +36,8 @@ export interface CheckedIn {
 const MAX_SOURCES = 50
 
 /** Makes a user active, and compares its ids with the tracker's. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
-export async function checkIn({ users, tracks }: UsersDeps, { ip, port, ids, gone }: CheckIn): Promise<CheckedIn> {
-  const { _id } = await users.require(ip, port)
+export async function checkIn({ users, tracks }: UsersDeps, { address, port, ids, gone }: CheckIn): Promise<CheckedIn> {
+  const { _id } = await users.require(address, port)
   if (gone.length > 0) await tracks.remove(_id, gone)
   await users.activate(_id)
   // Also where they stood as online: one that was published while the user became active may not.
@@ -61,10 +61,10 @@ export async function show({ users, tracks }: UsersDeps, user: string, isActive:
 /** @returns the id of the file. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
 export async function publish(
   { users, tracks }: UsersDeps,
-  { ip, port }: PeerAddress,
+  { address, port }: Endpoint,
   metadata: TrackMetadata,
 ): Promise<string> {
-  const user = await users.require(ip, port)
+  const user = await users.require(address, port)
   return tracks.publish(user._id, metadata, user.isActive)
 }
 
@@ -91,13 +91,13 @@ export async function locate(
   deps: UsersDeps,
   id: string,
   asker: Scope,
-): Promise<PeerAddress & { readonly checksum: string }> {
+): Promise<PeerAddress & Pick<TrackMetadata, 'checksum' | 'fileSize'>> {
   const track = await deps.tracks.find(id)
   if (track === null) throw new StoreError('FILE_NOT_FOUND')
   const sources = (await activeSources(deps, [track], asker)).get(track.content) ?? []
   const source = sources[randomInt(Math.max(sources.length, 1))]
   if (source === undefined) throw new StoreError('FILE_UNAVAILABLE')
-  return { ...source, checksum: track.checksum }
+  return { ...source, checksum: track.checksum, fileSize: track.fileSize }
 }
 
 /** @returns the active users by content, the one that published a track before the others */

@@ -4,9 +4,9 @@ import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
+import type { BufferPool } from '../../chunks/buffer-pool.ts'
 import { listCopies, moveCopy, suspectCopies } from '../../chunks/inventory.ts'
 import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
-import type { PartBuffers } from '../../chunks/reading/part-buffers.ts'
 import { readPart } from '../../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../../files/holder-records.ts'
 import { judgeCopy } from '../copy-replica.ts'
@@ -20,7 +20,7 @@ export interface ReconcileDeps {
   /** Says how many copies are missing, before any of them is marked, where they are an unlikely share; null where not. */
   readonly noteMissingShare: (server: ServerId, share: MissingShare | null) => Promise<void>
   readonly throttle: Throttle
-  readonly buffers: PartBuffers
+  readonly buffers: BufferPool
   readonly log: Logger
 }
 

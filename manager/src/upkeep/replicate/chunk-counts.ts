@@ -18,13 +18,14 @@ export interface ReplicaCounts {
 }
 
 interface Deps {
-  readonly holders: Pick<HolderRecords, 'countChunks'>
+  readonly holders: Pick<HolderRecords, 'countChunks' | 'markOthers'>
   readonly fileServers: { read(): Promise<readonly { readonly id: ServerId; readonly isLost: boolean }[]> }
 }
 
 /**
  * Keeps count of chunks by their replicas, so that nobody's question reads the records: all of them now and then, and more
- * often those that lack some, which an index finds.
+ * often those that lack some, which an index finds. Before all are counted, `short` is made to point at those that came when
+ * another number of replicas was wished for.
  */
 export class ChunkCounts {
   readonly #deps: Deps
@@ -92,6 +93,8 @@ export class ChunkCounts {
     const isAllDue = startedAt >= this.#allDueAt
     // One that takes too long is not tried again at once.
     if (isAllDue) this.#allDueAt = startedAt + COUNT_ALL_EVERY_MS
+    // With one replica nothing is healed.
+    if (isAllDue && this.#replicas > 1) await holders.markOthers(this.#replicas)
     const found = await holders.countChunks(isAllDue ? 'all' : 'short', counting)
     this.#short = found.filter(({ good }) => good < this.#replicas)
     if (!isAllDue) return

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -11,8 +13,9 @@ import {
   wasmDecoder,
 } from '../../../src/audio/decoding/decode-audio.ts'
 import { judgeAudio } from '../../../src/audio/decoding/judge-audio.ts'
-import { hasFfmpeg } from '../../../src/audio/decoding/run-ffmpeg.ts'
+import { hasFfmpeg, startChild } from '../../../src/audio/decoding/run-ffmpeg.ts'
 import { audioBytes, audioFiles } from '../audio-files.ts'
+import { flacBomb } from './flac-bomb.ts'
 
 const served = new Map<string, Buffer>()
 let server: Server
@@ -23,13 +26,16 @@ beforeAll(async () => {
   server = createServer(({ url = '', headers }, response) => {
     const bytes = served.get(url)
     if (bytes === undefined || headers['if-match'] !== '"etag"') return void response.writeHead(503).end()
-    const start = Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0)
-    response.writeHead(start > 0 ? 206 : 200, {
-      'content-length': bytes.length - start,
+    const [, first, last] = /^bytes=(\d+)-(\d*)/.exec(headers.range ?? '') ?? []
+    const start = Number(first ?? 0)
+    const end = last ? Math.min(Number(last) + 1, bytes.length) : bytes.length
+    if (start > 0 && start >= bytes.length) return void response.writeHead(416).end()
+    response.writeHead(first === undefined ? 200 : 206, {
+      'content-length': end - start,
       'accept-ranges': 'bytes',
-      ...(start > 0 && { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+      ...(first !== undefined && { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` }),
     })
-    response.end(bytes.subarray(start))
+    response.end(bytes.subarray(start, end))
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
 })
@@ -71,7 +77,7 @@ describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
     const bytes = audioBytes(file.file)
     served.set('/whole', bytes)
     const whole = await decode('/whole', file)
-    const told = { duration: file.duration, isEstimated: false, flaw: null }
+    const told = { duration: file.duration, isEstimated: false, sampleRate: file.sampleRate, flaw: null }
     expect(judgeAudio(told, whole)).toEqual({ verdict: 'ok', reason: null })
     expect(Math.max(...whole.peaks.data)).toBeGreaterThan(5)
     expect(whole.peaks.sampleRate).toBe(file.sampleRate)
@@ -86,7 +92,9 @@ describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
     bytes[10_000] = (bytes[10_000] ?? 0) ^ 4
     served.set('/flipped', bytes)
     const decoded = await decode('/flipped', flac)
-    expect(judgeAudio({ duration: 1.5, isEstimated: false, flaw: null }, decoded).verdict).toBe('damaged')
+    expect(judgeAudio({ duration: 1.5, isEstimated: false, sampleRate: 8_000, flaw: null }, decoded).verdict).toBe(
+      'damaged',
+    )
   })
 
   test('a playlist that is called an MP3 file opens nothing', async () => {
@@ -113,6 +121,36 @@ describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
     silent.close()
     silent.closeAllConnections()
   })
+})
+
+test.runIf(process.platform === 'linux')('a small file of gigabytes of samples takes bounded memory', async () => {
+  served.set('/bomb', flacBomb(3_000))
+  let most = 0
+  let watch: NodeJS.Timeout | undefined
+  const decoder: Decoder = (wish) => {
+    const child = wasmDecoder(built)(wish)
+    const look = async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
+      most = Math.max(most, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0))
+    }
+    watch = setInterval(look, 20)
+    return child
+  }
+  const wish = { container: 'flac', codec: 'flac', sampleRate: 44_100 } as unknown as Wish
+  const outcome = await decodeBy(decoder, '/bomb', wish).catch((error: unknown) => error)
+  clearInterval(watch)
+  expect(outcome instanceof CannotDecode || (outcome as Decoded).seconds > 4_000).toBe(true)
+  expect(most).toBeGreaterThan(20_000)
+  expect(most).toBeLessThan(600_000)
+})
+
+test.runIf(process.platform === 'linux')('what decodes is ended first where memory runs out', async () => {
+  const child = startChild('sleep', ['60'], 10)
+  try {
+    await vi.waitFor(() => expect(readFileSync(`/proc/${child.pid}/oom_score_adj`, 'utf8').trim()).toBe('1000'))
+  } finally {
+    child.kill('SIGKILL')
+  }
 })
 
 test.each([

@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
 import { judgeAudio } from '../../../src/audio/decoding/judge-audio.ts'
 
-const told = { duration: 10, isEstimated: false, flaw: null }
+const told = { duration: 10, isEstimated: false, sampleRate: 44_100, flaw: null }
 const whole = { seconds: 10, problems: [] }
 
 test.each([
   ['as long as it says', told, whole, null],
   ['a little shorter, as an encoder leaves it', told, { ...whole, seconds: 9.9 }, null],
+  ["without its encoder's padding, at a low rate", { ...told, sampleRate: 8_000 }, { ...whole, seconds: 9.832 }, null],
+  [
+    'shorter than padding explains',
+    { ...told, sampleRate: 8_000 },
+    { ...whole, seconds: 9.6 },
+    'it should take 10.00 s, and 9.60 s could be decoded',
+  ],
   ['cut off', told, { ...whole, seconds: 5 }, 'it should take 10.00 s, and 5.00 s could be decoded'],
   ['longer than it says', told, { ...whole, seconds: 12 }, 'it should take 10.00 s, and has 12.00 s'],
   ['of a length that was an estimate', { ...told, isEstimated: true }, { ...whole, seconds: 5 }, null],

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { taggedMp3 } from '../../../../test/api/tagged-mp3.ts'
 import { sniffContainer } from '../../../src/audio/container.ts'
 import type { AudioMetadata } from '../../../src/audio/metadata/metadata.ts'
 import { readCover, readMetadata } from '../../../src/audio/metadata/read-metadata.ts'
@@ -64,6 +65,42 @@ test('estimates the duration of raw frames of changing length that are not all r
   expect(metadata.isEstimated).toBe(true)
   expect(metadata.duration).toBeGreaterThan(155)
   expect(metadata.duration).toBeLessThan(165)
+})
+
+/** @returns raw frames of one bit rate, of which only a part is looked at, and how long they are */
+function longFrames(): { readonly frames: Buffer; readonly seconds: number } {
+  const one = audioBytes('cbr.mp3')
+  const frames = Buffer.concat(Array.from({ length: 60 }, () => one))
+  return { frames, seconds: 60 * 1.584 }
+}
+
+test.each([
+  ['nothing', Buffer.alloc(0), false],
+  ['an APE tag', apeTag(100_000), false],
+  ['an APE tag and an ID3v1 tag', Buffer.concat([apeTag(50_000), id3v1()]), false],
+  ['words of a song', lyrics(40_000), false],
+  ['words of a song between the two', Buffer.concat([apeTag(9_000), lyrics(4_000), id3v1()]), false],
+  ['zeros', Buffer.alloc(50_000), true],
+])(
+  'raw frames of one bit rate with %s behind them are as long as they are, or estimated',
+  async (_what, behind, isEstimated) => {
+    const { frames, seconds } = longFrames()
+    const metadata = await metadataOf(Buffer.concat([frames, behind]))
+    expect(metadata.isEstimated).toBe(isEstimated)
+    if (!isEstimated) expect(metadata.duration).toBeCloseTo(seconds, 1)
+  },
+)
+
+test('an audiobook with a picture for each chapter is audio, and a film is not', async () => {
+  const book = audioBytes('faststart.m4a')
+  expect((await metadataOf(withTrack(book, 'vide', 'jpeg'))).codec).toBe('aac')
+  expect((await metadataOf(withTrack(book, 'text', 'text'))).codec).toBe('aac')
+  expect(await kindOf(withTrack(book, 'vide', 'avc1'))).toBe('not-audio')
+})
+
+test('numbers that players cannot hold are left out', async () => {
+  const tags = taggedMp3({ TRCK: '3000000000/12', TIT2: 'Far' })
+  expect((await metadataOf(tags)).tags).toEqual({ title: 'Far', trackCount: 12 })
 })
 
 test('a wave that is cut off is known by its header', async () => {
@@ -149,6 +186,47 @@ test('any damage is answered, within the budget, and nothing is thrown', async (
 test('random bytes are taken for audio by nobody', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 20_000 }), (bytes) => sniffContainer(Buffer.from(bytes)) === null))
 })
+
+function id3v1(): Buffer {
+  return Buffer.concat([Buffer.from('TAG'), Buffer.alloc(125)])
+}
+
+/** @returns an APEv2 tag with a header and a footer */
+function apeTag(length: number): Buffer {
+  const end = (flags: number): Buffer => {
+    const bytes = Buffer.alloc(32)
+    bytes.write('APETAGEX', 'latin1')
+    bytes.writeUInt32LE(2_000, 8)
+    bytes.writeUInt32LE(length + 32, 12)
+    bytes.writeUInt32LE(flags, 20)
+    return bytes
+  }
+  return Buffer.concat([end(0xa000_0000), Buffer.alloc(length), end(0x8000_0000)])
+}
+
+/** @returns a Lyrics3v2 tag */
+function lyrics(length: number): Buffer {
+  const body = Buffer.concat([Buffer.from('LYRICSBEGIN'), Buffer.alloc(length, 'la ')])
+  return Buffer.concat([body, Buffer.from(`${String(body.length).padStart(6, '0')}LYRICS200`)])
+}
+
+/** @returns an MP4 file, whose movie's box comes last, with another track in it. Nobody reads the samples. */
+function withTrack(file: Buffer, handler: string, codec: string): Buffer {
+  const word = (value: number) => {
+    const bytes = Buffer.alloc(4)
+    bytes.writeUInt32BE(value)
+    return bytes
+  }
+  const description = box(codec, Buffer.alloc(78))
+  const stsd = box('stsd', Buffer.concat([word(0), word(1), description]))
+  const hdlr = box('hdlr', Buffer.concat([Buffer.alloc(8), Buffer.from(handler), Buffer.alloc(20)]))
+  const tkhd = box('tkhd', Buffer.concat([word(0), word(0), word(0), word(2), Buffer.alloc(68)]))
+  const track = box('trak', Buffer.concat([tkhd, box('mdia', Buffer.concat([hdlr, box('minf', box('stbl', stsd))]))]))
+  const start = file.indexOf('moov') - 4
+  const length = file.readUInt32BE(start)
+  const movie = box('moov', Buffer.concat([file.subarray(start + 8, start + length), track]))
+  return Buffer.concat([file.subarray(0, start), movie, file.subarray(start + length)])
+}
 
 function nestedAtoms(depth: number): Buffer {
   const types = ['moov', 'udta', 'meta', 'trak']

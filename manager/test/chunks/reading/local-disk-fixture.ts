@@ -33,6 +33,8 @@ export function useLocalDisks() {
     root = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-disk-')))
   })
   afterEach(async () => {
+    // Spies of timers stand before the timers themselves.
+    vi.restoreAllMocks()
     vi.useRealTimers()
     for (const disk of disks.splice(0)) disk.close()
     await vi.waitFor(async () => expect(await filesOpen()).toEqual([]), 5_000)

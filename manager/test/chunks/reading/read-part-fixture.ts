@@ -1,13 +1,13 @@
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import { expect } from 'vitest'
-import { type PartBuffer, PartBuffers } from '../../../src/chunks/reading/part-buffers.ts'
+import { BufferPool, type PooledBuffer } from '../../../src/chunks/buffer-pool.ts'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
 
 /** Remembers the memory that it lends. */
-export class LentBuffers extends PartBuffers {
+export class LentBuffers extends BufferPool {
   readonly lent: Buffer[] = []
 
-  override take(length: number): PartBuffer {
+  override take(length: number): PooledBuffer {
     const buffer = super.take(length)
     this.lent.push(buffer.bytes)
     return buffer

@@ -140,7 +140,7 @@ test.each<[string, number, (peer: ScriptedFileServer) => void]>([
   prepare(peer)
   const startedAt = performance.now()
   await expect(readPart(link, aCopy(), spanOf(length))).rejects.toMatchObject({ name: 'LINK_LOST' })
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
   expect(leftOf(link)).toEqual(nothing)
 })
 

@@ -145,7 +145,7 @@ test.each<[string, CopySource, string]>([
   peer.answer(event, () => void peer.socket.disconnect())
   const startedAt = performance.now()
   await expect(storeCopy(link, orderOf(), source)).rejects.toMatchObject({ name: 'LINK_LOST' })
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
   expect(leftOf(link)).toEqual(nothing)
 })
 

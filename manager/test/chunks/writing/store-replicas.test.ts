@@ -17,8 +17,8 @@ import {
 } from '../scripted-file-server.ts'
 
 const { start } = useSocketServer()
-/** A test need not wait for long with this. */
-const SILENCE_MS = 400
+/** It is longer than a busy machine stands still as a rule, and no longer than a test may wait. */
+const SILENCE_MS = 1_500
 const order = { fileId: 'ab'.repeat(12) as FileId, number: 3, encoding: 'binary', requestId: 'test' } as const
 const two = { replicas: 2, least: 1 }
 const sizes = { inline: 1_000, frames: INLINE_MAX_BYTES + 700_000 }

@@ -189,7 +189,7 @@ test.each<['source' | 'target', string]>([
   peers[side].answer(event, () => void peers[side].socket.disconnect())
   const startedAt = performance.now()
   await expect(transferCopy(links.source, links.target, transfer)).rejects.toMatchObject({ name: 'LINK_LOST' })
-  expect(performance.now() - startedAt).toBeLessThan(2_000)
+  expect(performance.now() - startedAt).toBeLessThan(8_000)
   await nothingIsLeft()
 })
 

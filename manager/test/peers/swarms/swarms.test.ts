@@ -3,7 +3,8 @@ import { parseAddress } from '@holdfast/shared/node/address'
 import { describe, expect, test } from 'vitest'
 import { bdecode } from '../../../../test/cluster/bdecode.ts'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
-import { useDatabase } from '../../mongo/mongo-fixture.ts'
+import { FileRecords } from '../../../src/files/file-records.ts'
+import { newName, newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, startTracker, type Tracker } from '../tracker-fixture.ts'
 
 const used = useDatabase()
@@ -104,11 +105,23 @@ describe('announce over HTTP', () => {
     expect(Object.keys(bdecode(bytes))).toEqual(['failure reason'])
   })
 
-  test('so is what a proxy brings', async () => {
+  test.each<[string, Record<string, string>]>([
+    ['says so', { 'x-forwarded-for': '10.0.0.1' }],
+    ['says nothing, on this machine', { host: '93.184.216.34:8000' }],
+  ])('so is what a proxy brings that %s', async (_, headers) => {
     const tracker = await startTracker(used.database)
     const target = `/announce?info_hash=${'a'.repeat(20)}&peer_id=${'b'.repeat(20)}&port=1`
-    const { bytes } = await exchange(tracker.port, target, { headers: { 'x-forwarded-for': '10.0.0.1' } })
-    expect(bdecode(bytes)['failure reason']).toContain('not through a proxy')
+    const { bytes } = await exchange(tracker.port, target, { headers })
+    expect(bdecode(bytes)['failure reason']).toContain('TRUSTED_PROXIES')
+  })
+
+  test('a peer that a trusted proxy brings is where that says', async () => {
+    const tracker = await startTracker(used.database, {}, { trustedProxies: ['127.0.0.1'] })
+    const target = `/announce?info_hash=${escaped(newHash())}&peer_id=${'b'.repeat(20)}&port=6881`
+    const from = (address: string) => ({ headers: { 'x-forwarded-for': `8.8.8.8, ${address}` } })
+    await exchange(tracker.port, target, from('93.184.216.34'))
+    const { peers } = bdecode((await exchange(tracker.port, target, from('93.184.216.35'))).bytes)
+    expect(addressesIn(peers)).toEqual(['93.184.216.34:6881'])
   })
 })
 
@@ -187,6 +200,23 @@ describe('a tracker that is not open', () => {
     await tracker.close()
     const restarted = await startTracker(used.database, { isTrackerOpen: false })
     expect(await announce(restarted, hash, '127.0.0.3')).toMatchObject({ incomplete: 2 })
+  })
+
+  test('tracks what torrents of stored files have, though nothing else is known of it any more', async () => {
+    const [hash, other] = [newHash(), newHash()]
+    const record = newRecord(newName())
+    const files = new FileRecords(used.model)
+    await files.insert(record)
+    const tracker = await startTracker(used.database, { isTrackerOpen: false }, { files })
+    expect(Object.keys(await announce(tracker, other, '127.0.0.2'))).toEqual(['failure reason'])
+    await files.noteTorrent(record._id, '$name', [hash.toString('hex'), other.toString('hex')])
+    expect(await announce(tracker, hash, '127.0.0.2')).toMatchObject({ incomplete: 1 })
+    tracker.peers.swarms.noteTracked(other.toString('hex'))
+    expect(await announce(tracker, other, '127.0.0.2')).toMatchObject({ incomplete: 1 })
+    expect(await files.findLiveById(record._id)).toMatchObject({ torrentName: '$name' })
+    await files.markDeletedById(record._id)
+    const restarted = await startTracker(used.database, { isTrackerOpen: false }, { files })
+    expect(Object.keys(await announce(restarted, hash, '127.0.0.3'))).toEqual(['failure reason'])
   })
 
   test('keeps nothing of what it refuses', async () => {

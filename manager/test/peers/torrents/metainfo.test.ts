@@ -16,6 +16,8 @@ const places = {
   webSeed: 'http://10.0.0.1:8000/file/f%C3%BCr',
 }
 
+const noPeer = { torrent: 'http://10.0.0.1:8000/torrent/1', peer: null }
+
 test('a torrent has its file, its trackers and its web seed', () => {
   const torrent = metainfoOf(info, places)
   expect(bdecode(torrent)).toEqual({
@@ -49,7 +51,7 @@ test('a hybrid has the file a second time, and two info-hashes, of which the sec
   const sha1 = createHash('sha1').update(infoIn(torrent)).digest('hex')
   expect(trackedHashesOf(hybrid)).toEqual([sha1, sha256.slice(0, 40)])
   expect(trackedHashesOf(info)).not.toContain(sha1)
-  const topics = new URL(magnetOf(hybrid, { ...places, torrent: 'http://10.0.0.1:8000/torrent/1' })).searchParams
+  const topics = new URL(magnetOf(hybrid, { ...places, ...noPeer })).searchParams
   expect(topics.getAll('xt')).toEqual([`urn:btih:${sha1}`, `urn:btmh:1220${sha256}`])
 })
 
@@ -70,7 +72,7 @@ test('a hybrid can be of a file whatever its name is', () => {
 })
 
 test('a magnet link has the same', () => {
-  const magnet = new URL(magnetOf(info, { ...places, torrent: 'http://10.0.0.1:8000/torrent/1' }))
+  const magnet = new URL(magnetOf(info, { ...places, ...noPeer }))
   expect(magnet.protocol).toBe('magnet:')
   expect([...magnet.searchParams]).toEqual([
     ['xt', `urn:btih:${trackedHashesOf(info)[0]}`],
@@ -81,4 +83,9 @@ test('a magnet link has the same', () => {
     ['ws', places.webSeed],
     ['xs', 'http://10.0.0.1:8000/torrent/1'],
   ])
+})
+
+test('a magnet link names a peer as it stands, where there is one', () => {
+  const magnet = magnetOf(info, { ...places, ...noPeer, peer: '[2001:db8::1]:8001' })
+  expect(magnet).toMatch(/&x\.pe=\[2001:db8::1\]:8001$/)
 })

@@ -49,22 +49,22 @@ async function open(read: () => AsyncGenerator<Buffer> = readAll, patienceMs = 1
     ...{ jobs, records, wishes, log, read },
     findFile: (id) => files.findLiveById(id),
   })
-  const allowed: string[] = []
-  const swarms = { allow: async (hash: string) => void allowed.push(hash) }
+  const tracked: string[] = []
+  const swarms = { noteTracked: (hash: string) => void tracked.push(hash) }
   const torrents = new Torrents({ files, records, wishes, jobs: torrentJobs, swarms }, patienceMs)
   const store = async (): Promise<FileRecord> => {
     const record = newRecord(`films/${newName()}`, { size: bytes.length })
     await files.insert(record)
     return record
   }
-  return { jobs, records, wishes, files, torrentJobs, torrents, allowed, store }
+  return { jobs, records, wishes, files, torrentJobs, torrents, tracked, store }
 }
 const lastOf = (name: string) => name.slice(name.lastIndexOf('/') + 1)
 const idOf = ({ _id }: FileRecord) => _id.toHexString()
 
 test('a file is hashed once for all who ask, by a job that is gone then', async () => {
   const read = vi.fn(readAll)
-  const { torrents, torrentJobs, jobs, wishes, store, allowed } = await open(read)
+  const { torrents, torrentJobs, jobs, wishes, files, store, tracked } = await open(read)
   torrentJobs.start()
   const record = await store()
   const infos = await Promise.all(Array.from({ length: 20 }, () => torrents.of(record, '1')))
@@ -73,10 +73,11 @@ test('a file is hashed once for all who ask, by a job that is gone then', async 
   const hybrid = await torrents.of(record, 'hybrid')
   expect(hybrid).toEqual({ ...expected, merkle })
   expect(read).toHaveBeenCalledTimes(1)
-  expect(new Set(allowed)).toEqual(
+  expect(new Set(tracked)).toEqual(
     new Set([...trackedHashesOf({ ...expected, merkle: null }), ...trackedHashesOf(hybrid)]),
   )
-  expect(new Set(allowed).size).toBe(3)
+  expect(new Set(tracked).size).toBe(3)
+  expect(await files.findTorrents(['0'.repeat(40), ...tracked])).toEqual(new Set(tracked))
   await vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]))
   expect(await wishes.find(idOf(record))).toBeNull()
 })
@@ -95,7 +96,7 @@ test('a request that has waited long enough is told how far it is, and a later o
       yield bytes.subarray(at, at + 1_000)
       if (!isReleased) await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    await vi.waitFor(() => expect(isReleased).toBe(true), 8_000)
+    await vi.waitFor(() => expect(isReleased).toBe(true), 30_000)
     yield bytes.subarray(75_000)
   }, 2_000)
   const record = await store()
@@ -183,6 +184,17 @@ test('a file that was renamed keeps its torrent, also when what was kept of it h
   const renamed = await files.change(record._id, { name: newName() as FileRecord['name'] })
   expect(renamed?.name).not.toBe(record.name)
   expect(await torrents.of(renamed ?? record, '1')).toEqual(before)
+})
+
+test('the info-hashes of a file are known for as long as it is there, whatever becomes of all else', async () => {
+  const { torrents, torrentJobs, files, store } = await open()
+  torrentJobs.start()
+  const record = await store()
+  const hashes = trackedHashesOf(await torrents.of(record, 'hybrid'))
+  for (const name of ['torrents', 'swarms']) await collection(name).deleteMany({})
+  expect(await files.findTorrents(hashes)).toEqual(new Set(hashes))
+  await files.markDeletedById(record._id)
+  expect(await files.findTorrents(hashes)).toEqual(new Set())
 })
 
 test('a file that is deleted before its turn is no failure', async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test } from 'vitest'
+import { parseAddress } from '@holdfast/shared/node/address'
+import { describe, expect, test, vi } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, listenUdp, startTracker, type Tracker } from '../tracker-fixture.ts'
@@ -54,7 +55,7 @@ describe('the flow of the document', () => {
     expect((await search(tracker, `song=${word}&artist=Bach`)).body.results).toEqual([])
     const located = await exchange(tracker.port, `/download?id=${body.id}`)
     expect(located).toMatchObject({ status: 200 })
-    expect(located.body).toEqual({ ip: owner.ip, port: owner.port, checksum: file.checksum })
+    expect(located.body).toEqual({ ip: owner.ip, port: owner.port, checksum: file.checksum, fileSize: file.fileSize })
   })
 
   test('who leaves three heartbeats unanswered is offered no longer, until it checks in again', async () => {
@@ -211,6 +212,18 @@ describe('nobody can have heartbeats sent to an address that is not his own', ()
     expect((await exchange(tracker.port, '/search?q=fur', { headers })).body.results).toEqual([])
   })
 
+  test('a /64 of IPv6 has at most 64 users, whichever of its addresses they have', async () => {
+    const { users } = (await startTracker(used.database)).peers
+    const user = (ip: string) => {
+      const address = parseAddress(ip)
+      return address === null ? null : users.require(address, 2_000)
+    }
+    await Promise.all(Array.from({ length: 64 }, (_, index) => user(`2a00:1450:1:2::${(index + 1).toString(16)}`)))
+    await expect(user('2a00:1450:1:2::ffff')).rejects.toMatchObject({ name: 'TOO_MANY_REQUESTS' })
+    expect(await user('2a00:1450:1:2::1')).toMatchObject({ ip: '2a00:1450:1:2::1' })
+    expect(await user('2a00:1450:1:3::1')).toMatchObject({ ip: '2a00:1450:1:3::1' })
+  })
+
   test('an address has at most 64 users', async () => {
     const tracker = await startTracker(used.database)
     const from = '127.0.0.16'
@@ -218,6 +231,49 @@ describe('nobody can have heartbeats sent to an address that is not his own', ()
     for (let port = 2_000; port < 2_066; port++)
       statuses.push((await exchange(tracker.port, '/user/checkin', { from, json: { port } })).status)
     expect(statuses).toEqual([...Array(64).fill(200), 429, 429])
+  })
+})
+
+describe('searches of others than this machine', () => {
+  const headers = { 'x-forwarded-for': '93.184.216.34' }
+  const start = () => startTracker(used.database, {}, { trustedProxies: ['127.0.0.1'] })
+
+  test('are 200 of a network, and some every second after that', async () => {
+    const tracker = await start()
+    let count = 0
+    for (let isLimited = false; !isLimited; ) {
+      const asked = Array.from({ length: 8 }, () => exchange(tracker.port, '/search?q=x', { headers }))
+      const statuses = (await Promise.all(asked)).map(({ status }) => status)
+      isLimited = statuses.includes(429)
+      count += statuses.filter((status) => status === 200).length
+      expect(count).toBeLessThan(4_000)
+    }
+    expect(count).toBeGreaterThanOrEqual(200)
+    // One more may be asked every 50 ms, which a busy machine lets pass between two of them.
+    const locate = () => exchange(tracker.port, `/download?id=${randomUUID()}`, { headers })
+    const located = await Promise.all(Array.from({ length: 8 }, locate))
+    expect(located.find(({ status }) => status === 429)).toMatchObject({ body: { code: 14 } })
+    for (const others of [{ 'x-forwarded-for': '93.184.216.35' }, {}])
+      expect((await exchange(tracker.port, '/search?q=x', { headers: others })).status).toBe(200)
+  })
+
+  test('and of this one are eight at once', async () => {
+    const tracker = await start()
+    let release: () => void = () => undefined
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const searched = vi.spyOn(tracker.peers.tracks, 'search').mockImplementation(async () => {
+      await released
+      return { tracks: [], next: null }
+    })
+    const asked = Array.from({ length: 8 }, () => exchange(tracker.port, '/search?q=x'))
+    await vi.waitFor(() => expect(searched).toHaveBeenCalledTimes(8))
+    for (const target of ['/search?q=x', `/download?id=${randomUUID()}`])
+      expect(await exchange(tracker.port, target)).toMatchObject({ status: 503, body: { code: 17 } })
+    release()
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(Array(8).fill(200))
+    expect((await exchange(tracker.port, '/search?q=x')).status).toBe(200)
   })
 })
 

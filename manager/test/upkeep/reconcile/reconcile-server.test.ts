@@ -12,8 +12,8 @@ import { createLogger } from '@holdfast/shared/node/logger'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
+import { BufferPool } from '../../../src/chunks/buffer-pool.ts'
 import type { FileServerLink } from '../../../src/chunks/links/file-server-link.ts'
-import { PartBuffers } from '../../../src/chunks/reading/part-buffers.ts'
 import { FileRecords } from '../../../src/files/file-records.ts'
 import { HolderRecords } from '../../../src/files/holder-records.ts'
 import type { MissingShare } from '../../../src/upkeep/file-server-directory.ts'
@@ -38,7 +38,7 @@ const reconcileDeps = () => ({
     shares.push(share)
   },
   throttle: new Throttle(1e12),
-  buffers: new PartBuffers(),
+  buffers: new BufferPool(),
   log: createLogger('test', 'silent'),
 })
 const limits = { graceMs: 1_000, maxSharePercent: 5 }

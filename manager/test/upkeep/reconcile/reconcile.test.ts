@@ -1,6 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
-import { PartBuffers } from '../../../src/chunks/reading/part-buffers.ts'
+import { BufferPool } from '../../../src/chunks/buffer-pool.ts'
 import type { FileServerRegistry } from '../../../src/chunks/registry.ts'
 import { HolderRecords } from '../../../src/files/holder-records.ts'
 import { reconciler } from '../../../src/upkeep/reconcile/reconcile.ts'
@@ -43,7 +43,7 @@ function loopOf(registry: FileServerRegistry, log: Log, everyMs: number) {
       noteMissingShare: async () => undefined,
       onMarked: () => undefined,
       throttle: new Throttle(1e12),
-      buffers: new PartBuffers(),
+      buffers: new BufferPool(),
     },
     { everyMs, graceMs: 1_000, maxSharePercent: 5 },
   )

@@ -61,7 +61,7 @@ export function readTorrent(bytes: Uint8Array): Metainfo {
     throw new TorrentError('the torrent does not have one digest a piece')
   const encoded = encodeBencode(info)
   // webtorrent encodes it again, too, and would look for the peers of another torrent.
-  if (!Buffer.from(bytes).includes(Buffer.concat([Buffer.from('4:info'), encoded])))
+  if (!Buffer.from(bytes).includes(Buffer.concat([Buffer.from('4:info'), encoded])) || !hasTextKeys(info))
     throw new TorrentError('the torrent holds what cannot be kept as it is, so that no other peers would be found')
   const trackers = [...listIn(torrent['announce-list']).flatMap((tier) => listIn(tier)), torrent.announce]
   return {
@@ -96,6 +96,16 @@ function decode(bytes: Uint8Array): Dictionary {
   throw new TorrentError('it is no torrent: it is no dictionary')
 }
 
+/** webtorrent takes keys for texts, has no `__proto__`, and sorts by UTF-16. @returns whether it encodes all as they are */
+function hasTextKeys(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(hasTextKeys)
+  if (!isDictionary(value)) return true
+  const keys = Object.keys(value).sort()
+  const texts = keys.map((key) => Buffer.from(key, 'latin1').toString('utf8'))
+  const areKept = texts.every((text, index) => !/\uFFFD|^__proto__$/.test(text) && !((texts[index - 1] ?? '') > text))
+  return areKept && Object.values(value).every(hasTextKeys)
+}
+
 function filesOf(info: Dictionary): TorrentFile[] {
   if (info.files === undefined) return [{ path: [], length: lengthOf(info.length), isPadding: false }]
   const files = listIn(info.files)
@@ -111,27 +121,33 @@ function filesOf(info: Dictionary): TorrentFile[] {
   return found
 }
 
+/** @throws TorrentError where a disk without case, or with one way of writing accents, would take two files for one */
+export function requireDistinctNames({ files }: Pick<Metainfo, 'files'>): void {
+  const sentence = 'the torrent has two files whose names some disks take for one'
+  requireDistinct(files, (path) => path.join('/').normalize('NFC').toLowerCase(), sentence)
+}
+
 /**
  * Two files at one path, or a file where another needs a directory, would write over each other. Padding of one length is
  * called alike everywhere, and is the same zeros.
  */
-function requireDistinct(files: readonly TorrentFile[]): void {
-  const paths = new Map<string, TorrentFile>()
+function requireDistinct(
+  files: readonly TorrentFile[],
+  placeOf = (path: readonly string[]) => path.join('/'),
+  sentence = 'the torrent has two files at one path',
+): void {
+  const places = new Map<string, TorrentFile>()
   for (const file of files) {
-    const path = file.path.join('/')
-    const other = paths.get(path)
+    const place = placeOf(file.path)
+    const other = places.get(place)
     const isSame = other === undefined || (other.isPadding && file.isPadding && other.length === file.length)
-    if (!isSame) throw atOnePath()
-    paths.set(path, file)
+    if (!isSame) throw new TorrentError(sentence)
+    places.set(place, file)
   }
   const directories = new Set(
-    files.flatMap(({ path }) => path.slice(0, -1).map((_, last) => path.slice(0, last + 1).join('/'))),
+    files.flatMap(({ path }) => path.slice(0, -1).map((_, last) => placeOf(path.slice(0, last + 1)))),
   )
-  if ([...directories].some((directory) => paths.has(directory))) throw atOnePath()
-}
-
-function atOnePath(): TorrentError {
-  return new TorrentError('the torrent has two files at one path')
+  if ([...directories].some((directory) => places.has(directory))) throw new TorrentError(sentence)
 }
 
 function lengthOf(length: unknown): number {
@@ -163,8 +179,13 @@ export function webSeedsIn(values: readonly unknown[]): string[] {
 
 function addressesOf(values: readonly unknown[], pattern: RegExp, most: number): string[] {
   const texts = values.map(textOf).filter((text) => text !== null)
-  const good = texts.filter((text) => text.length <= 2_000 && pattern.test(text) && URL.canParse(text))
+  const good = texts.filter((text) => text.length <= 2_000 && pattern.test(text) && isAddress(text))
   return [...new Set(good)].slice(0, most)
+}
+
+/** Nothing can be sent to port 0. */
+function isAddress(text: string): boolean {
+  return URL.canParse(text) && new URL(text).port !== '0'
 }
 
 function dictionaryIn(from: Dictionary, key: string): Dictionary | null {

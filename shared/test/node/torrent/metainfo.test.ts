@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { encodeBencode } from '../../../src/node/torrent/bencode.ts'
-import { readTorrent, TorrentError } from '../../../src/node/torrent/metainfo.ts'
+import { readTorrent, requireDistinctNames, TorrentError } from '../../../src/node/torrent/metainfo.ts'
 
 const pieces = Buffer.alloc(40, 7)
 const good = { length: 300, name: 'a.bin', 'piece length': 256, pieces }
@@ -37,11 +37,21 @@ test('padding of one length may stand at one path, and nothing else there', () =
   expect(() => of({ length: 250, path: ['.pad', '50'] }, pad(50))).toThrow('at one path')
 })
 
+test('names that some disks take for one are told apart, and told of', () => {
+  const of = (...paths: string[][]) =>
+    readTorrent(torrent({ ...good, length: undefined, files: paths.map((path) => ({ length: 150, path })) }))
+  for (const metainfo of [of(['a', 'e\u0301'], ['A', '\u00c9']), of(['a'], ['A', 'b'])]) {
+    expect(metainfo.files).toHaveLength(2)
+    expect(() => requireDistinctNames(metainfo)).toThrow('some disks take for one')
+  }
+  requireDistinctNames(of(['a', 'b'], ['a', 'c']))
+})
+
 test('trackers and web seeds of other kinds are left out, and too many are', () => {
   const many = Array.from({ length: 50 }, (_, number) => `http://tracker-${number}/announce`)
   const { trackers, webSeeds } = readTorrent(
     torrent(good, {
-      'announce-list': [['wss://x', 'udp://x:1', 'file:///etc'], many],
+      'announce-list': [['wss://x', 'udp://x:0', 'http://x:0/', 'udp://x:1', 'file:///etc'], many],
       'url-list': ['ftp://x/a', 'http://x/a'],
     }),
   )
@@ -52,18 +62,11 @@ test('trackers and web seeds of other kinds are left out, and too many are', () 
 
 test('a hybrid is read as version 1 has it, with an info-hash over all of it', () => {
   const file = { length: 300, 'pieces root': Buffer.alloc(32, 200) }
-  const hybrid = { ...good, name: 'für elise.bin', 'file tree': { 'für elise.bin': { '': file } }, 'meta version': 2 }
-  // The key of `piece layers` is no text, and nothing that bencode 4 could encode.
-  const layers = Buffer.concat([
-    Buffer.from('12:piece layersd32:'),
-    Buffer.alloc(32, 200),
-    Buffer.from('64:'),
-    Buffer.alloc(64),
-    Buffer.from('e'),
-  ])
+  const key = Buffer.from('für elise.bin').toString('latin1')
+  const hybrid = { ...good, name: 'für elise.bin', 'file tree': { [key]: { '': file } }, 'meta version': 2 }
+  const layers = { [Buffer.alloc(32, 200).toString('latin1')]: Buffer.alloc(64) }
   const info = encodeBencode(hybrid)
-  const bytes = Buffer.concat([Buffer.from('d4:info'), info, layers, Buffer.from('e')])
-  expect(readTorrent(bytes)).toMatchObject({
+  expect(readTorrent(encodeBencode({ info: hybrid, 'piece layers': layers }))).toMatchObject({
     ...{ name: 'für elise.bin', length: 300, pieceLength: 256, pieces },
     files: [{ path: [], length: 300 }],
     infoHash: createHash('sha1').update(info).digest('hex'),
@@ -119,6 +122,10 @@ describe('refuses in a sentence', () => {
       }),
       'at one path',
     ],
+    ['a key that is no text', torrent({ ...good, '\xff': 1 }), 'cannot be kept as it is'],
+    ['a key that webtorrent loses', torrent({ ...good, ['__proto__']: 1 }), 'cannot be kept as it is'],
+    ['a length below zero', Buffer.from('l-3:'), 'not bencoded'],
+    ['16 MiB of nothing', Buffer.from(`l${'0:'.repeat(8 * 1024 ** 2 - 1)}`), 'not bencoded'],
     ['very deep nesting', Buffer.from('l'.repeat(100_000)), 'not bencoded'],
   ])('%s', (_, bytes, sentence) => {
     expect(() => readTorrent(bytes)).toThrow(
