@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { builtWorkspaces, findNeeded, isInstalled, peerWorkspaces } from '../../scripts/bootstrap.mjs'
-import { countTests } from '../../scripts/test.mjs'
+import { countTests, filesToRepeat, mergeReports } from '../../scripts/test.mjs'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
 let directory: string
@@ -145,21 +145,39 @@ describe('a child that is run to its end', () => {
   })
 })
 
-describe('the count of tests', () => {
-  const suite = (status: string, ...tests: string[]) => ({
-    status,
-    assertionResults: tests.map((test) => ({ status: test })),
+describe('the results of tests', () => {
+  const file = (path: string, passed: number, failed: string[] = [], project = 'with database') => ({
+    path,
+    project,
+    passed,
+    failed,
+  })
+  const report = (files: ReturnType<typeof file>[], unhandledErrors = 0) => ({ files, unhandledErrors })
+
+  test('count errors that belong to no test, and a run of nothing, as failures', () => {
+    expect(countTests(report([file('a', 2), file('b', 1, ['one'])]))).toEqual({ passed: 3, failed: 1 })
+    expect(countTests(report([file('a', 2)], 1))).toEqual({ passed: 2, failed: 1 })
+    expect(countTests(report([]))).toEqual({ passed: 0, failed: 1 })
   })
 
-  test('has a suite that could not be loaded, and a run of nothing, as failures', () => {
-    const passed = { numPassedTests: 2, numFailedTests: 0, testResults: [suite('passed', 'passed', 'passed')] }
-    expect(countTests(passed)).toEqual({ passed: 2, failed: 0 })
-    expect(countTests({ ...passed, testResults: [...passed.testResults, suite('failed')] })).toEqual({
-      passed: 2,
-      failed: 1,
-    })
-    const failed = { numPassedTests: 1, numFailedTests: 1, testResults: [suite('failed', 'passed', 'failed')] }
-    expect(countTests(failed)).toEqual({ passed: 1, failed: 1 })
-    expect(countTests({ numPassedTests: 0, numFailedTests: 0, testResults: [] })).toEqual({ passed: 0, failed: 1 })
+  test('name the few files that failed beside others as those to run again', () => {
+    expect(filesToRepeat(report([file('a', 2), file('b', 1, ['one'])]))).toEqual(['b'])
+    expect(filesToRepeat(report([file('a', 2)]))).toEqual([])
+  })
+
+  test.each([
+    ['a failure of a file that had the machine for itself', report([file('a', 0, ['one'], 'under load')])],
+    ['such a failure beside another', report([file('a', 0, ['one'], 'under load'), file('b', 0, ['two'])])],
+    ['an error that belongs to no test', report([file('a', 0, ['one'])], 1)],
+    ['many failed files', report(['a', 'b', 'c', 'd'].map((path) => file(path, 0, ['one'])))],
+  ])('leave %s as it is', (_, failed) => {
+    expect(filesToRepeat(failed)).toEqual([])
+  })
+
+  test('of a file that ran again count only once', () => {
+    const first = report([file('a', 2), file('b', 1, ['one'])])
+    expect(countTests(mergeReports(first, report([file('b', 2)])))).toEqual({ passed: 4, failed: 0 })
+    expect(countTests(mergeReports(first, report([file('b', 1, ['two'])])))).toEqual({ passed: 3, failed: 1 })
+    expect(countTests(mergeReports(first, report([], 1)))).toEqual({ passed: 3, failed: 2 })
   })
 })
