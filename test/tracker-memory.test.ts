@@ -95,7 +95,7 @@ test(
     expect(peak).toBeLessThan(PEAK_LIMIT_BYTES)
     expect(await sizeOf(known, 2)).toBe(2)
     const { managers } = JSON.parse((await request(`${cluster.url}/tracker/stats`)).body.toString())
-    expect(managers[0].swarms).toBeLessThanOrEqual(50_000)
+    expect(managers[0].swarms).toBeLessThanOrEqual(25_000)
     expect(managers[0].announces.udp + managers[0].announces.http).toBeGreaterThan(HASHES)
   },
   countOf(3_600_000, 60_000),

@@ -43,8 +43,14 @@ const LIST_ATTEMPTS = 5
 /** Tracks are chosen by chance among so many, which stand at a random place. */
 const CHANCE_WINDOW = 2_000
 
-/** A list has everything of a track but what is large, or is there only to find it. */
+/** A list has everything of a track but what is large, or is there only to find it, or says nothing of what is heard. */
 const projection = {
+  state: 0,
+  addressedBy: 0,
+  storageClass: 0,
+  owner: 0,
+  partKey: 0,
+  torrentHashes: 0,
   chunks: 0,
   'audio.peaks': 0,
   'audio.keys.words': 0,
@@ -64,8 +70,8 @@ export class TrackList {
   }
 
   /**
-   * Lists the tracks that the filter lets through, without their chunks. An index tells which they are, and no documents but
-   * theirs are read. @throws OVERLOADED where tracks are deleted as fast as they are listed
+   * Lists the tracks that the filter lets through, as far as `projection` has them. An index tells which they are, and no
+   * documents but theirs are read. @throws OVERLOADED where tracks are deleted as fast as they are listed
    */
   async list({ filter, order, after, limit }: TrackWish): Promise<TrackPage> {
     if (typeof after !== 'number') return this.#listAfter({ filter, order, limit, place: after, skip: 0 })
@@ -79,6 +85,11 @@ export class TrackList {
 
   async #listAfter({ filter, order, limit, place, skip }: PlacedWish): Promise<TrackPage> {
     const { query, ...options } = listQuery(filter, order, place)
+    // Nothing is passed over and no index is tried out, so that only documents of the page are read, and they come at once.
+    if (skip === 0 && options.hint !== undefined) {
+      const tracks = await this.#read(query, { ...options, limit: limit + 1 })
+      return { tracks: tracks.slice(0, limit), hasMore: tracks.length > limit }
+    }
     for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
       const ids = await this.#idsOf(query, { ...options, skip, limit: limit + 1 })
       const listed = ids.slice(0, limit)
@@ -121,10 +132,13 @@ export class TrackList {
 
   async #find(ids: readonly Types.ObjectId[]): Promise<Map<string, Track>> {
     if (ids.length === 0) return new Map()
-    const query = visibleTracks([{ _id: { $in: ids } }]) as mongo.Filter<FileRecord>
-    const whole = { projection, hint: '_id_', batchSize: ids.length, ...bounded }
-    const found = await askDatabase(() => this.#collection.find<Track>(query, whole).toArray())
+    const found = await this.#read(visibleTracks([{ _id: { $in: ids } }]), { hint: '_id_', limit: ids.length })
     return new Map(found.map((track) => [track._id.toHexString(), track]))
+  }
+
+  #read(query: object, options: mongo.FindOptions & { readonly limit: number }): Promise<Track[]> {
+    const whole = { projection, batchSize: options.limit, ...options, ...bounded }
+    return askDatabase(() => this.#collection.find<Track>(query as mongo.Filter<FileRecord>, whole).toArray())
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { mongo } from 'mongoose'
 import { KEY_BREAK } from '../audio-fields-of.ts'
 import { foldText } from '../search-text.ts'
@@ -109,7 +109,7 @@ export async function openLibraryCollections(db: mongo.Db): Promise<LibraryColle
 
 /** A hash of the folded names, so that every manager makes the same ids, and a rebuilt library keeps them. */
 const idOf = (kind: 'al' | 'ar', key: string): string =>
-  `${kind}-${createHash('sha256').update(key).digest('hex').slice(0, 32)}`
+  `${kind}-${hash('sha256', key, 'hex').slice(0, 32)}`
 
 export const albumIdOf = (album: string, artist: string): string => idOf('al', albumKey(album, artist))
 export const artistIdOf = (artist: string): string => idOf('ar', artist)

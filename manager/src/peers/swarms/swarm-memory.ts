@@ -2,8 +2,8 @@ import type { HeldSwarms } from '../stats/tracker-stats.ts'
 import type { Swarm } from './swarm.ts'
 
 /** What is in memory is at most so much; what announced longest ago makes place, and stays in the database. */
-const MAX_SWARMS = 50_000
-const MAX_PEERS = 400_000
+const MAX_SWARMS = 25_000
+const MAX_PEERS = 150_000
 
 /** Holds the swarms that this process knows, as many as there is room for. */
 export class SwarmMemory {

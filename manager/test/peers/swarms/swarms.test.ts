@@ -241,14 +241,14 @@ test('what is in memory is bounded under random info-hashes', { timeout: 120_000
   const address = parseAddress('93.184.216.34')
   if (address === null) throw new Error('no address')
   let most = 0
-  for (let round = 0; round < 30; round++) {
+  for (let round = 0; round < 16; round++) {
     const asked = Array.from({ length: 2_000 }, () =>
       swarms.announce({ ...wish, infoHash: newHash().toString('hex'), endpoint: { address, port: 1 } }),
     )
     await Promise.allSettled(asked)
     most = Math.max(most, swarms.held().swarms)
   }
-  expect(most).toBe(50_000)
+  expect(most).toBe(25_000)
   expect(swarms.held().peers).toBe(swarms.held().swarms)
   expect(swarms.unwrittenCount).toBeLessThanOrEqual(50_000)
 })
