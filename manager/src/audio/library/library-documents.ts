@@ -108,8 +108,7 @@ export async function openLibraryCollections(db: mongo.Db): Promise<LibraryColle
 }
 
 /** A hash of the folded names, so that every manager makes the same ids, and a rebuilt library keeps them. */
-const idOf = (kind: 'al' | 'ar', key: string): string =>
-  `${kind}-${hash('sha256', key, 'hex').slice(0, 32)}`
+const idOf = (kind: 'al' | 'ar', key: string): string => `${kind}-${hash('sha256', key, 'hex').slice(0, 32)}`
 
 export const albumIdOf = (album: string, artist: string): string => idOf('al', albumKey(album, artist))
 export const artistIdOf = (artist: string): string => idOf('ar', artist)
