@@ -1,7 +1,7 @@
 import type { TrackMetadata } from '@holdfast/manager/peers/users/track-records'
 import { anyWord, type Random, randomFrom, rareWord } from './words.ts'
 
-/** So many files have the same bytes on average. */
+/** How many files have the same bytes, on average. */
 const COPIES = 2.5
 /** An artist has so many recordings on average. */
 const RECORDINGS_OF_ARTIST = 8

@@ -90,7 +90,7 @@ export interface ManagerScript {
   readonly port?: number
   /** The welcome tells these addresses. */
   readonly managers?: readonly string[]
-  /** With false, connections are left alone and the test says what comes. */
+  /** If this is false, connections are left alone and the test says what comes. */
   readonly admits?: boolean
 }
 

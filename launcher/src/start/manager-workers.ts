@@ -1,7 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 
 const GIB = 1024 ** 3
-/** With more workers than this, the file-servers and mongod of one machine are the bottleneck. */
+/** More workers gain nothing: the file-servers and mongod of one machine are then the bottleneck. */
 const MAX_WORKERS = 8
 
 export interface MachineSize {

@@ -1,7 +1,7 @@
 import { StartError } from '@holdfast/shared/node/run-service'
 import type { ProcessEnd } from '../processes/running-process.ts'
 
-/** Until all is ready, a process that says it cannot start ends the whole start. */
+/** A process that says it cannot start ends the whole start, until all is ready. */
 export interface StartupWatch {
   /** Rejects with a StartError. */
   readonly failed: Promise<never>

@@ -62,7 +62,7 @@ export function unfinishedPath(slot: Slot, copyId: CopyId): string {
   return `${leafPath(leafOf(slot))}/${digitText(slot)}-${copyId}.part`
 }
 
-/** In the quarantine a name also carries the slot that the copy came from, as six digits. */
+/** A name in the quarantine also carries the slot that the copy came from, as six digits. */
 export function quarantinePath(slot: Slot, copy: NamedCopy): string {
   const origin = copy.slot.toString(SLOT_RADIX).padStart(SLOT_DIGITS, '0')
   return `${leafPath(leafOf(slot))}/${digitText(slot)}-${copy.copyId}-${copy.sha256}-${origin}`

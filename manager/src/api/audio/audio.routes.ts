@@ -31,7 +31,7 @@ export interface AudioApiDeps extends PutDeps, SendDeps, ReceivingLimits {
   readonly inspection: InspectionDeps
   readonly metadata: MetadataReader
   readonly tracks: TrackList
-  /** Where clients reach this manager, if that is told. */
+  /** The address at which clients reach this manager, if the operator gave one. */
   readonly publicUrl: string | null
 }
 

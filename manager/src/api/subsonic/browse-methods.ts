@@ -3,7 +3,7 @@ import type { Payload } from './answer.ts'
 import { byId, type Call, kindOf, type Methods, MUSIC_FOLDER, notFound, songsWithMarks, withMarks } from './call.ts'
 import { describeAlbum, describeAlbumFolder, describeArtist, describeArtistFolder, type MarksById } from './describe.ts'
 
-/** So many stars of artists are looked at in a list of all artists. */
+/** A list of all artists looks at no more stars of artists than these. */
 const MAX_STARS = 5_000
 
 export const browseMethods: Methods = {

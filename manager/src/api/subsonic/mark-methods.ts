@@ -9,7 +9,7 @@ import { ProtocolFailure } from './protocol-failure.ts'
 
 /** One call marks so many at most. */
 const MAX_AT_ONCE = 1_000
-/** Of more stars, those that were given first are not listed. */
+/** If there are more stars, those that were given first are not listed. */
 const MAX_STARRED = 5_000
 const DAY_MS = 86_400_000
 
