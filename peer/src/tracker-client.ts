@@ -87,7 +87,7 @@ export class TrackerClient {
   /** Goes online. @returns ids that one side has and the other has not */
   async checkIn(
     { host, port: own }: Listening,
-    known: { readonly ids: readonly string[]; readonly gone: readonly string[] },
+    known: { readonly ids?: readonly string[]; readonly gone?: readonly string[] },
     signal: AbortSignal,
   ): Promise<z.output<typeof checkedIn>> {
     return this.#post('/user/checkin', { ip: host, port: own, ...known }, checkedIn, signal)

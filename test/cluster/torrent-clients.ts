@@ -70,6 +70,8 @@ export const clientsThere = [
     : []),
 ]
 
+if (!isFullRun) console.info(`of the BitTorrent clients, npm test runs ${clientsThere.join()}; npm run test:faults all`)
+
 /** Has a client load a file, which has to have these bytes then. @param torrent the path of a torrent, or a magnet link */
 export async function loadBy(name: string, torrent: string, file: string, bytes: Buffer): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-client-'))

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { plainText } from '@holdfast/shared/plain-text'
 import type { Job } from '../answers.ts'
 import { PathError } from '../node/system-error.ts'
 import { pause } from '../pause.ts'
@@ -31,7 +32,8 @@ export async function fromTorrent(console: Console, torrent: string, { detach, .
       const job = await client.job(id, { signal })
       if (job.state === 'failed') throw new Error(job.error ?? 'it failed')
       if (job.state === 'done') return printDone(console, job)
-      shown.show(lineOf(job))
+      // Names and troubles are of strangers.
+      shown.show(plainText(lineOf(job)))
       await pause(ASK_EVERY_MS, signal)
     }
   } catch (error) {
@@ -53,7 +55,11 @@ async function readTorrent(path: string): Promise<Uint8Array<ArrayBuffer>> {
 function printDone(console: Console, { id, progress }: Job): void {
   const { name = null, files = null, totalBytes = null } = progress
   const amount = typeof totalBytes === 'number' ? `, ${formatBytes(totalBytes)}` : ''
-  printResult(console, { id, name, files, sizeBytes: totalBytes }, `stored ${name}: ${files} files${amount}`)
+  printResult(
+    console,
+    { id, name, files, sizeBytes: totalBytes },
+    `stored ${plainText(String(name))}: ${files} files${amount}`,
+  )
 }
 
 function lineOf({ state, error, progress }: Job): string {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { plainText } from '@holdfast/shared/plain-text'
 import { integer } from '@holdfast/shared/settings/parsers'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { StorageClass } from '../answers.ts'
@@ -78,7 +79,9 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     } catch (thrown) {
       const error = signal.aborted ? new StoreError('CANCELLED', undefined, { cause: thrown }) : thrown
       if (!output.isFailure(error))
-        stderr.write(json === true ? `${errorJson(error, subject)}\n` : `holdfast: ${sentenceOf(error, subject)}\n`)
+        stderr.write(
+          json === true ? `${errorJson(error, subject)}\n` : `holdfast: ${plainText(sentenceOf(error, subject))}\n`,
+        )
       exitCode = exitCodeOf(error)
     }
   }

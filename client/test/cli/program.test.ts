@@ -61,6 +61,27 @@ test('says in one sentence that a file does not exist', async () => {
   })
 })
 
+test('what strangers wrote into a torrent steers no terminal', async () => {
+  const answer = (body: object) => (_: IncomingMessage, response: ServerResponse) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  const job = { id: 'pull-1', error: null }
+  manager.nextAnswers.push(
+    answer(job),
+    answer({
+      ...job,
+      state: 'running',
+      progress: { name: 'a\u001b[2Jb', trouble: 'the tracker says \u001b]0;mine\u0007' },
+    }),
+    answer({ ...job, state: 'failed', error: 'gone\u001b[31m' }),
+  )
+  const { code, errors } = await holdfast(['from-torrent', `magnet:?xt=urn:btih:${'ab'.repeat(20)}`])
+  expect(code).toBe(1)
+  expect(errors).toContain('a [2Jb')
+  expect(errors).toContain('the tracker says  ]0;mine ')
+  expect(errors).toContain('gone [31m')
+  expect(errors).not.toContain('\u001b')
+})
+
 test('says so as JSON where it is asked to', async () => {
   const { code, errors } = await holdfast(['get', 'missing', '--json'])
   expect(code).toBe(3)

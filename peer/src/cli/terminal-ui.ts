@@ -1,5 +1,5 @@
+import { plainText } from '@holdfast/shared/plain-text'
 import type { Ui } from '../commands/peer-deps.ts'
-import { plainText } from '../plain-text.ts'
 import { progressLine, progressSentence } from './progress-line.ts'
 
 /** Where there is no terminal a line comes this often. */

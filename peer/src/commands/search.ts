@@ -1,6 +1,6 @@
+import { plainText } from '@holdfast/shared/plain-text'
 import { countOf } from '../count-of.ts'
 import { PeerError } from '../peer-error.ts'
-import { plainText } from '../plain-text.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 
 const MAX_EMPTY_PAGES = 100

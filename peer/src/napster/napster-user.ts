@@ -58,7 +58,7 @@ export class NapsterUser {
   /** Has the tracker forget songs that are no longer here. @throws PeerError */
   forget(ids: readonly string[], signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#deps.tracker.checkIn(this.#deps.listening, { ids: this.#ids(), gone: ids }, signal)
+      await this.#deps.tracker.checkIn(this.#deps.listening, { gone: ids }, signal)
     })
   }
 
@@ -96,11 +96,12 @@ export class NapsterUser {
 
   async #checkIn(signal: AbortSignal): Promise<void> {
     const { tracker, shares, listening, log } = this.#deps
-    const { missing, unknown } = await tracker.checkIn(listening, { ids: this.#ids(), gone: [] }, signal)
+    const { missing, unknown } = await tracker.checkIn(listening, { ids: this.#ids() }, signal)
     const known = new Set(this.#ids())
     // What the tracker has and this peer has not was shared from here once. It may be what leaves no room for others.
     const gone = missing.filter((id) => !known.has(id))
-    if (gone.length > 0) await tracker.checkIn(listening, { ids: this.#ids(), gone }, signal)
+    // A check-in has room for all ids of one user, and not for those of two.
+    if (gone.length > 0) await tracker.checkIn(listening, { gone }, signal)
     const lost = new Set(unknown)
     const unpublished = shares.songs.filter(({ id }) => id === null || lost.has(id))
     for (const song of unpublished) await this.#publishUnlessRefused(song, signal)
@@ -132,7 +133,7 @@ export class NapsterUser {
       return published
     }
     // The tracker gives files of one user with the same bytes the same id.
-    if (!this.#ids().includes(id)) await tracker.checkIn(listening, { ids: this.#ids(), gone: [id] }, signal)
+    if (!this.#ids().includes(id)) await tracker.checkIn(listening, { gone: [id] }, signal)
     return null
   }
 

@@ -68,11 +68,18 @@ export const publication = z
 
 const MAX_PAGE = 100
 
+/** A form sends each of its fields, also one that nothing was written into. */
+const yearOrNone = z
+  .string()
+  .regex(/^\d{0,4}$/, 'must be a number of up to four digits')
+  .transform((digits) => (digits === '' ? undefined : Number(digits)))
+  .meta({ type: 'integer', minimum: 0, maximum: 9_999 })
+
 export const searchQuery = z.object({
   song: text.optional(),
   artist: text.optional(),
   album: text.optional(),
-  year: z.coerce.number<string>().int().min(0).max(9_999).optional(),
+  year: yearOrNone.optional(),
   q: text.optional().describe('Words that may be in any field'),
   limit: z.coerce.number<string>().int().min(1).max(MAX_PAGE).default(50),
   cursor: z.string().max(300).optional().describe('`next` of the page before'),

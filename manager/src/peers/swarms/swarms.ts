@@ -220,7 +220,10 @@ export class Swarms {
   #read(infoHash: string): Promise<Swarm | null> {
     const refusedUntil = this.#refused.get(infoHash)
     if (refusedUntil !== undefined && refusedUntil > performance.now()) return Promise.resolve(null)
-    const reading = this.#reading.get(infoHash) ?? this.#readAnew(infoHash)
+    const known = this.#reading.get(infoHash)
+    if (known !== undefined) return known
+    // The read may have failed already, so what removes it must come after this.
+    const reading = this.#readAnew(infoHash).finally(() => this.#reading.delete(infoHash))
     this.#reading.set(infoHash, reading)
     return reading
   }
@@ -241,8 +244,6 @@ export class Swarms {
       if (known === undefined) throw error
       known.readAt = performance.now()
       return known
-    } finally {
-      this.#reading.delete(infoHash)
     }
   }
 

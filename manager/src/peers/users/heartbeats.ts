@@ -16,6 +16,8 @@ const MAX_ANSWER_BYTES = GREETING.length + NONCE_DIGITS + 2
 const SENT_PER_SECOND = 1_000
 const MAX_ROUND = 500
 const SPREAD = 50
+/** Sending ends for a while after so long, or nobody would fall silent where more are due than can be sent to. */
+const LONGEST_SENDING_MS = 5_000
 /** Answers are written together. */
 const WRITE_EVERY_MS = 200
 const MAX_ANSWERS = 5_000
@@ -79,10 +81,12 @@ export class Heartbeats {
     const { users, everyMs, canSend, log } = this.#deps
     if (canSend()) {
       this.#forgetNonces()
-      for (let due = await users.takeDue(everyMs, MAX_ROUND); due.length > 0; ) {
+      const until = performance.now() + LONGEST_SENDING_MS
+      let due: readonly UserDocument[]
+      do {
+        due = await users.takeDue(everyMs, MAX_ROUND)
         await this.#send(due)
-        due = due.length < MAX_ROUND ? [] : await users.takeDue(everyMs, MAX_ROUND)
-      }
+      } while (due.length === MAX_ROUND && performance.now() < until && !this.#stop.signal.aborted)
       await this.#writeAnswers()
       const silent = await users.endSilent()
       if (silent > 0) log.info({ users: silent }, 'users no longer answer')

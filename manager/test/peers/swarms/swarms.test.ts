@@ -234,6 +234,20 @@ describe('a tracker that is not open', () => {
   })
 })
 
+test('an info-hash that was asked for while too many were read is known as soon as they are', async () => {
+  const { swarms } = (await startTracker(used.database)).peers
+  const address = parseAddress('93.184.216.34')
+  if (address === null) throw new Error('no address')
+  const wish = { isSeed: true, event: null, wanted: 0, family: null, peerId: Buffer.alloc(20) }
+  const ask = (hash: Buffer) =>
+    swarms.announce({ ...wish, infoHash: hash.toString('hex'), endpoint: { address, port: 1 } })
+  const flood = Promise.allSettled(Array.from({ length: 20_000 }, () => ask(newHash())))
+  const hash = newHash()
+  await expect(ask(hash)).rejects.toMatchObject({ name: 'OVERLOADED' })
+  await flood
+  expect(await ask(hash)).toMatchObject({ seeds: 1 })
+})
+
 test('what is in memory is bounded under random info-hashes', { timeout: 120_000 }, async () => {
   const tracker = await startTracker(used.database)
   const { swarms } = tracker.peers

@@ -44,7 +44,13 @@ describe('the flow of the document', () => {
 
     await other.checkIn()
     const word = file.song.split(' ')[2] ?? ''
-    for (const query of [`song=${word}`, `song=${word.slice(0, -1)}&artist=BEET`, `q=${word}+1810`, `song=f+${word}`]) {
+    for (const query of [
+      `song=${word}`,
+      `song=${word.slice(0, -1)}&artist=BEET`,
+      `q=${word}+1810`,
+      `song=f+${word}`,
+      `song=${word}&year=`,
+    ]) {
       const found = await search(tracker, query)
       expect(found).toMatchObject({ status: 200 })
       expect(found.body).toEqual({
@@ -303,6 +309,8 @@ test.each([
   ['/search?song=a&limit=101', 400],
   ['/search?song=a&song=b', 400],
   ['/search?year=abc', 400],
+  ['/search?year=', 400],
+  ['/search?song=a&year=10000', 400],
   ['/search?song[$gt]=', 400],
   ['/search?song=nothing.of%28this%5B', 200],
   ['/download', 400],
