@@ -16,7 +16,7 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
   manager: ['shared'],
   launcher: ['shared'],
   peer: ['shared'],
-  /** The shape of what it stores by itself is the manager's. */
+  /** It writes records by itself, in the manager's shape. */
   bench: ['launcher', 'manager', 'shared'],
   test: ['client', 'launcher', 'shared'],
   scripts: ['web', 'shared', 'launcher', 'manager', 'file-server'],

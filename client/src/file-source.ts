@@ -13,7 +13,7 @@ export interface OpenableSource {
 
 const SLICE_BYTES = 1024 * 1024
 
-/** In Node streams of text have the same type. @throws INVALID_REQUEST, also later, where the source gives no bytes */
+/** Makes a source that can be opened, and checks it at run time too, because streams of text have the same type in Node. @throws INVALID_REQUEST, also later, where the source gives no bytes */
 export function toOpenable(source: FileSource): OpenableSource {
   if (source instanceof Uint8Array) return { open: () => once(source), canSendAgain: true }
   if (source instanceof Blob) return { open: () => slicesOf(source), canSendAgain: true }

@@ -308,7 +308,7 @@ function idPath(id: string, route = '/files'): string {
   throw new StoreError('INVALID_REQUEST', 'an id has 24 hex digits, or the 32 of a link')
 }
 
-/** Without a field that is undefined or null. @returns nothing where no field is left */
+/** Leaves out fields that are undefined or null. @returns nothing where no field is left */
 function queryOf(fields: Readonly<Record<string, string | null | undefined>>): string {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null)
   if (given.length === 0) return ''

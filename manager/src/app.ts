@@ -58,7 +58,7 @@ import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
 
-/** Of the memory for uploads a worker has so much at least, or it could not hold a chunk. */
+/** Each worker gets at least this much memory for uploads; with less it could not hold a chunk. */
 const LEAST_SHARE_BYTES = 8 * 1024 ** 2
 
 export interface ManagerService extends Service {

@@ -2,9 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { type CopyId, type Digest, isDigest } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
-import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { z } from 'zod'
+import { decodeBody } from '../decode/decode-body.ts'
 import type { Gate } from './gate.ts'
 import type { TicketedRequest } from './require-ticket.ts'
 
@@ -75,7 +75,7 @@ function parseChunk(body: Buffer): { readonly hash: Digest; readonly bytes: Buff
   }
   const parsed = chunkInJson.safeParse(json)
   if (!parsed.success) throw new StoreError('INVALID_REQUEST', wish, { cause: parsed.error })
-  const bytes = decodeBase64(Buffer.from(parsed.data.chunk, 'latin1'))
+  const bytes = decodeBody('base64', Buffer.from(parsed.data.chunk, 'latin1'))
   if (bytes.length > PART_BYTES) throw tooLarge()
   return { hash: parsed.data.hash, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) }
 }

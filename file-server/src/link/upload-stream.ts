@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
 import { UPLOAD_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
+import { BodyDecoder } from '../decode/decode-body.ts'
 import type { CopyWriter, Store } from '../store/store.ts'
 
 /** Receives one upload in frames. It does its work in order, one piece at a time, and its first failure ends it. */
@@ -10,7 +10,7 @@ export class UploadStream {
   /** The upload belongs to this connection, and ends with it. */
   readonly owner: object
   readonly #writer: Promise<CopyWriter>
-  readonly #decoder: Base64Decoder | null
+  readonly #decoder: BodyDecoder
   readonly #onEnd: (outcome: StoredCopy | StoreError) => void
   #nextSeq = 0
   #tail: Promise<unknown>
@@ -24,7 +24,7 @@ export class UploadStream {
     this.command = command
     this.owner = owner
     this.#onEnd = onEnd
-    this.#decoder = command.encoding === 'base64' ? new Base64Decoder() : null
+    this.#decoder = new BodyDecoder(command.encoding)
     this.#writer = store.createCopy(command.copyId, command.sizeBytes, command.partKey)
     this.#tail = this.#writer.catch((error: unknown) => this.fail(toStoreError(error)))
     this.#idleTimer = setTimeout(() => this.fail(new StoreError('DEADLINE_EXCEEDED')), UPLOAD_IDLE_TIMEOUT_MS)
@@ -42,10 +42,7 @@ export class UploadStream {
     if (seq === this.#nextSeq) {
       if (this.#stored !== null) throw new StoreError('INVALID_REQUEST', 'the upload has ended')
       this.#nextSeq++
-      this.#then(async (writer) => {
-        if (this.#decoder !== null) await this.#decoder.write(bytes, (decoded) => writer.write(decoded))
-        else if (bytes.length > 0) await writer.write(bytes)
-      })
+      this.#then((writer) => this.#decoder.write(bytes, (decoded) => writer.write(decoded)))
     }
     await this.#tail
     if (this.#failure !== null) throw this.#failure
@@ -83,7 +80,7 @@ export class UploadStream {
     clearTimeout(this.#idleTimer)
     const writer = await this.#writer
     try {
-      this.#decoder?.finish()
+      this.#decoder.finish()
       const copy = await writer.commit(this.command.sha256)
       this.#onEnd(copy)
       return copy

@@ -1,7 +1,7 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
-import { decodeBase64 } from '@holdfast/shared/node/base64-decoder'
 import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
+import { decodeBody } from '../decode/decode-body.ts'
 import type { Store } from '../store/store.ts'
 import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'
@@ -161,8 +161,7 @@ export class Uploads {
   }
 
   async #writeInline(command: InlineCopy, bytes: Uint8Array): Promise<StoredCopy> {
-    const decoded = command.encoding === 'base64' ? decodeBase64(bytes) : bytes
-    return this.#store.storeCopy(command.copyId, decoded, command.sha256)
+    return this.#store.storeCopy(command.copyId, decodeBody(command.encoding, bytes), command.sha256)
   }
 
   async #writeFetched(

@@ -1,5 +1,6 @@
 import { decodedLength } from '@holdfast/shared/base64-length'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 export interface BytesKind {
@@ -91,6 +92,22 @@ export class IncomingBytes {
       if (piece !== null) yield piece
     }
     await beforeEnd()
+  }
+
+  /** Gives the file's own bytes, in pieces that the receiver may keep. @throws INVALID_REQUEST, and what `beforeEnd` throws */
+  async *decoded(beforeEnd: () => Promise<void>): AsyncGenerator<Buffer> {
+    if (this.encoding === 'binary') return yield* this.all(beforeEnd)
+    const decoder = new Base64Decoder()
+    const checkEnd = async (): Promise<void> => {
+      decoder.finish()
+      await beforeEnd()
+    }
+    for await (const text of this.all(checkEnd)) {
+      const kept: Buffer[] = []
+      // The decoder's memory is only lent.
+      await decoder.write(text, async (lent) => void kept.push(Buffer.from(lent)))
+      yield* kept
+    }
   }
 
   /** Lets the request go, whether it was read to its end or not. */

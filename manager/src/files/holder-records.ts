@@ -12,10 +12,10 @@ const COUNT_DEADLINE_MS = 60_000
 const WALK_DEADLINE_MS = 12_000
 /** A walk reads more slots at once as long as it gets its answers faster than this. */
 const WALK_QUICK_MS = 200
-/** A change that meets another one is tried so often. */
+/** A change that meets another one is tried this often. */
 const MAX_ATTEMPTS = 3
 
-/** What it reads of one whose bytes it is going to verify. The tags of a large file take more than all the rest. */
+/** These fields are read of a holder whose bytes will be verified. The tags of a large file take more than all the rest. */
 const PLACES_AND_TAGS = { ...PLACES, 'chunks.tags': 1, partKey: 1 } as const
 
 /** A change of one chunk's replicas, which was planned on the chunk as it was read. */
@@ -31,7 +31,7 @@ export interface Counting {
   readonly lost: readonly ServerId[]
 }
 
-/** So many chunks, with so many bytes together, have so many replicas that count. */
+/** Counts the chunks, and their bytes, that have this many replicas that count. */
 export interface ChunkCount {
   readonly good: number
   readonly chunks: number

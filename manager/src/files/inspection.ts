@@ -20,9 +20,9 @@ export interface Findings {
   readonly audio?: AudioFields
   /** Nothing could be found out, and that was not the file's fault: it is to be looked into later. */
   readonly isAudioDue?: true
-  /** In the place of the type that name and first bytes suggest. */
+  /** It replaces the type that name and first bytes suggest. */
   readonly contentType?: string
-  /** In the place of a name that was made up. */
+  /** It replaces a name that was made up. */
   readonly name?: FileName
 }
 

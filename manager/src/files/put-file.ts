@@ -66,6 +66,8 @@ export interface SourceBytes {
   readHead(limit: number): Promise<void>
   firstBytes(length: number): Buffer
   all(beforeEnd: () => Promise<void>): AsyncIterable<Uint8Array>
+  /** Gives the file's own bytes, in pieces that the receiver may keep. */
+  decoded(beforeEnd: () => Promise<void>): AsyncIterable<Buffer>
   close(): Promise<void>
 }
 

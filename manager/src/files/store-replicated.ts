@@ -1,7 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Digest, FileId, PartKey } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
 import { startPart } from '@holdfast/shared/node/part-digest'
 import type { Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
@@ -11,7 +10,7 @@ import type { Caller } from '../chunks/writing/store-copy.ts'
 import type { HeldChunk, ReplicaWish } from '../chunks/writing/store-replicas.ts'
 import type { UploadMemory, UploadShare } from '../chunks/writing/upload-memory.ts'
 import type { OpenFile, OpenFiles } from './open-files.ts'
-import type { IncomingSource, PutContext, SourceBytes } from './put-file.ts'
+import type { IncomingSource, PutContext } from './put-file.ts'
 
 /** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
 const UNNAMED_CHUNKS = 64
@@ -44,7 +43,7 @@ export interface ReplicatedFile {
 }
 
 /**
- * Stores a file of class `replicated`: decodes it, cuts it into chunks, and stores each of them on several file-servers at
+ * Stores a file of class `replicated`: cuts it into chunks, and stores each of them on several file-servers at
  * once, while the next one comes in. After a failure nothing of it stays that upkeep does not find.
  */
 export async function storeReplicated(
@@ -69,30 +68,11 @@ export async function storeReplicated(
       await bytes.readHead(HEAD_BYTES)
     }
     onHead()
-    for await (const piece of decoded(bytes, beforeEnd)) await storing.add(piece)
+    for await (const piece of bytes.decoded(beforeEnd)) await storing.add(piece)
     return await storing.finish()
   } catch (error) {
     await storing.abandon()
     throw isPassing && share.signal.aborted ? share.signal.reason : error
-  }
-}
-
-/** Gives the file's own bytes, in pieces that the receiver may keep. */
-async function* decoded(bytes: SourceBytes, beforeEnd: () => Promise<void>): AsyncGenerator<Buffer> {
-  if (bytes.encoding === 'binary') {
-    for await (const piece of bytes.all(beforeEnd)) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-    return
-  }
-  const decoder = new Base64Decoder()
-  const checkEnd = async (): Promise<void> => {
-    decoder.finish()
-    await beforeEnd()
-  }
-  for await (const text of bytes.all(checkEnd)) {
-    const kept: Buffer[] = []
-    // The decoder's memory is only lent.
-    await decoder.write(text, async (lent) => void kept.push(Buffer.from(lent)))
-    yield* kept
   }
 }
 

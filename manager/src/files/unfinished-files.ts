@@ -6,7 +6,7 @@ import type { FileRecords } from './file-records.ts'
 
 /** The files of a form expire after this time unless all of them arrive, or the manager still receives others. */
 const UNFINISHED_MS = 3_600_000
-/** So often within that time it is put off. */
+/** The end is put off this many times within that time. */
 const RENEWALS = 6
 
 /**

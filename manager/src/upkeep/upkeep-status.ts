@@ -16,7 +16,7 @@ export interface Halt {
   readonly name: string
   /** Orphans are not collected, or what is missing is not dropped. */
   readonly why: 'orphans' | 'missing'
-  /** So many of so many copies: an unlikely share. */
+  /** How many copies it is about, and how many there are: an unlikely share. */
   readonly count: number
   readonly copies: number
 }

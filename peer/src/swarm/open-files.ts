@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** Of a torrent of thousands of files so many stay open. */
+/** At most this many files of a torrent stay open. */
 const MAX_OPEN = 16
 
 interface Opened {
@@ -13,7 +13,7 @@ interface Opened {
 /** Keeps open the files that were used last, because opening one takes longer than reading a block of it. */
 export class OpenFiles {
   readonly #flags: string
-  /** By path; those that were used last stand at the end. */
+  /** Open files by their paths; those that were used last stand at the end. */
   readonly #opened = new Map<string, Opened>()
 
   /** @param flags as `open` takes them */

@@ -8,7 +8,7 @@ import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
 import { OpenFiles } from './open-files.ts'
 
-/** Of what `stat` calls blocks. */
+/** The size of what `stat` calls blocks. */
 const BLOCK_BYTES = 512
 
 interface Span {

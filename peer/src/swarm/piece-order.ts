@@ -3,7 +3,7 @@ import type { Torrent } from 'webtorrent'
 
 /** How rare pieces are is looked at again this often, because peers come and go and load pieces themselves. */
 const SORT_EVERY_MS = 1_000
-/** Of whoever sends less than this others may take over the blocks that he was asked for; the number is webtorrent's. */
+/** Other peers take over the blocks asked of a peer that sends less than this; the number is webtorrent's. */
 const SLOW_BYTES_PER_SECOND = 48 * 1024
 
 type OrderedTorrent = Pick<Torrent, 'bitfield' | 'pieces' | 'wires' | '_rarityMap' | '_request'>

@@ -12,7 +12,7 @@ const header = z.object({
   format: z.literal(2),
   infoHash: z.string(),
   path: z.string(),
-  /** Of what was at the path. */
+  /** Tells what was at the path. */
   identity: z.string(),
   pieces: z.int(),
 })

@@ -12,9 +12,9 @@ const FORM = /^v1\.(0|[1-9]\d{0,11})\.[A-Za-z0-9_-]{43}$/
 /** A ticket is for one request and for no other. */
 export interface TicketRequest {
   readonly method: string
-  /** As it is sent, percent-encoded and with its query. */
+  /** The target as it is sent, percent-encoded and with its query. */
   readonly path: string
-  /** Of the whole body, or `bodyDigest('')` where there is none. */
+  /** The SHA-256 of the whole body; `bodyDigest('')` where there is none. */
   readonly bodySha256: Digest
   /** Who is asked: MANAGER_TICKET or a file-server's id. */
   readonly server: string

@@ -5,7 +5,7 @@ const LEAST_CAPACITY = 1_024
 const GONE = 0xffff_ffff
 /** The index knows so many copies of one digest, the newest: any of them will do, and a search passes all of them. */
 const MAX_SLOTS_OF_ONE = 16
-/** Of more copies the rest is not known. The table of so many takes 4 GiB. */
+/** The index holds at most this many copies, for which its table takes 4 GiB; no further one is found by its digest. */
 const MAX_COPIES = 2 ** 27
 
 /**

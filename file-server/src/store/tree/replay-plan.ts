@@ -10,7 +10,8 @@ interface SlotReplay {
   /** These copies must not be there. */
   readonly gone: readonly NamedCopy[]
   /**
-   * No frame tells the end of these puts of other copies. A slot is handed out again when the end of its copy is
+   * The journal put these other copies into the slot too, and no frame says that they ended. A slot is handed out again
+   * when the end of its copy is
    * durable, so only frames that a damaged journal lost leave any.
    */
   readonly displaced: readonly Frame[]

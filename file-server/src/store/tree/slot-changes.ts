@@ -23,7 +23,7 @@ export interface SlotChangeDeps {
 }
 
 /**
- * Nowhere else does what a slot holds change. Each change tells the journal of itself, in such an order that a replay
+ * Changes what a slot holds, while the file-server runs. Each change tells the journal of itself, in such an order that a replay
  * brings back every copy that was acknowledged and none that has ended.
  */
 export class SlotChanges {

@@ -8,9 +8,9 @@ import type { Caller } from './store-copy.ts'
 const BLOCK_BYTES = 64 * 1024
 /** This share of the limit is kept for small files, so that senders of large ones never block those. */
 const SMALL_FILES_SHARE = 1 / 8
-/** Who has waited so long for memory is refused. */
+/** An upload that has waited this long for memory is refused. */
 const PATIENCE_MS = 10_000
-/** While somebody has waited for longer than this, one sender is ended in every such interval. */
+/** Once an upload has waited this long, the slowest sender is ended, one in each such interval. */
 const EVICT_EVERY_MS = 1_000
 /** A sender is not called slow before it has this age, nor at this pace or above while it goes on. */
 const YOUNG_MS = 2_000

@@ -17,7 +17,7 @@ const SEARCH_TIME_MS = 1_500
 /** So many entries of an index are looked at, and then more at once where they were not enough. */
 const FIRST_BATCH = { ofOneWord: 250, ofSeveral: 1_000 }
 const MAX_BATCH = 4_000
-/** For one page about so many. Who asks for common words that are never together gets an empty page and a next one. */
+/** About this many are looked at for one page. Who asks for common words that are never together gets an empty page and a next one. */
 const MAX_LOOKED_AT = 8_000
 /** What fulfils a condition is counted up to this, to begin with the rarest. */
 const COUNTED = 2_000

@@ -62,9 +62,9 @@ export function findMissing(server: ServerId, page: CopyPage, holders: readonly 
   )
 }
 
-/** So many orphans are believed where other copies have records: they are the uploads that a crash cut off. */
+/** Up to this many orphans are believed where other copies have records: they are the uploads that a crash cut off. */
 const BELIEVED_ORPHANS = 50
-/** So many are believed where no copy has a record. */
+/** Up to this many are believed where no copy has a record. */
 const BELIEVED_WITHOUT_RECORDS = 5
 
 /**

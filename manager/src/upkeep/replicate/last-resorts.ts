@@ -1,8 +1,8 @@
 import type { Types } from 'mongoose'
 
-/** Of a chunk without a replica that counts the bad ones are tried so often, for the disk may have failed only for a while. */
+/** The bad replicas of a chunk that has no good one are tried again after this time, for the disk may have failed only for a while. */
 const AGAIN_AFTER_MS = 600_000
-/** So many chunks are tried in that time, or those that are lost for good would keep all others waiting. */
+/** At most this many such chunks are tried in that time, or those that are lost for good would keep all others waiting. */
 const MAX_TRIED = 256
 
 /** Remembers of which chunks bad replicas were tried lately. */

@@ -13,7 +13,7 @@ export type Bencodable =
 const MAX_VALUES = 200_000
 /** A hybrid's 32 directories stand in three dictionaries, and have two below them. */
 const MAX_DEPTH = 40
-/** Of the greatest whole number that is exact. */
+/** The digits of the greatest whole number that is exact. */
 const MAX_DIGITS = 16
 
 const code = { integer: 0x69, list: 0x6c, dictionary: 0x64, end: 0x65, colon: 0x3a, minus: 0x2d, zero: 0x30 } as const
@@ -33,7 +33,7 @@ export function decodeBencode(bytes: Uint8Array, maxValues = MAX_VALUES): unknow
   return decodeFirst(bytes, maxValues).value
 }
 
-/** As `decodeBencode`. @returns also how many bytes the value takes */
+/** Decodes as `decodeBencode` does. @returns also how many bytes the value takes */
 export function decodeFirst(
   bytes: Uint8Array,
   maxValues = MAX_VALUES,

@@ -8,7 +8,7 @@ export const pullOrder = z.object({
   magnet: z.string().nullable(),
   /** Whether the torrent may lead to private networks and to this machine. */
   allowsPrivate: z.boolean(),
-  /** Without a byte for so long it is given up. */
+  /** The process gives up when no byte has come for this long. */
   patienceMs: z.number(),
 })
 
@@ -30,7 +30,7 @@ const amount = z.number().min(0)
 
 /** The process tells this, in lines on its output. */
 export const pullMessage = z.discriminatedUnion('kind', [
-  /** What the torrent is of stands in the directory. */
+  /** The metadata is known, and stands in the directory as `torrent`. */
   z.object({ kind: z.literal('known') }),
   z.object({
     kind: z.literal('progress'),
