@@ -32,8 +32,10 @@ export interface CheckedIn {
   readonly unknown: readonly string[]
 }
 
-/** So many users are told of one file. */
+/** At most this many users are told of one file. */
 const MAX_SOURCES = 50
+/** This many are looked at where the asker can reach none of the first ones. */
+const MANY_SOURCES = 5_000
 
 /** Makes a user active, and compares its ids with the tracker's. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */
 export async function checkIn({ users, tracks }: UsersDeps, { address, port, ids, gone }: CheckIn): Promise<CheckedIn> {
@@ -100,23 +102,29 @@ export async function locate(
   return { ...source, checksum: track.checksum, fileSize: track.fileSize }
 }
 
-/** @returns the active users by content, the one that published a track before the others */
+/** @returns the active users by content whom the asker can reach, the one that published a track before the others */
 async function activeSources(
   { users, tracks }: UsersDeps,
   wanted: readonly Pick<TrackDocument, 'content' | 'user'>[],
   asker: Scope,
 ): Promise<Map<string, PeerAddress[]>> {
-  const contents = wanted.map(({ content }) => content)
-  const holders = await tracks.findSources(contents, MAX_SOURCES)
-  for (const { content, user } of wanted) holders.set(content, [user, ...(holders.get(content) ?? [])])
-  const active = await users.findActive([...new Set([...holders.values()].flat())])
-  const byId = new Map(active.filter((user) => isReachable(user, asker)).map((user) => [user._id, user]))
-  return new Map(
-    [...holders].map(([content, ids]) => {
+  const find = async (some: typeof wanted, limitEach: number) => {
+    const contents = some.map(({ content }) => content)
+    const holders = await tracks.findSources(contents, limitEach)
+    const full = new Set(contents.filter((content) => (holders.get(content)?.length ?? 0) >= limitEach))
+    for (const { content, user } of some) holders.set(content, [user, ...(holders.get(content) ?? [])])
+    const active = await users.findActive([...new Set([...holders.values()].flat())])
+    const byId = new Map(active.filter((user) => isReachable(user, asker)).map((user) => [user._id, user]))
+    const sources = [...holders].map(([content, ids]): [string, PeerAddress[]] => {
       const found = [...new Set(ids)].flatMap((id) => byId.get(id) ?? []).slice(0, MAX_SOURCES)
       return [content, found.map(({ ip, port }) => ({ ip, port }))]
-    }),
-  )
+    })
+    return { sources: new Map(sources), full }
+  }
+  const { sources, full } = await find(wanted, MAX_SOURCES)
+  const missed = wanted.filter(({ content }) => full.has(content) && sources.get(content)?.length === 0)
+  if (missed.length === 0) return sources
+  return new Map([...sources, ...(await find(missed, MANY_SOURCES)).sources])
 }
 
 function isReachable({ ip }: UserDocument, asker: Scope): boolean {
