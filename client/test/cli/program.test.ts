@@ -63,7 +63,7 @@ test('says in one sentence that a file does not exist', async () => {
 
 test('what strangers wrote into a torrent steers no terminal', async () => {
   const answer = (body: object) => (_: IncomingMessage, response: ServerResponse) =>
-    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   const job = { id: 'pull-1', error: null }
   manager.nextAnswers.push(
     answer(job),

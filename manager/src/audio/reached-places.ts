@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { TrackFilter, TrackOrder, TrackPlace } from './track-query.ts'
 
 /** A player asks for the next page as soon as it has stored this one. Later than this the list may have become another. */
@@ -27,4 +28,6 @@ export class ReachedPlaces {
   }
 }
 
-const keyOf = (filter: TrackFilter, order: TrackOrder, count: number): string => JSON.stringify([filter, order, count])
+/** A filter may hold a text of half a megabyte. */
+const keyOf = (filter: TrackFilter, order: TrackOrder, count: number): string =>
+  hash('sha256', JSON.stringify([filter, order, count]))

@@ -112,8 +112,14 @@ export function conditionsOf(filter: TrackFilter): object[] {
     ...equal('audio.keys.genres', genre && foldText(genre)),
     ...(album === undefined ? [] : [beginsWith('audio.keys.album', foldText(album) + KEY_BREAK)]),
     ...(albumKey === undefined ? [] : [beginsWith('audio.keys.album', albumKey)]),
-    ...(text === undefined ? [] : wordsOf([text]).map((word) => beginsWith('audio.keys.words', word))),
+    ...(text === undefined ? [] : beginnings(text)),
   ]
+}
+
+/** A text without a word is in no track. */
+function beginnings(text: string): object[] {
+  const words = wordsOf([text])
+  return words.length === 0 ? [{ _id: { $in: [] } }] : words.map((word) => beginsWith('audio.keys.words', word))
 }
 
 function within(

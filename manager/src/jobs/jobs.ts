@@ -92,6 +92,9 @@ export interface JobTiming {
 
 export const jobTiming: JobTiming = { attempts: 5, backOffMs: 5_000, leaseMs: 60_000, pollMs: 2_000 }
 
+/** A job failed for good because each process that had it was killed. */
+export const ENDED_EACH_TIME = 'its process ended over it each time'
+
 /** Failed jobs are kept for so long. */
 export const KEPT_FAILED_MS = 30 * 24 * 3_600_000
 /** And those that are done and kept, for so long. */

@@ -4,6 +4,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
 import { askDatabase, type Database, DURABLE } from '../mongo/database.ts'
 import {
+  ENDED_EACH_TIME,
   errorText,
   type Job,
   type JobData,
@@ -149,7 +150,7 @@ export class MongoJobs implements Jobs {
         told: job.progress ?? null,
       }
       if (job.attempts <= this.#timing.attempts) return claimed
-      await this.#noteFailure(claimed, new JobRefusal('its process ended over it each time'))
+      await this.#noteFailure(claimed, new JobRefusal(ENDED_EACH_TIME))
       return null
     } catch (error) {
       this.#log.debug({ kind, err: error }, 'no job taken')

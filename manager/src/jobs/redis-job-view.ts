@@ -1,5 +1,5 @@
 import type { Job as BullJob } from 'bullmq'
-import type { JobData, JobView } from './jobs.ts'
+import { ENDED_EACH_TIME, type JobData, type JobView } from './jobs.ts'
 
 /** BullMQ keeps this of a job for us. */
 export interface Kept {
@@ -20,21 +20,29 @@ const states: Readonly<Record<string, JobView['state']>> = {
   completed: 'done',
 }
 
+/** BullMQ says this of a job whose process was killed too often. */
+const STALLED = 'job stalled more than allowable limit'
+
 export function toldOf({ progress }: BullJob<Kept>): JobData | null {
   return typeof progress === 'object' ? (progress as JobData) : null
 }
 
-/** @returns whether the job is done, or ran out of attempts so long ago. One that its process ended over has made fewer. */
+/** @returns whether the job is done, or ran out of attempts so long ago. One that its process ended over each time counts as refused. */
 export async function isOver(job: BullJob<Kept>, attempts: number, retryAfterMs: number | undefined): Promise<boolean> {
   if (await job.isCompleted()) return true
-  if (retryAfterMs === undefined || job.data.isRefused || job.attemptsMade < attempts) return false
+  if (retryAfterMs === undefined || job.data.isRefused || job.failedReason === STALLED) return false
+  if (job.attemptsMade < attempts) return false
   return (await job.isFailed()) && Date.now() - (job.finishedOn ?? Date.now()) >= retryAfterMs
+}
+
+function errorOf(failedReason: string | undefined): string | null {
+  return failedReason === STALLED ? ENDED_EACH_TIME : (failedReason ?? null)
 }
 
 export function viewOf(kind: string, job: BullJob<Kept>, state: string): JobView {
   const { id = '', data, attemptsMade: attempts, timestamp, failedReason } = job
   return {
-    ...{ id, kind, key: data.key, attempts, createdAt: new Date(timestamp), error: failedReason ?? null },
+    ...{ id, kind, key: data.key, attempts, createdAt: new Date(timestamp), error: errorOf(failedReason) },
     state: states[state] ?? 'waiting',
     progress: toldOf(job),
   }

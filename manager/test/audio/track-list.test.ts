@@ -81,7 +81,8 @@ test.each<[TrackFilter, string]>([
   [{ text: 'post' }, 'abd'],
   [{ text: 'HYPER bjö' }, 'b'],
   [{ text: 'ales' }, 'a'],
-  [{ text: '.*' }, 'abcd'],
+  [{ text: '.*' }, ''],
+  [{ text: 'post ?' }, 'abd'],
   [{ uploaded: { since: new Date('2026-11-03') } }, 'cd'],
   [{ uploaded: { until: new Date('2026-11-02') } }, 'a'],
   [{ verdict: 'unknown', lossless: false, duration: { min: 100 } }, 'b'],
@@ -149,6 +150,23 @@ test('where a page ended is forgotten after half a minute, and for a thousand ot
     expect(places.find({ genre: 'pop' }, order, 2)).toEqual(place)
   } finally {
     vi.useRealTimers()
+  }
+})
+
+test('where a page ended is kept in little memory, however long the text is that was asked for', () => {
+  const set = vi.spyOn(Map.prototype, 'set')
+  try {
+    const [order, place] = [{ by: 'name', isDescending: false } as const, { value: 'b', id: '5f'.repeat(12) }]
+    const places = new ReachedPlaces()
+    const texts = ['a', 'b'].map((end) => 'x'.repeat(500_000) + end)
+    for (const text of texts) places.remember({ text }, order, 2, place)
+    const keys = set.mock.calls.map(([key]) => String(key))
+    expect(keys).toHaveLength(2)
+    expect(Math.max(...keys.map(({ length }) => length))).toBeLessThanOrEqual(64)
+    expect(places.find({ text: texts[0] }, order, 2)).toEqual(place)
+    expect(places.find({ text: 'x'.repeat(500_000) }, order, 2)).toBeNull()
+  } finally {
+    set.mockRestore()
   }
 })
 

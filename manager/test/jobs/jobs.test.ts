@@ -307,6 +307,31 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(jobs)
   })
 
+  contract('a job whose process is killed each time has failed for good, and says so', async () => {
+    // One more kill than these attempts is too much for either.
+    const jobs = await open({ ...shortLease, attempts: 1 })
+    const id = jobId(order('deadly'))
+    await jobs.add(order('deadly'))
+    for (let killed = 0; killed < 2; killed++) {
+      const victim = fork(fileURLToPath(new URL('./victim.mjs', import.meta.url)), [url, cluster])
+      try {
+        await once(victim, 'message')
+      } finally {
+        victim.kill('SIGKILL')
+      }
+    }
+    const handler = vi.fn(async () => undefined)
+    jobs.work('work', handler, 1)
+    const failed = { state: 'failed', error: 'its process ended over it each time' }
+    await vi.waitFor(async () => expect(await jobs.find(id)).toMatchObject(failed), 30_000)
+    expect(await jobs.list(10)).toMatchObject([failed])
+    expect(handler).not.toHaveBeenCalled()
+    expect(await jobs.add({ ...order('deadly'), retryAfterMs: 0 })).toBe(false)
+    expect(await jobs.retry(id)).toBe(true)
+    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(1), 8_000)
+    await isIdle(jobs)
+  })
+
   contract('a job that a shutdown breaks off is done by another at once', async () => {
     const [first, second] = [await open(), await open()]
     const begun = new Promise<void>((begin) => {

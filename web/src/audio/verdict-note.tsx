@@ -8,6 +8,8 @@ export function VerdictNote({ judgement }: { judgement: Judgement | null }) {
       return <> · checking…</>
     case 'open':
       return <> · not checked yet</>
+    case 'undecided':
+      return <> · not checked: {judgement.reason}</>
     case 'judged': {
       const { verdict, reason } = judgement.track
       if (verdict === 'ok') return <span class="verdict good"> · decodes without an error</span>

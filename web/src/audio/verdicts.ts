@@ -15,6 +15,8 @@ export type Judgement =
   | { readonly kind: 'waiting' }
   /** No verdict came while it was waited for. */
   | { readonly kind: 'open' }
+  /** The store could not decode it, and tries that again much later, if at all. */
+  | { readonly kind: 'undecided'; readonly reason: string }
   | { readonly kind: 'judged'; readonly track: Track }
 
 interface Watched {
@@ -54,6 +56,7 @@ export function createVerdicts(onVerdict: (track: Track) => void) {
       // The name may have another file meanwhile.
       if (track.id !== id) return tell(id, { kind: 'open' })
       if (track.verdict !== 'unknown') return tell(id, { kind: 'judged', track })
+      if (track.reason !== null) return tell(id, { kind: 'undecided', reason: track.reason })
     } catch (error) {
       if (error instanceof RequestError && error.status === 404) return tell(id, { kind: 'open' })
     }

@@ -9,11 +9,18 @@ const MAX_PAGE = 1_000
 /** An empty value would count as 0. */
 const filled = z.string().min(1, 'must not be empty')
 const number = filled.pipe(z.coerce.number<string>('must be a number').min(0)).meta({ type: 'number', minimum: 0 })
-const text = z.string().min(1).max(200)
-const date = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })])
-  .transform((written) => new Date(written))
-  .describe('A date (RFC 3339), such as 2026-11-29 or 2026-11-29T05:30:00Z')
+const text = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine((written) => !/\p{Cc}/u.test(written), 'must have no control characters')
+const date = z.union([z.iso.date(), z.iso.datetime({ offset: true })])
+const dateText = 'A date (RFC 3339), such as 2026-11-29 or 2026-11-29T05:30:00Z'
+const since = date.transform((written) => new Date(written)).describe(dateText)
+/** A day without a time is meant to its end. */
+const until = date
+  .transform((written) => new Date(written.includes('T') ? written : `${written}T23:59:59.999Z`))
+  .describe(dateText)
 const sorts = sortKeys.flatMap((key) => [key, `-${key}` as const]) as [SortKey, ...(SortKey | `-${SortKey}`)[]]
 
 /** A filter that is not known is refused, for a list without it would be another one. */
@@ -33,8 +40,8 @@ export const listQuery = z.strictObject({
   year: number.optional(),
   minyear: number.optional(),
   maxyear: number.optional(),
-  since: date.optional(),
-  until: date.optional(),
+  since: since.optional(),
+  until: until.optional(),
   codec: text.optional().describe('Such as mp3, aac, flac, opus, vorbis or pcm'),
   container: text.optional().describe('Such as mp3, mp4, flac, ogg or wav'),
   lossless: z.stringbool().optional(),

@@ -112,7 +112,7 @@ async function search({ deps, parameters }: Call) {
   const [artists, albums, songs] = await Promise.all([
     deps.library.findArtists(text, page('artist')),
     deps.library.findAlbums(text, page('album')),
-    deps.library.findSongs({ text }, page('song')),
+    deps.library.findSongs(text === '' ? {} : { text }, page('song')),
   ])
   return { artists, albums, songs }
 }

@@ -3,9 +3,10 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { type mongo, Types } from 'mongoose'
 import { type AudioFields, liveAudio } from '../../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../../files/file.model.ts'
-import { type Job, JobRefusal, type Jobs } from '../../jobs/jobs.ts'
+import { type Job, JobRefusal, type Jobs, jobId } from '../../jobs/jobs.ts'
 import { askDatabase, DURABLE } from '../../mongo/database.ts'
 import type { Container } from '../container.ts'
+import { meanRate } from '../metadata/metadata.ts'
 import type { Track } from '../track-list.ts'
 import { CannotDecode, type Decoded, DecoderEnded, type DecodeWish } from './decode-audio.ts'
 import { judgeAudio, notDecoded } from './judge-audio.ts'
@@ -23,11 +24,9 @@ const RETRY_SHARE = 1 / 8
 const RETRY_BOUNDS_MS = { least: 3_600_000, most: 24 * 3_600_000 }
 
 const ofPath = { state: 'live', addressedBy: 'path' } as const
+const unchecked = { ...liveAudio, 'audio.isChecked': false } as const
 /** A file that is due to be looked at has one of these. */
-const needs = [
-  { ...liveAudio, 'audio.isChecked': false },
-  { ...ofPath, audioDue: true },
-] as const
+const needs = [unchecked, { ...ofPath, audioDue: true }] as const
 /** No id is less. */
 const FIRST = new Types.ObjectId('0'.repeat(24))
 
@@ -93,7 +92,7 @@ export class AudioCheck {
           const due = await this.#dueAfter(places[index] ?? FIRST, need)
           for (const id of due) {
             if (signal.aborted) return false
-            await this.#add(id)
+            if (!(await this.#add(id)) && need === unchecked) await this.#noteFailed(id)
           }
           places[index] = due.length < PER_ROUND ? FIRST : (due.at(-1) ?? FIRST)
         }
@@ -114,11 +113,22 @@ export class AudioCheck {
     return (await askDatabase(find)).map(({ _id }) => _id)
   }
 
-  async #add(id: Types.ObjectId): Promise<void> {
+  /** @returns whether it has no job yet */
+  async #add(id: Types.ObjectId): Promise<boolean> {
     const fileId = id.toHexString()
     const wish = (Date.now() - id.getTimestamp().getTime()) * RETRY_SHARE
     const retryAfterMs = Math.min(RETRY_BOUNDS_MS.most, Math.max(RETRY_BOUNDS_MS.least, wish))
-    await this.#deps.jobs.add({ kind: KIND, key: fileId, data: { fileId }, retryAfterMs })
+    return this.#deps.jobs.add({ kind: KIND, key: fileId, data: { fileId }, retryAfterMs })
+  }
+
+  /** A job whose process was killed each time has failed without a word, so the file's record has no reason yet. */
+  async #noteFailed(id: Types.ObjectId): Promise<void> {
+    const mute = { ...unchecked, _id: id, 'audio.reason': null } as mongo.Filter<FileRecord>
+    if ((await askDatabase(() => this.#collection.findOne(mute, { projection: { _id: 1 } }))) === null) return
+    const job = await this.#deps.jobs.find(jobId({ kind: KIND, key: id.toHexString() }))
+    if (job?.state !== 'failed' || job.error === null) return
+    const update = { $set: { 'audio.reason': notDecoded(job.error) } } as mongo.UpdateFilter<FileRecord>
+    await askDatabase(() => this.#collection.updateOne(mute, update, DURABLE))
   }
 
   async #check(job: Job, signal: AbortSignal): Promise<void> {
@@ -154,7 +164,7 @@ export class AudioCheck {
       codec: audio.codec,
       sampleRate: audio.sampleRate ?? 44_100,
     }
-    await this.#note(track, await this.#look(audio, wish, signal))
+    await this.#note(track, await this.#look(track, wish, signal))
   }
 
   /** Under another name it is not the file that was decoded, or not to its end. */
@@ -165,7 +175,7 @@ export class AudioCheck {
   }
 
   /** @returns what is to be written of a file that has been looked at */
-  async #look(audio: AudioFields, wish: DecodeWish, signal: AbortSignal) {
+  async #look({ audio, size }: Track, wish: DecodeWish, signal: AbortSignal) {
     let decoded: Decoded
     try {
       decoded = await this.#deps.decode(wish, signal)
@@ -175,6 +185,7 @@ export class AudioCheck {
     }
     const { sampleRate, samplesPerPeak, data } = decoded.peaks
     const duration = audio.duration === null || audio.isEstimated ? decoded.seconds : audio.duration
+    const bitRate = audio.bitRate ?? meanRate(size, duration)
     return {
       ...judgeAudio(audio, decoded),
       isChecked: true,
@@ -182,6 +193,8 @@ export class AudioCheck {
       duration,
       isEstimated: false,
       'keys.duration': duration,
+      bitRate,
+      'keys.bitRate': bitRate ?? 0,
     }
   }
 }

@@ -13,6 +13,8 @@ const WHOLE_MS = 60 * 60_000
 const BACKGROUND_PRIORITY = 10
 const WASM_HEAP_MIB = 128
 const MAX_PROBLEMS_BYTES = 64 * 1024
+/** A shell ends with one of these where a program cannot be run, or lacks a library. */
+const NOT_STARTED = [126, 127]
 
 export interface DecodeWish extends FfmpegInput {
   readonly codec: string
@@ -39,6 +41,8 @@ export type Decoder = (wish: DecodeWish) => Child
 const transportProblem =
   /Server returned (5XX|40[0134])|HTTP error (?!416)\d|Connection (refused|reset|timed out)|Stream ends prematurely/i
 
+const memoryProblem = /Cannot allocate memory|Out of memory/i
+
 export const ffmpegDecoder: Decoder = (wish) =>
   startFfmpeg(wish, {
     before: ['-err_detect', 'crccheck'],
@@ -56,8 +60,8 @@ export function wasmDecoder(script = new URL('./wasm-decoder.js', import.meta.ur
 }
 
 /**
- * Decodes a whole file, in the same memory however long it is. @throws CannotDecode; and another error where the file cannot
- * be had, or takes too long: then nothing is known of it
+ * Decodes a whole file, in the same memory however long it is. @throws CannotDecode, DecoderEnded; and another error where the
+ * file cannot be had or takes too long, or the decoder cannot be started: then nothing is known of it
  */
 export async function decodeAudio(decoder: Decoder, wish: DecodeWish, signal: AbortSignal): Promise<Decoded> {
   const child = decoder(wish)
@@ -86,9 +90,11 @@ export async function decodeAudio(decoder: Decoder, wish: DecodeWish, signal: Ab
     const [code, endedBy] = await ended
     signal.throwIfAborted()
     if (transportProblem.test(problems)) throw new Error(`the file could not be read: ${problems.slice(0, 200)}`)
+    if (code !== null && NOT_STARTED.includes(code)) throw new Error('the decoder cannot be started')
     if (code === NEEDS_FFMPEG) throw new CannotDecode('only ffmpeg could decode it, which is not installed here')
     if (isStuck) throw new Error('the decoder was stuck')
     if (endedBy !== null) throw new DecoderEnded(`the decoder was ended by ${endedBy}`)
+    if (memoryProblem.test(problems)) throw new DecoderEnded('the decoder wanted more memory than it may have')
   } finally {
     clearTimeout(stall)
     clearTimeout(whole)

@@ -96,7 +96,9 @@ export class MetadataReader {
     if (this.#isClosed) throw new StoreError('CANCELLED')
     const thread = this.#thread ?? this.#startThread()
     this.#thread = thread
-    const tell = (message: ToThread): void => thread.postMessage(message)
+    // A part of a larger buffer would take all of that along, and belongs to somebody else, so the thread gets a copy.
+    const tell = (message: ToThread, copy: Uint8Array<ArrayBuffer> | null): void =>
+      thread.postMessage(message, copy === null ? [] : [copy.buffer])
     let problem: unknown
     let isOver = false
     let pause: () => void = () => undefined
@@ -121,7 +123,8 @@ export class MetadataReader {
         const { id, start, end } = message
         const send = (bytes: Buffer | null): void => {
           if (isOver) return
-          tell({ kind: 'bytes', id, bytes })
+          const copy = bytes && new Uint8Array(bytes)
+          tell({ kind: 'bytes', id, bytes: copy }, copy)
           compute()
         }
         pause()
@@ -132,8 +135,8 @@ export class MetadataReader {
         })
       }
       compute()
-      // The thread gets a copy, for the head belongs to the upload.
-      tell({ kind: 'work', wanted, size: file.size, head: Uint8Array.from(file.head) })
+      const head = new Uint8Array(file.head)
+      tell({ kind: 'work', wanted, size: file.size, head }, head)
     })
     isOver = true
     this.#onMessage = () => undefined

@@ -21,7 +21,7 @@ export interface AudioMetadata {
   readonly codec: string
   /** Seconds. */
   readonly duration: number | null
-  /** Whether the duration follows from the bit rate of the first frames, for nothing tells it. */
+  /** Whether the duration follows from what is there, such as the bit rate of the first frames, for nothing tells it. */
   readonly isEstimated: boolean
   /** Bits a second. */
   readonly bitRate: number | null
@@ -43,4 +43,9 @@ export type MetadataResult =
 export interface Cover {
   readonly contentType: string
   readonly bytes: Uint8Array
+}
+
+/** @returns bits a second of a file that does not tell them itself */
+export function meanRate(size: number, duration: number | null): number | null {
+  return duration === null || duration <= 0 ? null : Math.round((size * 8) / duration)
 }

@@ -4,7 +4,7 @@ import { asfFacts } from './asf-facts.ts'
 import { type AudioSource, type ByteSource, PAGE_BYTES, SourceTokenizer } from './audio-source.ts'
 import { boxedCodec, codecName, hasOnlyPictures } from './codec-name.ts'
 import { endOfFrames, hasFramesUpTo, ID3V1_BYTES } from './frame-ends.ts'
-import type { AudioMetadata, Cover, MetadataResult } from './metadata.ts'
+import { type AudioMetadata, type Cover, type MetadataResult, meanRate } from './metadata.ts'
 import { mp4Facts } from './mp4-facts.ts'
 import { findFrames, framesFrom } from './raw-frames.ts'
 import { tagsOf } from './tags-of.ts'
@@ -18,6 +18,12 @@ const PADDING_BYTES = 64 * 1024
 const MEAN_BYTES = 256 * 1024
 /** An Ogg page has at most 65,307 bytes, so the last one begins in the last two pages of this size. */
 const OGG_TAIL_BYTES = 2 * PAGE_BYTES
+/** The first page of audio is among so many bytes, unless there is a large cover before it. */
+const OGG_HEAD_BYTES = 2 * PAGE_BYTES
+/** No page of audio is so long, so a stream whose first one ends later was cut out of another, or recorded from the air. */
+const OGG_FIRST_PAGE_S = 30
+/** Who writes a wave to a pipe cannot tell its size, and tells one near to one of these. */
+const UNTOLD_SIZES = { most: 2 ** 32, signed: 2 ** 31, within: 64 * 1024 }
 const MAX_REASON_LENGTH = 120
 
 interface Start {
@@ -127,12 +133,38 @@ async function describe(source: AudioSource, start: Start, { format, common }: I
   }
 }
 
-/** A wave's header tells how long the file is, unless it was written before anybody knew. */
 async function waveFlaw(source: AudioSource): Promise<string | null> {
+  const { told, isUntold } = await waveSize(source)
+  const missing = told - source.size
+  return missing > 1 && !isUntold ? `its header tells of ${missing} more bytes` : null
+}
+
+/** A wave's header tells how long the file is, unless it was written before anybody knew. That of RF64 tells it elsewhere. */
+async function waveSize(source: AudioSource): Promise<{ readonly told: number; readonly isUntold: boolean }> {
+  const { most, signed, within } = UNTOLD_SIZES
   const head = await source.read(0, 8)
   const told = head.toString('latin1', 0, 4) === 'RIFF' ? head.readUInt32LE(4) + 8 : 0
-  const missing = told - source.size
-  return missing > 1 && told < 0xffff_0000 ? `its header tells of ${missing} more bytes` : null
+  const isUntold = told > source.size && (told >= most - within || Math.abs(told - signed) <= within)
+  return { told, isUntold }
+}
+
+/** Where the size is not told, a count of samples is none either, and only the bytes that are there tell how long the file is. */
+async function waveTiming(source: AudioSource, bitRate: number | null): Promise<Partial<Timing>> {
+  if (!(await waveSize(source)).isUntold) return { bitRate }
+  const start = await startOfSamples(source)
+  const isKnown = start !== null && bitRate !== null
+  return { bitRate, isEstimated: true, ...(isKnown && { duration: ((source.size - start) * 8) / bitRate }) }
+}
+
+/** A chunk has its name, its size and that many bytes, to which one is added where they are odd. */
+async function startOfSamples(source: AudioSource): Promise<number | null> {
+  for (let at = 12; at + 8 <= source.size; ) {
+    const chunk = await source.read(at, 8)
+    if (chunk.toString('latin1', 0, 4) === 'data') return at + 8
+    const size = chunk.readUInt32LE(4)
+    at += 8 + size + (size % 2)
+  }
+  return null
 }
 
 interface Timing {
@@ -153,6 +185,7 @@ async function timingOf(source: AudioSource, start: Start, format: IAudioMetadat
     case 'mp4':
       return { ...told, ...(await mp4Timing(source, told.duration)) }
     case 'wav':
+      return { ...told, ...(await waveTiming(source, positive(format.bitrate))) }
     case 'aiff':
       return { ...told, bitRate: positive(format.bitrate) }
     default:
@@ -199,9 +232,25 @@ async function oggTiming(source: AudioSource, format: IAudioMetadata['format']):
     if (granules < 0n) continue
     // Where another stream is chained to the first one, each counts from nothing.
     if (!tail.subarray(at + 14, at + 18).equals(serial)) return { isEstimated: true }
-    return rate > 0 ? { duration: Math.max(0, (Number(granules) - preSkip) / rate) } : {}
+    if (rate <= 0) return {}
+    const first = await firstGranules(source, serial)
+    if (first > OGG_FIRST_PAGE_S * rate)
+      return { isEstimated: true, duration: Math.max(0, (Number(granules) - first) / rate) }
+    return { duration: Math.max(0, (Number(granules) - preSkip) / rate) }
   }
   return { isEstimated: true }
+}
+
+/** @returns how many samples a stream counts at the end of its first page of audio, or 0 where that is not near the beginning */
+async function firstGranules(source: AudioSource, serial: Buffer): Promise<number> {
+  const bytes = await source.read(0, OGG_HEAD_BYTES)
+  for (let at = 0; at + 27 <= bytes.length && bytes.toString('latin1', at, at + 4) === 'OggS'; ) {
+    const granules = bytes.readBigInt64LE(at + 6)
+    if (granules > 0n && bytes.subarray(at + 14, at + 18).equals(serial)) return Number(granules)
+    const segments = bytes.subarray(at + 27, at + 27 + (bytes[at + 26] ?? 0))
+    at += 27 + segments.length + segments.reduce((sum, length) => sum + length, 0)
+  }
+  return 0
 }
 
 /** The movie's own header counts what its edit list leaves, while that of the track counts the encoder's padding too. */
@@ -209,10 +258,6 @@ async function mp4Timing(source: AudioSource, told: number | null): Promise<Part
   const { duration, channels } = await mp4Facts(source)
   const isRight = duration !== null && (told === null || duration <= told + 0.001)
   return { channels, duration: isRight ? duration : told, isEstimated: !isRight && told === null }
-}
-
-function meanRate(size: number, duration: number | null): number | null {
-  return duration === null || duration <= 0 ? null : Math.round((size * 8) / duration)
 }
 
 function coverOf({ common }: Pick<IAudioMetadata, 'common'>): IPicture | null {

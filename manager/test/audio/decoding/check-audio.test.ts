@@ -120,6 +120,38 @@ test('the loop begins a file anew that has failed for an hour, and its reason go
   await vi.waitFor(async () => expect((await read(record)).audio).toMatchObject({ verdict: 'ok', reason: null }))
 })
 
+test('a file that its manager was killed over each time says so, and is not begun anew', async () => {
+  const decode = vi.fn(decodeWell)
+  const { check, store, read, jobs } = await open(decode)
+  const record = await store({ _id: hourOld() })
+  const { run } = check.loop()
+  await run(new AbortController().signal)
+  const id = jobId({ kind: 'check-audio', key: record._id.toHexString() })
+  await used.database.connection
+    .collection<{ _id: string; attempts: number }>('jobs')
+    .updateOne({ _id: id }, { $set: { attempts: quickTiming.attempts } })
+  await run(new AbortController().signal)
+  expect((await read(record)).audio.reason).toBeNull()
+  check.start()
+  await letFail(jobs, record, 20 * 86_400_000)
+  await run(new AbortController().signal)
+  const reason = 'it was not decoded: its process ended over it each time'
+  expect((await read(record)).audio).toMatchObject({ verdict: 'unknown', isChecked: false, reason })
+  expect(decode).not.toHaveBeenCalled()
+})
+
+test.each([
+  ['does not tell', { bitRate: null, duration: null, isEstimated: false }, 800],
+  ['tells', { bitRate: 64_000 }, 64_000],
+])('the bit rate of a file that %s it is in its record once it is decoded', async (_what, facts, bitRate) => {
+  const { check, store, read } = await open(decodeWell)
+  check.start()
+  const record = await store({ size: 1_000, audio: audioFieldsOf({ ...metadata, ...facts }, 'x') })
+  check.onVisible(record)
+  await vi.waitFor(async () => expect((await read(record)).audio.isChecked).toBe(true))
+  expect((await read(record)).audio).toMatchObject({ bitRate, keys: { bitRate, duration: 10 }, duration: 10 })
+})
+
 test('a file that its decoder ended over is not begun anew, and says why', async () => {
   const { check, store, read, jobs } = await open(() => Promise.reject(new DecoderEnded('ended by SIGKILL')))
   check.start()

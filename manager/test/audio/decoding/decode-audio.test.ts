@@ -8,13 +8,15 @@ import {
   CannotDecode,
   type Decoded,
   type Decoder,
+  DecoderEnded,
   decodeAudio,
   ffmpegDecoder,
   wasmDecoder,
 } from '../../../src/audio/decoding/decode-audio.ts'
 import { judgeAudio } from '../../../src/audio/decoding/judge-audio.ts'
 import { hasFfmpeg, startChild } from '../../../src/audio/decoding/run-ffmpeg.ts'
-import { audioBytes, audioFiles } from '../audio-files.ts'
+import { readMetadata } from '../../../src/audio/metadata/read-metadata.ts'
+import { audioBytes, audioFiles, sourceOf } from '../audio-files.ts'
 import { flacBomb } from './flac-bomb.ts'
 
 const served = new Map<string, Buffer>()
@@ -97,6 +99,20 @@ describe.each(decoders)('decoded by $by', ({ decoder, isHere }) => {
     )
   })
 
+  test('a wave that SoX wrote to a pipe is whole', async () => {
+    if (!isHere()) return
+    const bytes = Buffer.from(audioBytes('sine.wav'))
+    const data = bytes.indexOf('data')
+    bytes.writeUInt32LE(0x7fff_f000 + data, 4)
+    bytes.writeUInt32LE(0x7fff_f000, data + 4)
+    served.set('/piped', bytes)
+    const decoded = await decode('/piped', { container: 'wav', codec: 'pcm', sampleRate: 8_000 })
+    const result = await readMetadata(sourceOf(bytes))
+    if (result.kind !== 'audio') throw new Error(result.reason)
+    expect(judgeAudio(result.metadata, decoded)).toEqual({ verdict: 'ok', reason: null })
+    expect(decoded.seconds).toBeCloseTo(1.5, 2)
+  })
+
   test('a playlist that is called an MP3 file opens nothing', async () => {
     if (!isHere()) return
     served.set('/inside', audioBytes('sine.mp3'))
@@ -142,6 +158,23 @@ test.runIf(process.platform === 'linux')('a small file of gigabytes of samples t
   expect(outcome instanceof CannotDecode || (outcome as Decoded).seconds > 4_000).toBe(true)
   expect(most).toBeGreaterThan(20_000)
   expect(most).toBeLessThan(600_000)
+})
+
+test.each([
+  ['cannot be run', 'exit 126', Error, 'the decoder cannot be started'],
+  ['lacks a library', 'echo libx.so.1: cannot open shared object file >&2; exit 127', Error, 'cannot be started'],
+  ['cannot load a library', 'echo failed to map segment: Cannot allocate memory >&2; exit 127', Error, 'be started'],
+  ['gets no memory', 'echo Error while decoding: Cannot allocate memory >&2; exit 1', DecoderEnded, 'more memory'],
+  ['gets none on another system', 'echo Out of memory >&2', DecoderEnded, 'more memory'],
+  ['is ended', 'kill -9 $$', DecoderEnded, 'ended by SIGKILL'],
+] as const)('a decoder that %s gives no verdict', async (_what, line, kind, message) => {
+  const decoding = decodeBy(() => startChild('sh', ['-c', line], 10), '/', mp3)
+  await expect(decoding).rejects.toThrow(message)
+  expect(((await decoding.catch((error: unknown) => error)) as Error).constructor).toBe(kind)
+})
+
+test('a decoder that is not there gives no verdict', async () => {
+  await expect(decodeBy(() => startChild('/no/such/program', [], 10), '/', mp3)).rejects.toThrow(/ENOENT/)
 })
 
 test.runIf(process.platform === 'linux')('what decodes is ended first where memory runs out', async () => {

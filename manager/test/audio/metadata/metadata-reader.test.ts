@@ -35,6 +35,30 @@ test('reads one file after the other in the same thread, many at once, held or n
   expect(cover).toMatchObject({ contentType: 'image/png', bytes: { length: 96 } })
 })
 
+/** It asks for a few bytes, and answers with the sizes of the buffers that it got. */
+const measuringThread = `
+  import { parentPort } from 'node:worker_threads'
+  let head
+  parentPort.on('message', (message) => {
+    if (message.kind === 'work') {
+      head = message.head.buffer.byteLength
+      parentPort.postMessage({ kind: 'fetch', id: 0, start: 0, end: 1_000 })
+    } else {
+      const contentType = [head, message.bytes.buffer.byteLength].join()
+      parentPort.postMessage({ kind: 'cover', cover: { contentType, bytes: message.bytes } })
+    }
+  })`
+
+test('the thread gets the bytes it asked for, and not the buffer they are a part of, which keeps them', async () => {
+  const script = new URL(`data:text/javascript,${encodeURIComponent(measuringThread)}`)
+  const pool = Buffer.alloc(4 * 1024 ** 2, 7)
+  const read = async (start: number, end: number) => pool.subarray(start, end)
+  const cover = await open({ script }).readCover({ size: pool.length, head: pool.subarray(0, 100), read }, signal)
+  expect(cover?.contentType).toBe('100,1000')
+  expect(Buffer.from(cover?.bytes ?? [])).toEqual(Buffer.alloc(1_000, 7))
+  expect(pool.equals(Buffer.alloc(4 * 1024 ** 2, 7))).toBe(true)
+})
+
 test('a file that takes too long costs its thread, and the next one gets another', async () => {
   const reader = open({ stepMs: 1 })
   const endless = Buffer.concat([box('ftyp', Buffer.from('M4A \0\0\0\0')), ...Array(49_000).fill(box('free'))])

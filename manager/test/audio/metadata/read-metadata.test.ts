@@ -109,6 +109,45 @@ test('a wave that is cut off is known by its header', async () => {
   expect((await metadataOf(wave.subarray(0, 12_000))).flaw).toBe('its header tells of 12162 more bytes')
 })
 
+/** @returns a wave as a program writes it to a pipe, whose sizes tell nothing. Some programs write a count of samples too. */
+function pipedWave(size: number, count: Buffer = Buffer.alloc(0)): Buffer {
+  const wave = audioBytes('sine.wav')
+  const data = wave.indexOf('data')
+  const piped = Buffer.concat([wave.subarray(0, data), count, wave.subarray(data)])
+  piped.writeUInt32LE(Math.min(2 ** 32 - 1, size + data + count.length), 4)
+  piped.writeUInt32LE(size, data + count.length + 4)
+  return piped
+}
+/** SoX makes it of the size. */
+const countOfSox = Buffer.from('fact\x04\0\0\0\x00\xfc\xff\x1f', 'latin1')
+
+test.each([
+  ['ffmpeg', pipedWave(0xffff_ffff)],
+  ['SoX', pipedWave(0x7fff_f000)],
+  ['SoX (with a count of samples)', pipedWave(0x7fff_f000, countOfSox)],
+  ['arecord', pipedWave(0x8000_0000)],
+])('a wave that %s wrote to a pipe is not cut off, and as long as what is there', async (_by, wave) => {
+  const metadata = await metadataOf(wave)
+  expect(metadata).toMatchObject({ flaw: null, isEstimated: true, bitRate: 128_000 })
+  expect(metadata.duration).toBeCloseTo(1.5, 3)
+})
+
+test.each([
+  ['sine.ogg', 16_000],
+  ['sine.opus', 48_000],
+])('%s that was cut out of a longer stream is estimated by what is there', async (file, rate) => {
+  const whole = audioBytes(file)
+  const cut = (seconds: number) => withGranules(whole, (granules) => granules + BigInt(seconds * rate))
+  expect(await metadataOf(cut(0))).toEqual(await metadataOf(whole))
+  for (const seconds of [40, 36_000]) {
+    const metadata = await metadataOf(cut(seconds))
+    expect(metadata.isEstimated).toBe(true)
+    expect(metadata.duration).toBeGreaterThanOrEqual(0)
+    expect(metadata.duration).toBeLessThan(1.6)
+  }
+  expect(await metadataOf(cut(20))).toMatchObject({ isEstimated: false, duration: expect.closeTo(21.5, 1) })
+})
+
 test('RF64, whose sizes stand in a box of their own, is a wave', async () => {
   const wave = audioBytes('sine.wav')
   const sizes = Buffer.alloc(36)
@@ -186,6 +225,16 @@ test('any damage is answered, within the budget, and nothing is thrown', async (
 test('random bytes are taken for audio by nobody', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 20_000 }), (bytes) => sniffContainer(Buffer.from(bytes)) === null))
 })
+
+/** @returns an Ogg file whose pages of audio count other samples. Their checksums are wrong then, which metadata does not need. */
+function withGranules(file: Buffer, change: (granules: bigint) => bigint): Buffer {
+  const bytes = Buffer.from(file)
+  for (let at = bytes.indexOf('OggS'); at >= 0; at = bytes.indexOf('OggS', at + 4)) {
+    const granules = bytes.readBigInt64LE(at + 6)
+    if (granules > 0n) bytes.writeBigInt64LE(change(granules), at + 6)
+  }
+  return bytes
+}
 
 function id3v1(): Buffer {
   return Buffer.concat([Buffer.from('TAG'), Buffer.alloc(125)])
