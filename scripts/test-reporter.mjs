@@ -12,7 +12,10 @@ import { writeFileSync } from 'node:fs'
  * @property {number} unhandledErrors errors that belong to no test
  */
 
-/** Writes a {@link RunReport} as JSON to the file that `HOLDFAST_TEST_REPORT` names. */
+/**
+ * Writes a {@link RunReport} as JSON to the file that `HOLDFAST_TEST_REPORT` names.
+ * @public vitest loads it by its path
+ */
 export default class TestReporter {
   /**
    * @param {readonly import('vitest/node').TestModule[]} modules
