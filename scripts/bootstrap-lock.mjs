@@ -91,7 +91,8 @@ function nameOwner(directory) {
 /** @param {string} directory */
 function isAbandoned(directory) {
   const owner = ownerOf(directory)
-  if (owner !== null) return !isAlive(owner)
+  // Whoever asks does not hold the lock: after the restart of a container an earlier process had the same number.
+  if (owner !== null) return owner === process.pid || !isAlive(owner)
   try {
     return Date.now() - statSync(directory).mtimeMs > UNNAMED_LIMIT_MS
   } catch (error) {

@@ -3,14 +3,14 @@ import { errorFromAnswer } from './answer-error.ts'
 import { IdleWatch } from './idle-watch.ts'
 import { pause } from './pause.ts'
 import { parseRetryAfter, planRetry, type RetryLimits } from './retry-policy.ts'
-import { SourceError } from './upload-body.ts'
+import { type RequestBody, SourceError } from './upload-body.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   /** Is called for every attempt. The request opens when it resolves. */
-  readonly body?: (watch: IdleWatch) => Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>
+  readonly body?: (watch: IdleWatch) => Promise<RequestBody>
   readonly canSendAgain: boolean
   /** Says in the words of the caller's method what the manager answered. */
   readonly reword?: (error: StoreError) => StoreError
@@ -78,6 +78,9 @@ export class HttpClient {
     const explain = (thrown: unknown): StoreError => this.#explain(thrown, watch, signal)
     try {
       const sent = await body?.(watch)
+      if (sent instanceof Uint8Array) watch.awaitAnswer()
+      // Nothing tells how far a blob is, and it may take hours.
+      if (sent instanceof Blob) watch.pause()
       const response = await fetch(this.#baseUrl + path, {
         method,
         signal: watch.signal,
@@ -95,7 +98,7 @@ export class HttpClient {
   #explain(thrown: unknown, watch: IdleWatch, signal: AbortSignal | undefined): StoreError {
     if (thrown instanceof StoreError) return thrown
     if (signal?.aborted) return new StoreError('CANCELLED', undefined, { cause: signal.reason })
-    const seconds = this.#limits.idleTimeoutMs / 1000
+    const seconds = watch.runningMs / 1000
     const reason = watch.hasExpired ? `nothing came for ${seconds} s` : reasonOf(thrown)
     return new StoreError('SERVERS_UNAVAILABLE', `no answer from ${this.#baseUrl} (${reason})`, { cause: thrown })
   }

@@ -1,13 +1,18 @@
+/** A store may take two minutes until what it was sent is durable, and only then answers. */
+const ANSWER_PATIENCE_MS = 180_000
+
 /** Ends a request on which nothing has moved for a time. Its signal also follows the caller's. */
 export class IdleWatch implements Disposable {
   readonly signal: AbortSignal
   readonly #controller = new AbortController()
   readonly #over = new AbortController()
   readonly #limitMs: number
+  #runningMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(limitMs: number, signal?: AbortSignal) {
     this.#limitMs = limitMs
+    this.#runningMs = limitMs
     this.signal = signal === undefined ? this.#controller.signal : AbortSignal.any([this.#controller.signal, signal])
     this.touch()
   }
@@ -21,16 +26,32 @@ export class IdleWatch implements Disposable {
     return this.#controller.signal.aborted
   }
 
+  /** The time that runs, or ran out. */
+  get runningMs(): number {
+    return this.#runningMs
+  }
+
   /** Starts the time anew, because something moved or is waited for from here on. */
   touch(): void {
-    this.pause()
-    // A body may still be pulled after its request was answered, and must not start an ended watch again.
-    if (!this.#over.signal.aborted) this.#timer = setTimeout(() => this.#controller.abort(), this.#limitMs)
+    this.#start(this.#limitMs)
+  }
+
+  /** Starts the time for an answer, because the whole body has been handed over. */
+  awaitAnswer(): void {
+    this.#start(Math.max(this.#limitMs, ANSWER_PATIENCE_MS))
   }
 
   /** Stops the time while it is the caller's turn, because a slow source or reader is no fault of the server. */
   pause(): void {
     clearTimeout(this.#timer)
+  }
+
+  #start(ms: number): void {
+    this.pause()
+    // A body may still be pulled after its request was answered, and must not start an ended watch again.
+    if (this.#over.signal.aborted) return
+    this.#runningMs = ms
+    this.#timer = setTimeout(() => this.#controller.abort(), ms)
   }
 
   [Symbol.dispose](): void {

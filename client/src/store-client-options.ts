@@ -6,7 +6,10 @@ export interface StoreClientOptions {
    * The address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
    */
   readonly baseUrl: string
-  /** A request on which nothing moves for this long is ended. The default is a minute. */
+  /**
+   * A request on which nothing moves for this long is ended. The default is a minute. The answer to a body that was sent
+   * whole may take 3 minutes all the same, because the store makes the file durable first.
+   */
   readonly idleTimeoutMs?: number
   /**
    * The source of an upload may take this long to its first bytes, and to its next ones. The default is an hour. Once

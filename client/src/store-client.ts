@@ -41,7 +41,7 @@ import type {
   StoreClientOptions,
   UploadOptions,
 } from './store-client-options.ts'
-import { type BodyForm, jsonForm, rawForm, streamedBody, wholeBody } from './upload-body.ts'
+import { type BodyForm, blobBody, jsonForm, rawForm, streamedBody, wholeBody } from './upload-body.ts'
 
 export type { Download } from './download.ts'
 export type * from './store-client-options.ts'
@@ -267,15 +267,17 @@ export class StoreClient {
   ): Promise<unknown> {
     const openable = toOpenable(source)
     const whole = wholeBody(form, source)
+    const blob = blobBody(form, source)
     const streamed = { openable, patienceMs: this.#sourcePatienceMs, spent: this.#spent, onProgress }
     const answer = await this.#http.json({
       ...request,
       headers: { ...request.headers, ...(whole !== null && form === rawForm && (await contentDigest(whole))) },
-      body: async (watch) => whole ?? streamedBody(form, streamed, watch),
+      body: async (watch) => whole ?? blob ?? streamedBody(form, streamed, watch),
       canSendAgain: openable.canSendAgain,
       signal,
     })
     if (whole !== null && source instanceof Uint8Array) onProgress(source.length)
+    if (blob !== null) onProgress(blob.size)
     return answer
   }
 }

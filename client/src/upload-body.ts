@@ -2,12 +2,15 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeBase64, encodeBase64Stream } from './base64-encode.ts'
 import type { FileSource, OpenableSource } from './file-source.ts'
 import type { IdleWatch } from './idle-watch.ts'
+import { canStreamRequests, isBrowser } from './request-streams.ts'
 
 /**
  * A body up to this many bytes is sent whole and with its length, which is cheaper, and browsers stream only over
  * HTTP/2.
  */
 const WHOLE_MAX_BYTES = 4 * 1024 * 1024
+
+export type RequestBody = Uint8Array<ArrayBuffer> | Blob | ReadableStream<Uint8Array>
 
 /** The source failed, not the request. */
 export class SourceError extends Error {}
@@ -66,15 +69,26 @@ export function wholeBody(form: BodyForm, source: FileSource): Uint8Array<ArrayB
   return body
 }
 
+/** @returns the blob that a browser sends as it is, with its length and over HTTP/1.1 too, or null. */
+export function blobBody(form: BodyForm, source: FileSource): Blob | null {
+  return form === rawForm && source instanceof Blob && isBrowser() ? source : null
+}
+
 /**
  * Makes the request body, which is pulled. It resolves when the source has given its first bytes, so that no request is
  * open while a producer has nothing to send yet. The source is closed when the call is over.
+ * @throws INVALID_REQUEST where a browser would store the text "[object ReadableStream]" in its place
  */
 export async function streamedBody(
   form: BodyForm,
   source: UploadSource,
   watch: IdleWatch,
 ): Promise<ReadableStream<Uint8Array>> {
+  if (!canStreamRequests())
+    throw new StoreError(
+      'INVALID_REQUEST',
+      'this browser cannot send a stream: share a Blob, put it with the class replicated, or give at most 4 MiB of bytes',
+    )
   const stop = AbortSignal.any([watch.signal, watch.over])
   const encoded = form.encodeStream(guarded(source, stop))
   const close = (): void => void encoded.return(undefined).catch(() => undefined)
@@ -97,8 +111,10 @@ export async function streamedBody(
   return new ReadableStream({
     async pull(controller) {
       const next = await iterator.next()
-      if (next.done) controller.close()
-      else controller.enqueue(next.value)
+      if (next.done) {
+        controller.close()
+        watch.awaitAnswer()
+      } else controller.enqueue(next.value)
     },
     cancel: close,
   })

@@ -15,6 +15,16 @@ test('expires when nothing moves, and not while it is paused', () => {
   expect(watch.signal.aborted).toBe(true)
 })
 
+test.each([100, 200_000])('waits 3 minutes at least for an answer, where the limit is %i ms', (limitMs) => {
+  const watch = new IdleWatch(limitMs)
+  const patienceMs = Math.max(limitMs, 180_000)
+  watch.awaitAnswer()
+  vi.advanceTimersByTime(patienceMs - 1)
+  expect(watch.hasExpired).toBe(false)
+  vi.advanceTimersByTime(1)
+  expect([watch.hasExpired, watch.runningMs]).toEqual([true, patienceMs])
+})
+
 test('runs no more when it is over, whoever touches it afterwards', () => {
   const watch = new IdleWatch(100)
   expect(vi.getTimerCount()).toBe(1)

@@ -243,6 +243,61 @@ describe('put', () => {
   })
 })
 
+/** Answers when the file is durable, which takes longer than a hasty client lets a request be idle. */
+const slowlyStored: (typeof manager.nextAnswers)[number] = async (request, response) => {
+  for await (const _ of request);
+  setTimeout(() => response.writeHead(201).end(JSON.stringify({ filename: 'a', id: 'f' })), 2_000)
+}
+
+test.each<[string, FileSource]>([
+  ['a stream', iterate(randomBytes(100_000), 10_000)],
+  ['a whole body', randomBytes(1_000)],
+])('the answer to %s may take longer than a request may be idle', async (_, source) => {
+  manager.nextAnswers.push(slowlyStored)
+  expect(await hasty.put('a', source)).toMatchObject({ filename: 'a' })
+  expect(manager.requests).toHaveLength(1)
+})
+
+describe('in a browser', () => {
+  const bytes = randomBytes(5_000_001)
+  const replicated = { storageClass: 'replicated' } as const
+
+  /** Firefox makes text of a stream, and Safari does not look at `duplex`. */
+  class RequestOfText {
+    readonly headers = new Headers({ 'content-type': 'text/plain;charset=UTF-8' })
+  }
+
+  beforeEach(() => {
+    vi.stubGlobal('Request', RequestOfText)
+    vi.stubGlobal('process', Object.create(process, { versions: { value: {} } }))
+  })
+  afterEach(() => void vi.unstubAllGlobals())
+
+  test('a blob is sent as it is, in the face of a slow store', async () => {
+    const fetched = vi.spyOn(globalThis, 'fetch')
+    const blob = new Blob([bytes])
+    const seen: number[] = []
+    const stored = await client.put('a', blob, { ...replicated, onProgress: (sentBytes) => seen.push(sentBytes) })
+    expect(fetched.mock.calls[0]?.[1]?.body).toBe(blob)
+    expect([stored.sha256, seen]).toEqual([sha256Of(bytes), [bytes.length]])
+    manager.nextAnswers.push(overloaded(), slowlyStored)
+    expect(await hasty.put('b', blob, replicated)).toMatchObject({ filename: 'a' })
+    fetched.mockRestore()
+  })
+
+  test.each<[string, FileSource]>([
+    ['a stream', iterate(bytes, 1_000_000)],
+    ['a blob in JSON', new Blob([bytes])],
+  ])('%s is refused where it would be stored as text', async (_, source) => {
+    const options = source instanceof Blob ? {} : replicated
+    await expect(client.put('a', source, options)).rejects.toMatchObject({
+      name: 'INVALID_REQUEST',
+      detail: expect.stringContaining('cannot send a stream'),
+    })
+    expect(manager.requests).toEqual([])
+  })
+})
+
 describe('put of class replicated', () => {
   const bytes = randomBytes(5_000_001)
   const replicated = { storageClass: 'replicated' } as const

@@ -111,6 +111,18 @@ describe('the bootstrap lock', () => {
     expect(existsSync(join(directory, 'lock'))).toBe(false)
   })
 
+  test('is free where its owner has the number of the process that wants it', async () => {
+    const code = `
+      import { mkdirSync, writeFileSync } from 'node:fs'
+      mkdirSync(${JSON.stringify(join(directory, 'lock'))})
+      writeFileSync(${JSON.stringify(join(directory, 'lock', 'owner'))}, String(process.pid))
+      setTimeout(() => process.exit(9), 5_000).unref()
+      ${locked("note('done')")}`
+    expect(await runModule(code)).toBe(0)
+    expect(readFileSync(join(directory, 'notes'), 'utf8')).toBe('done')
+    expect(existsSync(join(directory, 'lock'))).toBe(false)
+  })
+
   test.runIf(process.geteuid?.() === 0)('keeps nobody from work who may not write in the tree', async () => {
     writeFileSync(join(directory, 'notes'), '')
     chmodSync(join(directory, 'notes'), 0o666)

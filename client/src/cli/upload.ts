@@ -11,23 +11,32 @@ import { showProgress } from './progress.ts'
 /** A multiple of 3 bytes lets base64 work without copying. */
 const READ_BYTES = 768 * 1024
 
+interface Measured {
+  sizeBytes: number
+  readonly hash: Hash
+}
+
 /** Measures the size and digest of what the last attempt of an upload sent. */
 class Meter {
-  sizeBytes = 0
-  #hash: Hash = createHash('sha256')
+  #newest: Measured = { sizeBytes: 0, hash: createHash('sha256') }
 
+  get sizeBytes(): number {
+    return this.#newest.sizeBytes
+  }
+
+  /** An attempt that has ended may still read for a moment, so each has a measure of its own. */
   async *measure(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    this.sizeBytes = 0
-    this.#hash = createHash('sha256')
+    const own: Measured = { sizeBytes: 0, hash: createHash('sha256') }
+    this.#newest = own
     for await (const chunk of bytes) {
-      this.sizeBytes += chunk.length
-      this.#hash.update(chunk)
+      own.sizeBytes += chunk.length
+      own.hash.update(chunk)
       yield chunk
     }
   }
 
   digest(): string {
-    return this.#hash.digest('hex')
+    return this.#newest.hash.digest('hex')
   }
 }
 

@@ -31,8 +31,7 @@ export class RotatingLog {
       this.#sizeBytes += writeSync(this.#descriptor, bytes)
       this.#isFailing = false
     } catch (error) {
-      if (!this.#isFailing)
-        this.#onProblem(`${this.#file} cannot be written: ${error instanceof Error ? error.message : error}`)
+      if (!this.#isFailing) this.#onProblem(`${this.#file} cannot be written: ${messageOf(error)}`)
       this.#isFailing = true
     }
   }
@@ -41,11 +40,30 @@ export class RotatingLog {
     closeSync(this.#descriptor)
   }
 
+  /** A log that cannot be rotated goes on in the file that is open, and is tried again after as many bytes. */
   #rotate(): void {
-    renameSync(this.#file, `${this.#file}.1`)
-    const older = this.#descriptor
-    this.#descriptor = openSync(this.#file, 'a', 0o600)
     this.#sizeBytes = 0
+    const older = this.#descriptor
+    try {
+      renameIfThere(this.#file, `${this.#file}.1`)
+      this.#descriptor = openSync(this.#file, 'a', 0o600)
+    } catch (error) {
+      this.#onProblem(`${this.#file} cannot be rotated: ${messageOf(error)}`)
+      return
+    }
     closeSync(older)
   }
+}
+
+/** Somebody may have removed the file to make space. */
+function renameIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RotatingLog } from '@holdfast/launcher/files/rotating-log'
@@ -38,5 +38,39 @@ describe('a log file', () => {
     log.append('two')
     log.close()
     expect(problems).toEqual([expect.stringContaining('/dev/full cannot be written: ENOSPC')])
+  })
+
+  const append = (log: RotatingLog, from: number, to: number) => {
+    for (let line = from; line < to; line++) log.append(`line ${line}`)
+  }
+
+  test('begins anew where somebody has removed it', () => {
+    const problems: string[] = []
+    const file = join(directory, 'x.log')
+    const log = new RotatingLog(file, (problem) => problems.push(problem), 100)
+    append(log, 0, 5)
+    rmSync(file)
+    append(log, 5, 50)
+    log.close()
+    expect(readFileSync(file, 'utf8')).toMatch(/line 49\n$/)
+    expect(problems).toEqual([])
+  })
+
+  test('goes on in the file that is open while no other can be opened, and says so', () => {
+    const problems: string[] = []
+    const file = join(directory, 'logs', 'x.log')
+    const log = new RotatingLog(file, (problem) => problems.push(problem), 100)
+    append(log, 0, 5)
+    // Its older file cannot take the place of a directory.
+    mkdirSync(`${file}.1`)
+    append(log, 5, 20)
+    expect(readFileSync(file, 'utf8')).toMatch(/^line 0\n(.*\n)*line 19\n$/)
+    expect(problems[0]).toContain('cannot be rotated: EISDIR')
+    rmSync(join(directory, 'logs'), { recursive: true })
+    append(log, 20, 40)
+    mkdirSync(join(directory, 'logs'))
+    append(log, 40, 60)
+    log.close()
+    expect(readFileSync(file, 'utf8')).toMatch(/line 59\n$/)
   })
 })

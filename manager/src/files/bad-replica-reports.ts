@@ -36,9 +36,7 @@ export class BadReplicaReports {
     if (this.#isClosed || replica.bad !== undefined || this.#waiting.size >= MAX_WAITING) return
     if (this.#waiting.has(replica.copyId)) return
     this.#waiting.set(replica.copyId, { replica, why })
-    this.#working ??= this.#work().finally(() => {
-      this.#working = null
-    })
+    this.#working ??= this.#work()
   }
 
   /** Drops what waits, and ends when the update that is under way has ended. */
@@ -63,5 +61,7 @@ export class BadReplicaReports {
       }
       this.#waiting.delete(copyId)
     }
+    // At once, for the next report begins anew.
+    this.#working = null
   }
 }

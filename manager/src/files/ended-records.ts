@@ -55,7 +55,9 @@ export class EndedRecords {
   /** Finds deleted files with copies that are still on the file-server, the longest waiting first. */
   findDeleted(server: ServerId, limit: number): Promise<FileRecord[]> {
     const filter = { ...due, $or: [{ 'chunks.replicas.server': server }, { 'chunks.leaving.server': server }] }
-    return askDatabase(() => this.#collection.find(filter).sort({ bytesDueAt: 1 }).limit(limit).toArray())
+    const find = () => this.#collection.find(filter).sort({ bytesDueAt: 1 }).limit(limit).toArray()
+    // Those that wait for a file-server which is away stand before the others.
+    return askDatabase(find, WALK_DEADLINE_MS)
   }
 
   /** Notes that copies of a deleted file are gone. With the last one the record goes. */

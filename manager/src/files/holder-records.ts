@@ -113,7 +113,12 @@ export class HolderRecords {
   ): Promise<Holder[]> {
     const isSoundOn = { $elemMatch: { server: from, bad: { $exists: false } } }
     const movable = { $elemMatch: { replicas: isSoundOn, 'replicas.server': { $nin: apart } } }
-    return this.#find({ state: 'live', 'chunks.replicas.server': from, chunks: movable }, limit, PLACES_AND_TAGS)
+    return this.#find(
+      { state: 'live', 'chunks.replicas.server': from, chunks: movable },
+      limit,
+      PLACES_AND_TAGS,
+      WALK_DEADLINE_MS,
+    )
   }
 
   /**

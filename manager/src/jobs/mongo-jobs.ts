@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FollowingAbort } from '@holdfast/shared/following-abort'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
 import { askDatabase, type Database, DURABLE } from '../mongo/database.ts'
@@ -115,13 +116,16 @@ export class MongoJobs implements Jobs {
       if (job !== null) {
         const work = this.#do(job, handler)
         running.add(work)
-        void work.finally(() => running.delete(work))
+        void work.finally(() => {
+          running.delete(work)
+          this.#wakes.get(kind)?.()
+        })
         continue
       }
       const rest = new AbortController()
       const pause = delay(this.#timing.pollMs, undefined, { signal: rest.signal }).catch(TELL_NOBODY)
       // Where all hands are full only an end of one of them makes a difference.
-      await (running.size < atOnce ? Promise.race([woken, pause, ...running]) : Promise.race([woken, ...running]))
+      await (running.size < atOnce ? Promise.race([woken, pause]) : woken)
       rest.abort()
     }
     await Promise.all(running)
@@ -159,13 +163,12 @@ export class MongoJobs implements Jobs {
   }
 
   async #do(claimed: Omit<Claimed, 'tell'>, handler: JobHandler): Promise<void> {
-    const lost = new AbortController()
+    using lost = new FollowingAbort(this.#stop.signal)
     const tell = (progress: JobData) => this.#write(job, { progress }, lost)
     const job: Claimed = { ...claimed, tell }
-    const signal = AbortSignal.any([lost.signal, this.#stop.signal])
     const renewal = setInterval(() => void this.#renew(job, lost), this.#timing.leaseMs / RENEWALS)
     try {
-      await handler(job, signal)
+      await handler(job, lost.signal)
       await this.#noteDone(job)
     } catch (error) {
       // A job that was broken off has not failed, and is due at once.
@@ -176,12 +179,12 @@ export class MongoJobs implements Jobs {
     }
   }
 
-  #renew(job: Claimed, lost: AbortController): Promise<void> {
+  #renew(job: Claimed, lost: FollowingAbort): Promise<void> {
     return this.#write(job, { dueAt: new Date(Date.now() + this.#timing.leaseMs) }, lost)
   }
 
   /** Writes of a job that this process still has. */
-  async #write({ id, lease }: Claimed, fields: Partial<JobDocument>, lost: AbortController): Promise<void> {
+  async #write({ id, lease }: Claimed, fields: Partial<JobDocument>, lost: FollowingAbort): Promise<void> {
     try {
       const write = () => this.#collection.updateOne({ _id: id, lease }, { $set: fields }, DURABLE)
       if ((await askDatabase(write)).matchedCount === 0) lost.abort()

@@ -87,11 +87,13 @@ export class PullDirectories {
   async requireRoom(id: string, totalBytes: number): Promise<void> {
     const toCome = Math.max(0, totalBytes - (await this.#usedBytes(id)))
     const { bavail, bsize } = await statfs(this.#root)
-    const others = [...this.#promised].reduce((sum, [other, bytes]) => (other === id ? sum : sum + bytes), 0)
+    let others = 0
+    for (const [other, bytes] of this.#promised)
+      if (other !== id && !(await this.isWhole(other))) others += Math.max(0, bytes - (await this.#usedBytes(other)))
     const free = Math.max(0, bavail * bsize - KEPT_FREE_BYTES - others)
     if (toCome > free)
       throw new Error(`${toCome} more bytes are needed in TORRENT_DIR, whose disk has room for ${free} of them`)
-    this.#promised.set(id, toCome)
+    this.#promised.set(id, totalBytes)
   }
 
   async remove(id: string): Promise<void> {

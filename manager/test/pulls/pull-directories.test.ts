@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, statfs, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, statfs, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -41,6 +41,17 @@ test('what nobody needs is removed, and what was not touched for a day, but noth
     idOf('4'),
     "somebody else's",
   ])
+})
+
+test('what another torrent has loaded already needs no room any more', async () => {
+  const { bavail, bsize } = await statfs(root)
+  const free = bavail * bsize - 1024 ** 3
+  const total = Math.floor(0.9 * free)
+  await directories.requireRoom(idOf('1'), total)
+  await expect(directories.requireRoom(idOf('2'), Math.floor(0.5 * free))).rejects.toThrow('more bytes are needed')
+  // Once it is whole, the disk's own figure tells what it takes.
+  await mkdir(join(root, idOf('1'), 'files'), { recursive: true })
+  await directories.requireRoom(idOf('2'), Math.floor(0.5 * free))
 })
 
 test('a torrent needs room, and what others have been promised is no room', async () => {

@@ -13,6 +13,7 @@ import { reachOf } from '../swarm/reach.ts'
 import { SwarmClient } from '../swarm/swarm-client.ts'
 import { findByTrackers } from '../swarm/trackers/trackers.ts'
 import { FinalError, judgeSources } from './judge-sources.ts'
+import { stallJudge } from './stall-judge.ts'
 
 const MAX_TROUBLES = 20
 const TELL_EVERY_MS = 1_000
@@ -135,17 +136,14 @@ async function load(
   signal: AbortSignal,
 ): Promise<void> {
   const stalled = new AbortController()
-  let mostBytes = -1
+  const isStalled = stallJudge(order.patienceMs, performance.now())
   let lastPeers = 0
-  let movedAt = performance.now()
   let toldAt = Number.NEGATIVE_INFINITY
   const onProgress = (progress: Progress): void => {
     const now = performance.now()
-    if (progress.doneBytes > mostBytes) movedAt = now
-    mostBytes = Math.max(mostBytes, progress.doneBytes)
     // What an attempt before has loaded is hashed with nobody connected.
     lastPeers = progress.peers ?? 0
-    if (now - movedAt > order.patienceMs) stalled.abort()
+    if (isStalled(progress, now)) stalled.abort()
     if (now - toldAt < TELL_EVERY_MS) return
     toldAt = now
     owner.tell({ kind: 'progress', ...progress, peers: lastPeers })

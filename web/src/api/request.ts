@@ -35,12 +35,13 @@ export async function requestText(path: string, init: RequestInit = {}): Promise
   const deadline = AbortSignal.timeout(DEADLINE_MS)
   const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline
   let response: Response
+  let text: string
   try {
     response = await fetch(path, { ...init, signal })
+    text = await response.text()
   } catch {
     throw new RequestError(0, 'The store cannot be reached')
   }
-  const text = await response.text().catch(() => '')
   const { ok, status, headers } = response
   if (!ok) throw new RequestError(status, errorText(status, text), retryAfterMsOf(headers.get('Retry-After')))
   return text

@@ -33,14 +33,20 @@ export function createShares(storage: Storage) {
 
 export type Shares = ReturnType<typeof createShares>
 
+/** Removes the entries that are over, or are no shares, because the browser has room for a few megabytes only. */
 function readAll(storage: Storage): FileRow[] {
   const rows: FileRow[] = []
+  const useless: string[] = []
   for (let index = 0; index < storage.length; index++) {
     const key = storage.key(index)
     if (key === null || !key.startsWith(PREFIX)) continue
     const row = parseShare(storage.getItem(key))
-    if (row !== null && !(row.expiresAt !== null && Date.parse(row.expiresAt) <= Date.now())) rows.push(row)
+    const isOver = row?.expiresAt != null && Date.parse(row.expiresAt) <= Date.now()
+    if (row === null || isOver) useless.push(key)
+    else rows.push(row)
   }
+  // A key that is removed changes the indexes of others, so that the loop would miss some.
+  for (const key of useless) storage.removeItem(key)
   return rows
 }
 

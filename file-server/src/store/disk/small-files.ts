@@ -128,7 +128,8 @@ function createInPool(path: string, bytes: Uint8Array): Promise<void> {
     open(path, CREATE, 0o600, (openError, fd) => {
       if (openError !== null) return reject(openError)
       const end: Settle = (error) => {
-        const failure = error ?? closeAtOnce(fd)
+        const notClosed = closeAtOnce(fd)
+        const failure = error ?? notClosed
         if (failure === null) resolve()
         else reject(failure)
       }
@@ -181,7 +182,8 @@ function readInPool(path: string, offset: number, length: number): Promise<Buffe
       if (openError !== null) return reject(openError)
       const bytes = Buffer.allocUnsafe(length)
       const end = (error: Error | null, done: number): void => {
-        const failure = error ?? closeAtOnce(fd)
+        const notClosed = closeAtOnce(fd)
+        const failure = error ?? notClosed
         if (failure === null) resolve(done === length ? bytes : bytes.subarray(0, done))
         else reject(failure)
       }

@@ -1,4 +1,4 @@
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir, open, readdir } from 'node:fs/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { SmallFiles } from '../../../src/store/disk/small-files.ts'
 import { useDataDirectory } from '../store-fixture.ts'
@@ -62,4 +62,17 @@ test.each([
     await file.close()
     expect((await files.readSpan(data.path(name), 0, 10)).toString()).toBe('SOME bytes')
   }
+})
+
+test.runIf(process.platform === 'linux')('a call of the thread pool that fails leaves no file open', async () => {
+  const files = takingMs(1_000)
+  await mkdir(data.path('directory'))
+  await files.createFile(data.path('file'), Buffer.from('slow'))
+  await files.readSpan(data.path('file'), 0, 4)
+  const read = () => files.readSpan(data.path('directory'), 0, 10)
+  await expect(read()).rejects.toMatchObject({ code: 'EISDIR' })
+  const openCount = async () => (await readdir('/proc/self/fd')).length
+  const before = await openCount()
+  for (let times = 0; times < 50; times++) await expect(read()).rejects.toMatchObject({ code: 'EISDIR' })
+  expect(await openCount()).toBeLessThan(before + 25)
 })

@@ -144,7 +144,12 @@ export class SocketServer {
         log: log.child(place),
       })
       this.#takeOver(link)
-      const [recordCount] = await Promise.all([countFiles(link.id), this.#deps.onJoining?.(link)])
+      const count = countFiles(link.id).catch((thrown: unknown) => {
+        // It only helps to place files, and the file-server's own count does too.
+        log.warn({ ...place, error: toStoreError(thrown).name }, 'the records of a file-server were not counted')
+        return heartbeat.fileCount
+      })
+      const [recordCount] = await Promise.all([count, this.#deps.onJoining?.(link)])
       this.#listen(socket, link)
       const told = await this.#tellManagers(link.peer, false)
       if (!link.isConnected) return

@@ -10,6 +10,9 @@ export type DueAnswers = (connection: Duplex) => readonly DueAnswer[]
 /** These methods change nothing (RFC 9110, section 9.2.1). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 
+/** A connection that sends more requests than this without waiting for answers is closed, for each of them takes memory. */
+const MAX_DUE = 100
+
 /** Follows every request, and has to listen for them before anybody else does. Each answer gets its `close` in the end. */
 export function watchDueAnswers(server: Server): DueAnswers {
   const due = new WeakMap<Duplex, Map<ServerResponse, IncomingMessage>>()
@@ -24,6 +27,7 @@ export function watchDueAnswers(server: Server): DueAnswers {
   }
   const watch = (request: IncomingMessage, response: ServerResponse): void => {
     const responses = due.get(request.socket) ?? follow(request.socket)
+    if (responses.size >= MAX_DUE) request.socket.destroy()
     responses.set(response, request)
     response.once('close', () => responses.delete(response))
   }
@@ -40,6 +44,7 @@ export function inTurn(handle: RequestListener, dueOn: DueAnswers): RequestListe
   return (request, response) => {
     const earlier = dueOn(request.socket).slice(0, -1)
     const before = earlier.findLast(([, other]) => !isSafe(other) || !isSafe(request))
+    if (request.socket.destroyed) return
     if (before === undefined) return handle(request, response)
     before[0].once('close', () => {
       if (!request.socket.destroyed) handle(request, response)

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
+import { FollowingAbort } from '@holdfast/shared/following-abort'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { MemoryShare } from '../../chunks/reading/download-memory.ts'
@@ -102,13 +103,17 @@ export class PartCache {
     const share = this.#takeMemory(span.end - span.start)
     if (share === null) return null
     const requestId = `seed-${record._id.toHexString()}`
-    const context = { requestId, signal: this.#stop.signal, log: this.#log }
+    const stop = new FollowingAbort(this.#stop.signal)
+    const context = { requestId, signal: stop.signal, log: this.#log }
     const reading = readFile(this.#deps, record, span, context, { isAhead: false, isTaken: () => true })
     const first = reading.next()
     const release = (): void => {
       share[Symbol.dispose]()
       // The reader takes its buffer back when it is asked for more, of which there is nothing.
-      first.then(() => reading.next()).catch(() => undefined)
+      first
+        .then(() => reading.next())
+        .catch(() => undefined)
+        .finally(() => stop[Symbol.dispose]())
     }
     const bytes = first.then(({ value }) => {
       if (value?.length === span.end - span.start) return value

@@ -78,7 +78,11 @@ export class SeedPort {
   #open(): Server {
     const { host, port } = this.#address
     const server = createServer({ noDelay: true }, (socket) => this.#take(socket))
-    server.on('error', (error: NodeJS.ErrnoException) => this.#tryAgain(error))
+    server.on('error', (error: NodeJS.ErrnoException) => {
+      // One that listens has failed to take a connection, and takes others.
+      if (server.listening) this.#deps.log.warn({ reason: error.message }, 'a connection to the seed was lost')
+      else this.#tryAgain(error)
+    })
     server.listen(port, host, () => {
       if (this.#isClosed) {
         server.close()

@@ -57,6 +57,8 @@ export class TorrentRecords {
     const found = await askDatabase(() =>
       this.#torrents
         .find(named, { projection })
+        // The newest first, for those of deleted files stay for a while.
+        .sort({ _id: -1 })
         .limit(MAX_NAMED * hashes.length)
         .toArray(),
     )

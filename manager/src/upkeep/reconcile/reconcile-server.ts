@@ -249,7 +249,8 @@ async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> 
     await readPart(link, copy, { sizeBytes: null, offset: 0, length: 0, requestId: 'reconcile' })
     return true
   } catch (error) {
-    if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH')) return false
+    // What the disk does not give is replaced, as it is where a reader meets it.
+    if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DISK_FAILED')) return false
     throw error
   }
 }

@@ -42,3 +42,22 @@ test('a change whose client is gone before its turn is not begun', async () => {
   expect(await rawExchange(port, ask('POST') + ask('DELETE'))).toBe('')
   expect(begun).toEqual(['POST'])
 })
+
+test('a connection that sends very many requests without waiting for answers is closed, and another one is served', async () => {
+  let begun = 0
+  const { port } = await serve((router) =>
+    router.all('/a', async (ctx) => {
+      begun++
+      await delay(2_000)
+      ctx.body = 'done'
+    }),
+  )
+  expect(await rawExchange(port, ask('DELETE').repeat(5_000))).toBe('')
+  expect(begun).toBe(1)
+  const { port: other } = await serve((router) =>
+    router.all('/a', (ctx) => {
+      ctx.body = 'done'
+    }),
+  )
+  expect((await rawExchange(other, `${ask('GET').repeat(50)}${ask('GET', true)}`)).match(/ 200 /g)).toHaveLength(51)
+})

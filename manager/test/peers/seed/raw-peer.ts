@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { handshakeOf, messageOf } from '../../../src/peers/seed/peer-messages.ts'
 
 const HANDSHAKE_BYTES = 68
@@ -68,7 +69,8 @@ export class RawPeer {
   }
 
   /** Resolves when the seed has hung up. */
+  /** A reset is an end like any other, for what was still under way. */
   async ended(): Promise<void> {
-    if (!this.socket.destroyed) await once(this.socket, 'close', { signal: AbortSignal.timeout(15_000) })
+    await waitUntil('the connection has ended', async () => this.socket.destroyed, 15_000)
   }
 }
