@@ -1,5 +1,5 @@
 import { mkdir, open, readdir } from 'node:fs/promises'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { SmallFiles } from '../../../src/store/disk/small-files.ts'
 import { useDataDirectory } from '../store-fixture.ts'
 
@@ -65,6 +65,11 @@ test.each([
 })
 
 test.runIf(process.platform === 'linux')('a call of the thread pool that fails leaves no file open', async () => {
+  let fsRead = 0
+  const used = process.resourceUsage()
+  // Every read seems to have waited for the disk.
+  const usage = vi.spyOn(process, 'resourceUsage').mockImplementation(() => ({ ...used, fsRead: fsRead++ }))
+  onTestFinished(() => usage.mockRestore())
   const files = takingMs(1_000)
   await mkdir(data.path('directory'))
   await files.createFile(data.path('file'), Buffer.from('slow'))
