@@ -2,9 +2,9 @@ import type { AudioFields, AudioKeys } from '../files/audio-fields.ts'
 import type { AudioMetadata, AudioTags } from './metadata/metadata.ts'
 import { foldText, wordsOf } from './search-text.ts'
 
-/** In a key that is made of several texts this comes before every character that stands in one. */
+/** This parts the texts of a key that is made of several, and comes before every character that stands in one. */
 export const KEY_BREAK = '\u0001'
-/** So many digits hold every number of a track or disc in order. */
+/** This many digits hold every number of a track or disc in order. */
 const PLACE_DIGITS = 5
 
 /** Makes what the record says of an audio file. Its verdict is unknown until it has been decoded. */

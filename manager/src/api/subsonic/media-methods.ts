@@ -86,7 +86,7 @@ async function sendTranscoded(
   ctx.status = 200
   if (ctx.method === 'HEAD') return
   const bytes = transcoder.stream(track, plan, ctx.state.signal)
-  // Until something is made an error can still be an answer.
+  // An error can still be an answer until something is made.
   const first = await bytes.next()
   if (first.done === true) ctx.body = Buffer.alloc(0)
   else await sendStream(ctx, track, first.value, bytes)

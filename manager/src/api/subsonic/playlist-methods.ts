@@ -16,7 +16,7 @@ export const playlistMethods: Methods = {
     return describe(call, await call.deps.playlists.find(call.parameters.required('id')))
   },
 
-  /** Where a playlist is named by its id, the songs take the place of those that it has. */
+  /** The songs take the place of those that a playlist has, if it is named by its id. */
   async createPlaylist(call) {
     const { deps, parameters } = call
     const songs = parameters.all('songId')

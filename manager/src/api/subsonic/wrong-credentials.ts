@@ -6,7 +6,7 @@ import { RateLimit } from '../../peers/rate-limit.ts'
 
 /** How often one network may show wrong credentials. */
 const LIMITS = { perSecond: 0.2, burst: 50 }
-/** So many networks that have shown right ones are remembered, those that did so last. */
+/** At most this many networks that have shown right ones are remembered, those that did so last. */
 const MAX_KNOWN = 1_000
 
 /**

@@ -19,7 +19,7 @@ const id = z.uuid()
 /** A datagram to a lower port could be taken for a request by a service of the system. */
 const userPort = integer(1_024, 65_535)
 const MAX_IDS = 10_000
-/** So many ids fit into a check-in. */
+/** A check-in of this size has room for `MAX_IDS`. */
 export const CHECK_IN_BYTES = 512 * 1024
 
 export const checkIn = z

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { serve } from '../http-fixture.ts'
 import { rawExchange } from '../raw-exchange.ts'
 
@@ -45,10 +45,15 @@ test('a change whose client is gone before its turn is not begun', async () => {
 
 test('a connection that sends very many requests without waiting for answers is closed, and another one is served', async () => {
   let begun = 0
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  onTestFinished(() => release())
   const { port } = await serve((router) =>
     router.all('/a', async (ctx) => {
       begun++
-      await delay(2_000)
+      await held
       ctx.body = 'done'
     }),
   )
