@@ -34,7 +34,7 @@ import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
-import { ChunkWriter } from './chunks/writing/chunk-writer.ts'
+import { chunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
@@ -95,7 +95,7 @@ export async function startManager(
       onChange: () => place?.noteFileServers(),
       evenWithin: settings.rebalanceThreshold,
     })
-    const writer = new ChunkWriter(registry)
+    const writer = chunkWriter(registry)
     const fileServers = new FileServerDirectory({ database, registry, log }, settings)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())

@@ -22,26 +22,7 @@ export interface CommandDeps {
 export function commandHandlers(deps: CommandDeps): Omit<Handlers<ManagerCommands>, 'challenge' | 'welcome'> {
   const { store, uploads, suspects, streams, owner, allowsLocalReads } = deps
   return {
-    'upload-file': async ({ bytes, ...command }) => {
-      const startedAt = performance.now()
-      const { copyId, slot, sizeBytes, sha256 } = await uploads.storeInline(command, bytes)
-      return { copy: { copyId, slot, sizeBytes, sha256 }, workMs: Math.round(performance.now() - startedAt) }
-    },
-
-    'open-upload': async (command) => {
-      await uploads.open(command, owner)
-      return {}
-    },
-
-    'upload-frame': async ({ copyId, seq, bytes }) => {
-      await uploads.frame(copyId, seq, bytes)
-      return {}
-    },
-
-    'upload-end': async ({ copyId, frameCount }) => {
-      const { partTags, ...copy } = await uploads.end(copyId, frameCount)
-      return { copy, bytes: partTags }
-    },
+    ...uploads.handlers(owner),
 
     'download-file': async ({ sizeBytes, offset, length, ...copy }) => ({
       bytes: await store.readCopy(copy, { sizeBytes, offset, length }),

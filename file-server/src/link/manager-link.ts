@@ -26,6 +26,8 @@ import type { Uploads } from './uploads.ts'
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
 /** The welcome may take this long after dialling, because the manager counts this file-server's files meanwhile. */
 const WELCOME_TIMEOUT_MS = 30_000
+/** What is logged of a command that may not have been parsed is cut here. */
+const MAX_ID_LENGTH = 100
 
 export interface LinkDeps {
   readonly store: Store
@@ -110,7 +112,7 @@ export class ManagerLink {
         if (!this.isWelcome && command !== 'challenge' && command !== 'welcome')
           throw new StoreError('NOT_AUTHENTICATED')
       },
-      onRefused: (command, error) => this.#noteRefusal(command, error),
+      onRefused: (command, error, argument) => this.#noteRefusal(command, error, argument),
     })
     this.#dial()
   }
@@ -213,10 +215,13 @@ export class ManagerLink {
     return {}
   }
 
-  #noteRefusal(command: unknown, error: unknown): void {
+  /** A failure is logged with the id of the request that it befell, by which it is found in the manager's log too. */
+  #noteRefusal(command: unknown, error: unknown, argument: unknown): void {
     const { name, detail } = toStoreError(error)
-    if (name === 'INTERNAL') this.#log.error({ command, err: error }, 'command failed')
-    else this.#log.debug({ command, error: name, detail }, 'command refused')
+    const { requestId } = (argument ?? {}) as { readonly requestId?: unknown }
+    const request = typeof requestId === 'string' && { requestId: requestId.slice(0, MAX_ID_LENGTH) }
+    if (name === 'INTERNAL') this.#log.error({ ...request, command, err: error }, 'command failed')
+    else this.#log.debug({ ...request, command, error: name, detail }, 'command refused')
   }
 
   /** Two links to one manager would drive each other out for ever. */

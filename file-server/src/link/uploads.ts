@@ -1,5 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
+import type { Handlers, ManagerCommands } from '@holdfast/shared/wire/commands'
 import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import { decodeBody } from '../decode/decode-body.ts'
 import type { Store } from '../store/store.ts'
@@ -18,7 +19,8 @@ type Upload =
   | Stored
   | { readonly kind: 'ended'; readonly error: StoreError }
 
-type InlineCopy = Pick<UploadFile, 'copyId' | 'encoding' | 'sha256'>
+type InlineCopy = Pick<UploadFile, 'copyId' | 'encoding' | 'sizeBytes' | 'sha256'>
+type UploadCommands = 'upload-file' | 'open-upload' | 'upload-frame' | 'upload-end'
 
 /** A copy that this file-server gets by itself. */
 interface Fetch {
@@ -61,6 +63,29 @@ export class Uploads {
     return this.#running.size
   }
 
+  /** Carries out the commands by which a manager uploads. @param owner is the connection that they come on. */
+  handlers(owner: object): Pick<Handlers<ManagerCommands>, UploadCommands> {
+    return {
+      'upload-file': async ({ bytes, ...command }) => {
+        const startedAt = performance.now()
+        const { copyId, slot, sizeBytes, sha256 } = await this.storeInline(command, bytes)
+        return { copy: { copyId, slot, sizeBytes, sha256 }, workMs: Math.round(performance.now() - startedAt) }
+      },
+      'open-upload': async (command) => {
+        await this.open(command, owner)
+        return {}
+      },
+      'upload-frame': async ({ copyId, seq, bytes }) => {
+        await this.frame(copyId, seq, bytes)
+        return {}
+      },
+      'upload-end': async ({ copyId, frameCount }) => {
+        const { partTags, ...copy } = await this.end(copyId, frameCount)
+        return { copy, bytes: partTags }
+      },
+    }
+  }
+
   /** Stores a whole copy that came in one message. A repeated command gets the outcome of the first. */
   storeInline(command: InlineCopy, bytes: Uint8Array): Promise<StoredCopy> {
     const known = this.#find(command.copyId)
@@ -75,7 +100,7 @@ export class Uploads {
   storePosted(copyId: CopyId, bytes: Uint8Array, sha256: Digest): Promise<StoredCopy> {
     const known = this.#recent.get(copyId)
     if (known?.kind === 'ended' && known.error.name !== 'COPY_DISCARDED') this.#recent.delete(copyId)
-    return this.storeInline({ copyId, encoding: 'binary', sha256 }, bytes)
+    return this.storeInline({ copyId, encoding: 'binary', sizeBytes: bytes.length, sha256 }, bytes)
   }
 
   /** Stores a copy whose bytes this file-server gets by itself. A repeated command gets the outcome of the first. */
@@ -160,8 +185,11 @@ export class Uploads {
     )
   }
 
-  async #writeInline(command: InlineCopy, bytes: Uint8Array): Promise<StoredCopy> {
-    return this.#store.storeCopy(command.copyId, decodeBody(command.encoding, bytes), command.sha256)
+  async #writeInline({ copyId, encoding, sizeBytes, sha256 }: InlineCopy, body: Uint8Array): Promise<StoredCopy> {
+    const bytes = decodeBody(encoding, body)
+    if (sizeBytes !== null && bytes.length !== sizeBytes)
+      throw new StoreError('DIGEST_MISMATCH', 'the body has another length than the manager said')
+    return this.#store.storeCopy(copyId, bytes, sha256)
   }
 
   async #writeFetched(

@@ -144,6 +144,24 @@ test('the bytes of a wrong digest are refused and leave nothing', async () => {
   expect([await files(), store.status().fileCount]).toEqual([[], 0])
 })
 
+test('a body of another length than the manager said is refused and leaves nothing', async () => {
+  const { on, store } = await linked()
+  const command = uploadOf(newCopyId(), { encoding: 'base64', sizeBytes: 4 })
+  const body = Buffer.from(Buffer.from('five!').toString('base64'))
+  expect(await on.refusal('upload-file', command, body)).toMatchObject({ name: 'DIGEST_MISMATCH' })
+  expect([await files(), store.status().fileCount]).toEqual([[], 0])
+})
+
+test('a command that fails is logged with the id of its request, of which no more is kept than an id has', async () => {
+  const { on, log } = await linked()
+  await on.refusal('upload-file', uploadOf(newCopyId(), { encoding: 'base64', requestId: 'r-17' }), Buffer.from('A'))
+  await on.refusal('upload-file', uploadOf(newCopyId(), { requestId: 'x'.repeat(5_000) }), Buffer.from('A'))
+  expect(log.find('command refused')).toMatchObject([
+    { requestId: 'r-17', command: 'upload-file', error: 'INVALID_REQUEST' },
+    { requestId: 'x'.repeat(100), command: 'upload-file', error: 'INVALID_REQUEST' },
+  ])
+})
+
 test.each([
   ['a character outside the alphabet', 'AAA*'],
   ['padding before the end', 'AA==AAAA'],

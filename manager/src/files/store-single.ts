@@ -3,7 +3,10 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileId, PartKey } from '@holdfast/shared/ids'
 import type { Chunk } from '../chunks/chunk.ts'
 import type { ChunkOrder, ChunkWriter } from '../chunks/writing/chunk-writer.ts'
+import type { ReplicaWish } from '../chunks/writing/store-replicas.ts'
 import type { PutContext, SourceBytes } from './put-file.ts'
+
+const ONE_REPLICA: ReplicaWish = { replicas: 1, least: 1 }
 
 export interface SingleFile {
   readonly chunk: Chunk
@@ -26,7 +29,8 @@ export async function storeSingle(
   if (bytes.isComplete) {
     // The whole body is known to be right before a byte of it is stored.
     await beforeEnd()
-    return { chunk: await writer.store(order, { bytes: bytes.head, sizeBytes: bytes.measure() }, context) }
+    const held = { pieces: [bytes.head], sizeBytes: bytes.measure(), sha256: null }
+    return { chunk: (await writer.storeReplicas(order, held, ONE_REPLICA, context)).chunk }
   }
   let isWhole = false
   const all = () =>
@@ -36,7 +40,7 @@ export async function storeSingle(
       isWhole = true
     })
   const partKey = randomBytes(16).toString('hex') as PartKey
-  const chunk = await writer.stream(order, { readBytes, all, partKey }, context)
+  const chunk = await writer.storeStream(order, { readBytes, all, partKey }, context)
   if (!isWhole || chunk.size !== bytes.measure()) {
     writer.discard([chunk], context.requestId)
     throw new StoreError('BAD_ANSWER', 'not all bytes arrived at the file-server')

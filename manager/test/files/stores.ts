@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { CopyId, PartKey } from '@holdfast/shared/ids'
 import { digestPart } from '@holdfast/shared/node/part-digest'
 import type { OpenUpload } from '@holdfast/shared/wire/shapes'
-import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
+import { chunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { UploadMemory } from '../../src/chunks/writing/upload-memory.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { OpenFiles } from '../../src/files/open-files.ts'
@@ -84,7 +84,7 @@ export function useStores() {
       const [first, second] = peers
       if (first === undefined) throw new Error('no file-server')
       const deps = {
-        writer: new ChunkWriter(registry, silenceMs),
+        writer: chunkWriter(registry, silenceMs),
         records: new FileRecords(used.model),
         openFiles: new OpenFiles(used.model),
         uploadMemory: new UploadMemory(memoryBytes),

@@ -22,7 +22,7 @@ import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
 import { HedgeBudget } from '../../src/chunks/reading/hedge-budget.ts'
 import { FileServerRegistry } from '../../src/chunks/registry.ts'
-import { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
+import { chunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
 import { DirectTransfers } from '../../src/chunks/writing/direct-transfers.ts'
 import { storeCopy } from '../../src/chunks/writing/store-copy.ts'
 import { UploadMemory } from '../../src/chunks/writing/upload-memory.ts'
@@ -111,7 +111,7 @@ export class FaultCluster implements AsyncDisposable {
         registry,
         records: new FileRecords(model),
         holders: new HolderRecords(model),
-        writer: new ChunkWriter(registry),
+        writer: chunkWriter(registry),
         openFiles: new OpenFiles(model),
         uploadMemory: new UploadMemory(64 * 1024 * 1024),
         replicas: { replicas: 2, least: 1 },

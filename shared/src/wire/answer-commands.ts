@@ -9,8 +9,8 @@ export interface Answerer<T extends CommandTable> {
   readonly handlers: Handlers<T>
   /** May refuse a command by throwing, before it is parsed. */
   readonly admit?: (command: string) => void
-  /** Is told of every refusal, and of a group that cannot be read. */
-  readonly onRefused: (command: unknown, error: unknown) => void
+  /** Is told of every refusal, with the argument as it came, and of a group that cannot be read. */
+  readonly onRefused: (command: unknown, error: unknown, argument?: unknown) => void
 }
 
 /**
@@ -43,7 +43,7 @@ export function answerCommands<T extends CommandTable>(
         give({ head: [id, null, parcel.rest], bytes: parcel.bytes })
       },
       (error: unknown) => {
-        onRefused(command, error)
+        onRefused(command, error, rest)
         give({ head: [id, toWireError(error)], bytes: null })
       },
     )

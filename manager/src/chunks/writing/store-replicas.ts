@@ -4,13 +4,12 @@ import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { Chunk } from '../chunk.ts'
 import type { FileServerLink } from '../links/file-server-link.ts'
-import type { FileServerRegistry, Reservation } from '../registry.ts'
-import type { ChunkOrder } from './chunk-writer.ts'
-import type { CopyIds } from './copy-ids.ts'
+import type { Reservation } from '../registry.ts'
+import type { ChunkOrder, WritingDeps } from './chunk-writer.ts'
 import { discardCopies } from './delete-copy.ts'
 import { type Caller, type CopySource, storeCopy } from './store-copy.ts'
 
-/** So many file-servers may be asked beyond those that are wished for, in place of some that failed or are silent. */
+/** This many file-servers may be asked beyond those that are wished for, in place of some that failed or are silent. */
 const MAX_SUBSTITUTES = 2
 
 /** These bytes are all in memory, so they can be sent more than once. They have to stay as they are until `settled`. */
@@ -24,9 +23,9 @@ export interface HeldChunk {
 }
 
 export interface ReplicaWish {
-  /** The chunk is to be on so many file-servers. */
+  /** Counts the file-servers that the chunk is to be on. */
   readonly replicas: number
-  /** So many are enough where no more can be had within the time that a file-server may be silent. */
+  /** This many are enough where no more can be had within the time that a file-server may be silent. */
   readonly least: number
 }
 
@@ -39,13 +38,6 @@ export interface ReplicatedStore {
   readonly settled: Promise<void>
 }
 
-export interface StoreReplicasDeps {
-  readonly registry: FileServerRegistry
-  readonly copyIds: CopyIds
-  /** A file-server may take this long before another one is asked beside it. */
-  readonly silenceMs: number
-}
-
 /**
  * Stores one chunk on several file-servers at once. One that fails is made up for by another, and so is one that stays
  * silent, beside which others are asked. The first that have the bytes durable are the chunk's replicas, and what a later one
@@ -53,7 +45,7 @@ export interface StoreReplicasDeps {
  * nothing of them stays, and no attempt holds them unless a file-server called them invalid
  */
 export function storeReplicas(
-  deps: StoreReplicasDeps,
+  deps: WritingDeps,
   order: ChunkOrder,
   held: HeldChunk,
   want: ReplicaWish,
@@ -70,7 +62,7 @@ interface Attempt {
 }
 
 class ReplicaStore {
-  readonly #deps: StoreReplicasDeps
+  readonly #deps: WritingDeps
   readonly #order: ChunkOrder
   readonly #held: HeldChunk
   readonly #want: ReplicaWish
@@ -88,7 +80,7 @@ class ReplicaStore {
   #resolve: (store: ReplicatedStore) => void = () => undefined
   #reject: (error: unknown) => void = () => undefined
 
-  constructor(deps: StoreReplicasDeps, order: ChunkOrder, held: HeldChunk, want: ReplicaWish, caller: Caller) {
+  constructor(deps: WritingDeps, order: ChunkOrder, held: HeldChunk, want: ReplicaWish, caller: Caller) {
     this.#deps = deps
     this.#order = order
     this.#held = held

@@ -3,7 +3,7 @@ import type { CopyId, Digest, FileId, ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { expect, test, vi } from 'vitest'
 import type { FileServerLink } from '../../../src/chunks/links/file-server-link.ts'
-import { ChunkWriter } from '../../../src/chunks/writing/chunk-writer.ts'
+import { type ChunkWriter, chunkWriter } from '../../../src/chunks/writing/chunk-writer.ts'
 import type { ReplicaWish } from '../../../src/chunks/writing/store-replicas.ts'
 import {
   type Ack,
@@ -117,7 +117,7 @@ async function cluster(...scripts: Script[]) {
     vi.waitFor(() => expect(links.map(leftOf)).toEqual(links.map(() => nothing)), { timeout: 3_000 })
   return {
     registry,
-    writer: new ChunkWriter(registry, SILENCE_MS),
+    writer: chunkWriter(registry, SILENCE_MS),
     stores,
     links,
     store,
