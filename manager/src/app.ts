@@ -3,31 +3,11 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
-import { audioRoutes } from './api/audio/audio.routes.ts'
-import { activeNodesRoutes } from './api/cluster/active-nodes.routes.ts'
-import { jobsRoutes } from './api/cluster/jobs.routes.ts'
-import { pingRoutes } from './api/cluster/ping.routes.ts'
-import { upkeepRoutes } from './api/cluster/upkeep.routes.ts'
-import { fileRoutes } from './api/file/file.routes.ts'
 import { UploadGate } from './api/file-exchange/upload-gate.ts'
-import { pageRoutes } from './api/page/page.routes.ts'
 import { readPageFiles } from './api/page/page-files.ts'
-import { filesRoutes } from './api/share/files.routes.ts'
-import { shareRoutes } from './api/share/share.routes.ts'
 import { startSubsonic } from './api/subsonic/start-subsonic.ts'
 import { isSubsonicPath, SUBSONIC_HEADER_BYTES } from './api/subsonic/subsonic.routes.ts'
-import { fromTorrentRoutes } from './api/tracker/from-torrent.routes.ts'
-import { napsterRoutes } from './api/tracker/napster.routes.ts'
-import { statsRoutes } from './api/tracker/stats.routes.ts'
-import { torrentRoutes } from './api/tracker/torrent.routes.ts'
-import { torrentFilesRoutes } from './api/tracker/torrent-files.routes.ts'
-import { AudioCheck } from './audio/decoding/check-audio.ts'
-import { type DecodeWish, decodeAudio, ffmpegDecoder, wasmDecoder } from './audio/decoding/decode-audio.ts'
-import { hasFfmpeg } from './audio/decoding/run-ffmpeg.ts'
-import { audioInspector } from './audio/inspect-audio.ts'
-import { MetadataReader } from './audio/metadata/metadata-reader.ts'
-import { readerOfStored } from './audio/metadata/read-stored.ts'
-import { TrackList } from './audio/track-list.ts'
+import { startAudio } from './audio/start-audio.ts'
 import { BufferPool } from './chunks/buffer-pool.ts'
 import type { PlacedChunk, Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
@@ -38,22 +18,20 @@ import { chunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
 import { type ManagerSettings, requireReplicas } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
-import type { FileRecord } from './files/file.model.ts'
 import { findPartTags } from './files/find-part-tags.ts'
 import { startFiles } from './files/start-files.ts'
 import { Callers } from './http/callers.ts'
-import { healthRoutes } from './http/health.routes.ts'
 import { operatorGuard } from './http/operator.ts'
 import { watchRequests } from './http/server/drain.ts'
 import { createHttpServer, MAX_CONNECTIONS } from './http/server/http-server.ts'
-import { MongoJobs } from './jobs/mongo-jobs.ts'
+import { startJobs } from './jobs/start-jobs.ts'
 import { ManagerDirectory } from './mongo/manager-directory.ts'
 import { startPeers } from './peers/start-peers.ts'
 import { Pulls } from './pulls/pulls.ts'
+import { makeRouters } from './routers.ts'
 import { FileServerDirectory } from './upkeep/file-server-directory.ts'
 import { startUpkeep } from './upkeep/start-upkeep.ts'
 import type { Upkeep } from './upkeep/upkeep.ts'
-import { readUpkeepStatus } from './upkeep/upkeep-status.ts'
 import { listen } from './workers/listen.ts'
 import { WorkerPlace } from './workers/worker-place.ts'
 import { addressesOf, shareOf } from './workers/worker-settings.ts'
@@ -86,11 +64,11 @@ export async function startManager(
     const page = await readPageFiles()
     if (page.index === null) log.warn('the page is not built: npm run build')
     const managerId = randomBytes(8).toString('hex')
-    const started = await startFiles(mongoUrl, { log, stops, signal })
-    const { database, model, records, holders, openFiles, clusterId } = started
     let place: WorkerPlace | null = null
     let upkeep: Upkeep | null = null
-    let audioCheck: AudioCheck | null = null
+
+    const started = await startFiles(mongoUrl, { log, stops, signal })
+    const { database, records, holders, openFiles, clusterId } = started
     const registry = new FileServerRegistry(settings.activeWithinMs, {
       onChange: () => place?.noteFileServers(),
       evenWithin: settings.rebalanceThreshold,
@@ -99,89 +77,62 @@ export async function startManager(
     const fileServers = new FileServerDirectory({ database, registry, log }, settings)
     const reports = new BadReplicaReports({ holders, log, onMarked: () => upkeep?.wake('replicate') })
     stops.add(() => reports.close())
-    const metadata = new MetadataReader()
-    stops.add(() => metadata.close())
-
-    const peers = await startPeers(
-      { database, files: records, managerId, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
-      settings,
-    )
-    const clientUrl = settings.clientUrl ?? settings.publicUrl
-    const clientHosts = settings.clientUrl === null ? [] : [new URL(settings.clientUrl).hostname]
-    const publicHosts = [...settings.publicHosts, ...clientHosts]
-    const requireOperator = operatorGuard({ ...settings, publicHosts })
-    const asking = { requireOperator, callers: new Callers(settings.trustedProxies) }
-
-    const findObstacles = (): string[] => [
-      ...(database.isAvailable ? [] : ['the database']),
-      ...(registry.links.some((link) => registry.isActive(link)) ? [] : ['a file-server']),
-    ]
-    // Its schemas take some 20 MiB, which a manager spares until somebody asks.
-    const readDocument = async () => (await import('./openapi-document.ts')).openApiDocument
-    const jobs =
-      settings.redisUrl === null
-        ? await MongoJobs.open(database, log)
-        : // BullMQ takes some 25 MiB, which a manager without Redis spares.
-          new (await import('./jobs/redis-jobs.ts')).RedisJobs(settings.redisUrl, clusterId, log)
-    stops.add(() => jobs.close())
     const reading = {
       registry,
       buffers: new BufferPool(),
       hedges: new HedgeBudget(),
       onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
     }
-    const deps = {
+
+    const jobs = await startJobs({ database, clusterId, log, stops }, settings)
+    const audio = await startAudio({ ...started, reading, log, stops })
+    const peers = await startPeers(
+      { database, files: records, managerId, log, stops, hasOtherManagers: () => directory.urls.length !== 1 },
+      settings,
+    )
+    const gate = new UploadGate({
+      registry,
+      isDatabaseAvailable: () => database.isAvailable,
+      maxUploads: share(settings.maxUploads),
+    })
+    const files = {
       ...reading,
-      ...{ jobs, records, openFiles, writer, maxFileBytes, senderPatienceMs },
-      gate: new UploadGate({
-        registry,
-        isDatabaseAvailable: () => database.isAvailable,
-        maxUploads: share(settings.maxUploads),
-      }),
+      ...{ jobs, records, openFiles, writer, gate, maxFileBytes, senderPatienceMs },
       uploadMemory: new UploadMemory(Math.max(share(settings.uploadMemoryBytes), LEAST_SHARE_BYTES)),
       replicas: { replicas: settings.replicas, least: settings.minReplicas },
       memory: new DownloadMemory(share(settings.downloadMemoryBytes)),
-      inspection: {
-        ...{ inspector: audioInspector(metadata, log), reading, log },
-        onVisible: (record: FileRecord) => audioCheck?.onVisible(record),
-      },
-      requireOperator,
-      managers: () => directory.urls,
-      page,
-      ownSeed: peers.ownSeed,
+      inspection: audio.inspection,
+      admit: () => gate.admit(),
     }
-    const { torrents, torrentJobs } = peers.makeTorrents(deps)
-    const files = { ...deps, admit: () => deps.gate.admit() }
+    const { torrents, torrentJobs } = peers.makeTorrents(files)
     const pulls = await Pulls.open({ database, clusterId, jobs, files, log }, settings)
     stops.add(() => pulls.close())
-    const tracks = new TrackList(model)
-    const canDecode = await hasFfmpeg()
+
+    const clientUrl = settings.clientUrl ?? settings.publicUrl
+    const clientHosts = settings.clientUrl === null ? [] : [new URL(settings.clientUrl).hostname]
+    const publicHosts = [...settings.publicHosts, ...clientHosts]
     const subsonic = await startSubsonic(
-      { ...deps, ...{ model, tracks, metadata, canDecode, log, stops }, ownUrl: () => own.origin },
+      { ...files, ...started, ...audio, ...{ log, stops }, ownUrl: () => own.origin },
       settings,
     )
+    const asking = {
+      requireOperator: operatorGuard({ ...settings, publicHosts }),
+      callers: new Callers(settings.trustedProxies),
+    }
+    const shown = { ...files, ...asking, page, publicUrl: clientUrl }
+    const routers = makeRouters({
+      files: { ...shown, torrents, ownSeed: peers.ownSeed },
+      share: { ...settings, ...files, page },
+      audio: { ...shown, ...audio },
+      peers: { ...peers, ...asking },
+      cluster: {
+        ...{ ...asking, database, registry, jobs, pulls, managers: () => directory.urls },
+        forgetNeed: (jobId) => pulls.forget(jobId),
+      },
+      ...{ page, subsonic },
+    })
     const httpServer = createHttpServer({
-      routers: [
-        // The first ones cost the least, and nothing is asked for as often as announces.
-        torrentRoutes({ ...peers, ...asking }),
-        fileRoutes({ ...deps, torrents, publicUrl: clientUrl }),
-        shareRoutes({ ...settings, ...deps }),
-        // Before those, for it is no file's id.
-        fromTorrentRoutes({ pulls, ...asking }),
-        filesRoutes(deps),
-        audioRoutes({ ...deps, metadata, tracks, publicUrl: clientUrl }),
-        activeNodesRoutes(registry),
-        pingRoutes(deps),
-        napsterRoutes({ ...peers, ...asking }),
-        statsRoutes({ ...peers, requireOperator }),
-        torrentFilesRoutes({ ...deps, torrents, publicUrl: clientUrl }),
-        upkeepRoutes(() => readUpkeepStatus(database)),
-        pageRoutes(page),
-        jobsRoutes({ ...deps, forgetNeed: (id) => pulls.forget(id) }),
-        ...subsonic,
-        healthRoutes(findObstacles, readDocument),
-      ],
-      ...{ host, log, publicUrl: settings.publicUrl, publicHosts, keepAliveMs: settings.keepAliveMs },
+      ...{ routers, host, log, publicUrl: settings.publicUrl, publicHosts, keepAliveMs: settings.keepAliveMs },
       ...(subsonic.length > 0 && { isOpenToOtherSites: isSubsonicPath, maxHeaderBytes: SUBSONIC_HEADER_BYTES }),
       isOwnUpgrade: isWireUpgrade,
     })
@@ -190,7 +141,7 @@ export async function startManager(
     stops.add(() => httpServer.close())
     const ownUrl = addresses.ownUrl(own)
     peers.openUdp({ host, port: isWorker ? settings.port : Number(own.port) })
-    if (settings.seedPort !== null) peers.ownSeed.open({ host, port: settings.seedPort, isShared: isWorker }, deps)
+    if (settings.seedPort !== null) peers.ownSeed.open({ host, port: settings.seedPort, isShared: isWorker }, files)
 
     const directory = new ManagerDirectory(database, { managerId, url: addresses.advertisedUrl(own) }, () =>
       socketServer.announceManagers(),
@@ -207,11 +158,7 @@ export async function startManager(
       isShared: (connection) => isWorker && connection.localPort !== Number(own.port),
     })
     stops.add(() => socketServer.close())
-    const decoder = canDecode ? ffmpegDecoder : wasmDecoder()
-    if (!canDecode) log.info('audio is decoded without ffmpeg, which would notice more of what is wrong with it')
-    const decode = (wish: DecodeWish, signal: AbortSignal) => decodeAudio(decoder, wish, signal)
-    const checking = { decode, readMetadata: readerOfStored({ ...deps, metadata, log }) }
-    audioCheck = new AudioCheck({ model, jobs, log, ownUrl: own.origin, ...checking })
+    const audioCheck = audio.makeCheck(files, own.origin)
     const otherLoops = [audioCheck.loop(), torrentJobs.loop(), pulls.loop()]
     upkeep = await startUpkeep(
       { ...started, managerId, registry, writer, fileServers, otherLoops, log },
@@ -221,7 +168,6 @@ export async function startManager(
     audioCheck.start()
     torrentJobs.start()
     pulls.start()
-    if (canDecode) audioCheck.retryUndecoded().catch((err: unknown) => log.warn({ err }, 'undecoded audio stays so'))
     await directory.start()
     // Requests are drained before the links close, for uploads under way still need them. Upkeep ends beside them, so that
     // it begins nothing new meanwhile.
