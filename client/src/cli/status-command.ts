@@ -1,3 +1,4 @@
+import { countOf } from '@holdfast/shared/count-of'
 import { hasErrorName } from '@holdfast/shared/errors/store-error'
 import type { ActiveNode, TrackerStatus, Upkeep, UpkeepLoop } from '../answers.ts'
 import type { Console } from './console.ts'
@@ -35,7 +36,8 @@ function isUsed({ peers, tracks, users, announces }: TrackerStatus): boolean {
 }
 
 function renderTracker({ peers, tracks, users, announces }: TrackerStatus): string {
-  return `Trackers: ${peers} peers, ${announces} announces; ${users.active} users online, ${users.inactive} away, with ${tracks} files`
+  const swarms = `${countOf(peers, 'peer')}, ${countOf(announces, 'announce')}`
+  return `Trackers: ${swarms}; ${countOf(users.active, 'user')} online, ${users.inactive} away, with ${countOf(tracks, 'file')}`
 }
 
 function renderNodes(nodes: readonly ActiveNode[], nowMs: number): string {

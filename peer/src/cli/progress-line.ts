@@ -1,5 +1,5 @@
+import { countOf } from '@holdfast/shared/count-of'
 import stringWidth from 'string-width'
-import { countOf } from '../count-of.ts'
 import type { Progress } from '../progress.ts'
 
 const MAX_BAR = 40

@@ -1,5 +1,5 @@
+import { countOf } from '@holdfast/shared/count-of'
 import { plainText } from '@holdfast/shared/plain-text'
-import { countOf } from '../count-of.ts'
 import { PeerError } from '../peer-error.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 

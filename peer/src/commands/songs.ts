@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
-import { countOf } from '../count-of.ts'
+import { countOf } from '@holdfast/shared/count-of'
 import { checksumOf, songTorrent } from '../napster/checksum.ts'
 import { findAudio, readSongMetadata } from '../napster/song-metadata.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
