@@ -7,7 +7,7 @@ import type { Notices } from '../ui/toasts.tsx'
 const MAX_QUEUE = 1_000
 /** A track that has played so long begins anew before the one before it comes. */
 const RESTART_SECONDS = 3
-/** So many tracks in a row are passed over that this browser cannot play. */
+/** The player passes over at most this many tracks in a row that this browser cannot play. */
 const MAX_PASSED = 3
 
 export interface QueueEntry {

@@ -20,7 +20,7 @@ const RUN_DEADLINE_MS = 900_000
 const MIB = 1024 * 1024
 /** Empty files, small ones that the journal takes, larger ones, and some of several chunks. */
 const sizes = [0, 1, 4_096, 4_096, 60_000, 300_000, MIB, 4 * MIB, 9 * MIB]
-/** So many copies are bad at the same time, each of another chunk. */
+/** This many copies are bad at the same time, each of another chunk. */
 const BATCH = 15
 const READERS = 6
 /** A reader may happen upon the sound copy so often that nobody learns of the bad one for a while. */

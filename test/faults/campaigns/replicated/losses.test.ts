@@ -11,7 +11,7 @@ import { announceRun, runSeed } from '../../seed.ts'
 const RUN_DEADLINE_MS = 1_800_000
 /** So often a manager dies while the loss is healed. */
 const MANAGER_SHARE = 0.5
-/** So many uploads come before a loss, and between an old copy and its return. */
+/** This many uploads come before a loss, and between an old copy and its return. */
 const UPLOADS_BETWEEN = countOf(300, 25)
 
 beforeAll(announceRun)

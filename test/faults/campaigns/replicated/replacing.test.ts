@@ -18,7 +18,7 @@ const READERS = countOf(20, 6)
 const MIB = 1024 * 1024
 /** Versions of one chunk, small and large, and of several. */
 const sizes = [0, 4_096, 300_000, 4 * MIB, 5 * MIB, 9 * MIB]
-/** So many versions come between two kills. */
+/** This many versions come between two kills. */
 const PUTS_BETWEEN = 3
 const PUT_DEADLINE_MS = 60_000
 
