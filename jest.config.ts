@@ -14,12 +14,12 @@ const withoutDatabase = [
 ]
 const isFullRun = process.env.FAULTS === 'full'
 /** They run only in `npm run test:faults`, but for the kills among replicas, of which there are a few in `npm test`. */
-const campaigns = ['test/faults/campaigns/*.test.ts']
+const campaigns = ['test/faults/campaigns/**/*.test.ts']
 /** They come after all others, one at a time: a load that is too slow shows nothing, and fails. */
 const underLoad = [
   'test/{kills,power-cut}.test.ts',
   'test/faults/rows/commands.test.ts',
-  ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated-kills.test.ts']),
+  ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated/kills.test.ts']),
 ]
 const globalSetup = ['test/mongod-for-tests.ts']
 

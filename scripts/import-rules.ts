@@ -24,28 +24,69 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
 
 const apiMayImport = ['api/file-exchange', 'files', 'peers', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
 
-/** Which folder of the manager may import which others. An api is a folder of `api/`, and none imports another. */
-const folderRules: Readonly<Record<string, readonly string[]>> = {
-  http: [],
-  bodies: [],
-  chunks: [],
-  mongo: [],
-  workers: [],
-  files: ['chunks', 'mongo'],
-  peers: ['files', 'chunks', 'mongo', 'jobs'],
-  upkeep: ['files', 'chunks', 'mongo'],
-  jobs: ['mongo'],
-  audio: ['files', 'chunks', 'mongo', 'jobs'],
-  pulls: ['files', 'mongo', 'jobs', 'bodies'],
-  /** Several interfaces share it. */
-  'api/file-exchange': apiMayImport,
-  'api/file': apiMayImport,
-  'api/share': apiMayImport,
-  'api/cluster': apiMayImport,
-  'api/page': apiMayImport,
-  'api/audio': [...apiMayImport, 'audio'],
-  'api/subsonic': [...apiMayImport, 'audio'],
-  'api/tracker': [...apiMayImport, 'pulls'],
+/**
+ * Which folder of a package may import which others of it, or which one file. A folder of `api/` is an api, and none imports
+ * another; a folder of `store/` is a room. What stands beside the folders may import, and be imported by, any.
+ */
+const folderRules: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  manager: {
+    http: [],
+    bodies: [],
+    chunks: [],
+    mongo: [],
+    workers: [],
+    files: ['chunks', 'mongo'],
+    peers: ['files', 'chunks', 'mongo', 'jobs'],
+    upkeep: ['files', 'chunks', 'mongo'],
+    jobs: ['mongo'],
+    audio: ['files', 'chunks', 'mongo', 'jobs'],
+    pulls: ['files', 'mongo', 'jobs', 'bodies'],
+    /** Several interfaces share it. */
+    'api/file-exchange': apiMayImport,
+    'api/file': apiMayImport,
+    'api/share': apiMayImport,
+    'api/cluster': apiMayImport,
+    'api/page': apiMayImport,
+    'api/audio': [...apiMayImport, 'audio'],
+    'api/subsonic': [...apiMayImport, 'audio'],
+    'api/tracker': [...apiMayImport, 'pulls'],
+  },
+  'file-server': {
+    decode: [],
+    /** `Store` is all that these two know of the disk. */
+    http: ['decode', 'store/store.ts'],
+    link: ['decode', 'http', 'store/store.ts'],
+    store: ['store/tree', 'store/journal', 'store/quarantine', 'store/disk'],
+    /** The tree alone tells the journal how a copy is put, removed and moved. */
+    'store/tree': ['store/journal', 'store/quarantine', 'store/disk', 'store/store.ts'],
+    'store/journal': ['store/disk'],
+    /** It has slots, as the tree does. */
+    'store/quarantine': ['store/tree', 'store/disk'],
+    'store/disk': [],
+  },
+  client: {
+    cli: ['node'],
+    node: [],
+  },
+  peer: {
+    cli: ['commands'],
+    control: ['commands'],
+    commands: ['napster', 'shares', 'swarm', 'torrent'],
+    napster: ['shares', 'swarm', 'torrent'],
+    shares: ['swarm'],
+    pull: ['swarm'],
+    swarm: [],
+    torrent: [],
+  },
+  launcher: {
+    start: ['data', 'files', 'mongod', 'processes'],
+    join: ['data'],
+    redis: ['mongod'],
+    mongod: ['files', 'processes'],
+    processes: ['files'],
+    data: ['files'],
+    files: [],
+  },
 }
 
 /** @returns one sentence a problem. */
@@ -107,16 +148,20 @@ function packageProblem(from: string, target: string): string | null {
 }
 
 function folderProblem(from: string, target: string): string | null {
-  const [importer, imported] = [folderOf(from), folderOf(target)]
-  if (importer === undefined || imported === undefined || importer === imported) return null
-  const allowed = folderRules[importer]
-  if (allowed === undefined) return `the folder ${importer} is not in the table of scripts/import-rules.ts`
-  if (allowed.includes(imported)) return null
-  return `the folder ${importer} may import ${allowed.join(', ') || 'no other folder'}`
+  const [importer, imported] = [placeOf(from), placeOf(target)]
+  if (importer === null || imported === null || importer.folder === imported.folder) return null
+  const rules = folderRules[importer.workspace]
+  if (rules === undefined || importer.workspace !== imported.workspace) return null
+  const allowed = rules[importer.folder]
+  if (allowed === undefined) return `the folder ${importer.folder} is not in the table of scripts/import-rules.ts`
+  if (allowed.includes(imported.folder) || allowed.includes(imported.path)) return null
+  return `the folder ${importer.folder} may import ${allowed.join(', ') || 'no other folder'}`
 }
 
-function folderOf(path: string): string | undefined {
-  return /^manager\/src\/(api\/[^/]+|[^/]+)\//.exec(path)?.[1]
+function placeOf(file: string): { workspace: string; folder: string; path: string } | null {
+  const [, workspace = '', path = '', folder = ''] =
+    /^([^/]+)\/src\/(((?:api|store)\/[^/]+|[^/]+)\/.+)$/.exec(file) ?? []
+  return folder === '' ? null : { workspace, folder, path }
 }
 
 function appProblem(from: string, target: string): string | null {

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureBuilt, ensureInstalled } from './bootstrap.mjs'
 import { runChild } from './run-child.mjs'
@@ -56,15 +56,19 @@ export function countTests({ files, unhandledErrors }) {
 const asFolder = (argument) =>
   existsSync(`${root}${argument}/package.json`) ? `${argument.replace(/\/$/, '')}/` : argument
 
-/** @returns {string[]} test files that do less in `npm test` than in a full run */
-function filesOfTwoSizes() {
-  const folders = readdirSync(root).filter((name) => existsSync(`${root}${name}/test`))
-  const files = folders.flatMap((name) =>
-    readdirSync(`${root}${name}/test`, { recursive: true }).map((file) => `${name}/test/${file}`),
-  )
-  return files.filter(
-    (file) => file.endsWith('.test.ts') && readFileSync(`${root}${file}`, 'utf8').includes('/full-run.ts'),
-  )
+/** @returns {string[]} test files that do less in `npm test` than in a full run, by themselves or by what they import */
+export function filesOfTwoSizes() {
+  const folders = ['test', ...readdirSync(root).map((name) => `${name}/test`)].filter((path) => existsSync(root + path))
+  const files = folders
+    .flatMap((path) => readdirSync(root + path, { recursive: true }).map((file) => `${path}/${file}`))
+    .filter((file) => file.endsWith('.ts') && !file.includes('/node_modules/'))
+    .map((file) => ({ file, text: readFileSync(root + file, 'utf8') }))
+  const isTest = (/** @type {string} */ file) => file.endsWith('.test.ts')
+  const helpers = files.filter(({ file, text }) => !isTest(file) && text.includes('/full-run.ts'))
+  const names = ['full-run.ts', ...helpers.map(({ file }) => basename(file))]
+  return files
+    .filter(({ file, text }) => isTest(file) && names.some((name) => text.includes(`/${name}'`)))
+    .map(({ file }) => file)
 }
 
 /**

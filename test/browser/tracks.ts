@@ -2,7 +2,7 @@ import type { Sample } from './samples.ts'
 
 /** So low a rate that minutes are quick to send; browsers play nothing lower. */
 const RATE = 3_000
-/** So many samples are equally loud. */
+/** The samples of a block are equally loud. */
 const BLOCK = 100
 const MAX_PEAKS = 2_048
 

@@ -8,7 +8,7 @@ const programs = {
   'file-server': { entry: '../../file-server/dist/main.js', flags: nodeFlags.fileServer },
 } as const
 
-/** So many lines of a process's log are kept, to be shown when a test fails. */
+/** The last lines of a process's log are kept, at most this many, to be shown when a test fails. */
 const KEPT_LINES = 2_000
 
 export interface LogLine {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { builtWorkspaces, findNeeded, isInstalled, peerWorkspaces } from '../../scripts/bootstrap.mjs'
-import { countTests, filesToRepeat, mergeReports } from '../../scripts/test.mjs'
+import { countTests, filesOfTwoSizes, filesToRepeat, mergeReports } from '../../scripts/test.mjs'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
 let directory: string
@@ -155,6 +155,20 @@ describe('a child that is run to its end', () => {
     parent.kill('SIGTERM')
     expect(await once(parent, 'exit')).toEqual([5, null])
   })
+})
+
+test('a full run has every file that does less in npm test, by itself or by a helper', () => {
+  const files = filesOfTwoSizes()
+  expect(files).toEqual(
+    expect.arrayContaining([
+      'shared/test/node/base64-decoder.test.ts',
+      'test/memory.test.ts',
+      'test/hostile/hostile.test.ts',
+      'test/peers/torrent-clients.test.ts',
+      'manager/test/audio/metadata/read-metadata.bombs.test.ts',
+    ]),
+  )
+  expect(files).not.toContain('test/life.test.ts')
 })
 
 describe('the results of tests', () => {

@@ -12,7 +12,7 @@ import { createShares } from './files/shares.ts'
 import { connectMediaSession } from './player/media-session.ts'
 import { createPlayer } from './player/player.ts'
 import { PlayerBar } from './player/player-bar.tsx'
-import { showToast, Toasts } from './ui/toasts.tsx'
+import { createNotices, NoticesProvider, Toasts } from './ui/toasts.tsx'
 import { DropZone } from './uploads/drop-zone.tsx'
 import { noteInterrupted, takeInterrupted } from './uploads/interrupted.ts'
 import { UploadPanel } from './uploads/upload-panel.tsx'
@@ -20,12 +20,13 @@ import { createUploadQueue } from './uploads/upload-queue.ts'
 
 /** Makes what lives as long as the page. */
 function createStore() {
+  const notices = createNotices()
   const shares = createShares(localStorage)
   const list = createFileList(shares)
-  const deletions = createDeletions(list)
+  const deletions = createDeletions(list, notices)
   const queue = createUploadQueue('/upload', (file: FileDescription) => {
     if (!shares.keep(rowOf(file)))
-      showToast('This browser has no room for more links: copy the link, it is listed nowhere else', {
+      notices.showToast('This browser has no room for more links: copy the link, it is listed nowhere else', {
         tone: 'bad',
         ms: 30_000,
       })
@@ -36,9 +37,9 @@ function createStore() {
     verdicts.watch(track)
     tracks.refreshSoon()
   })
-  const player = createPlayer()
+  const player = createPlayer(notices)
   connectMediaSession(player)
-  return { list, deletions, queue, tracks, verdicts, audioQueue, player }
+  return { notices, list, deletions, queue, tracks, verdicts, audioQueue, player }
 }
 
 const views = { files: 'Files', audio: 'Audio', cluster: 'Cluster' } as const
@@ -46,13 +47,13 @@ type View = keyof typeof views
 
 export function App() {
   const [store] = useState(createStore)
-  const { list, deletions, queue, audioQueue } = store
+  const { notices, list, deletions, queue, audioQueue } = store
   const hash = useHash().slice(1)
   const view: View = hash in views ? (hash as View) : 'files'
   useEffect(() => {
     list.refresh()
     const left = takeInterrupted(sessionStorage)
-    if (left !== null) showToast(left, { tone: 'bad', ms: 15_000 })
+    if (left !== null) notices.showToast(left, { tone: 'bad', ms: 15_000 })
     const unfinished = () => [...queue.unfinished, ...audioQueue.unfinished]
     const warn = (event: BeforeUnloadEvent) => {
       if (unfinished().length > 0) event.preventDefault()
@@ -87,7 +88,7 @@ export function App() {
     document.title = view === 'files' ? 'Holdfast' : `${views[view]} · Holdfast`
   }, [view])
   return (
-    <>
+    <NoticesProvider value={notices}>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
         Skip to the content
       </button>
@@ -119,7 +120,7 @@ export function App() {
       </main>
       <PlayerBar player={store.player} verdicts={store.verdicts} />
       <Toasts />
-    </>
+    </NoticesProvider>
   )
 }
 

@@ -3,7 +3,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { Replica } from '../chunks/chunk.ts'
 import type { HolderRecords } from './holder-records.ts'
 
-/** So many reports wait at most. Reconcile, and the next reader, find again what was not noted. */
+/** At most this many reports wait. Reconcile, and the next reader, find again what was not noted. */
 const MAX_WAITING = 1_000
 
 interface Report {

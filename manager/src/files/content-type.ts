@@ -7,10 +7,10 @@ const FALLBACK_TYPE = 'application/octet-stream'
 
 /** A verdict needs at most so many of a file's first bytes. */
 const SNIFF_BYTES = 4_100
-/** So many of them show whether there is anything to know, for every signature begins in these. */
+/** Fewer of them show whether there is anything to know, for every signature begins in these. */
 const QUICK_BYTES = 512
 
-/** So many of them have to be UTF-8 before a text is said to be, for much of another encoding begins with plain ASCII. */
+/** A text is said to be UTF-8 when its first bytes are, up to this many, for much of another encoding begins with plain ASCII. */
 const CHARSET_BYTES = 64 * 1024
 
 /** The table of types would keep every name that it is asked for, so a name of random digits is not looked up. */

@@ -11,7 +11,7 @@ import { copiesOf, type FileRecord } from './file.model.ts'
 import type { FileRecords } from './file-records.ts'
 import type { Objection } from './record-groups.ts'
 
-/** So many deletes of one file's copies are under way at once. */
+/** At most this many deletes of one file's copies are under way at once. */
 const AT_ONCE = 16
 
 export interface DeleteDeps {

@@ -60,7 +60,7 @@ export function heldContent(bytes: Buffer): IncomingContent {
   return { size: bytes.length, head: bytes, read: async (start, end) => bytes.subarray(start, end) }
 }
 
-/** So many parts are kept, for what is looked for stands at the beginning and at the end of a file. */
+/** Content that is read back keeps this many parts, for what is looked for stands at the beginning and at the end of a file. */
 const KEPT_PARTS = 2
 
 /** Content that is read back has so many bytes in memory at most. */

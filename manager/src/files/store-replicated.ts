@@ -15,9 +15,9 @@ import type { IncomingSource, PutContext } from './put-file.ts'
 /** An upload of more chunks than this, or that takes longer, becomes an open file, so that its copies are no orphans. */
 const UNNAMED_CHUNKS = 64
 const UNNAMED_MS = 60_000
-/** So many of the first bytes are kept to the end, for the content type is told by them. */
+/** The first bytes, up to this many, are kept to the end, because the content type is told by them. */
 const HEAD_BYTES = 64 * 1024
-/** So many chunks of one upload are stored at once, while the next one comes in. */
+/** At most this many chunks of one upload are stored at once, while the next one comes in. */
 const AT_ONCE = 2
 
 export interface ReplicatedDeps {

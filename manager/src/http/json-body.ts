@@ -5,7 +5,7 @@ import { koaBody } from 'koa-body'
 import type { z } from 'zod'
 import { parseInput } from './parse-input.ts'
 import type { AppContext } from './request-context.ts'
-import { expectsContinue } from './server/http-server.ts'
+import { expectsContinue } from './server/expects-continue.ts'
 
 const MAX_BYTES = 64 * 1024
 /** `curl -d` sends JSON under the content type of a form. */

@@ -9,7 +9,7 @@ import { type FileSource, type PutContext, type PutDeps, putFile } from '../file
 import { type PlannedFile, quote } from './plan-files.ts'
 
 const READ_BYTES = 512 * 1024
-/** So many names are looked up at once. */
+/** One look-up asks for at most this many names. */
 const LOOK_UPS = 100
 
 export interface StoreDeps extends PutDeps {

@@ -3,9 +3,9 @@ import type { Types } from 'mongoose'
 import type { FileRecords } from '../files/file-records.ts'
 import type { Loop } from './upkeep.ts'
 
-/** So many files with extents are ended in one round. */
+/** One round ends at most this many files with extents. */
 const BATCH = 100
-/** So many extents are looked at in one round, which is more than one file has. */
+/** One round looks at at most this many extents, which is more than one file has. */
 const EXTENTS = 1_000
 /** All extents are looked at so often. */
 const EXTENTS_EVERY_MS = 3_600_000

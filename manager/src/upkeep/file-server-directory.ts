@@ -7,7 +7,7 @@ import { type HeardFileServer, planLost } from './plan-lost.ts'
 
 const RECORD_EVERY_MS = 3_000
 
-/** So many of the copies that records name on a file-server are missing from its inventory, which is an unlikely share. */
+/** An unlikely share of the copies that records name on a file-server is missing from its inventory. */
 export interface MissingShare {
   readonly missing: number
   readonly copies: number

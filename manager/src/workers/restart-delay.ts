@@ -8,7 +8,7 @@ export interface WorkerEnd {
   /** Milliseconds from its start. */
   readonly livedMs: number
   readonly hasServed: boolean
-  /** So many workers in this place did not last before it. */
+  /** The number of workers in this place that did not last before it. */
   readonly failureCount: number
 }
 

@@ -19,7 +19,7 @@ export class Prompt {
   /** Ends what is under way; null between lines. */
   #running: AbortController | null = null
   #isShown = false
-  /** So many lines wait that were typed while nothing typed was shown. */
+  /** The number of lines that wait since they were typed while nothing typed was shown. */
   #unseenCount = 0
 
   /** @param onLeave hears that the user wants to leave: of Ctrl-C between lines, and of Ctrl-D */

@@ -1,7 +1,7 @@
 import { parseAddress } from '@holdfast/shared/node/address'
 import type Wire from 'bittorrent-protocol'
 
-/** So many connections are taken over TCP, and as many over uTP. */
+/** At most this many connections are taken over TCP, and as many over uTP. */
 export const MAX_CONNECTIONS = 200
 const MAX_PER_NETWORK = 8
 /** With more than this of them those are ended that are of no use. */

@@ -50,7 +50,7 @@ export interface FinderOptions {
 }
 
 export interface Downloaded {
-  /** So many bytes came over the network this time, and the rest was there. */
+  /** What came over the network this time; the rest was there. */
   readonly received: Received
   readonly resumedBytes: number
 }

@@ -24,7 +24,7 @@ export class PieceFiles implements ChunkStore {
   readonly #metainfo: Metainfo
   readonly #offsets: readonly number[]
   readonly #onPut: (index: number) => void
-  /** So many bytes were read so far. */
+  /** The number of bytes that were read so far. */
   readBytes = 0
   #files = new OpenFiles('r')
   /** Files that were written since the last sync. */

@@ -22,7 +22,7 @@ export interface Offer {
   readonly isUnchanged: () => Promise<boolean>
 }
 
-/** So many free ports are tried. */
+/** At most this many free ports are tried. */
 const MAX_FREE_PORTS = 10
 /** So often those that are open are looked at: one that nobody asks for gives its memory back. */
 const CHECK_EVERY_MS = 20_000

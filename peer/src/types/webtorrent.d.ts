@@ -30,7 +30,7 @@ declare module 'webtorrent' {
   export interface UnfinishedPiece {
     readonly length: number
     readonly constructor: new (length: number) => UnfinishedPiece
-    /** So many blocks it has, and so many were asked for; those were given up, and can be asked for again. */
+    /** The number of blocks; `_reservations` counts those that were asked for, and `_cancellations` has those to ask for again. */
     readonly _chunks: number
     readonly _reservations: number
     readonly _cancellations: readonly number[] | null

@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino'
 
 export type { Logger }
 
-/** So many characters are kept for an output that takes nothing for the moment; what exceeds them is dropped. */
+/** At most this many characters wait for an output that takes nothing for the moment; further lines are dropped. */
 const MAX_WAITING = 1024 * 1024
 
 /**

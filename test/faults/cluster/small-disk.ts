@@ -7,7 +7,7 @@ import { waitUntil } from '../../cluster/wait-until.ts'
 
 const run = promisify(execFile)
 
-/** So many reads of the block device have to agree before it counts as quiet. */
+/** The block device counts as quiet when this many reads of it in a row agree. */
 const QUIET_LOOKS = 4
 const COPY_TRIES = 5
 

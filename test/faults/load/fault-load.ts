@@ -25,7 +25,7 @@ const MAX_BYTES = { single: 4 * 1024 * 1024 + 1, replicated: 9 * 1024 * 1024 }
 const CONTEST_GOES = 10
 /** Where files can be replaced, so many of what would be downloads replace one. */
 const REPLACED_SHARE = 0.2
-/** So many downloads of class `replicated` ask for a range. */
+/** The share of downloads of class `replicated` that ask for a range. */
 const RANGES_SHARE = 0.3
 
 /** The bytes that an upload takes from the pool, of which the first 8 are a number of its own where there are so many. */

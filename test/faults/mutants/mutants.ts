@@ -45,7 +45,7 @@ export const mutants: readonly Mutant[] = [
     find: 'if (part.digest.equals(proof.digest)) return part',
     replace: 'if (part.digest.length > 0) return part',
     caughtBy: {
-      file: 'test/integrity.test.ts',
+      file: 'test/disks/integrity.test.ts',
       test: 'invariant 3: a flipped bit, a shortened, an emptied and a removed copy never become wrong bytes',
     },
   },

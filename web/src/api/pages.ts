@@ -1,7 +1,7 @@
 import { batch, type Signal, signal } from '@preact/signals'
 import { messageOf } from './request.ts'
 
-/** So many rows are read ahead of what is looked at. */
+/** This many rows are read ahead of those that the user looks at. */
 const AHEAD = 300
 /** What is shown stays so long, for the answer to a new question mostly comes sooner. */
 const SLOW_MS = 250

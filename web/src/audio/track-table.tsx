@@ -1,6 +1,6 @@
 import type { Track } from '../api/answers.ts'
 import type { Player } from '../player/player.ts'
-import { copyLink, save } from '../ui/copy.ts'
+import { save, useCopy } from '../ui/copy.ts'
 import { lastSegment } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
@@ -116,6 +116,7 @@ interface RowProps {
 }
 
 function Row({ track, index, place, isActive, isCurrent, isPlaying, onFocus, onPlay, ...on }: RowProps) {
+  const { copyLink } = useCopy()
   const tabIndex = isActive ? 0 : -1
   const { name, url, duration, tags, verdict, reason } = track
   const title = titleOf(track)

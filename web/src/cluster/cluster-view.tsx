@@ -4,7 +4,7 @@ import { messageOf, requestJson } from '../api/request.ts'
 import { countText, dateText, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { useNow } from '../ui/now.ts'
-import { announce } from '../ui/toasts.tsx'
+import { useNotices } from '../ui/toasts.tsx'
 import { Bar } from '../uploads/upload-panel.tsx'
 import { type ShownServer, serversOf } from './known-servers.ts'
 
@@ -33,6 +33,7 @@ export function ClusterView() {
 
 /** Asks again and again while the page is seen. */
 function useCluster() {
+  const { announce } = useNotices()
   const [cluster, setCluster] = useState<Cluster | null>(null)
   const [problem, setProblem] = useState<string | null>(null)
   useEffect(() => {

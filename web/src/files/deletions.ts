@@ -1,5 +1,5 @@
 import { messageOf, RequestError, requestJson } from '../api/request.ts'
-import { showToast } from '../ui/toasts.tsx'
+import type { Notices } from '../ui/toasts.tsx'
 import type { FileListStore } from './file-list.ts'
 import type { FileRow } from './file-row.ts'
 
@@ -9,7 +9,7 @@ const UNDO_MS = 6_000
  * A delete can be undone because it has not happened: the row is hidden, and the store is told after some seconds, or when
  * the page is left. A browser that crashes meanwhile has deleted nothing.
  */
-export function createDeletions(list: FileListStore) {
+export function createDeletions(list: FileListStore, { showToast }: Notices) {
   const pending = new Map<string, { readonly row: FileRow; readonly timer: number; readonly dismiss: () => void }>()
 
   const pathOf = ({ id }: FileRow): string => `/files/${encodeURIComponent(id)}`

@@ -34,7 +34,7 @@ export function createFileList(shares: Shares) {
     const isComplete = status.value.kind === 'ready' && next.value === null
     return mergeRows(files.value, shares.rows.value, query.value, isComplete, hidden.value)
   })
-  /** So many rows there are, as far as it is known. */
+  /** The number of rows, as far as it is known. */
   const rowCount = computed(() => {
     if (next.value === null) return rows.value.length
     return Math.max(rows.value.length, rows.value.length - files.value.length + (total.value ?? files.value.length))

@@ -1,5 +1,5 @@
 import { iconOf } from '../preview/preview-kind.ts'
-import { copyLink, save } from '../ui/copy.ts'
+import { save, useCopy } from '../ui/copy.ts'
 import { dateText, lastSegment, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
@@ -87,6 +87,7 @@ interface RowProps {
 }
 
 function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
+  const { copyLink } = useCopy()
   const tabIndex = isActive ? 0 : -1
   const download = lastSegment(row.name)
   const items: MenuItem[] = [

@@ -4,7 +4,7 @@ import { filesText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { SearchField } from '../ui/search-field.tsx'
 import { SkeletonRow } from '../ui/skeleton-row.tsx'
-import { announce, showToast } from '../ui/toasts.tsx'
+import { useNotices } from '../ui/toasts.tsx'
 import { TryAgain } from '../ui/try-again.tsx'
 import type { Deletions } from './deletions.ts'
 import type { FileListStore } from './file-list.ts'
@@ -27,6 +27,7 @@ type Open = { readonly kind: 'preview' | 'qr' | 'torrent' | 'rename'; readonly r
 
 export function FilesView({ list, deletions }: { list: FileListStore; deletions: Deletions }) {
   const [open, setOpen] = useState<Open>(null)
+  const { announce, showToast } = useNotices()
   const rows = list.rows.value
   const rowCount = list.rowCount.value
   const query = list.query.value

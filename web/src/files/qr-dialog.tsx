@@ -1,11 +1,12 @@
 import { generate } from 'lean-qr'
-import { absolute, copyLink } from '../ui/copy.ts'
+import { absolute, useCopy } from '../ui/copy.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import type { FileRow } from './file-row.ts'
 
 /** Shows the link of a file for a phone's camera. */
 export function QrDialog({ row, onClose }: { row: Pick<FileRow, 'name' | 'url'>; onClose: () => void }) {
   const address = absolute(row.url)
+  const { copyLink } = useCopy()
   const isLocal = /^(localhost|127\.|\[::1\])/.test(location.hostname)
   return (
     <Dialog title={row.name} class="narrow" onClose={onClose}>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { messageOf, RequestError, requestText } from '../api/request.ts'
-import { copyText } from '../ui/copy.ts'
+import { useCopy } from '../ui/copy.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { Icon } from '../ui/icons.tsx'
 import type { FileRow } from './file-row.ts'
@@ -19,6 +19,7 @@ interface TorrentDialogProps {
 /** Gives a file's torrent and its magnet link, for BitTorrent clients. */
 export function TorrentDialog({ file, onClose }: TorrentDialogProps) {
   const answer = useMagnet(file.id)
+  const { copyText } = useCopy()
   return (
     <Dialog title={file.name} class="narrow" onClose={onClose}>
       <div class="torrent">

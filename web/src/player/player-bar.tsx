@@ -3,7 +3,7 @@ import type { Track } from '../api/answers.ts'
 import { creditsOf, titleOf } from '../audio/track.ts'
 import type { Verdicts } from '../audio/verdicts.ts'
 import { Icon } from '../ui/icons.tsx'
-import { announce } from '../ui/toasts.tsx'
+import { useNotices } from '../ui/toasts.tsx'
 import type { Player } from './player.ts'
 import { QueuePanel } from './queue-panel.tsx'
 import { SeekBar } from './seek-bar.tsx'
@@ -24,6 +24,7 @@ function Bar({ player, verdicts, track }: BarProps & { track: Track }) {
   const toggle = useRef<HTMLButtonElement>(null)
   const queueId = useId()
   const { queue, at, isPlaying, isWaiting } = player
+  const { announce } = useNotices()
   useEffect(() => announce(`Playing ${titleOf(track)}`), [track.id])
   return (
     <section class="player" aria-label="Player">

@@ -1,13 +1,13 @@
 import { batch, computed, signal } from '@preact/signals'
 import type { Track } from '../api/answers.ts'
 import { titleOf } from '../audio/track.ts'
-import { showToast } from '../ui/toasts.tsx'
+import type { Notices } from '../ui/toasts.tsx'
 
 /** Of a longer list those from the chosen one on are taken. */
 const MAX_QUEUE = 1_000
 /** A track that has played so long begins anew before the one before it comes. */
 const RESTART_SECONDS = 3
-/** So many tracks in a row are passed over that this browser cannot play. */
+/** The player passes over at most this many tracks in a row that this browser cannot play. */
 const MAX_PASSED = 3
 
 export interface QueueEntry {
@@ -17,7 +17,7 @@ export interface QueueEntry {
 }
 
 /** Plays one track after the other. It lives as long as the page, whatever view is shown. */
-export function createPlayer() {
+export function createPlayer({ showToast }: Notices) {
   const element = new Audio()
   const queue = signal<readonly QueueEntry[]>([])
   const currentKey = signal(0)

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks'
 import { bytesUrl, type FileRow } from '../files/file-row.ts'
-import { copyLink } from '../ui/copy.ts'
+import { useCopy } from '../ui/copy.ts'
 import { Dialog } from '../ui/dialog.tsx'
 import { dateText, lastSegment, sizeText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
@@ -17,6 +17,7 @@ interface PreviewProps {
 }
 
 export function PreviewDialog({ row, onClose, onPrevious, onNext }: PreviewProps) {
+  const { copyLink } = useCopy()
   useEffect(() => {
     const step = (event: KeyboardEvent) => {
       const isElsewhere = event.target instanceof Element && event.target.closest('audio, video, pre, .pages') !== null

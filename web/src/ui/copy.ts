@@ -1,4 +1,4 @@
-import { announce, showToast } from './toasts.tsx'
+import { useNotices } from './toasts.tsx'
 
 export function absolute(url: string): string {
   return new URL(url, location.href).href
@@ -12,20 +12,21 @@ export function save(url: string, name: string): void {
   link.click()
 }
 
-export async function copyLink(url: string): Promise<void> {
-  await copyText(absolute(url), 'Link copied')
-}
-
-/** Pages that come by plain HTTP from another machine have no clipboard, but may copy what is selected. */
-export async function copyText(text: string, done: string): Promise<void> {
-  try {
-    if (navigator.clipboard) await navigator.clipboard.writeText(text)
-    else copySelected(text)
-    showToast(done)
-  } catch {
-    announce('This could not be copied')
-    showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
+/** Copies for the user, and says so. */
+export function useCopy() {
+  const { announce, showToast } = useNotices()
+  const copyText = async (text: string, done: string): Promise<void> => {
+    try {
+      // Pages that come by plain HTTP from another machine have no clipboard, but may copy what is selected.
+      if (navigator.clipboard) await navigator.clipboard.writeText(text)
+      else copySelected(text)
+      showToast(done)
+    } catch {
+      announce('This could not be copied')
+      showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
+    }
   }
+  return { copyText, copyLink: (url: string) => copyText(absolute(url), 'Link copied') }
 }
 
 function copySelected(text: string): void {

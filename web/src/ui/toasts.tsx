@@ -1,4 +1,6 @@
 import { signal } from '@preact/signals'
+import { createContext } from 'preact'
+import { useContext } from 'preact/hooks'
 import { Icon } from './icons.tsx'
 
 const SHOWN_MS = 6_000
@@ -10,32 +12,50 @@ interface Toast {
   readonly action?: { readonly text: string; readonly run: () => void } | undefined
 }
 
-const toasts = signal<readonly Toast[]>([])
-const announcement = signal('')
-let lastId = 0
+type ToastOptions = Partial<Pick<Toast, 'tone' | 'action'>> & { readonly ms?: number }
 
-/** @returns what takes it away */
-export function showToast(
-  text: string,
-  options: Partial<Pick<Toast, 'tone' | 'action'>> & { ms?: number } = {},
-): () => void {
-  const id = ++lastId
-  const { tone = 'plain', action, ms = SHOWN_MS } = options
-  toasts.value = [...toasts.value.slice(-3), { id, text, tone, action }]
-  const dismiss = () => {
+/** Makes what a page tells its user by the way. */
+export function createNotices() {
+  const toasts = signal<readonly Toast[]>([])
+  const announcement = signal('')
+  let lastId = 0
+
+  const dismiss = (id: number): void => {
     toasts.value = toasts.value.filter((toast) => toast.id !== id)
   }
-  setTimeout(dismiss, ms)
-  return dismiss
+
+  return {
+    toasts: toasts as { readonly value: readonly Toast[] },
+    announcement: announcement as { readonly value: string },
+    dismiss,
+    /** @returns what takes it away */
+    showToast(text: string, { tone = 'plain', action, ms = SHOWN_MS }: ToastOptions = {}): () => void {
+      const id = ++lastId
+      toasts.value = [...toasts.value.slice(-3), { id, text, tone, action }]
+      setTimeout(dismiss, ms, id)
+      return () => dismiss(id)
+    },
+    /** Tells those who do not see the page. */
+    announce(text: string): void {
+      // The same text twice would not be read again.
+      announcement.value = announcement.value === text ? `${text}\u00a0` : text
+    },
+  }
 }
 
-/** Tells those who do not see the page. */
-export function announce(text: string): void {
-  // The same text twice would not be read again.
-  announcement.value = announcement.value === text ? `${text}\u00a0` : text
+export type Notices = ReturnType<typeof createNotices>
+
+const NoticesContext = createContext<Notices | null>(null)
+export const NoticesProvider = NoticesContext.Provider
+
+export function useNotices(): Notices {
+  const notices = useContext(NoticesContext)
+  if (notices === null) throw new Error('there is no NoticesProvider around this')
+  return notices
 }
 
 export function Toasts() {
+  const { toasts, announcement, dismiss } = useNotices()
   return (
     <>
       <div class="toasts" role="status" aria-live="polite" aria-label="Notices">
@@ -47,21 +67,14 @@ export function Toasts() {
                 type="button"
                 class="link"
                 onClick={() => {
-                  toasts.value = toasts.value.filter((toast) => toast.id !== id)
+                  dismiss(id)
                   action.run()
                 }}
               >
                 {action.text}
               </button>
             )}
-            <button
-              type="button"
-              class="icon"
-              aria-label="Dismiss"
-              onClick={() => {
-                toasts.value = toasts.value.filter((toast) => toast.id !== id)
-              }}
-            >
+            <button type="button" class="icon" aria-label="Dismiss" onClick={() => dismiss(id)}>
               <Icon name="close" />
             </button>
           </div>

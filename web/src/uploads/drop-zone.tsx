@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { Icon } from '../ui/icons.tsx'
-import { showToast } from '../ui/toasts.tsx'
+import { useNotices } from '../ui/toasts.tsx'
 import { type FileInFolder, filesOf, withoutFolder } from './dropped-files.ts'
 
 const expiries = [
@@ -39,6 +39,7 @@ export function DropZone({ what, onFiles }: DropZoneProps) {
   const expiry = useRef<HTMLSelectElement>(null)
   const [isOver, setOver] = useState(false)
   const id = useId()
+  const { showToast } = useNotices()
   const { lead, note, expire, accept } = texts[what]
   const add = (files: FileInFolder[]) => {
     if (files.length > 0) onFiles(files, expiry.current?.value ?? '')

@@ -2,11 +2,11 @@ import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StoredFile } from '../api/send-file.ts'
 import { QrDialog } from '../files/qr-dialog.tsx'
-import { absolute, copyLink } from '../ui/copy.ts'
+import { absolute, useCopy } from '../ui/copy.ts'
 import { filesText, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { useNow } from '../ui/now.ts'
-import { announce, showToast } from '../ui/toasts.tsx'
+import { type Notices, useNotices } from '../ui/toasts.tsx'
 import { noRate, type Rate, rateAfter, secondsLeft } from './rate.ts'
 import { isUnfinished, totalsOf, type UploadQueue, type UploadRow, type UploadState } from './upload-queue.ts'
 
@@ -36,13 +36,16 @@ export function UploadPanel(props: PanelProps) {
 
 function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[] }) {
   const now = useNow(250)
+  const notices = useNotices()
   const totals = totalsOf(rows)
   const isBusy = rows.some(({ state }) => isUnfinished(state.peek()))
   const rate = useTotalRate(totals.sentBytes, now, isBusy)
   const [shown, setShown] = useState<{ name: string; url: string } | null>(null)
   useEffect(() => {
     if (isBusy || totals.count === 0) return
-    announce(totals.failed === 0 ? `${filesText(totals.stored)} stored` : `${filesText(totals.failed)} not stored`)
+    notices.announce(
+      totals.failed === 0 ? `${filesText(totals.stored)} stored` : `${filesText(totals.failed)} not stored`,
+    )
   }, [isBusy])
 
   const ordered = [...rows]
@@ -65,7 +68,15 @@ function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[]
           </p>
         </div>
         {stored.length > 1 && (
-          <button type="button" onClick={() => copyAll(stored.map(({ url }) => url))}>
+          <button
+            type="button"
+            onClick={() =>
+              copyAll(
+                stored.map(({ url }) => url),
+                notices,
+              )
+            }
+          >
             <Icon name="link" />
             Copy all links
           </button>
@@ -102,6 +113,7 @@ interface LineProps {
 
 function UploadLine({ row, queue, about, now, onQr }: LineProps) {
   const { id, file, state } = row
+  const { copyLink } = useCopy()
   const { value } = state
   const { kind } = value
   return (
@@ -220,7 +232,7 @@ function useTotalRate(sentBytes: number, now: number, isBusy: boolean): Rate {
   return rate.current
 }
 
-async function copyAll(urls: readonly string[]): Promise<void> {
+async function copyAll(urls: readonly string[], { showToast }: Notices): Promise<void> {
   try {
     await navigator.clipboard.writeText(urls.map(absolute).join('\n'))
     showToast(`${urls.length} links copied`)

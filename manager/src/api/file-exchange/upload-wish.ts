@@ -6,7 +6,7 @@ import type { StorageClass } from '../../files/file.model.ts'
 import type { PutWish } from '../../files/put-file.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext } from '../../http/request-context.ts'
-import { expectsContinue } from '../../http/server/http-server.ts'
+import { expectsContinue } from '../../http/server/expects-continue.ts'
 import type { UploadContext } from './upload-context.ts'
 
 export const uploadQuery = z.object({

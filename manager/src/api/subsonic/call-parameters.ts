@@ -4,7 +4,7 @@ import { BoundedBytes } from '../../bodies/bounded-bytes.ts'
 import { readRequestBytes } from '../../bodies/request-bytes.ts'
 import { pairsIn, queryOf } from '../../http/parse-query.ts'
 import type { AppContext } from '../../http/request-context.ts'
-import { expectsContinue } from '../../http/server/http-server.ts'
+import { expectsContinue } from '../../http/server/expects-continue.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
 
 const FORM_TYPE = 'application/x-www-form-urlencoded'

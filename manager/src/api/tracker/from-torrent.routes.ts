@@ -9,7 +9,7 @@ import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
 import { parseQuery } from '../../http/parse-query.ts'
 import type { AppContext, RequestState } from '../../http/request-context.ts'
-import { expectsContinue } from '../../http/server/http-server.ts'
+import { expectsContinue } from '../../http/server/expects-continue.ts'
 import type { Pulls, PullWish } from '../../pulls/pulls.ts'
 import { type PullAccepted, pullRequest, torrentQuery } from './from-torrent.operations.ts'
 

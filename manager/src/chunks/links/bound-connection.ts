@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
-/** So many bytes may wait to be sent to somebody who has proved nothing: a challenge and a few pongs. */
+/** At most this many bytes wait to be sent to somebody who has proved nothing: a challenge and a few pongs. */
 export const MAX_STRANGER_BACKLOG_BYTES = 64 * 1024
 /**
- * So many bytes may wait for a file-server: all that may be unacknowledged, a few times over, for commands and acks come on
+ * At most this many bytes wait for a file-server: all that may be unacknowledged, a few times over, for commands and acks come on
  * top.
  */
 export const MAX_BACKLOG_BYTES = 4 * MAX_UNACKED_BYTES

@@ -23,7 +23,7 @@ import { authenticate, type ManagerIdentity, parseHello } from './authenticate.t
 import { boundConnection, type EngineConnection } from './bound-connection.ts'
 import { FileServerLink } from './file-server-link.ts'
 
-/** So many sockets may be without a proof. Further ones are turned away until some have proved themselves. */
+/** At most this many sockets are without a proof. Further ones are turned away until some have proved themselves. */
 const MAX_STRANGERS = 100
 
 const WIRE_PATH = '/socket.io/'

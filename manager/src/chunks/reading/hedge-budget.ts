@@ -1,6 +1,6 @@
 /** Each part that could come from several file-servers allows so much of a hedge. */
 const TOKENS_PER_PART = 1 / 20
-/** So many hedges may be saved up, and so many may be under way at once, each with memory for a part of its own. */
+/** At most this many hedges are saved up, and as many are under way at once, each with memory for a part of its own. */
 const MAX_HEDGES = 10
 
 /**

@@ -18,14 +18,6 @@ export const MAX_CONNECTIONS = 10_000
 /** All connections at once may hold so much of requests that never come to an end. */
 const MAX_HEADER_BYTES = 16 * 1024
 
-/** Holds requests that came with `Expect: 100-continue` and whose body nobody has asked for yet. */
-const waitingForContinue = new WeakSet<object>()
-
-/** @returns whether the body reader has to call `response.writeContinue()` first */
-export function expectsContinue(request: object): boolean {
-  return waitingForContinue.delete(request)
-}
-
 export interface HttpServerDeps extends KnownHosts {
   readonly routers: readonly Router<RequestState>[]
   /** A connection stays open this long between two requests. */
@@ -73,10 +65,8 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   // A client that ends its side after its request waits for the answer (Node's types do not know this property).
   Object.assign(server, { httpAllowHalfOpen: true })
   server.maxConnections = MAX_CONNECTIONS
-  server.on('checkContinue', (request, response) => {
-    waitingForContinue.add(request)
-    handle(request, response)
-  })
+  // Whoever reads the body asks for it (`expectsContinue`).
+  server.on('checkContinue', handle)
   refuseConnections(server, dueOn, log)
   ignoreUpgrades(server, deps.isOwnUpgrade, dueOn)
   return server

@@ -38,11 +38,11 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** So many of those were all that their files had. */
+  /** How many of those were the only copies of their files. */
   readonly missingSingleCount: number
-  /** So many do not count from now on, and will be replaced. */
+  /** How many replicas were marked: they do not count, and will be replaced. */
   readonly markedCount: number
-  /** So many that were missing are there again, and count. */
+  /** How many that were missing are there again, and count. */
   readonly recountedCount: number
   /** Whether nothing that is missing is dropped, because all of it together is an unlikely share. */
   readonly isMissingShare: boolean
@@ -59,7 +59,7 @@ interface Orphan extends NamedCopy {
 /** One pass looks at so many orphans, and marks so many missing copies, and the next finds the rest. */
 const MAX_ORPHANS = 100_000
 const AT_ONCE = 16
-/** So many holders are read at once when copies are missed. */
+/** One query reads at most this many holders when copies are missed. */
 const HOLDERS_AT_ONCE = 2 * INVENTORY_PAGE
 
 /** Compares one file-server's inventory with the records, both ways, and collects orphans past their grace period. */

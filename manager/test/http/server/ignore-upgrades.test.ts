@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
-import { expectsContinue } from '../../../src/http/server/http-server.ts'
+import { expectsContinue } from '../../../src/http/server/expects-continue.ts'
 import { serve } from '../http-fixture.ts'
 import { rawExchange } from '../raw-exchange.ts'
 

@@ -2,25 +2,25 @@ import { createHash, randomBytes } from 'node:crypto'
 import { open, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { waitUntil } from '../../cluster/wait-until.ts'
-import { countOf } from '../../full-run.ts'
-import { checkCluster } from '../check/check-cluster.ts'
-import { type PlacedFile, pathOf } from '../check/compare-disks.ts'
-import { digestOf, lookAtDisks } from '../check/disk-picture.ts'
-import { openRecords } from '../check/records.ts'
-import { waitForHeal } from '../check/wait-for-heal.ts'
-import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { replicatedCluster } from '../cluster/replicated-cluster.ts'
-import { faultCounts, runsOf } from '../counts.ts'
-import { History } from '../load/history.ts'
-import { LightClient } from '../load/light-client.ts'
-import { announceRun, type Random, runSeed } from '../seed.ts'
+import { waitUntil } from '../../../cluster/wait-until.ts'
+import { countOf } from '../../../full-run.ts'
+import { checkCluster } from '../../check/check-cluster.ts'
+import { type PlacedFile, pathOf } from '../../check/compare-disks.ts'
+import { digestOf, lookAtDisks } from '../../check/disk-picture.ts'
+import { openRecords } from '../../check/records.ts'
+import { waitForHeal } from '../../check/wait-for-heal.ts'
+import { FaultCluster } from '../../cluster/fault-cluster.ts'
+import { replicatedCluster } from '../../cluster/replicated-cluster.ts'
+import { faultCounts, runsOf } from '../../counts.ts'
+import { History } from '../../load/history.ts'
+import { LightClient } from '../../load/light-client.ts'
+import { announceRun, type Random, runSeed } from '../../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
 const MIB = 1024 * 1024
 /** Empty files, small ones that the journal takes, larger ones, and some of several chunks. */
 const sizes = [0, 1, 4_096, 4_096, 60_000, 300_000, MIB, 4 * MIB, 9 * MIB]
-/** So many copies are bad at the same time, each of another chunk. */
+/** This many copies are bad at the same time, each of another chunk. */
 const BATCH = 15
 const READERS = 6
 /** A reader may happen upon the sound copy so often that nobody learns of the bad one for a while. */

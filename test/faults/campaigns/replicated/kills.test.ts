@@ -1,10 +1,10 @@
 import { beforeAll, expect, inject, test } from 'vitest'
-import { countOf } from '../../full-run.ts'
-import { runCampaign } from '../campaign.ts'
-import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { replicatedCluster } from '../cluster/replicated-cluster.ts'
-import { faultCounts, runsOf } from '../counts.ts'
-import { announceRun, runSeed } from '../seed.ts'
+import { countOf } from '../../../full-run.ts'
+import { runCampaign } from '../../campaign.ts'
+import { FaultCluster } from '../../cluster/fault-cluster.ts'
+import { replicatedCluster } from '../../cluster/replicated-cluster.ts'
+import { faultCounts, runsOf } from '../../counts.ts'
+import { announceRun, runSeed } from '../../seed.ts'
 
 const RUN_DEADLINE_MS = 900_000
 /** So often a manager dies together with the file-server. */

@@ -1,15 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { waitUntil } from '../../cluster/wait-until.ts'
-import { countOf } from '../../full-run.ts'
-import { checkCluster } from '../check/check-cluster.ts'
-import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { replicatedCluster } from '../cluster/replicated-cluster.ts'
-import { faultCounts, runsOf } from '../counts.ts'
-import type { Operation } from '../load/history.ts'
-import { LightClient } from '../load/light-client.ts'
-import { announceRun, type Random, runSeed } from '../seed.ts'
+import { waitUntil } from '../../../cluster/wait-until.ts'
+import { countOf } from '../../../full-run.ts'
+import { checkCluster } from '../../check/check-cluster.ts'
+import { FaultCluster } from '../../cluster/fault-cluster.ts'
+import { replicatedCluster } from '../../cluster/replicated-cluster.ts'
+import { faultCounts, runsOf } from '../../counts.ts'
+import type { Operation } from '../../load/history.ts'
+import { LightClient } from '../../load/light-client.ts'
+import { announceRun, type Random, runSeed } from '../../seed.ts'
 
 const RUN_DEADLINE_MS = 600_000
 const NAME = 'replaced again and again'
@@ -18,7 +18,7 @@ const READERS = countOf(20, 6)
 const MIB = 1024 * 1024
 /** Versions of one chunk, small and large, and of several. */
 const sizes = [0, 4_096, 300_000, 4 * MIB, 5 * MIB, 9 * MIB]
-/** So many versions come between two kills. */
+/** This many versions come between two kills. */
 const PUTS_BETWEEN = 3
 const PUT_DEADLINE_MS = 60_000
 

@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { download, upload } from './cluster/http.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { isInstalled } from './install/installed.ts'
+import { download, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { isInstalled } from '../install/installed.ts'
 
 const run = promisify(execFile)
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -22,7 +22,7 @@ describe.each([1, 3])('with %i workers', (workers) => {
   afterAll(() => cluster[Symbol.asyncDispose]())
 
   test.runIf(hasJava)("Java's client, as it is by default, stores, reads and deletes files", async () => {
-    const { stdout } = await run('java', [pathOf('api/DefaultClient.java'), cluster.url], { timeout: 50_000 })
+    const { stdout } = await run('java', [pathOf('DefaultClient.java'), cluster.url], { timeout: 50_000 })
     const lives = [0, 5, 300_000, 6_000_000].map((bytes) => `java-${bytes} 201 200 true 200 404 HTTP_1_1`)
     expect(stdout.trim().split('\n')).toEqual([...lives, 'many 100'])
   })
@@ -33,7 +33,7 @@ describe.each([1, 3])('with %i workers', (workers) => {
     const file = `${cluster.url}/file`
     const asks = [
       [`${file}/offered`],
-      ['-F', `file=@${pathOf('../package-lock.json')};filename=curl`, file],
+      ['-F', `file=@${pathOf('../../package-lock.json')};filename=curl`, file],
       ['-X', 'DELETE', `${file}/offered`],
       [`${file}/offered`],
     ]

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import mongoose from 'mongoose'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { bdecode } from './cluster/bdecode.ts'
-import { request } from './cluster/http.ts'
-import { jsonOf, put, sha256 } from './cluster/shares.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { TestPeer } from './cluster/test-peer.ts'
-import { waitUntil } from './cluster/wait-until.ts'
-import { countOf } from './full-run.ts'
+import { bdecode } from '../cluster/bdecode.ts'
+import { request } from '../cluster/http.ts'
+import { jsonOf, put, sha256 } from '../cluster/shares.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { TestPeer } from '../cluster/test-peer.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
+import { countOf } from '../full-run.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -151,7 +151,7 @@ test('a stored file is downloaded by its torrent from the store, as a user types
   expect((await put(cluster.url, 'films/stored.bin', bytes)).status).toBe(201)
   const { body } = await request(`${cluster.url}/file/films/stored.bin?torrent`)
   await writeFile(peer.path('stored.torrent'), body)
-  const holdfast = fileURLToPath(new URL('../client/bin/holdfast.mjs', import.meta.url))
+  const holdfast = fileURLToPath(new URL('../../client/bin/holdfast.mjs', import.meta.url))
   const args = [holdfast, 'peer', 'cfgs/cfg.json', 'download', 'stored.torrent', 'got.bin']
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: peer.directory })
   expect(stdout).toBe('SUCCESSFUL DOWNLOAD\n')

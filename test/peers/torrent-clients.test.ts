@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { request } from './cluster/http.ts'
-import { put } from './cluster/shares.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { TestPeer } from './cluster/test-peer.ts'
-import { networkAddress as address, loadBy, clientsThere as there } from './cluster/torrent-clients.ts'
+import { request } from '../cluster/http.ts'
+import { put } from '../cluster/shares.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { TestPeer } from '../cluster/test-peer.ts'
+import { networkAddress as address, loadBy, clientsThere as there } from '../cluster/torrent-clients.ts'
 
 const bytes = randomBytes(6_000_000)
 let cluster: TestCluster

@@ -2,12 +2,12 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { Agent, request as ask } from 'node:http'
 import mongoose from 'mongoose'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { bdecode } from './cluster/bdecode.ts'
-import { request } from './cluster/http.ts'
-import { peakBytes, residentBytes } from './cluster/process-measures.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { announceRequest, connectRequest, UdpTrackerClient } from './cluster/udp-tracker-client.ts'
-import { countOf } from './full-run.ts'
+import { bdecode } from '../cluster/bdecode.ts'
+import { request } from '../cluster/http.ts'
+import { peakBytes, residentBytes } from '../cluster/process-measures.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { announceRequest, connectRequest, UdpTrackerClient } from '../cluster/udp-tracker-client.ts'
+import { countOf } from '../full-run.ts'
 
 const MIB = 1024 ** 2
 /** A manager has this much for whatever else it does, and for swarms that have no more peers than these have. */

@@ -5,12 +5,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { Transform } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { request } from './cluster/http.ts'
-import { jsonOf, put } from './cluster/shares.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { TestPeer } from './cluster/test-peer.ts'
-import { waitUntil } from './cluster/wait-until.ts'
-import { isFullRun } from './full-run.ts'
+import { request } from '../cluster/http.ts'
+import { jsonOf, put } from '../cluster/shares.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { TestPeer } from '../cluster/test-peer.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
+import { isFullRun } from '../full-run.ts'
 
 const MIB = 1024 ** 2
 

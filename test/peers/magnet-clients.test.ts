@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { request } from './cluster/http.ts'
-import { jsonOf, put } from './cluster/shares.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { networkAddress as address, loadBy, clientsThere as there } from './cluster/torrent-clients.ts'
+import { request } from '../cluster/http.ts'
+import { jsonOf, put } from '../cluster/shares.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { networkAddress as address, loadBy, clientsThere as there } from '../cluster/torrent-clients.ts'
 
 const bytes = randomBytes(9_000_000)
 let cluster: TestCluster

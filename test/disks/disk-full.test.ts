@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
-import { copiesIn } from './cluster/disk.ts'
-import { download, remove, upload } from './cluster/http.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { waitUntil } from './cluster/wait-until.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, remove, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 /** No test machine has a disk with so much free, so every disk looks nearly full. */
 const NEARLY_FULL = { MIN_FREE_BYTES: '8000TiB' }

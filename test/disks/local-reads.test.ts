@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { open, readdir, readFile, readlink, unlink, writeFile } from 'node:fs/promises'
 import { beforeAll, expect, inject, test } from 'vitest'
-import { copiesIn } from './cluster/disk.ts'
-import { download, readBroken, request, upload } from './cluster/http.ts'
-import { TestCluster } from './cluster/test-cluster.ts'
-import { useTestCluster } from './cluster/use-test-cluster.ts'
-import { waitUntil } from './cluster/wait-until.ts'
-import { announceRun, runSeed } from './faults/seed.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, readBroken, request, upload } from '../cluster/http.ts'
+import { TestCluster } from '../cluster/test-cluster.ts'
+import { useTestCluster } from '../cluster/use-test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
+import { announceRun, runSeed } from '../faults/seed.ts'
 
 const MIB = 1024 * 1024
 const PART_BYTES = 4 * MIB

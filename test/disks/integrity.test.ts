@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { open, truncate, unlink } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { copiesIn } from './cluster/disk.ts'
-import { download, readBroken, request, upload } from './cluster/http.ts'
-import { useTestCluster } from './cluster/use-test-cluster.ts'
+import { copiesIn } from '../cluster/disk.ts'
+import { download, readBroken, request, upload } from '../cluster/http.ts'
+import { useTestCluster } from '../cluster/use-test-cluster.ts'
 
 const MIB = 1024 * 1024
 const shared = useTestCluster({ fileServers: 1 })

@@ -1,17 +1,17 @@
 import { beforeAll, expect, inject, test } from 'vitest'
-import { countOf } from '../../full-run.ts'
-import { runCampaign } from '../campaign.ts'
-import { waitForHeal } from '../check/wait-for-heal.ts'
-import { FaultCluster } from '../cluster/fault-cluster.ts'
-import { loseDirectory, OldCopy } from '../cluster/lost-disks.ts'
-import { sureCluster } from '../cluster/replicated-cluster.ts'
-import { faultCounts, runsOf } from '../counts.ts'
-import { announceRun, runSeed } from '../seed.ts'
+import { countOf } from '../../../full-run.ts'
+import { runCampaign } from '../../campaign.ts'
+import { waitForHeal } from '../../check/wait-for-heal.ts'
+import { FaultCluster } from '../../cluster/fault-cluster.ts'
+import { loseDirectory, OldCopy } from '../../cluster/lost-disks.ts'
+import { sureCluster } from '../../cluster/replicated-cluster.ts'
+import { faultCounts, runsOf } from '../../counts.ts'
+import { announceRun, runSeed } from '../../seed.ts'
 
 const RUN_DEADLINE_MS = 1_800_000
 /** So often a manager dies while the loss is healed. */
 const MANAGER_SHARE = 0.5
-/** So many uploads come before a loss, and between an old copy and its return. */
+/** This many uploads come before a loss, and between an old copy and its return. */
 const UPLOADS_BETWEEN = countOf(300, 25)
 
 beforeAll(announceRun)

@@ -8,12 +8,12 @@ import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import mongoose from 'mongoose'
 import { expect, test } from 'vitest'
-import { type Answer, request } from './cluster/http.ts'
-import { jsonOf, put } from './cluster/shares.ts'
-import { TestPeer } from './cluster/test-peer.ts'
-import { type MadeFile, makeFolderTorrent, TestWebSeed } from './cluster/torrents.ts'
-import { useTestCluster } from './cluster/use-test-cluster.ts'
-import { waitUntil } from './cluster/wait-until.ts'
+import { type Answer, request } from '../cluster/http.ts'
+import { jsonOf, put } from '../cluster/shares.ts'
+import { TestPeer } from '../cluster/test-peer.ts'
+import { type MadeFile, makeFolderTorrent, TestWebSeed } from '../cluster/torrents.ts'
+import { useTestCluster } from '../cluster/use-test-cluster.ts'
+import { waitUntil } from '../cluster/wait-until.ts'
 
 const cluster = useTestCluster({ fileServers: 2, managerEnvironment: { TORRENT_PRIVATE_NETWORKS: 'true' } })
 
@@ -258,7 +258,7 @@ test('the command line shows how it goes until all is stored', async () => {
   seed.serve('typed', files)
   const path = join(cluster().directory, 'typed.torrent')
   await writeFile(path, makeFolderTorrent('typed', files, { 'url-list': seed.url }))
-  const holdfast = fileURLToPath(new URL('../client/dist/cli/main.js', import.meta.url))
+  const holdfast = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
   const args = [holdfast, '--manager', cluster().url, 'from-torrent', path, 'by hand']
   const { stdout } = await promisify(execFile)(process.execPath, args)
   expect(stdout).toBe('stored typed: 1 files, 97.7 KiB\n')
