@@ -160,7 +160,9 @@ test('tells in one line what the trackers do, to whom they tell it', async () =>
   expect(await lineOf()).toBeUndefined()
   manager.tracker = trackerStats
   expect(await lineOf()).toBe('Trackers: 5 peers, 1234 announces; 3 users online, 2 away, with 400 files')
-  manager.tracker = { ...trackerStats, peers: 1, announces: 1, tracks: 1, users: { active: 1, inactive: 0 } }
+  const [first] = trackerStats.managers
+  const managers = [{ ...first, announces: { ...first?.announces, udp: 1, http: 0 } }]
+  manager.tracker = { ...trackerStats, managers, ...{ peers: 1, tracks: 1, users: { active: 1, inactive: 0 } } }
   expect(await lineOf()).toBe('Trackers: 1 peer, 1 announce; 1 user online, 0 away, with 1 file')
   manager.tracker = trackerStats
   expect(JSON.parse((await holdfast(['status', '--json'])).text)).toMatchObject({
