@@ -171,8 +171,8 @@ export const managerSettings = {
   reconcileEveryMs: {
     env: 'RECONCILE_EVERY_MS',
     parse: milliseconds,
-    default: 600_000,
-    doc: 'Pause between two comparisons of file-servers and records',
+    default: 24 * 3_600_000,
+    doc: 'Pause between two comparisons of all that a file-server has with the records; sooner where it was started anew, and after ORPHAN_GRACE_MS where it has copies that no record names',
   },
   orphanGraceMs: {
     env: 'ORPHAN_GRACE_MS',

@@ -255,16 +255,16 @@ async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> 
   }
 }
 
-/** Remembers when each file-server was last reconciled, and tells which are due: also each one that has been started anew. */
+/** Remembers when each file-server is to be reconciled again, which is at once where it has been started anew. */
 export class ReconcileSchedule {
-  readonly #done = new Map<ServerId, { readonly at: number; readonly bootId: string }>()
+  readonly #next = new Map<ServerId, { readonly at: number; readonly bootId: string }>()
 
-  isDue({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, now: number, everyMs: number): boolean {
-    const done = this.#done.get(id)
-    return done === undefined || done.bootId !== bootId || now - done.at >= everyMs
+  isDue({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, now: number): boolean {
+    const next = this.#next.get(id)
+    return next === undefined || next.bootId !== bootId || now >= next.at
   }
 
-  done({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, at: number): void {
-    this.#done.set(id, { at, bootId })
+  setNext({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, at: number): void {
+    this.#next.set(id, { at, bootId })
   }
 }

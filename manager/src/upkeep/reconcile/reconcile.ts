@@ -2,7 +2,13 @@ import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
 import type { Loop } from '../upkeep.ts'
-import { type ReconcileDeps, type ReconcileLimits, ReconcileSchedule, reconcileServer } from './reconcile-server.ts'
+import {
+  type ReconcileDeps,
+  type ReconcileLimits,
+  type ReconcileReport,
+  ReconcileSchedule,
+  reconcileServer,
+} from './reconcile-server.ts'
 
 export interface ReconcilerDeps extends ReconcileDeps {
   readonly registry: FileServerRegistry
@@ -10,17 +16,18 @@ export interface ReconcilerDeps extends ReconcileDeps {
   readonly onMarked: () => void
 }
 
+export interface ReconcilerLimits extends ReconcileLimits {
+  readonly everyMs: number
+}
+
 /** Says of which file-servers orphans are kept, because they are an unlikely share of what it has. */
 export type HaltedOrphans = ReadonlyMap<ServerId, { readonly orphans: number; readonly copies: number }>
 
 /**
- * Makes the loop that reconciles every file-server in turn, each one again after `everyMs`, and when it has been started anew.
- * One that fails keeps none of the others waiting.
+ * Makes the loop that reconciles every file-server in turn, each one again after `everyMs`, when the grace of its orphans is
+ * over, and when it has been started anew. One that fails keeps none of the others waiting.
  */
-export function reconciler(
-  deps: ReconcilerDeps,
-  limits: ReconcileLimits & { readonly everyMs: number },
-): Loop & { readonly halted: HaltedOrphans } {
+export function reconciler(deps: ReconcilerDeps, limits: ReconcilerLimits): Loop & { readonly halted: HaltedOrphans } {
   const { registry, log } = deps
   const schedule = new ReconcileSchedule()
   const halted = new Map<ServerId, { orphans: number; copies: number }>()
@@ -30,7 +37,7 @@ export function reconciler(
     everyMs: Math.min(limits.everyMs, 5_000),
     halted,
     async run(signal) {
-      const due = registry.links.filter((link) => schedule.isDue(link, performance.now(), limits.everyMs))
+      const due = registry.links.filter((link) => schedule.isDue(link, performance.now()))
       remaining = due.length
       for (const link of due) {
         remaining--
@@ -43,7 +50,7 @@ export function reconciler(
           return null
         })
         if (report === null || signal.aborted) continue
-        if (!report.isCut) schedule.done(link, performance.now())
+        if (!report.isCut) schedule.setNext(link, performance.now() + pauseAfter(report, limits))
         doneCount++
         if (report.isHalted) halted.set(link.id, { orphans: report.orphanCount, copies: report.copyCount })
         else halted.delete(link.id)
@@ -62,4 +69,8 @@ export function reconciler(
     },
     progress: () => ({ done: doneCount, remaining, bytesPerSecond: null, secondsLeft: null }),
   }
+}
+
+function pauseAfter({ orphanCount, collectedCount }: ReconcileReport, { everyMs, graceMs }: ReconcilerLimits): number {
+  return orphanCount > collectedCount ? Math.min(everyMs, graceMs) : everyMs
 }

@@ -65,6 +65,19 @@ test('each file-server is compared in turn, and again only after its time', asyn
   expect(served.map(({ passes }) => passes())).toEqual([1, 1])
 })
 
+test('a file-server with orphans is compared again when their grace is over, and not before', async () => {
+  const { peers, loop } = await twoServers(24 * 3_600_000)
+  const [withOrphans, without] = peers.map((peer, index) => servePages(peer, index === 0 ? 60 : 0))
+  const counts = () => [withOrphans?.passes(), without?.passes()]
+  await loop.run(signal)
+  await loop.run(signal)
+  expect(counts()).toEqual([1, 1])
+  await vi.waitFor(async () => {
+    await loop.run(signal)
+    expect(counts()).toEqual([2, 1])
+  })
+})
+
 test('a file-server that was started anew is compared at once', async () => {
   const { registry, dial } = await start()
   const [first, log] = [dial(), { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn() }]
