@@ -1,5 +1,6 @@
 import { Types } from 'mongoose'
 import { type AudioIndex, isLiveAudio } from '../files/audio-fields.ts'
+import type { FileRecord } from '../files/file.model.ts'
 import { KEY_BREAK } from './audio-fields-of.ts'
 import { foldText, wordsOf } from './search-text.ts'
 
@@ -55,6 +56,16 @@ export interface TrackOrder {
 export interface TrackPlace {
   readonly value: string | number | Date
   readonly id: string
+}
+
+export const orderField = ({ by }: TrackOrder): string => sorts[by].field
+
+/** @param track has at least its id and the sorted field */
+export function placeOfTrack(track: Pick<FileRecord, '_id'>, order: TrackOrder): TrackPlace {
+  const value = orderField(order)
+    .split('.')
+    .reduce<unknown>((found, name) => (found as Record<string, unknown>)[name], track)
+  return { value: value as TrackPlace['value'], id: track._id.toHexString() }
 }
 
 /** @returns what MongoDB is asked for the tracks of a list, in its order */
