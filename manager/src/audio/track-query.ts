@@ -100,6 +100,8 @@ function bounds({ by, isDescending }: TrackOrder, after: TrackPlace | null): obj
   if (after === null) return [{ [field]: { $gte: least } }]
   const { value, id } = after
   const [beyond, from] = isDescending ? ['$lt', '$lte'] : ['$gt', '$gte']
+  // No two tracks have the same path, and a bound alone is what an index tells without the documents.
+  if (by === 'name') return [{ [field]: { [beyond]: value } }]
   const isLater = { $or: [{ [field]: { [beyond]: value } }, { _id: { [beyond]: new Types.ObjectId(id) } }] }
   return [{ [field]: { [from]: value } }, isLater]
 }
@@ -109,7 +111,7 @@ export function conditionsOf(filter: TrackFilter): object[] {
   return [
     ...within('audio.keys.duration', filter.duration, 0),
     ...within('size', filter.size),
-    // Nothing is known where the key is 0, and an upper bound alone must not let that through.
+    // Nothing is known where the key is 0, which no bound lets through.
     ...within('audio.keys.bitRate', filter.bitRate, 1),
     ...within('audio.keys.year', filter.year, 1),
     ...within('audio.sampleRate', filter.sampleRate),
@@ -140,8 +142,8 @@ function within(
 ): object[] {
   const { min, max } = span ?? {}
   if (min === undefined && max === undefined) return []
-  if (min !== undefined && min === max) return [{ [field]: { $eq: min } }]
-  const from = min ?? least
+  const from = min === undefined || Number(min) < (least ?? Number.NEGATIVE_INFINITY) ? least : min
+  if (from !== undefined && from === max) return [{ [field]: { $eq: from } }]
   return [{ [field]: { ...(from !== undefined && { $gte: from }), ...(max !== undefined && { $lte: max }) } }]
 }
 

@@ -64,6 +64,10 @@ test.each<[TrackFilter, string]>([
   [{ bitRate: { max: 1_000_000 } }, 'abc'],
   [{ year: { min: 1 } }, 'ab'],
   [{ year: { min: 1995, max: 1995 } }, 'ab'],
+  [{ year: { min: 0 } }, 'ab'],
+  [{ year: { min: 0, max: 0 } }, ''],
+  [{ bitRate: { min: 0 } }, 'abc'],
+  [{ bitRate: { max: 0 } }, ''],
   [{ sampleRate: { min: 48_000 } }, 'c'],
   [{ channels: { min: 6, max: 6 } }, 'c'],
   [{ channels: { max: 5 } }, 'ab'],
@@ -184,12 +188,23 @@ test.each([{}, { genre: 'folk' }])('of a page with the filter %j only its own do
   expect(executionStats).toMatchObject({ nReturned: 1, totalDocsExamined: 1 })
 })
 
+test.each([{}, { genre: 'pop' }])(
+  'of tracks with the filter %j that are passed over no document is read',
+  async (filter) => {
+    const place = { value: 'a', id: 'ff'.repeat(12) }
+    const { query, ...options } = listQuery(filter, { by: 'name', isDescending: false }, place)
+    const find = used.model.collection.find(query, { ...options, projection: { _id: 1, name: 1 }, limit: 1 })
+    const { executionStats } = (await find.explain()) as { executionStats: object }
+    expect(executionStats).toMatchObject({ nReturned: 1, totalDocsExamined: 0 })
+  },
+)
+
 test('a track that is deleted while a list is read ends no list', async () => {
   const order = { by: 'name', isDescending: false } as const
   const { collection } = used.model
   const lister = new TrackList(used.model)
   // All have this, but MongoDB chooses the index, so that documents are read after it.
-  const filter = { year: { min: 0 } }
+  const filter = { size: { min: 0 } }
   const gone = await lister.list({ filter, order, after: null, limit: 2 })
   const find = vi.spyOn(collection, 'find')
   find.mockImplementationOnce(() => ({ toArray: async () => gone.tracks }) as never)
