@@ -290,7 +290,8 @@ test('lists have what they are asked for', async () => {
   expect((await say('search3', { query: '', songCount: '2', songOffset: '3' })).searchResult3).toMatchObject({
     song: { length: 1 },
   })
-  expect((await say('getRandomSongs', { size: '9' })).randomSongs).toMatchObject({ song: { length: 4 } })
+  for (const bounds of [{}, { fromYear: '0', toYear: '0' }, { fromYear: '', toYear: '' }])
+    expect((await say('getRandomSongs', { size: '9', ...bounds })).randomSongs).toMatchObject({ song: { length: 4 } })
   expect((await say('getRandomSongs', { genre: 'pop', toYear: '1994' })).randomSongs).toEqual({ song: [] })
   expect((await say('getSongsByGenre', { genre: 'POP' })).songsByGenre).toMatchObject({ song: { length: 2 } })
   expect((await say('getGenres')).genres).toMatchObject({

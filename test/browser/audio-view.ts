@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import mongoose from 'mongoose'
 import { type Browser, type BrowserContext, devices, type Page } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { waitUntil } from '../cluster/wait-until.ts'
@@ -8,6 +7,7 @@ import { findBarriers } from './page-watch.ts'
 import type { Sample } from './samples.ts'
 import { takeScreenshot } from './screenshots.ts'
 import { makeTracks, type TestTrack } from './tracks.ts'
+import { holdVerdicts, judge, noteFailed } from './verdicts.ts'
 
 export interface AudioStage {
   readonly page: Page
@@ -58,14 +58,7 @@ export function testAudioView(stage: () => AudioStage): void {
       }),
     )
     // No verdict comes before the page was seen without one.
-    let letPass = (): void => undefined
-    const isSeen = new Promise<void>((resolve) => {
-      letPass = resolve
-    })
-    await page.route('**/info?name=*', async (route) => {
-      await isSeen
-      await route.continue().catch(() => undefined)
-    })
+    const letPass = await holdVerdicts(page)
     await page.locator('input[type=file]').setInputFiles(paths)
     await page.getByRole('heading', { name: '9 stored, 1 not stored' }).waitFor()
     await page
@@ -73,8 +66,7 @@ export function testAudioView(stage: () => AudioStage): void {
       .getByText(/Not stored\. .*begins like no audio/)
       .waitFor()
     await page.locator('.uploads li.stored').getByText('checking…').first().waitFor()
-    letPass()
-    await page.unroute('**/info?name=*')
+    await letPass()
     await judge(mongoUrl, tracks, cut.name)
     await page.locator('.uploads').getByText('damaged: ').waitFor()
     await waitUntil(
@@ -84,6 +76,21 @@ export function testAudioView(stage: () => AudioStage): void {
     expect(await findBarriers(page)).toEqual([])
     await page.getByRole('button', { name: 'Clear' }).click()
     await page.locator('.tracks').getByText('Damaged').waitFor()
+  })
+
+  test('says why a file could not be checked', async () => {
+    const { page, url, mongoUrl } = stage()
+    const file = { ...(tracks[7]?.file as Sample), name: 'unheard.wav' }
+    const letPass = await holdVerdicts(page)
+    await page.locator('input[type=file]').setInputFiles(file)
+    await page.locator('.uploads li.stored').getByText('checking…').waitFor()
+    const reason = 'it was not decoded: the file-server is away'
+    await noteFailed(mongoUrl, file.name, reason)
+    await letPass()
+    await page.locator('.uploads').getByText(`not checked: ${reason}`).waitFor()
+    expect(await findBarriers(page)).toEqual([])
+    expect((await fetch(`${url}/file/${file.name}`, { method: 'DELETE' })).ok).toBe(true)
+    await page.reload()
   })
 
   test('lists audio by artist, album and duration, and filters it', async () => {
@@ -215,26 +222,5 @@ export function testAudioView(stage: () => AudioStage): void {
     )
     await page.evaluate('document.activeElement?.blur(), scrollTo(0, 0)')
     await page.mouse.move(0, 0)
-  }
-}
-
-/** Writes what the decoder would: a machine without ffmpeg has none. */
-async function judge(mongoUrl: string, tracks: readonly TestTrack[], damaged: string): Promise<void> {
-  const connection = await mongoose.createConnection(mongoUrl).asPromise()
-  try {
-    const files = connection.collection('files')
-    const isChecked = { 'audio.isChecked': true }
-    for (const { file, peaks } of tracks)
-      await files.updateOne(
-        { name: file.name },
-        { $set: { ...isChecked, 'audio.verdict': 'ok', 'audio.peaks': peaks } },
-      )
-    const reason = 'it is shorter than it says'
-    await files.updateOne(
-      { name: damaged, 'audio.verdict': 'unknown' },
-      { $set: { ...isChecked, 'audio.verdict': 'damaged', 'audio.reason': reason } },
-    )
-  } finally {
-    await connection.close()
   }
 }

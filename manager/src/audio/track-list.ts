@@ -5,11 +5,12 @@ import { type mongo, Types } from 'mongoose'
 import type { AudioFields } from '../files/audio-fields.ts'
 import type { FileModel, FileRecord } from '../files/file.model.ts'
 import { ASK_DEADLINE_MS, askDatabase } from '../mongo/database.ts'
-import { ReachedPlaces } from './reached-places.ts'
+import { type Reached, ReachedPlaces } from './reached-places.ts'
 import {
   conditionsOf,
   listQuery,
-  type SortKey,
+  orderField,
+  placeOfTrack,
   type TrackFilter,
   type TrackOrder,
   type TrackPlace,
@@ -29,7 +30,6 @@ export interface TrackWish {
 
 interface PlacedWish extends Pick<TrackWish, 'filter' | 'order' | 'limit'> {
   readonly place: TrackPlace | null
-  readonly skip: number
 }
 
 export interface TrackPage {
@@ -38,10 +38,12 @@ export interface TrackPage {
   readonly hasMore: boolean
 }
 
+/** Whoever jumps into a list leaves a place each time that this many tracks have been passed over. */
+const STRIDE = 10_000
 /** All tracks of a page may be deleted while it is read. */
 const LIST_ATTEMPTS = 5
 /** Tracks are chosen by chance among so many, which stand at a random place. */
-const CHANCE_WINDOW = 2_000
+const CHANCE_WINDOW = 1_000
 
 /** A list has everything of a track but what is large, or is there only to find it, or says nothing of what is heard. */
 const projection = {
@@ -57,15 +59,19 @@ const projection = {
   'audio.keys.artists': 0,
   'audio.keys.genres': 0,
 } as const
+type Selection = mongo.FindOptions & { readonly sort: mongo.Sort; readonly limit: number }
+
 /** MongoDB itself gives up what nobody waits for any more. */
 const bounded = { maxTimeMS: ASK_DEADLINE_MS } as const
 
 /** Lists what audio files there are. */
 export class TrackList {
   readonly #collection: mongo.Collection<FileRecord>
+  readonly #stride: number
   readonly #reached = new ReachedPlaces()
 
-  constructor(model: FileModel) {
+  constructor(model: FileModel, stride = STRIDE) {
+    this.#stride = stride
     this.#collection = model.collection as unknown as mongo.Collection<FileRecord>
   }
 
@@ -74,24 +80,42 @@ export class TrackList {
    * documents but theirs are read. @throws OVERLOADED where tracks are deleted as fast as they are listed
    */
   async list({ filter, order, after, limit }: TrackWish): Promise<TrackPage> {
-    if (typeof after !== 'number') return this.#listAfter({ filter, order, limit, place: after, skip: 0 })
-    const reached = this.#reached.find(filter, order, after)
-    const page = await this.#listAfter({ filter, order, limit, place: reached, skip: reached === null ? after : 0 })
+    if (typeof after !== 'number') return this.#listAfter({ filter, order, limit, place: after })
+    const reached = await this.#reach(filter, order, after)
+    if (reached === null) return { tracks: [], hasMore: false }
+    const page = await this.#listAfter({ filter, order, limit, place: reached.place })
     const last = page.tracks.at(-1)
     if (last !== undefined && page.hasMore)
-      this.#reached.remember(filter, order, after + limit, placeOfTrack(last, order))
+      this.#reached.remember(filter, order, { ...reached, count: after + limit, place: placeOfTrack(last, order) })
     return page
   }
 
-  async #listAfter({ filter, order, limit, place, skip }: PlacedWish): Promise<TrackPage> {
+  /** Passes over that many tracks of a list. @returns null where it has fewer */
+  async #reach(filter: TrackFilter, order: TrackOrder, count: number): Promise<Reached | null> {
+    let reached = this.#reached.find(filter, order, count)
+    while (reached.count < count) {
+      const { query, ...options } = listQuery(filter, order, reached.place)
+      // Without an index that has the order, each stride would sort all tracks anew.
+      const next = options.hint === undefined ? count : Math.min(count, reached.count + this.#stride)
+      const projection = { _id: 1, [orderField(order)]: 1 }
+      const skip = next - reached.count - 1
+      const [track] = await this.#select(query, { ...options, projection, skip, limit: 1 })
+      if (track === undefined) return null
+      reached = { ...reached, count: next, place: placeOfTrack(track, order) }
+      this.#reached.remember(filter, order, reached)
+    }
+    return reached
+  }
+
+  async #listAfter({ filter, order, limit, place }: PlacedWish): Promise<TrackPage> {
     const { query, ...options } = listQuery(filter, order, place)
-    // Nothing is passed over and no index is tried out, so that only documents of the page are read, and they come at once.
-    if (skip === 0 && options.hint !== undefined) {
+    // No index is tried out, so that only documents of the page are read, and they come at once.
+    if (options.hint !== undefined) {
       const tracks = await this.#read(query, { ...options, limit: limit + 1 })
       return { tracks: tracks.slice(0, limit), hasMore: tracks.length > limit }
     }
     for (let attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-      const ids = await this.#idsOf(query, { ...options, skip, limit: limit + 1 })
+      const ids = await this.#idsOf(query, { ...options, limit: limit + 1 })
       const listed = ids.slice(0, limit)
       const found = await this.#find(listed)
       // A list goes on after its last track, so it needs one.
@@ -120,14 +144,13 @@ export class TrackList {
     return chosen.flatMap((id) => found.get(id.toHexString()) ?? [])
   }
 
-  async #idsOf(
-    query: object,
-    options: mongo.FindOptions & { readonly sort: mongo.Sort; readonly limit: number },
-  ): Promise<Types.ObjectId[]> {
-    const whole = { projection: { _id: 1 }, batchSize: options.limit, ...options, ...bounded }
-    const find = () =>
-      this.#collection.find<Pick<FileRecord, '_id'>>(query as mongo.Filter<FileRecord>, whole).toArray()
-    return (await askDatabase(find)).map(({ _id }) => _id)
+  async #idsOf(query: object, options: Selection): Promise<Types.ObjectId[]> {
+    return (await this.#select(query, { ...options, projection: { _id: 1 } })).map(({ _id }) => _id)
+  }
+
+  #select(query: object, options: Selection): Promise<Pick<FileRecord, '_id'>[]> {
+    const whole = { batchSize: options.limit, ...options, ...bounded }
+    return askDatabase(() => this.#collection.find(query as mongo.Filter<FileRecord>, whole).toArray())
   }
 
   async #find(ids: readonly Types.ObjectId[]): Promise<Map<string, Track>> {
@@ -149,20 +172,4 @@ function choose<T>(all: readonly T[], count: number): T[] {
     const [chosen] = left.splice(Math.floor(Math.random() * left.length), 1)
     return chosen as T
   })
-}
-
-export function placeOfTrack(track: Track, { by }: TrackOrder): TrackPlace {
-  const { keys } = track.audio
-  const values: Readonly<Record<SortKey, TrackPlace['value']>> = {
-    name: track.name,
-    size: track.size,
-    uploadedAt: track.createdAt,
-    duration: keys.duration,
-    bitrate: keys.bitRate,
-    year: keys.year,
-    title: keys.title,
-    artist: keys.artist,
-    album: keys.album,
-  }
-  return { value: values[by], id: track._id.toHexString() }
 }

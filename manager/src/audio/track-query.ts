@@ -1,5 +1,6 @@
 import { Types } from 'mongoose'
 import { type AudioIndex, isLiveAudio } from '../files/audio-fields.ts'
+import type { FileRecord } from '../files/file.model.ts'
 import { KEY_BREAK } from './audio-fields-of.ts'
 import { foldText, wordsOf } from './search-text.ts'
 
@@ -57,6 +58,16 @@ export interface TrackPlace {
   readonly id: string
 }
 
+export const orderField = ({ by }: TrackOrder): string => sorts[by].field
+
+/** @param track has at least its id and the sorted field */
+export function placeOfTrack(track: Pick<FileRecord, '_id'>, order: TrackOrder): TrackPlace {
+  const value = orderField(order)
+    .split('.')
+    .reduce<unknown>((found, name) => (found as Record<string, unknown>)[name], track)
+  return { value: value as TrackPlace['value'], id: track._id.toHexString() }
+}
+
 /** @returns what MongoDB is asked for the tracks of a list, in its order */
 export function listQuery(filter: TrackFilter, order: TrackOrder, after: TrackPlace | null) {
   const conditions = conditionsOf(filter)
@@ -89,6 +100,8 @@ function bounds({ by, isDescending }: TrackOrder, after: TrackPlace | null): obj
   if (after === null) return [{ [field]: { $gte: least } }]
   const { value, id } = after
   const [beyond, from] = isDescending ? ['$lt', '$lte'] : ['$gt', '$gte']
+  // No two tracks have the same path, and a bound alone is what an index tells without the documents.
+  if (by === 'name') return [{ [field]: { [beyond]: value } }]
   const isLater = { $or: [{ [field]: { [beyond]: value } }, { _id: { [beyond]: new Types.ObjectId(id) } }] }
   return [{ [field]: { [from]: value } }, isLater]
 }
@@ -98,7 +111,7 @@ export function conditionsOf(filter: TrackFilter): object[] {
   return [
     ...within('audio.keys.duration', filter.duration, 0),
     ...within('size', filter.size),
-    // Nothing is known where the key is 0, and an upper bound alone must not let that through.
+    // Nothing is known where the key is 0, which no bound lets through.
     ...within('audio.keys.bitRate', filter.bitRate, 1),
     ...within('audio.keys.year', filter.year, 1),
     ...within('audio.sampleRate', filter.sampleRate),
@@ -129,8 +142,8 @@ function within(
 ): object[] {
   const { min, max } = span ?? {}
   if (min === undefined && max === undefined) return []
-  if (min !== undefined && min === max) return [{ [field]: { $eq: min } }]
-  const from = min ?? least
+  const from = min === undefined || Number(min) < (least ?? Number.NEGATIVE_INFINITY) ? least : min
+  if (from !== undefined && from === max) return [{ [field]: { $eq: from } }]
   return [{ [field]: { ...(from !== undefined && { $gte: from }), ...(max !== undefined && { $lte: max }) } }]
 }
 

@@ -1,8 +1,15 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isFileId } from '@holdfast/shared/ids'
 import { z } from 'zod'
-import { placeOfTrack, type Track } from '../../audio/track-list.ts'
-import { type SortKey, sortKeys, type TrackFilter, type TrackOrder, type TrackPlace } from '../../audio/track-query.ts'
+import type { Track } from '../../audio/track-list.ts'
+import {
+  placeOfTrack,
+  type SortKey,
+  sortKeys,
+  type TrackFilter,
+  type TrackOrder,
+  type TrackPlace,
+} from '../../audio/track-query.ts'
 
 const MAX_PAGE = 1_000
 

@@ -16,6 +16,7 @@ import {
   UNKNOWN_ALBUM,
   UNKNOWN_ARTIST,
 } from './library-documents.ts'
+import type { Marks } from './marks.ts'
 
 /** So many documents are in memory at once. */
 const BATCH = 500
@@ -29,6 +30,7 @@ const MAX_GENRES = 5_000
 
 export interface BuildDeps extends LibraryCollections {
   readonly files: mongo.Collection<FileRecord>
+  readonly marks: Pick<Marks, 'noteAlbums'>
 }
 
 type Derived = AlbumDocument | ArtistDocument | GenreDocument
@@ -41,18 +43,22 @@ export type RequireLock = () => Promise<void>
  * batches, for the ids and words that it cannot make. Only what has changed is written. Readers meanwhile find old and new ones.
  */
 export async function buildLibrary(deps: BuildDeps, requireLock: RequireLock): Promise<void> {
-  await exchange(deps.albums, groupAlbums(deps), albumOf, requireLock)
+  const albums = await exchange(deps.albums, groupAlbums(deps), albumOf, requireLock)
+  await deps.marks.noteAlbums(albums)
   await exchange(deps.artists, groupArtists(deps), artistOf, requireLock)
   await exchange(deps.genres, await countGenres(deps), (genre) => genre, requireLock)
 }
 
-/** Writes the documents of all groups where they differ from those that are there, and deletes all others. */
+/**
+ * Writes the documents of all groups where they differ from those that are there, and deletes all others.
+ * @returns the ids of all that there are then
+ */
 async function exchange<Group extends object, Document extends Derived>(
   collection: mongo.Collection<Document>,
   groups: AsyncIterable<Group> | Iterable<Group>,
   documentOf: (group: Group) => Omit<Document, 'digest'>,
   requireLock: RequireLock,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const seen = new Set<string>()
   let batch: Document[] = []
   const flush = async (): Promise<void> => {
@@ -75,6 +81,7 @@ async function exchange<Group extends object, Document extends Derived>(
     await requireLock()
     await collection.deleteMany(oneOf(gone.slice(start, start + BATCH)))
   }
+  return seen
 }
 
 async function writeChanged<Document extends Derived>(

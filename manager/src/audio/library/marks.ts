@@ -14,6 +14,8 @@ export interface Mark {
   readonly playCount: number
   readonly playedAt?: Date
   readonly touchedAt: Date
+  /** An album that has no track any more keeps its mark, for it may come back, and is in no list. */
+  readonly isGone?: true
 }
 
 export interface Marked {
@@ -28,10 +30,16 @@ export interface Play {
   readonly at: Date
 }
 
-/** By what marked things can be listed, the greatest first. */
-export type MarkOrder = 'starredAt' | 'playCount' | 'playedAt'
+/** By what marked things can be listed, the greatest first. An index has each order, also that of equal ones. */
+const orders = {
+  starredAt: { has: { starredAt: { $exists: true } }, sort: { starredAt: -1 }, hint: 'starred' },
+  playCount: { has: { playCount: { $gt: 0 } }, sort: { playCount: -1, _id: 1 }, hint: 'plays' },
+  playedAt: { has: { playedAt: { $exists: true } }, sort: { playedAt: -1 }, hint: 'played' },
+} as const
+export type MarkOrder = keyof typeof orders
 
 const MAX_MARKS = 200_000
+const BATCH = 1_000
 /** Where there are too many, so many plays of long ago are forgotten at once. */
 const FORGOTTEN_AT_ONCE = 2_000
 
@@ -105,15 +113,23 @@ export class Marks {
   /** Lists what is starred or was played, the greatest of what it is listed by first. */
   list(kind: MarkKind, by: MarkOrder, { count, offset }: { count: number; offset: number }): Promise<Mark[]> {
     if (count === 0) return Promise.resolve([])
-    const has = by === 'playCount' ? { playCount: { $gt: 0 } } : { [by]: { $exists: true } }
-    const query = this.#collection.find({ kind, ...has })
-    return askDatabase(() =>
-      query
-        .sort({ [by]: -1, _id: 1 })
-        .skip(offset)
-        .limit(count)
-        .toArray(),
-    )
+    const { has, sort, hint } = orders[by]
+    const query = this.#collection.find({ kind, isGone: { $exists: false }, ...has }, { sort, hint })
+    return askDatabase(() => query.skip(offset).limit(count).toArray())
+  }
+
+  /** Notes which albums are gone, or have come back. @param there all that there are */
+  async noteAlbums(there: ReadonlySet<string>): Promise<void> {
+    const [gone, back]: [string[], string[]] = [[], []]
+    for await (const { _id, isGone = false } of this.#collection.find({ kind: 'album' }, { projection: { isGone: 1 } }))
+      if (isGone === there.has(_id)) (isGone ? back : gone).push(_id)
+    await this.#updateEach(gone, { $set: { isGone: true } })
+    await this.#updateEach(back, { $unset: { isGone: true } })
+  }
+
+  async #updateEach(ids: readonly string[], update: mongo.UpdateFilter<Mark>): Promise<void> {
+    for (let start = 0; start < ids.length; start += BATCH)
+      await this.#collection.updateMany({ _id: { $in: ids.slice(start, start + BATCH) } }, update)
   }
 
   async #updateAll(updates: readonly { filter: object; update: object }[]): Promise<void> {

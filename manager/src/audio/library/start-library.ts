@@ -27,11 +27,12 @@ export async function startLibrary({ model, tracks, log, stops }: StartLibraryDe
   const db = model.db.db as mongo.Db
   const collections = await openLibraryCollections(db)
   const files = model.collection as unknown as mongo.Collection<FileRecord>
-  const index = new LibraryIndex({ ...collections, files, log })
+  const marks = await Marks.open(db)
+  const index = new LibraryIndex({ ...collections, files, marks, log })
   stops.add(() => index.close())
   return {
     library: new Library({ ...collections, tracks, index }),
-    marks: await Marks.open(db),
+    marks,
     playlists: new Playlists(db, tracks),
   }
 }

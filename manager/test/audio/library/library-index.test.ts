@@ -12,6 +12,7 @@ import {
   placeInLibrary,
 } from '../../../src/audio/library/library-documents.ts'
 import { LibraryIndex } from '../../../src/audio/library/library-index.ts'
+import { Marks } from '../../../src/audio/library/marks.ts'
 import type { AudioMetadata, AudioTags } from '../../../src/audio/metadata/metadata.ts'
 import { type Track, TrackList } from '../../../src/audio/track-list.ts'
 import type { FileRecord } from '../../../src/files/file.model.ts'
@@ -20,8 +21,9 @@ import { newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 const used = useDatabase()
 const log = createLogger('test', 'silent')
 let collections: LibraryCollections
+let marks: Marks
 const files = () => used.model.collection as unknown as mongo.Collection<FileRecord>
-const newIndex = () => new LibraryIndex({ ...collections, files: files(), log })
+const newIndex = () => new LibraryIndex({ ...collections, files: files(), marks, log })
 const libraryOf = (index: LibraryIndex) => new Library({ ...collections, tracks: new TrackList(used.model), index })
 
 const metadata: AudioMetadata = {
@@ -35,7 +37,9 @@ const add = (...tracks: Track[]) => files().insertMany(tracks)
 const cover = { contentType: 'image/png', size: 5 }
 
 beforeAll(async () => {
-  collections = await openLibraryCollections(used.model.db.db as mongo.Db)
+  const db = used.model.db.db as mongo.Db
+  collections = await openLibraryCollections(db)
+  marks = await Marks.open(db)
 })
 
 test('albums, artists and genres are those of the tracks, whatever the case, and follow them', async () => {
@@ -105,6 +109,32 @@ test('several managers at once derive it once, and one that is gone keeps the ot
   await collections.state.updateOne({ _id: 'library' }, { $set: { lockedUntil: new Date(Date.now() - 1) } })
   await newIndex().refresh()
   expect(await collections.albums.countDocuments({ name: 'Newest' })).toBe(1)
+})
+
+test('an album that is gone takes no place among those that are starred or were played, and may come back', async () => {
+  const albums = ['One', 'Two', 'Three'].map((album) => trackOf(album, { album, artist: 'Marked' }))
+  await add(...albums)
+  await newIndex().refresh()
+  for (const [index, track] of albums.entries()) {
+    const { albumId } = placeInLibrary(track)
+    await marks.star([{ id: albumId, kind: 'album' }])
+    await marks.count([{ songId: track._id.toHexString(), albumId, at: new Date(1_000 * index) }])
+  }
+  const listed = async (...[by, count, offset]: ['starredAt' | 'playCount' | 'playedAt', number, number]) => {
+    const ids = (await marks.list('album', by, { count, offset })).map(({ _id }) => _id)
+    return ids.map((id) => albums.find((track) => placeInLibrary(track).albumId === id)?.name)
+  }
+  expect(await listed('starredAt', 2, 0)).toEqual(['Three', 'Two'])
+  const setState = (state: string) => files().updateOne({ name: 'Two' as never }, { $set: { state } as never })
+  await setState('deleted')
+  await newIndex().refresh()
+  expect(await listed('starredAt', 2, 0)).toEqual(['Three', 'One'])
+  expect(await listed('playedAt', 2, 0)).toEqual(['Three', 'One'])
+  expect(await listed('playedAt', 2, 1)).toEqual(['One'])
+  expect((await listed('playCount', 2, 0)).sort()).toEqual(['One', 'Three'])
+  await setState('live')
+  await newIndex().refresh()
+  expect(await listed('starredAt', 3, 0)).toEqual(['Three', 'Two', 'One'])
 })
 
 test('lists of albums and artists are read by indexes that have their order, and searches by the words', async () => {
