@@ -97,7 +97,8 @@ export class Library {
       case 'genre':
         return this.#list(albums, { genreKeys: foldText(order.genre) }, { byName: 1 }, page)
       case 'year': {
-        const [least, most] = [Math.min(order.from, order.to), Math.max(order.from, order.to)]
+        // The year of an album that tells none is 0.
+        const [least, most] = [Math.max(Math.min(order.from, order.to), 1), Math.max(order.from, order.to)]
         const direction = order.from > order.to ? -1 : 1
         return this.#list(albums, { year: { $gte: least, $lte: most } }, { year: direction, byName: direction }, page)
       }

@@ -137,6 +137,23 @@ test('an album that is gone takes no place among those that are starred or were 
   expect(await listed('starredAt', 3, 0)).toEqual(['Three', 'Two', 'One'])
 })
 
+test('an album that tells no year is in no list of years', async () => {
+  await add(
+    trackOf('dated', { album: 'Dated', artist: 'Timeless', year: 1999 }),
+    trackOf('undated', { album: 'Undated' }),
+  )
+  const library = libraryOf(newIndex())
+  await library.summary()
+  const years = async (from: number, to: number) =>
+    (await library.listAlbums({ kind: 'year', from, to }, { count: 500, offset: 0 })).map(({ year }) => year)
+  const all = await library.listAlbums({ kind: 'name' }, { count: 500, offset: 0 })
+  expect(all.map(({ year }) => year)).toContain(0)
+  for (const listed of [await years(0, 3000), await years(3000, 0)]) {
+    expect(listed).toContain(1999)
+    expect(listed).not.toContain(0)
+  }
+})
+
 test('lists of albums and artists are read by indexes that have their order, and searches by the words', async () => {
   const library = libraryOf(newIndex())
   await library.summary()
