@@ -1,6 +1,6 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
-import { isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
+import { endpointOf, isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
 import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import Router from '@koa/router'
 import type { Callers } from '../../http/callers.ts'
@@ -11,7 +11,7 @@ import type { HashRecords } from '../../peers/hash-records.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 import type { OwnSeed } from '../../peers/seed/own-seed.ts'
 import { countFailure, type TrackerCounts } from '../../peers/stats/tracker-counts.ts'
-import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
+import { isOfFamily, type SwarmPeer } from '../../peers/swarms/swarm.ts'
 import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
 import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from './announce-query.ts'
 import { limitCaller, ownAddress } from './caller.ts'
@@ -120,10 +120,10 @@ async function announce(deps: TorrentApiDeps, ctx: AppContext): Promise<Bencodab
     counts.refused.notTracked += 1
     return { 'failure reason': 'this info-hash is not tracked here' }
   }
-  const answer = await ownSeed.addTo(found, wish, parseAddress(ctx.req.socket.localAddress ?? ''))
+  const answer = await ownSeed.addTo(found, wish, () => parseAddress(ctx.req.socket.localAddress ?? ''))
   counts.announces.http += 1
   const isCompact = textIn(query, 'compact') !== '0'
-  const six = compactList(answer.peers, 16)
+  const six = compactList(answer.peers, 6)
   return {
     interval: swarms.intervalSeconds,
     'min interval': Math.min(MIN_INTERVAL_SECONDS, swarms.intervalSeconds),
@@ -135,17 +135,14 @@ async function announce(deps: TorrentApiDeps, ctx: AppContext): Promise<Bencodab
   }
 }
 
-/** @returns those whose address has so many bytes */
-function compactList(peers: readonly SwarmPeer[], addressBytes: 4 | 16): Buffer {
-  const list = Buffer.allocUnsafe(peers.length * (addressBytes + 2))
-  let length = 0
-  for (const { address, compact } of peers)
-    if (address.bytes.length === addressBytes) length += compact.copy(list, length)
-  return list.subarray(0, length)
+function compactList(peers: readonly SwarmPeer[], family: 4 | 6): Buffer {
+  const ofFamily = peers.filter((peer) => isOfFamily(peer, family))
+  return Buffer.from(ofFamily.map(({ key }) => key).join(''), 'latin1')
 }
 
-function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
-  return { 'peer id': peerId, ip: address.ip, port }
+function describePeer({ key, peerId }: SwarmPeer): Bencodable {
+  const endpoint = endpointOf(Buffer.from(key, 'latin1'))
+  return { 'peer id': Buffer.from(peerId, 'latin1'), ip: endpoint?.address.ip, port: endpoint?.port }
 }
 
 async function scrape(
