@@ -133,8 +133,8 @@ export class Swarms {
       this.#put(swarm, wish, key, known, now)
     }
     this.#memory.noteSize(infoHash, swarm, sizeBefore)
-    // One that completes twice is counted once.
-    if (event === 'completed' && !wasSeed) this.#noteSwarm(infoHash, swarm, 1)
+    // One that completes twice is counted once, and one that still lacks bytes has not completed.
+    if (event === 'completed' && isSeed && !wasSeed) this.#noteSwarm(infoHash, swarm, 1)
     else if (swarm.keptUntil > 0 && swarm.keptUntil < now + KEPT_MS - KEEP_AGAIN_MS) this.#noteSwarm(infoHash, swarm, 0)
     const asker = { key, scope: endpoint.address.scope, isSeed, family }
     const peers = event === 'stopped' ? [] : swarm.choose(asker, wanted, Math.random())
