@@ -103,7 +103,8 @@ export async function startPeers(
   const tracker = new UdpTracker({
     ...{ swarms, counts, send, requests: announceLimit, connects: new RateLimit(CONNECTS) },
     ids: new ConnectionIds(settings.clusterSecret),
-    addOwnSeed: (answer, wish) => ownSeed.addTo(answer, wish, localAddresses.reachedBy(wish.endpoint.address, udpHost)),
+    addOwnSeed: (answer, wish) =>
+      ownSeed.addTo(answer, wish, () => localAddresses.reachedBy(wish.endpoint.address, udpHost)),
   })
   return {
     ...{ users, tracks, hashes, swarms, ownSeed, counts, stats, announceLimit },

@@ -84,15 +84,7 @@ export function isReachableFrom(asker: Scope, target: Scope): boolean {
   return width[target] >= width[asker]
 }
 
-/** @returns address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7) */
-export function compactOf({ address, port }: Endpoint): Buffer {
-  const compact = Buffer.alloc(address.bytes.length + 2)
-  address.bytes.copy(compact)
-  compact.writeUInt16BE(port, address.bytes.length)
-  return compact
-}
-
-/** Reads what `compactOf` wrote. */
+/** Reads address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7). */
 export function endpointOf(compact: Buffer): Endpoint | null {
   const bytes = compact.subarray(0, -2)
   const text = bytes.length === 4 ? bytes.join('.') : bytes.toString('hex').replace(/(.{4})(?=.)/g, '$1:')

@@ -1,8 +1,9 @@
+import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { type Address, isUnspecified, parseAddress } from '@holdfast/shared/node/address'
 import type { Callers } from '../../http/callers.ts'
-import type { RequireOperator } from '../../http/operator.ts'
+import { isProxied, type RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 import type { TrackerCounts } from '../../peers/stats/tracker-counts.ts'
@@ -17,6 +18,29 @@ export function limitNetwork(limit: RateLimit, network: string | null, { refused
   if (network === null || limit.admits(network)) return
   refused.tooOften += 1
   throw new StoreError('TOO_MANY_REQUESTS', 'this address asks too often')
+}
+
+/** Tells where requests come from, and remembers it for as long as a connection is kept. */
+export class ConnectionCallers {
+  readonly #callers: Callers
+  readonly #known = new WeakMap<object, { readonly host: string | undefined; readonly address: Address }>()
+
+  constructor(callers: Callers) {
+    this.#callers = callers
+  }
+
+  /** @throws FORBIDDEN where it cannot be told */
+  addressOf(request: IncomingMessage): Address {
+    const { socket, headers } = request
+    // A proxy may bring somebody else's request by the same connection.
+    if (isProxied(headers)) return this.#callers.addressOf(request)
+    const { host } = headers
+    const known = this.#known.get(socket)
+    if (known !== undefined && known.host === host) return known.address
+    const address = this.#callers.addressOf(request)
+    this.#known.set(socket, { host, address })
+    return address
+  }
 }
 
 /**

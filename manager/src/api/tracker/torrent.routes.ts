@@ -1,20 +1,20 @@
+import type { IncomingMessage } from 'node:http'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
-import { isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
+import { endpointOf, isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
 import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
-import Router from '@koa/router'
 import type { Callers } from '../../http/callers.ts'
 import { jsonBody } from '../../http/json-body.ts'
 import type { RequireOperator } from '../../http/operator.ts'
-import type { AppContext, RequestState } from '../../http/request-context.ts'
+import { BareRouter } from '../../http/server/bare-router.ts'
 import type { HashRecords } from '../../peers/hash-records.ts'
 import type { RateLimit } from '../../peers/rate-limit.ts'
 import type { OwnSeed } from '../../peers/seed/own-seed.ts'
 import { countFailure, type TrackerCounts } from '../../peers/stats/tracker-counts.ts'
-import type { SwarmPeer } from '../../peers/swarms/swarm.ts'
-import type { Announce, Swarms } from '../../peers/swarms/swarms.ts'
+import { isOfFamily, type SwarmPeer } from '../../peers/swarms/swarm.ts'
+import type { Announce, AnnounceAnswer, Swarms } from '../../peers/swarms/swarms.ts'
 import { bytesIn, infoHashesIn, numberIn, parseRawQuery, textIn } from './announce-query.ts'
-import { limitCaller, ownAddress } from './caller.ts'
+import { ConnectionCallers, limitCaller, ownAddress } from './caller.ts'
 import { type PeerList, peersRequest, registration } from './torrent.operations.ts'
 
 const WANTED_UNLESS_SAID = 50
@@ -35,10 +35,13 @@ export interface TorrentApiDeps {
   readonly announceLimit: RateLimit
 }
 
+/** Clients of BitTorrent keep a connection and ask the same again, so it is remembered where it comes from. */
+type AnnounceDeps = Omit<TorrentApiDeps, 'callers'> & { readonly callers: ConnectionCallers }
+
 /** Serves the torrent tracker of the document, `POST /hash` and `/peers`, and BitTorrent's own, `GET /announce` and `/scrape`. */
-export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
+export function torrentRoutes(deps: TorrentApiDeps): BareRouter {
   const { hashes, swarms, counts, callers, requireOperator, writeLimit } = deps
-  const router = new Router<RequestState>()
+  const router = new BareRouter()
   const readRegistration = jsonBody(registration)
   const readPeersRequest = jsonBody(peersRequest)
 
@@ -74,33 +77,37 @@ export function torrentRoutes(deps: TorrentApiDeps): Router<RequestState> {
     ctx.body = answer
   })
 
-  router.get('/announce', (ctx) => answerBencoded(ctx, counts, () => announce(deps, ctx)))
-  router.get('/scrape', (ctx) => answerBencoded(ctx, counts, () => scrape(deps, ctx)))
+  const announceDeps = { ...deps, callers: new ConnectionCallers(callers) }
+  router.getBare('/announce', (request) => answerBencoded(counts, () => announce(announceDeps, request)))
+  router.getBare('/scrape', (request) => answerBencoded(counts, () => scrape(announceDeps, request)))
   return router
 }
 
 /** A client of BitTorrent reads why it is refused in the body of an answer of status 200. */
-async function answerBencoded(
-  ctx: AppContext,
-  counts: TrackerCounts,
-  answer: () => Promise<Bencodable>,
-): Promise<void> {
-  ctx.set('Content-Type', 'text/plain')
+async function answerBencoded(counts: TrackerCounts, answer: () => Promise<string>): Promise<string> {
   try {
-    ctx.body = encodeBencode(await answer())
+    return await answer()
   } catch (thrown) {
     const error = toStoreError(thrown)
     if (error.name === 'INTERNAL') throw thrown
     countFailure(counts, error)
-    ctx.body = encodeBencode({ 'failure reason': error.detail ?? error.message })
+    return failure(error.detail ?? error.message)
   }
 }
 
-async function announce(deps: TorrentApiDeps, ctx: AppContext): Promise<Bencodable> {
+function failure(reason: string): string {
+  return bencodedText({ 'failure reason': reason })
+}
+
+function bencodedText(value: Bencodable): string {
+  return encodeBencode(value).toString('latin1')
+}
+
+async function announce(deps: AnnounceDeps, request: IncomingMessage): Promise<string> {
   const { swarms, ownSeed, counts, callers, announceLimit } = deps
-  const address = callers.addressOf(ctx.req)
+  const address = callers.addressOf(request)
   limitCaller(announceLimit, address, counts)
-  const query = parseRawQuery(ctx.req.url ?? '')
+  const query = parseRawQuery(request.url ?? '')
   const [infoHash = ''] = infoHashesIn(query)
   const [peerId] = bytesIn(query, 'peer_id')
   const port = numberIn(query, 'port') ?? 0
@@ -118,42 +125,42 @@ async function announce(deps: TorrentApiDeps, ctx: AppContext): Promise<Bencodab
   const found = await swarms.announce(wish)
   if (found === null) {
     counts.refused.notTracked += 1
-    return { 'failure reason': 'this info-hash is not tracked here' }
+    return failure('this info-hash is not tracked here')
   }
-  const answer = await ownSeed.addTo(found, wish, parseAddress(ctx.req.socket.localAddress ?? ''))
+  const answer = await ownSeed.addTo(found, wish, () => parseAddress(request.socket.localAddress ?? ''))
   counts.announces.http += 1
-  const isCompact = textIn(query, 'compact') !== '0'
-  const six = compactList(answer.peers, 16)
-  return {
-    interval: swarms.intervalSeconds,
-    'min interval': Math.min(MIN_INTERVAL_SECONDS, swarms.intervalSeconds),
-    complete: answer.seeds,
-    incomplete: answer.leechers,
-    downloaded: answer.downloaded,
-    peers: isCompact ? compactList(answer.peers, 4) : answer.peers.map(describePeer),
-    ...(isCompact && six.length > 0 && { peers6: six }),
+  return announceAnswer(answer, textIn(query, 'compact') !== '0', swarms.intervalSeconds)
+}
+
+/** Nothing is encoded as often, so it is written out. The keys of a dictionary are sorted. */
+function announceAnswer(answer: AnnounceAnswer, isCompact: boolean, interval: number): string {
+  const { seeds, leechers, downloaded, peers } = answer
+  const counts = `8:completei${seeds}e10:downloadedi${downloaded}e10:incompletei${leechers}e`
+  const intervals = `8:intervali${interval}e12:min intervali${Math.min(MIN_INTERVAL_SECONDS, interval)}e`
+  const list = isCompact ? compactLists(peers) : `5:peers${bencodedText(peers.map(describePeer))}`
+  return `d${counts}${intervals}${list}e`
+}
+
+function compactLists(peers: readonly SwarmPeer[]): string {
+  let [four, six] = ['', '']
+  for (const peer of peers) {
+    if (isOfFamily(peer, 4)) four += peer.key
+    else six += peer.key
   }
+  return `5:peers${four.length}:${four}${six === '' ? '' : `6:peers6${six.length}:${six}`}`
 }
 
-/** @returns those whose address has so many bytes */
-function compactList(peers: readonly SwarmPeer[], addressBytes: 4 | 16): Buffer {
-  const list = Buffer.allocUnsafe(peers.length * (addressBytes + 2))
-  let length = 0
-  for (const { address, compact } of peers)
-    if (address.bytes.length === addressBytes) length += compact.copy(list, length)
-  return list.subarray(0, length)
-}
-
-function describePeer({ peerId, address, port }: SwarmPeer): Bencodable {
-  return { 'peer id': peerId, ip: address.ip, port }
+function describePeer({ key, peerId }: SwarmPeer): Bencodable {
+  const endpoint = endpointOf(Buffer.from(key, 'latin1'))
+  return { 'peer id': Buffer.from(peerId, 'latin1'), ip: endpoint?.address.ip, port: endpoint?.port }
 }
 
 async function scrape(
-  { swarms, counts, callers, announceLimit }: TorrentApiDeps,
-  ctx: AppContext,
-): Promise<Bencodable> {
-  limitCaller(announceLimit, callers.addressOf(ctx.req), counts)
-  const infoHashes = infoHashesIn(parseRawQuery(ctx.req.url ?? '')).slice(0, MAX_SCRAPED)
+  { swarms, counts, callers, announceLimit }: AnnounceDeps,
+  request: IncomingMessage,
+): Promise<string> {
+  limitCaller(announceLimit, callers.addressOf(request), counts)
+  const infoHashes = infoHashesIn(parseRawQuery(request.url ?? '')).slice(0, MAX_SCRAPED)
   const found = await Promise.all(infoHashes.map((infoHash) => swarms.scrape(infoHash)))
   const files: Record<string, Bencodable> = {}
   for (const [index, counts] of found.entries()) {
@@ -162,5 +169,5 @@ async function scrape(
       files[key] = { complete: counts.seeds, downloaded: counts.downloaded, incomplete: counts.leechers }
   }
   counts.scrapes.http += 1
-  return { files, flags: { min_request_interval: swarms.intervalSeconds } }
+  return bencodedText({ files, flags: { min_request_interval: swarms.intervalSeconds } })
 }

@@ -7,6 +7,7 @@ import { errorMiddleware } from '../error-middleware.ts'
 import { type RequestState, requestContext } from '../request-context.ts'
 import { useOriginForm } from '../request-target.ts'
 import { type KnownHosts, refuseCrossSiteWrites, refuseOtherHosts } from '../same-site.ts'
+import { answerBare } from './bare-router.ts'
 import { inTurn, watchDueAnswers } from './due-answers.ts'
 import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
@@ -35,10 +36,12 @@ export interface HttpServerDeps extends KnownHosts {
 export function createHttpServer(deps: HttpServerDeps): Server {
   const { routers, publicUrl, log } = deps
   const koa = new Koa<RequestState>()
-  koa.use(requestContext(log))
+  const withContext = requestContext(log)
+  const ofThisHost = refuseOtherHosts(deps)
+  koa.use(withContext)
   koa.use(errorMiddleware)
   koa.use(useOriginForm)
-  koa.use(refuseOtherHosts(deps))
+  koa.use(ofThisHost)
   koa.use(refuseCrossSiteWrites(publicUrl, deps.isOpenToOtherSites))
   for (const router of routers) koa.use(router.routes())
   koa.use((ctx) => {
@@ -57,7 +60,7 @@ export function createHttpServer(deps: HttpServerDeps): Server {
     requireHostHeader: false, // Node's own refusal has no body
   })
   const dueOn = watchDueAnswers(server)
-  const handle = inTurn(koa.callback(), dueOn)
+  const handle = inTurn(answerBare(routers, [withContext, useOriginForm, ofThisHost], koa.callback()), dueOn)
   server.on('request', handle)
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
   server.keepAliveTimeout = deps.keepAliveMs

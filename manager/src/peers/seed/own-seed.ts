@@ -67,18 +67,19 @@ export class OwnSeed {
 
   /**
    * Adds this store to those whom the answer to an announce tells of, where it seeds what the swarm is of.
-   * @param reachedAt the address by which the asker has reached this machine, if that is known
+   * @param reached tells the address by which the asker has reached this machine, if that is known
    */
-  async addTo(answer: AnnounceAnswer, wish: Announce, reachedAt: Address | null): Promise<AnnounceAnswer> {
+  async addTo(answer: AnnounceAnswer, wish: Announce, reached: () => Address | null): Promise<AnnounceAnswer> {
     const port = this.#port?.port ?? null
     if (port === null || !(await this.#isSeeded(wish.infoHash))) return answer
     const told = { ...answer, seeds: answer.seeds + 1 }
     const { address } = wish.endpoint
     // A client that has no metadata yet says that it lacks nothing, as a seed does, so seeds are told as well.
     const isOfUse = (wish.event === null || wish.event === 'started') && wish.wanted > 0
+    const reachedAt = reached()
     if (!isOfUse || reachedAt === null || !isReachableFrom(address.scope, reachedAt.scope)) return told
     if (wish.family !== null && (wish.family === 4) !== (reachedAt.bytes.length === 4)) return told
-    const itself = { peerId: this.#peerId, isSeed: true, expiresAt: 0, storedUntil: 0 }
+    const itself = { peerId: this.#peerId.toString('latin1'), isSeed: true, expiresAt: 0, storedUntil: 0 }
     const peers = [peerOf({ address: reachedAt, port }, itself), ...answer.peers]
     return { ...told, peers: peers.slice(0, wish.wanted) }
   }

@@ -36,7 +36,7 @@ export class SwarmMemory {
     if (this.#swarms.get(infoHash) === swarm) this.#peerCount += swarm.size - sizeBefore
   }
 
-  /** Forgets peers that have expired, and swarms without any. */
+  /** Forgets peers that have expired, and swarms without any. @param now whole seconds of the wall clock */
   expire(now: number): void {
     for (const [infoHash, swarm] of this.#swarms) {
       const sizeBefore = swarm.size

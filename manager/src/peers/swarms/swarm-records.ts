@@ -5,7 +5,7 @@ import { askDatabase, type Database } from '../../mongo/database.ts'
 import { MAX_PEERS, peerOf, type SwarmPeer } from './swarm.ts'
 
 interface PeerDocument {
-  /** The info-hash, and the peer's key. */
+  /** The info-hash, and the peer's key in hexadecimal. */
   readonly _id: string
   readonly hash: string
   readonly peerId: mongo.Binary
@@ -99,10 +99,11 @@ export class SwarmRecords {
   async writePeers(changes: readonly PeerChange[]): Promise<void> {
     if (changes.length === 0) return
     const writes = changes.map(({ hash, key, peer }) => {
-      const filter = { _id: hash + key }
+      const filter = { _id: hash + Buffer.from(key, 'latin1').toString('hex') }
       if (peer === null) return { deleteOne: { filter } }
-      const { peerId, isSeed, expiresAt } = peer
-      const fields = { hash, peerId: new mongo.Binary(peerId), isSeed, expiresAt: new Date(expiresAt) }
+      const { isSeed } = peer
+      const peerId = new mongo.Binary(Buffer.from(peer.peerId, 'latin1'))
+      const fields = { hash, peerId, isSeed, expiresAt: new Date(peer.expiresAt * 1000) }
       return { updateOne: { filter, update: { $set: fields }, upsert: true } }
     })
     await askDatabase(() => this.#peers.bulkWrite(writes, { ordered: false }), WRITE_DEADLINE_MS)
@@ -165,6 +166,7 @@ export class SwarmRecords {
 function readPeer({ _id, peerId, isSeed, expiresAt }: PeerDocument): SwarmPeer | null {
   const endpoint = endpointOf(Buffer.from(_id.slice(HASH_DIGITS), 'hex'))
   if (endpoint === null) return null
-  const until = expiresAt.getTime()
-  return peerOf(endpoint, { peerId: Buffer.from(peerId.buffer), isSeed, expiresAt: until, storedUntil: until })
+  const until = Math.floor(expiresAt.getTime() / 1000)
+  const id = Buffer.from(peerId.buffer).toString('latin1')
+  return peerOf(endpoint, { peerId: id, isSeed, expiresAt: until, storedUntil: until })
 }

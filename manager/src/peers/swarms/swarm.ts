@@ -1,17 +1,17 @@
-import { type Address, compactOf, type Endpoint, isReachableFrom, type Scope } from '@holdfast/shared/node/address'
+import { type Address, type Endpoint, isReachableFrom, type Scope } from '@holdfast/shared/node/address'
 
-/** Who shares or loads the bytes of an info-hash. */
+/**
+ * Who shares or loads the bytes of an info-hash. There are many of them, so texts stand for bytes, one character each, and times are
+ * whole seconds of the wall clock, which V8 keeps within the record: a Buffer takes five times as much.
+ */
 export interface SwarmPeer {
-  /** Address and port, in hexadecimal as trackers send them. */
+  /** Address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7). */
   readonly key: string
-  readonly compact: Buffer
-  readonly address: Address
-  readonly port: number
+  readonly scope: Scope
   /** 20 bytes that the peer chose. */
-  readonly peerId: Buffer
+  readonly peerId: string
   /** It has all bytes. */
   readonly isSeed: boolean
-  /** Milliseconds of the wall clock. */
   readonly expiresAt: number
   /** The database has it expire then, or is about to. */
   readonly storedUntil: number
@@ -21,38 +21,35 @@ export interface SwarmPeer {
 export const MAX_PEERS = 2_000
 /** So many of them may have one address. */
 const MAX_PEERS_PER_NETWORK = 64
+/** So few are found by looking at each of them, without a map that takes more than they do. */
+const FEW_PEERS = 8
+/** Bytes of a key that say whose network it is, and those of the whole of it. */
+const NETWORK_BYTES = { 4: 4, 16: 8 } as const
+const PORT_BYTES = 2
 
-/** @param known the same peer as it was before, which spares to make its names anew */
-export function peerOf(
-  endpoint: Endpoint,
-  { peerId, isSeed, expiresAt, storedUntil }: Pick<SwarmPeer, 'peerId' | 'isSeed' | 'expiresAt' | 'storedUntil'>,
-  known?: SwarmPeer,
-): SwarmPeer {
-  const { address, port } = known ?? endpoint
-  const key = known?.key ?? keyOf(endpoint)
-  const compact = known?.compact ?? compactOf(endpoint)
-  // Written out, for nothing is done as often.
-  return { key, compact, address, port, peerId, isSeed, expiresAt, storedUntil }
+export function peerOf(endpoint: Endpoint, fields: Omit<SwarmPeer, 'key' | 'scope'>): SwarmPeer {
+  const { peerId, isSeed, expiresAt, storedUntil } = fields
+  return { key: keyOf(endpoint), scope: endpoint.address.scope, peerId, isSeed, expiresAt, storedUntil }
 }
 
 export function keyOf({ address, port }: Endpoint): string {
-  return address.bytes.toString('hex') + port.toString(16).padStart(4, '0')
+  return address.bytes.toString('latin1') + String.fromCharCode(port >> 8, port & 0xff)
 }
 
-interface Entry {
-  peer: SwarmPeer
-  /** Its place in the list. */
-  index: number
+/** @returns whether a peer has an IPv4 address, or an IPv6 address */
+export function isOfFamily({ key }: SwarmPeer, family: 4 | 6): boolean {
+  return key.length === (family === 4 ? 4 : 16) + PORT_BYTES
 }
 
 /** The peers of one info-hash, as far as this process knows them. */
 export class Swarm {
-  /** The one that announced last stands last. */
-  readonly #entries = new Map<string, Entry>()
-  /** The same ones in any order, so that some can be chosen at once. */
-  readonly #list: Entry[] = []
-  readonly #ofNetwork = new Map<string, number>()
+  /** In the order in which they came. */
+  #peers: Mutable<SwarmPeer>[] = []
+  /** The same ones by their keys, once they are more than a few. */
+  #byKey: Map<string, Mutable<SwarmPeer>> | null = null
   #seedCount = 0
+  /** None of them expires before this. */
+  #expiresFirst = 0
   /** How often the bytes were completed. */
   downloaded = 0
   /** When it was read from the database, by the monotonic clock. */
@@ -61,7 +58,7 @@ export class Swarm {
   keptUntil = 0
 
   get size(): number {
-    return this.#list.length
+    return this.#peers.length
   }
 
   get seedCount(): number {
@@ -69,55 +66,66 @@ export class Swarm {
   }
 
   get(key: string): SwarmPeer | undefined {
-    return this.#entries.get(key)?.peer
+    return this.#find(key)
   }
 
-  peers(): SwarmPeer[] {
-    return this.#list.map(({ peer }) => peer)
+  peers(): readonly SwarmPeer[] {
+    return this.#peers
   }
 
   /** @returns whether an address may have one more peer here */
-  hasRoomFor(address: Address): boolean {
-    return (this.#ofNetwork.get(address.network) ?? 0) < MAX_PEERS_PER_NETWORK
+  hasRoomFor({ bytes }: Address): boolean {
+    if (this.#peers.length < MAX_PEERS_PER_NETWORK) return true
+    const network = bytes.toString('latin1', 0, NETWORK_BYTES[bytes.length === 4 ? 4 : 16])
+    let count = 0
+    for (const { key } of this.#peers)
+      if (key.length === bytes.length + PORT_BYTES && key.startsWith(network)) count += 1
+    return count < MAX_PEERS_PER_NETWORK
   }
 
-  /** Puts a peer in, in place of what it was before. */
-  put(peer: SwarmPeer): void {
-    const known = this.#entries.get(peer.key)
+  /** Puts a peer in, in place of what it was before. @returns the record of it, which follows what it becomes */
+  put(peer: SwarmPeer): SwarmPeer {
+    this.#expiresFirst = this.size === 0 ? peer.expiresAt : Math.min(this.#expiresFirst, peer.expiresAt)
+    const known = this.#find(peer.key)
     if (known !== undefined) {
-      this.#seedCount += Number(peer.isSeed) - Number(known.peer.isSeed)
-      this.#entries.delete(peer.key)
-      this.#entries.set(peer.key, known)
-      known.peer = peer
-      return
+      this.#seedCount += Number(peer.isSeed) - Number(known.isSeed)
+      // A peer usually tells the same again, and a text that is kept takes memory.
+      if (known.peerId !== peer.peerId) known.peerId = peer.peerId
+      known.isSeed = peer.isSeed
+      known.expiresAt = peer.expiresAt
+      known.storedUntil = peer.storedUntil
+      return known
     }
-    const entry = { peer, index: this.#list.length }
-    this.#list.push(entry)
-    this.#entries.set(peer.key, entry)
-    this.#count(peer, 1)
-    if (this.#list.length <= MAX_PEERS) return
-    const [oldest] = this.#entries.keys()
-    if (oldest !== undefined) this.delete(oldest)
+    if (this.size >= MAX_PEERS) this.#deleteOldest()
+    // A list that begins with a peer has no room for further ones, which most swarms never have.
+    if (this.size === 0) this.#peers = [peer]
+    else this.#peers.push(peer)
+    this.#seedCount += Number(peer.isSeed)
+    if (this.#byKey !== null) this.#byKey.set(peer.key, peer)
+    else if (this.size > FEW_PEERS) this.#byKey = new Map(this.#peers.map((each) => [each.key, each]))
+    return peer
   }
 
   delete(key: string): boolean {
-    const entry = this.#entries.get(key)
-    if (entry === undefined) return false
-    this.#entries.delete(key)
-    this.#count(entry.peer, -1)
-    const last = this.#list.pop()
-    if (last === undefined || last === entry) return true
-    last.index = entry.index
-    this.#list[entry.index] = last
+    const peer = this.#find(key)
+    if (peer === undefined) return false
+    this.#peers.splice(this.#peers.indexOf(peer), 1)
+    this.#forget(peer)
     return true
   }
 
-  /** Removes those that have expired, who stand first. */
+  /** Removes those that have expired. @param now whole seconds of the wall clock */
   expire(now: number): void {
-    for (const { peer } of this.#entries.values()) {
-      if (peer.expiresAt > now) return
-      this.delete(peer.key)
+    if (this.size === 0 || now < this.#expiresFirst) return
+    let kept = 0
+    this.#expiresFirst = Number.MAX_SAFE_INTEGER
+    for (const peer of this.#peers) {
+      if (peer.expiresAt > now) {
+        this.#expiresFirst = Math.min(this.#expiresFirst, peer.expiresAt)
+        this.#peers[kept++] = peer
+      } else this.#forget(peer)
     }
+    this.#peers.length = kept
   }
 
   /**
@@ -129,24 +137,32 @@ export class Swarm {
     wanted: number,
     random: number,
   ): SwarmPeer[] {
-    const addressBytes = asker.family === null ? null : asker.family === 4 ? 4 : 16
+    const { key, scope, isSeed, family } = asker
     const chosen: SwarmPeer[] = []
-    const { length } = this.#list
+    const { length } = this.#peers
     const start = Math.floor(random * length)
     for (let step = 0; step < length && chosen.length < wanted; step++) {
-      const peer = this.#list[(start + step) % length]?.peer
-      if (peer === undefined || peer.key === asker.key || (asker.isSeed && peer.isSeed)) continue
-      if (addressBytes !== null && peer.address.bytes.length !== addressBytes) continue
-      if (isReachableFrom(asker.scope, peer.address.scope)) chosen.push(peer)
+      const peer = this.#peers[(start + step) % length]
+      if (peer === undefined || peer.key === key || (isSeed && peer.isSeed)) continue
+      if (family !== null && !isOfFamily(peer, family)) continue
+      if (isReachableFrom(scope, peer.scope)) chosen.push(peer)
     }
     return chosen
   }
 
-  #count(peer: SwarmPeer, change: 1 | -1): void {
-    const { network } = peer.address
-    const count = (this.#ofNetwork.get(network) ?? 0) + change
-    if (count === 0) this.#ofNetwork.delete(network)
-    else this.#ofNetwork.set(network, count)
-    if (peer.isSeed) this.#seedCount += change
+  #find(key: string): Mutable<SwarmPeer> | undefined {
+    return this.#byKey === null ? this.#peers.find((peer) => peer.key === key) : this.#byKey.get(key)
+  }
+
+  #deleteOldest(): void {
+    const oldest = this.#peers.reduce((one, other) => (other.expiresAt < one.expiresAt ? other : one))
+    this.delete(oldest.key)
+  }
+
+  #forget({ key, isSeed }: SwarmPeer): void {
+    this.#byKey?.delete(key)
+    this.#seedCount -= Number(isSeed)
   }
 }
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] }

@@ -135,7 +135,7 @@ export class UdpTracker {
     const asked = datagram.readInt32BE(92)
     const wish: Announce = {
       infoHash: datagram.toString('hex', 16, 36),
-      peerId: Buffer.from(datagram.subarray(36, 56)),
+      peerId: datagram.subarray(36, 56),
       isSeed: datagram.readBigUInt64BE(64) === 0n,
       event: events[datagram.readUInt32BE(80)] ?? null,
       endpoint: { address: source, port },
@@ -151,7 +151,7 @@ export class UdpTracker {
     body.writeUInt32BE(swarms.intervalSeconds, 0)
     body.writeUInt32BE(answer.leechers, 4)
     body.writeUInt32BE(answer.seeds, 8)
-    for (const [index, { compact }] of answer.peers.entries()) compact.copy(body, 12 + index * size)
+    body.write(answer.peers.map(({ key }) => key).join(''), 12, 'latin1')
     return { action: ANNOUNCE, body }
   }
 

@@ -1,14 +1,24 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { parseAddress } from '@holdfast/shared/node/address'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { peerOf, Swarm } from '../../../src/peers/swarms/swarm.ts'
+import { peerOf, Swarm, type SwarmPeer } from '../../../src/peers/swarms/swarm.ts'
 
-function newPeer(ip: string, port: number, fields: { isSeed?: boolean; expiresAt?: number } = {}) {
+function addressOf(ip: string) {
   const address = parseAddress(ip)
   if (address === null) throw new Error(`${ip} is no address`)
-  const rest = { peerId: Buffer.alloc(20), isSeed: false, expiresAt: 1_000, storedUntil: 0, ...fields }
+  return address
+}
+
+function newPeer(ip: string, port: number, fields: { isSeed?: boolean; expiresAt?: number } = {}) {
+  const address = addressOf(ip)
+  const rest = { peerId: '-XX0001-123456789012', isSeed: false, expiresAt: 1_000, storedUntil: 0, ...fields }
   return peerOf({ address, port }, rest)
 }
+
+/** A key ends with the port. */
+const portOf = ({ key }: SwarmPeer) => Buffer.from(key, 'latin1').readUInt16BE(key.length - 2)
 
 const anyone = { key: '', scope: 'loopback', isSeed: false, family: null } as const
 
@@ -32,7 +42,7 @@ test('whatever comes and goes, a swarm knows those who are there', () => {
         } else swarm.expire(999)
         expect(swarm.size).toBe(model.size)
         expect(swarm.seedCount).toBe([...model.values()].filter(Boolean).length)
-        const ports = swarm.choose(anyone, 100, 0.5).map((peer) => peer.port)
+        const ports = swarm.choose(anyone, 100, 0.5).map(portOf)
         expect(ports.sort((a, b) => a - b)).toEqual([...model.keys()].sort((a, b) => a - b))
       }
     }),
@@ -47,7 +57,7 @@ test('those go that have expired', () => {
   expect(
     swarm
       .peers()
-      .map(({ port }) => port)
+      .map(portOf)
       .sort((a, b) => a - b),
   ).toEqual([1, 6, 7, 8, 9, 10])
 })
@@ -59,12 +69,12 @@ test('a swarm knows at most 2,000 peers, and 64 of one address', () => {
   expect(swarm.get(newPeer('10.0.0.0', 6_881).key)).toBeUndefined()
   expect(swarm.get(newPeer('10.0.9.195', 6_881).key)).toBeDefined()
   for (let port = 1; port <= 64; port++) {
-    expect(swarm.hasRoomFor(newPeer('10.9.9.9', port).address)).toBe(true)
+    expect(swarm.hasRoomFor(addressOf('10.9.9.9'))).toBe(true)
     swarm.put(newPeer('10.9.9.9', port))
   }
-  expect(swarm.hasRoomFor(newPeer('10.9.9.9', 65).address)).toBe(false)
+  expect(swarm.hasRoomFor(addressOf('10.9.9.9'))).toBe(false)
   swarm.delete(newPeer('10.9.9.9', 1).key)
-  expect(swarm.hasRoomFor(newPeer('10.9.9.9', 65).address)).toBe(true)
+  expect(swarm.hasRoomFor(addressOf('10.9.9.9'))).toBe(true)
 })
 
 test('an asker is told of others that it can reach, and a seed of no seeds', () => {
@@ -79,7 +89,7 @@ test('an asker is told of others that it can reach, and a seed of no seeds', () 
   const told = (asker: Partial<Parameters<Swarm['choose']>[0]>) =>
     swarm
       .choose({ ...anyone, ...asker }, 10, 0.3)
-      .map(({ port }) => port)
+      .map(portOf)
       .sort()
   expect(told({})).toEqual([1, 2, 3, 4])
   expect(told({ scope: 'private' })).toEqual([2, 3, 4])
@@ -95,9 +105,58 @@ test('of many a few are chosen, and each of them at some time', () => {
   for (let port = 1; port <= 100; port++) swarm.put(newPeer('10.0.0.1', port))
   const seen = new Set<number>()
   for (let random = 0; random < 1; random += 0.05) {
-    const chosen = swarm.choose(anyone, 10, random).map(({ port }) => port)
+    const chosen = swarm.choose(anyone, 10, random).map(portOf)
     expect(new Set(chosen).size).toBe(10)
     for (const port of chosen) seen.add(port)
   }
   expect(seen.size).toBe(100)
 })
+
+test('64 bits of IPv6 count as one address, and an IPv4 address is no beginning of one', () => {
+  const swarm = new Swarm()
+  for (let number = 1; number <= 64; number++) swarm.put(newPeer(`2a00:1450::${number.toString(16)}`, 6_881))
+  expect(swarm.hasRoomFor(addressOf('2a00:1450::ffff'))).toBe(false)
+  expect(swarm.hasRoomFor(addressOf('2a00:1450:0:1::1'))).toBe(true)
+  // The bytes of its address are those with which the others begin.
+  expect(swarm.hasRoomFor(addressOf('42.0.20.80'))).toBe(true)
+})
+
+test('of a full swarm the one goes that announced longest ago, though it came last', () => {
+  const swarm = new Swarm()
+  for (let number = 0; number < 2_000; number++)
+    swarm.put(newPeer(`10.0.${number >> 8}.${number & 255}`, 1, { expiresAt: 100 }))
+  for (let number = 0; number < 1_999; number++)
+    swarm.put(newPeer(`10.0.${number >> 8}.${number & 255}`, 1, { expiresAt: 200 }))
+  swarm.put(newPeer('10.1.0.0', 1, { expiresAt: 200 }))
+  expect(swarm.size).toBe(2_000)
+  expect(swarm.get(newPeer('10.0.7.207', 1).key)).toBeUndefined()
+  expect(swarm.get(newPeer('10.0.0.0', 1).key)).toBeDefined()
+})
+
+test('a peer takes less than 300 bytes of memory, and a swarm of one less than 600', () => {
+  // The collector is at hand in a context of its own where Node was not started for it.
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const measure = (swarms: number, peers: number): number => {
+    collect()
+    const before = memoryOf()
+    const made = Array.from({ length: swarms }, (_, swarm) => {
+      const filled = new Swarm()
+      for (let peer = 0; peer < peers; peer++)
+        filled.put(newPeer(`10.${swarm & 255}.${swarm >> 8}.${peer & 255}`, peer))
+      return filled
+    })
+    collect()
+    const bytes = memoryOf() - before
+    expect(made.every(({ size }) => size === peers)).toBe(true)
+    return bytes / (swarms * peers)
+  }
+  measure(100, 10)
+  expect(measure(200, 200)).toBeLessThan(300)
+  expect(measure(10_000, 1)).toBeLessThan(600)
+})
+
+function memoryOf(): number {
+  const { heapUsed, external } = process.memoryUsage()
+  return heapUsed + external
+}

@@ -58,6 +58,14 @@ describe('announce over HTTP', () => {
     expect(files).toEqual({ [hash.toString('latin1')]: { complete: 2, downloaded: 1, incomplete: 1 } })
   })
 
+  test('one that lacks bytes has not completed, however often it says so', async () => {
+    const tracker = await startTracker(used.database)
+    const hash = newHash()
+    for (let time = 0; time < 3; time++)
+      expect(await announce(tracker, hash, '127.0.0.2', 'left=5&event=completed')).toMatchObject({ downloaded: 0 })
+    expect(await announce(tracker, hash, '127.0.0.2', 'left=0&event=completed')).toMatchObject({ downloaded: 1 })
+  })
+
   test('peers are a list where the client asks for it', async () => {
     const tracker = await startTracker(used.database)
     const hash = newHash()
