@@ -16,8 +16,6 @@ import { unfinishedPath } from './slot.ts'
 import type { SlotChanges } from './slot-changes.ts'
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-/** A copy is synced whenever this much more of it was written, so that its last sync is short, however large it is. */
-const SYNC_EVERY_BYTES = 256 * 1024 * 1024
 
 interface WriterDeps {
   readonly copyId: CopyId
@@ -42,9 +40,6 @@ export class SlotWriter implements CopyWriter {
   readonly #hash = createHash('sha256')
   readonly #tagger: PartTagger | null
   #sizeBytes = 0
-  #syncedBytes = 0
-  /** A sync that is under way, or the last one. */
-  #syncing: Promise<void> = Promise.resolve()
   #ending: Promise<unknown> | null = null
 
   private constructor(deps: WriterDeps, path: string, file: FileHandle) {
@@ -70,7 +65,6 @@ export class SlotWriter implements CopyWriter {
       this.#hash.update(bytes)
       this.#tagger?.update(bytes)
       await writing
-      if (this.#sizeBytes - this.#syncedBytes > SYNC_EVERY_BYTES) await this.#syncSoFar()
     } catch (error) {
       const failure = this.#deps.health.report(error)
       await this.abort()
@@ -104,15 +98,6 @@ export class SlotWriter implements CopyWriter {
     }
   }
 
-  /** Has what is written synced while more comes in. It waits for the sync before, so a slow disk slows the sender down. */
-  async #syncSoFar(): Promise<void> {
-    await this.#syncing
-    this.#syncedBytes = this.#sizeBytes
-    this.#syncing = this.#deps.disk.syncFile(this.#file)
-    // The system tells of a failed sync once: it is met by the next one, or by the end of the copy.
-    this.#syncing.catch(() => undefined)
-  }
-
   #requireOpen(): void {
     if (this.#ending !== null) throw new StoreError('INTERNAL', 'the copy is complete or was given up')
   }
@@ -124,7 +109,6 @@ export class SlotWriter implements CopyWriter {
     const sha256 = this.#hash.digest('hex') as Digest
     try {
       if (expected !== null && expected !== sha256) throw new StoreError('DIGEST_MISMATCH')
-      await this.#syncing
       await changes.putLarge({ copyId, slot, sha256 }, this.#file, this.#path, sizeBytes)
     } catch (error) {
       if (error instanceof NameNotDurableError) {

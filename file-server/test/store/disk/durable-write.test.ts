@@ -4,19 +4,12 @@ import type { Slot } from '@holdfast/shared/ids'
 import { describe, expect, it } from 'vitest'
 import { newCopyId } from '../../../../shared/test/new-copy-id.ts'
 import type { DiskCalls } from '../../../src/store/disk/disk-calls.ts'
-import type { CopyWriter } from '../../../src/store/store.ts'
 import { digestOf, get, named, put } from '../new-copies.ts'
 import { errno, realDisk, recordingDisk } from '../recording-disk.ts'
 import { filesUnder, listAll, useDataDirectory } from '../store-fixture.ts'
 
 const data = useDataDirectory()
 const bytesOf = (text: string): Buffer => Buffer.from(text)
-
-/** Writes 4 MiB at a time. */
-async function writeMiB(writer: CopyWriter, count: number): Promise<void> {
-  const piece = Buffer.alloc(4 * 1024 * 1024)
-  for (let written = 0; written < count; written += 4) await writer.write(piece)
-}
 
 describe('the order of a write', () => {
   it('is: directories into their parents, the bytes, the name, the directory, and only then the answer', async () => {
@@ -31,29 +24,6 @@ describe('the order of a write', () => {
     const leaf = '/tree/0/0/0/0/0'
     const own = ['write', 'syncFile', `rename ${leaf}/0-copy.part ${leaf}/0-copy`, `syncDirectory ${leaf}`, 'answer']
     expect(calls.slice(5)).toEqual(own)
-  })
-
-  it('syncs a large copy while it comes in, so that the last sync is bounded', async () => {
-    const { disk, calls } = recordingDisk(() => data.path())
-    const store = await data.open({ disk })
-    await using writer = await store.createCopy(newCopyId(), null)
-    calls.length = 0
-    await writeMiB(writer, 520)
-    await writer.commit(null)
-    const syncs = calls.flatMap((call, index) => (call === 'syncFile' ? [index] : []))
-    const writesBefore = syncs.map((index) => calls.slice(0, index).filter((call) => call === 'write').length)
-    expect(writesBefore).toEqual([65, 130, 130])
-  })
-
-  it('refuses a copy of which an earlier sync failed, though the last one does not, and leaves nothing of it', async () => {
-    const { disk, failures } = recordingDisk(() => data.path())
-    const store = await data.open({ disk })
-    await using writer = await store.createCopy(newCopyId(), null)
-    failures.set('syncFile', errno('EIO'))
-    await writeMiB(writer, 260)
-    failures.delete('syncFile')
-    await expect(writer.commit(null)).rejects.toMatchObject({ name: 'DISK_FAILED' })
-    expect(await filesUnder(data.path('tree'))).toEqual([])
   })
 
   it('syncs the directories of an earlier run once before the first answer', async () => {
