@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Stats } from 'node:fs'
 import { type FileHandle, open, rename, statfs } from 'node:fs/promises'
+import { release } from 'node:os'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
 import { READ_COPY } from './open-flags.ts'
 import { removeFile, SmallFiles } from './small-files.ts'
@@ -33,13 +34,18 @@ export interface DiskCalls {
   syncJournal(fd: number): Promise<void>
   /** Syncs a file that is closed. */
   syncPath(path: string): Promise<void>
-  /** Syncs everything on the directory's file system. */
+  /** Syncs everything on the directory's file system. @throws also where a failure would not be told */
   syncFileSystem(directory: string): Promise<void>
   readRoom(directory: string): Promise<DiskRoom>
 }
 
+interface Kernel {
+  readonly platform: NodeJS.Platform
+  readonly release: string
+}
+
 /** Each store has its own calls, so that what it learns of its disk's speed stays with it. */
-export function openDisk(): DiskCalls {
+export function openDisk(kernel: Kernel = { platform: process.platform, release: release() }): DiskCalls {
   const small = new SmallFiles()
   return {
     async write(file, bytes, offset, position) {
@@ -63,13 +69,22 @@ export function openDisk(): DiskCalls {
         await file.close()
       }
     },
-    // Node has no syncfs; `sync -f` of coreutils is one.
-    syncFileSystem: (directory) => runSync('sync', ['-f', directory], SYNC_LIMIT_MS),
+    async syncFileSystem(directory) {
+      if (!tellsFailuresOfSyncfs(kernel)) throw new Error('this kernel does not tell syncfs of a failed write-back')
+      // Node has no syncfs; `sync -f` of coreutils is one.
+      await runSync('sync', ['-f', directory], SYNC_LIMIT_MS)
+    },
     async readRoom(directory) {
       const { bavail, blocks, bsize, ffree, files } = await statfs(directory)
       return { freeBytes: bavail * bsize, totalBytes: blocks * bsize, freeInodes: files === 0 ? null : ffree }
     },
   }
+}
+
+/** @returns whether syncfs fails after a failed write-back, as it does from Linux 5.8 on (syncfs(2)). */
+export function tellsFailuresOfSyncfs({ platform, release }: Kernel): boolean {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? []
+  return platform === 'linux' && (Number(major) > 5 || (Number(major) === 5 && Number(minor) >= 8))
 }
 
 /** A disk that takes longer than this to write everything back has failed. */

@@ -14,7 +14,7 @@ export class Checkpoint {
   readonly #root: string
   readonly #disk: DiskCalls
   readonly #log: Logger
-  /** Some machines have no `sync -f`; one that has worked and then fails has found a failed disk. */
+  /** Some machines have no `sync -f` that tells of failures; one that has worked and then fails has found a failed disk. */
   #syncOfAll: 'untried' | 'works' | 'missing' = 'untried'
 
   constructor(root: string, disk: DiskCalls, log: Logger) {
