@@ -90,7 +90,7 @@ export class LocalStore implements Store {
   }
 
   findCopy(sha256: Digest): Promise<NamedCopy | null> {
-    return this.#run(async () => {
+    return this.#read({ sha256 }, async () => {
       const found = await this.#deps.tree.findByDigest(sha256)
       if (found === null && !this.#isInventoryDone)
         throw new StoreError('FILE_UNAVAILABLE', 'the inventory is not done, so the copy may be there all the same')
@@ -99,18 +99,18 @@ export class LocalStore implements Store {
   }
 
   openCopy(copy: NamedCopy): Promise<CopyReader> {
-    return this.#run(() => this.#deps.tree.find(copy, openReader))
+    return this.#read(copy, () => this.#deps.tree.find(copy, openReader))
   }
 
   locateCopy(copy: NamedCopy): ReturnType<Store['locateCopy']> {
-    return this.#run(() => this.#deps.tree.find(copy, locateFile))
+    return this.#read(copy, () => this.#deps.tree.find(copy, locateFile))
   }
 
   readCopy(copy: NamedCopy, { sizeBytes, offset, length }: CopySpan): Promise<Buffer> {
     const { tree, disk } = this.#deps
     // A byte behind the end costs nothing to ask for, and tells whether there is one.
     const askedBytes = offset + length === sizeBytes ? length + 1 : length
-    return this.#run(async () => {
+    return this.#read(copy, async () => {
       const bytes = await tree.find(copy, (path) => readFileSpan(disk, path, offset, askedBytes))
       if (bytes.length < length) throw new StoreError('COPY_NOT_FOUND', 'the copy is shorter than asked for')
       if (bytes.length > length) throw new StoreError('COPY_MISMATCH', 'the copy is longer than its record says')
@@ -123,7 +123,7 @@ export class LocalStore implements Store {
   }
 
   listCopies(cursor: InventoryCursor, limit: number): Promise<CopyPage> {
-    return this.#run(() => this.#deps.tree.list(cursor, limit))
+    return this.#read({ cursor }, () => this.#deps.tree.list(cursor, limit))
   }
 
   quarantineCopy(copy: NamedCopy): Promise<void> {
@@ -153,13 +153,21 @@ export class LocalStore implements Store {
     }
   }
 
-  /** Runs a command: none begins after `close`, and none is cut off by it. */
-  async #run<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs a command: none begins after `close`, and none is cut off by it. @param translate makes a StoreError of what is thrown */
+  async #run<T>(
+    work: () => Promise<T>,
+    translate: (error: unknown) => StoreError = (error) => this.#deps.health.report(error),
+  ): Promise<T> {
     if (this.#stop.signal.aborted) throw new StoreError('CANCELLED', 'the store is closed')
     return this.#working.track(
       work().catch((error) => {
-        throw this.#deps.health.report(error)
+        throw translate(error)
       }),
     )
+  }
+
+  /** @param of what is read, for the log */
+  #read<T>(of: object, work: () => Promise<T>): Promise<T> {
+    return this.#run(work, (error) => this.#deps.health.reportRead(error, of))
   }
 }

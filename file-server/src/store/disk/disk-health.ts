@@ -61,11 +61,17 @@ export class DiskHealth {
     return this.#isSuspect
   }
 
-  /** Translates the error of a write; a failed disk makes the store suspect. */
+  /** Translates the error of a write; a failed disk makes the store suspect. A StoreError was judged where it was made. */
   report(error: unknown): StoreError {
-    const translated = toDiskError(error)
-    if (translated.name === 'DISK_FAILED') this.#suspect(translated)
-    if (translated.name === 'INTERNAL') this.#log.error({ err: translated }, 'an unexpected error in the store')
+    const translated = this.#translate(error)
+    if (translated.name === 'DISK_FAILED' && translated !== error) this.#suspect(translated)
+    return translated
+  }
+
+  /** Translates the error of a read. One copy may be unreadable for ever on a disk that takes others. @param of what was read */
+  reportRead(error: unknown, of: object): StoreError {
+    const translated = this.#translate(error)
+    if (translated.name === 'DISK_FAILED') this.#log.warn({ ...of, err: translated }, 'the disk failed a read')
     return translated
   }
 
@@ -84,6 +90,12 @@ export class DiskHealth {
 
   requireTrusted(): void {
     if (this.#isSuspect) throw new StoreError('DISK_FAILED', 'the disk failed earlier; look at the log')
+  }
+
+  #translate(error: unknown): StoreError {
+    const translated = toDiskError(error)
+    if (translated.name === 'INTERNAL') this.#log.error({ err: translated }, 'an unexpected error in the store')
+    return translated
   }
 
   #suspect(error: StoreError): void {

@@ -141,13 +141,15 @@ export class CopyTree {
 
   /** @throws DIGEST_MISMATCH, COPY_MISMATCH where the slot holds another copy, COPY_NOT_FOUND */
   async restore(copy: NamedCopy): Promise<void> {
-    const { leaves, quarantine } = this.#deps
+    const { leaves, quarantine, health } = this.#deps
     if (await leaves.change(copy.slot, () => this.#isInTree(copy))) return
     const known = quarantine.find(copy.copyId)
     if (known === undefined) throw await this.#whyMissing(copy)
     if (!isSame(known.copy, copy)) throw new StoreError('COPY_MISMATCH')
     // The leaf is not held meanwhile, because a large copy takes long to read.
-    const file = await hashFile(quarantine.pathOf(known))
+    const file = await hashFile(quarantine.pathOf(known)).catch((error) => {
+      throw health.reportRead(error, copy)
+    })
     if (file === null) throw new StoreError('COPY_NOT_FOUND')
     if (file.sha256 !== copy.sha256) throw new StoreError('DIGEST_MISMATCH')
     const isPut = await leaves.change(copy.slot, async () => {
