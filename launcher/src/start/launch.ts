@@ -36,6 +36,7 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
 
   const leftBehind = await readRunFile(layout.runFile)
   const patienceMs = leftBehind !== null && !isAlive(leftBehind.pid) ? KILLED_START_PATIENCE_MS : 0
+  const patientUntil = performance.now() + patienceMs
   const { host, port: wantedPort, clusterSecret } = context.options
   const port = await claimPort(host, wantedPort, patienceMs, signal)
   const url = managerUrl(host, port)
@@ -52,7 +53,7 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   const ready = { managerUrl: url, signal, deadlineMs: READY_DEADLINE_MS }
   const isListening = Promise.race([startup.failed, waitUntilListening(ready)])
   await progress.step('waiting for the manager', isListening, () => `manager listens at ${url}`)
-  for (const number of await chooseFileServers(context)) {
+  for (const number of await chooseFileServers(context, patientUntil)) {
     servers.push(startFileServer(context, { number, secret, managerUrl: url, startup }))
   }
   const areConnected = waitForFileServers(servers.length, { ...ready, deadlineMs: FILE_SERVERS_DEADLINE_MS })
@@ -100,13 +101,13 @@ function groupOf(members: readonly Supervised[]): Started {
   }
 }
 
-async function chooseFileServers(context: LaunchContext): Promise<readonly number[]> {
+async function chooseFileServers(context: LaunchContext, patientUntil: number): Promise<readonly number[]> {
   const { layout, options, progress } = context
   const numbers = planFileServerNumbers(await listFileServerNumbers(layout.fileServers), options.fileServerCount)
   const chosen: number[] = []
   for (const number of numbers) {
     await makeDirectory(fileServerDirectory(layout.fileServers, number), layout.root)
-    if (await isFileServerRunning(context, number))
+    if (await isFileServerRunning(context, number, patientUntil))
       progress.line(`  file-server ${number} runs already, started by someone else`)
     else chosen.push(number)
   }

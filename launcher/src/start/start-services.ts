@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { DirectoryInUseError, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import { fileServerDirectory } from '../data/file-server-directories.ts'
 import { RotatingLog } from '../files/rotating-log.ts'
@@ -20,6 +21,8 @@ interface ServiceOptions {
   readonly execArgv?: readonly string[]
   readonly startup: StartupWatch
 }
+
+const LOCK_POLL_MS = 200
 
 /** Hashing and the disk share libuv's threads, and a manager reads the disk too. */
 const POOL_THREADS = '16'
@@ -97,10 +100,29 @@ export function startFileServer(
   })
 }
 
-/** A file-server started by `npm run file-server` may have outlived the last `npm start`. */
-export async function isFileServerRunning(context: LaunchContext, number: number): Promise<boolean> {
+/**
+ * A file-server started by `npm run file-server` may have outlived the last `npm start`.
+ * @param patientUntil by then, of `performance.now()`, those of a killed start have ended, and are waited for.
+ */
+export async function isFileServerRunning(
+  { layout, progress, signal }: LaunchContext,
+  number: number,
+  patientUntil: number,
+): Promise<boolean> {
+  const directory = fileServerDirectory(layout.fileServers, number)
+  let isWaiting = false
+  while (await isLocked(directory)) {
+    if (performance.now() >= patientUntil) return true
+    if (!isWaiting) progress.line(`  waiting for file-server ${number} of the killed start to end ...`)
+    isWaiting = true
+    await delay(LOCK_POLL_MS, undefined, { signal })
+  }
+  return false
+}
+
+async function isLocked(directory: string): Promise<boolean> {
   try {
-    const lock = await lockDirectory(fileServerDirectory(context.layout.fileServers, number))
+    const lock = await lockDirectory(directory)
     await lock.release()
     return false
   } catch (error) {

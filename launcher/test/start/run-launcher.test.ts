@@ -1,4 +1,5 @@
-import { mkdir, open, readFile, stat } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { lockDirectory } from '@holdfast/shared/node/directory-lock'
@@ -128,5 +129,17 @@ describe('npm start', () => {
     } finally {
       await lock.release()
     }
+  })
+
+  test('waits for a file-server of a killed start that still works in its data directory, and starts it', async () => {
+    await mkdir(join(directory(), 'file-servers', '2'), { recursive: true })
+    const { pid } = spawnSync('true')
+    const text = ''
+    const run = { pid, managerUrl: text, clusterSecret: text, fileServersDirectory: text, mongoUrl: text }
+    await writeFile(join(directory(), 'run.json'), JSON.stringify(run))
+    const lock = await lockDirectory(join(directory(), 'file-servers', '2'))
+    const launched = new Launched(directory(), [...anyPort, '--file-servers', '2'])
+    await launched.until(/file-server 2 (of the killed start|runs already)/).finally(() => lock.release())
+    await expectNodes((await launched.untilRunning()).managerUrl, ['1', '2'])
   })
 })
