@@ -17,7 +17,9 @@ test.each([0, 1, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 2 * PART_BYTES, 2 *
     for (const pieceBytes of [sizeBytes || 1, 262_144, 1_000_003]) {
       const tagger = new PartTagger(key, 5)
       for (let at = 0; at < sizeBytes; at += pieceBytes) tagger.update(bytes.subarray(at, at + pieceBytes))
-      expect(tagger.finish().equals(Buffer.concat(tags))).toBe(true)
+      const made = tagger.finish()
+      expect(Buffer.concat(tags).equals(made)).toBe(true)
+      expect(made.buffer.byteLength).toBe(made.length)
     }
   },
 )
