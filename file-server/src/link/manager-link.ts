@@ -218,10 +218,15 @@ export class ManagerLink {
   /** A failure is logged with the id of the request that it befell, by which it is found in the manager's log too. */
   #noteRefusal(command: unknown, error: unknown, argument: unknown): void {
     const { name, detail } = toStoreError(error)
-    const { requestId } = (argument ?? {}) as { readonly requestId?: unknown }
-    const request = typeof requestId === 'string' && { requestId: requestId.slice(0, MAX_ID_LENGTH) }
+    const request = this.#requestIdOf((argument ?? {}) as Record<string, unknown>)
     if (name === 'INTERNAL') this.#log.error({ ...request, command, err: error }, 'command failed')
     else this.#log.debug({ ...request, command, error: name, detail }, 'command refused')
+  }
+
+  /** The commands that follow an `open-upload` name its copy, and not the request. @param argument as it came */
+  #requestIdOf({ requestId, copyId }: Record<string, unknown>): { readonly requestId?: string } {
+    const id = requestId ?? this.#deps.uploads.requestIdOf(copyId as CopyId)
+    return typeof id === 'string' ? { requestId: id.slice(0, MAX_ID_LENGTH) } : {}
   }
 
   /** Two links to one manager would drive each other out for ever. */

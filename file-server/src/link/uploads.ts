@@ -17,7 +17,7 @@ type Upload =
   | { readonly kind: 'stream'; readonly stream: UploadStream }
   | Fetch
   | Stored
-  | { readonly kind: 'ended'; readonly error: StoreError }
+  | Ended
 
 type InlineCopy = Pick<UploadFile, 'copyId' | 'encoding' | 'sizeBytes' | 'sha256'>
 type UploadCommands = 'upload-file' | 'open-upload' | 'upload-frame' | 'upload-end'
@@ -29,6 +29,13 @@ interface Fetch {
   readonly owner: object
   readonly result: Promise<StoredCopy>
   readonly stop: AbortController
+}
+
+interface Ended {
+  readonly kind: 'ended'
+  readonly error: StoreError
+  /** It is the one whose frames carried the copy. */
+  readonly requestId?: string | undefined
 }
 
 /** It is known what the bytes must be. */
@@ -61,6 +68,13 @@ export class Uploads {
 
   get runningCount(): number {
     return this.#running.size
+  }
+
+  /** @returns the id of the request whose frames carry the copy, also after its upload has failed */
+  requestIdOf(copyId: CopyId): string | undefined {
+    const upload = this.#find(copyId)
+    if (upload?.kind === 'stream') return upload.stream.command.requestId
+    return upload?.kind === 'ended' ? upload.requestId : undefined
   }
 
   /** Carries out the commands by which a manager uploads. @param owner is the connection that they come on. */
@@ -118,14 +132,17 @@ export class Uploads {
 
   /** Opens a stream of frames. @param owner is the connection that it belongs to. */
   async open(command: OpenUpload, owner: object): Promise<void> {
-    const { copyId } = command
+    const { copyId, requestId } = command
     const known = this.#find(copyId)
     if (known?.kind === 'stream' && known.stream.owner === owner) return known.stream.opened()
     if (known?.kind === 'ended') throw known.error
     if (known !== undefined) throw new StoreError('INVALID_REQUEST', 'the copyId was used before')
     if (this.#running.size >= MAX_OPEN_STREAMS) throw new StoreError('OVERLOADED')
     const stream = new UploadStream(this.#store, command, owner, (outcome) =>
-      this.#remember(copyId, outcome instanceof StoreError ? { kind: 'ended', error: outcome } : storedOf(outcome)),
+      this.#remember(
+        copyId,
+        outcome instanceof StoreError ? { kind: 'ended', error: outcome, requestId } : storedOf(outcome),
+      ),
     )
     this.#running.set(copyId, { kind: 'stream', stream })
     await stream.opened()
@@ -151,6 +168,7 @@ export class Uploads {
    */
   async discard(copyId: CopyId): Promise<Slot | null> {
     const running = this.#running.get(copyId)
+    const requestId = this.requestIdOf(copyId)
     const discarded = new StoreError('COPY_DISCARDED')
     if (running?.kind === 'stream') {
       running.stream.fail(discarded)
@@ -160,7 +178,7 @@ export class Uploads {
       await running.result.catch(() => undefined)
     }
     const recent = this.#recent.get(copyId)
-    this.#remember(copyId, { kind: 'ended', error: discarded })
+    this.#remember(copyId, { kind: 'ended', error: discarded, requestId })
     return recent?.kind === 'stored' ? recent.slot : null
   }
 

@@ -162,6 +162,29 @@ test('a command that fails is logged with the id of its request, of which no mor
   ])
 })
 
+test('a frame or an end that fails is logged with the id of the request that opened its upload', async () => {
+  const { on, log } = await linked()
+  const mismatch = newCopyId()
+  await on.call('open-upload', openingOf(mismatch, { requestId: 'r-18', sha256: digestOf(Buffer.from('expected')) }))
+  await on.call('upload-frame', { copyId: mismatch, seq: 0 }, Buffer.from('others'))
+  for (let time = 0; time < 2; time++) await on.refusal('upload-end', { copyId: mismatch, frameCount: 1 })
+  const gap = newCopyId()
+  await on.call('open-upload', openingOf(gap, { requestId: 'r-19' }))
+  await on.refusal('upload-frame', { copyId: gap, seq: 1 }, Buffer.from('late'))
+  const discarded = newCopyId()
+  await on.call('open-upload', openingOf(discarded, { requestId: 'r-20' }))
+  await on.call('delete-file', { copyId: discarded, slot: null, requestId: 'r-20' })
+  await on.refusal('upload-frame', { copyId: discarded, seq: 0 }, Buffer.from('late'))
+  await on.refusal('upload-end', { copyId: newCopyId(), frameCount: 1 })
+  expect(log.find('command refused').map(({ requestId, command, error }) => [requestId, command, error])).toEqual([
+    ['r-18', 'upload-end', 'DIGEST_MISMATCH'],
+    ['r-18', 'upload-end', 'DIGEST_MISMATCH'],
+    ['r-19', 'upload-frame', 'INVALID_REQUEST'],
+    ['r-20', 'upload-frame', 'COPY_DISCARDED'],
+    [undefined, 'upload-end', 'COPY_NOT_FOUND'],
+  ])
+})
+
 test.each([
   ['a character outside the alphabet', 'AAA*'],
   ['padding before the end', 'AA==AAAA'],
