@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { chunkNumberOf, type PartKey } from '@holdfast/shared/ids'
+import { digestPart } from '@holdfast/shared/node/part-digest'
 import type { StoredCopy } from '@holdfast/shared/wire/shapes'
 import { expect, test, vi } from 'vitest'
 import { newCopyId } from '../../../shared/test/new-copy-id.ts'
@@ -230,6 +232,19 @@ test('an empty file is a file, inline and as a stream', async () => {
   expect(await files()).toHaveLength(2)
   const read = { ...named(inline), sizeBytes: 0, offset: 0, length: 0 }
   expect((await on.call('download-file', read)).bytes).toHaveLength(0)
+})
+
+test('the end of a stream with a part key is answered with a tag for each part', async () => {
+  const { on } = await linked()
+  const partKey = 'a1'.repeat(16) as PartKey
+  const copyId = newCopyId()
+  const bytes = randomBytes(FRAME)
+  await on.call('open-upload', { ...openingOf(copyId), partKey })
+  await on.call('upload-frame', { copyId, seq: 0 }, bytes)
+  const ends = [1, 2].map(() => on.call('upload-end', { copyId, frameCount: 1 }))
+  ends.push(Promise.all(ends).then(() => on.call('upload-end', { copyId, frameCount: 1 })))
+  const tag = digestPart({ key: partKey, chunk: chunkNumberOf(copyId), index: 0 }, bytes)
+  for (const end of await Promise.all(ends)) expect(tag.equals(end.bytes as Buffer)).toBe(true)
 })
 
 test('a disconnect in the middle of streams leaves no .part, frees their slots, and a new link starts afresh', async () => {
