@@ -78,7 +78,7 @@ export class HttpClient {
     const explain = (thrown: unknown): StoreError => this.#explain(thrown, watch, signal)
     try {
       const sent = await body?.(watch)
-      if (sent instanceof Uint8Array) watch.awaitAnswer()
+      if (sent instanceof Uint8Array) watch.awaitAnswer(sent.length)
       // Nothing tells how far a blob is, and it may take hours.
       if (sent instanceof Blob) watch.pause()
       const response = await fetch(this.#baseUrl + path, {

@@ -1,5 +1,6 @@
-/** A store may take two minutes until what it was sent is durable, and only then answers. */
+/** A store answers when what it was sent is durable, for which it may take two minutes, and longer for what is large. */
 const ANSWER_PATIENCE_MS = 180_000
+const SLOWEST_BYTES_PER_MS = 4_096
 
 /** Ends a request on which nothing has moved for a time. Its signal also follows the caller's. */
 export class IdleWatch implements Disposable {
@@ -36,9 +37,9 @@ export class IdleWatch implements Disposable {
     this.#start(this.#limitMs)
   }
 
-  /** Starts the time for an answer, because the whole body has been handed over. */
-  awaitAnswer(): void {
-    this.#start(Math.max(this.#limitMs, ANSWER_PATIENCE_MS))
+  /** Starts the time for an answer, because the whole body, of that many bytes, has been handed over. */
+  awaitAnswer(sentBytes: number): void {
+    this.#start(Math.max(this.#limitMs, ANSWER_PATIENCE_MS + Math.ceil(sentBytes / SLOWEST_BYTES_PER_MS)))
   }
 
   /** Stops the time while it is the caller's turn, because a slow source or reader is no fault of the server. */

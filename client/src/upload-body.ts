@@ -108,13 +108,17 @@ export async function streamedBody(
     if (form.after.length > 0) yield form.after
   }
   const iterator = pieces()
+  let sentBytes = 0
   return new ReadableStream({
     async pull(controller) {
       const next = await iterator.next()
       if (next.done) {
         controller.close()
-        watch.awaitAnswer()
-      } else controller.enqueue(next.value)
+        watch.awaitAnswer(sentBytes)
+        return
+      }
+      sentBytes += next.value.length
+      controller.enqueue(next.value)
     },
     cancel: close,
   })

@@ -15,10 +15,13 @@ test('expires when nothing moves, and not while it is paused', () => {
   expect(watch.signal.aborted).toBe(true)
 })
 
-test.each([100, 200_000])('waits 3 minutes at least for an answer, where the limit is %i ms', (limitMs) => {
+test.each([
+  [100, 0, 180_000],
+  [200_000, 1, 200_000],
+  [100, 16 * 1024 ** 3, 180_000 + 4 * 1024 ** 2],
+])('with a limit of %i ms waits for an answer to %i bytes for %i ms', (limitMs, sentBytes, patienceMs) => {
   const watch = new IdleWatch(limitMs)
-  const patienceMs = Math.max(limitMs, 180_000)
-  watch.awaitAnswer()
+  watch.awaitAnswer(sentBytes)
   vi.advanceTimersByTime(patienceMs - 1)
   expect(watch.hasExpired).toBe(false)
   vi.advanceTimersByTime(1)

@@ -63,7 +63,7 @@ export const managerCommands = {
   },
   /**
    * Makes the copy durable, and its ack carries the part tags. It may take long, for committing a large copy means syncing
-   * all of it.
+   * all of it, so a caller gives a deadline that allows for the size.
    */
   'upload-end': {
     argument: z.strictObject({ copyId, frameCount: shape.count }),

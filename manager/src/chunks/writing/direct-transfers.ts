@@ -5,6 +5,7 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import { isLoopback } from '@holdfast/shared/node/loopback'
 import type { NamedCopy, StoredCopy } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
+import { copyDeadlineMs } from './copy-deadline.ts'
 import { deleteCopy } from './delete-copy.ts'
 
 /** The other file-server asks at once, so a ticket need not be good for longer. */
@@ -13,11 +14,6 @@ const TICKET_SECONDS = 60
 const AVOIDED_MS = 600_000
 /** So many ways are remembered, the oldest go first. */
 const MAX_AVOIDED = 10_000
-
-/** @returns how long a file-server may take to read or to fetch so many bytes, at 4 MiB/s at least */
-export function copyDeadlineMs(sizeBytes: number): number {
-  return 60_000 + Math.ceil(sizeBytes / 4096)
-}
 
 /** Has file-servers fetch copies from each other's chunk ports, so that the bytes do not pass through the manager. */
 export class DirectTransfers {

@@ -2,9 +2,11 @@ import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
+import { managerCommands } from '@holdfast/shared/wire/commands'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
+import { copyDeadlineMs } from './copy-deadline.ts'
 import { cutFrames } from './cut-frames.ts'
 import { deleteCopy } from './delete-copy.ts'
 
@@ -101,6 +103,7 @@ async function storeStream(
   })
   const { copyId } = command
   const { frames } = link
+  let sentBytes = 0
   const frameCount = await sendFrames(
     {
       budget: link.outbound,
@@ -109,11 +112,14 @@ async function storeStream(
         await link.call('upload-frame', { copyId, seq, bytes }, { signal: stop })
         // A file-server that is only busy answers somebody: it must not be left out for the others' sake.
         link.noteAnswer()
+        sentBytes += bytes.length
       },
     },
     cutFrames(chunks, frames),
     signal,
   )
-  const { copy, bytes } = await link.call('upload-end', { copyId, frameCount }, { signal })
+  // What the system has not written yet is written now, which on a slow disk takes long.
+  const deadlineMs = copyDeadlineMs(sentBytes, managerCommands['upload-end'].deadlineMs)
+  const { copy, bytes } = await link.call('upload-end', { copyId, frameCount }, { signal, deadlineMs })
   return { ...copy, partTags: bytes }
 }

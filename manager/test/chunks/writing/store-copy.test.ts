@@ -218,6 +218,15 @@ test.each([
   expect([keys.at(-2), keys.at(-1), deletes.length]).toEqual([null, partKey, 4])
 })
 
+test('a file-server may take the longer for the end of a copy the larger it is', async () => {
+  const { peer, link } = await connect()
+  serveUploads(peer)
+  const call = vi.spyOn(link, 'call')
+  await storeCopy(link, orderOf(), { kind: 'stream', chunks: stream(Buffer.alloc(8_192)).chunks, partKey: null })
+  const ends = call.mock.calls.filter(([command]) => command === 'upload-end')
+  expect(ends.map(([, , options]) => options?.deadlineMs)).toEqual([120_002])
+})
+
 test('a source that calls the copy off ends it before its end is sent', async () => {
   const { peer, link } = await connect()
   const { deletes } = serveUploads(peer)
