@@ -14,7 +14,7 @@ test('private addresses are left out, and what is asked over UDP is asked by its
   const { left, troubles } = await judge([publicOne, 'http://10.0.0.1/announce', 'udp://localhost:6969/announce?x'])
   expect(left).toEqual([publicOne])
   expect(troubles).toEqual([
-    'http://10.0.0.1/announce: 10.0.0.1 is no public address, and torrents may lead to none here',
+    'http://10.0.0.1/announce: 10.0.0.1 is no public address, and torrents may lead to none such here',
     expect.stringMatching(/^udp:\/\/localhost:6969\/announce\?x: localhost \(.*\) is no public address/),
   ])
   expect((await judge(['udp://localhost:6969/announce?x'], true)).left).toEqual(['udp://127.0.0.1:6969/announce?x'])
