@@ -139,11 +139,11 @@ async function load(
   const isStalled = stallJudge(order.patienceMs, performance.now())
   let lastPeers = 0
   let toldAt = Number.NEGATIVE_INFINITY
-  const onProgress = (progress: Progress): void => {
+  const onProgress = (progress: Progress, arrivingBytes: number): void => {
     const now = performance.now()
     // What an attempt before has loaded is hashed with nobody connected.
     lastPeers = progress.peers ?? 0
-    if (isStalled(progress, now)) stalled.abort()
+    if (isStalled(progress, arrivingBytes, now)) stalled.abort()
     if (now - toldAt < TELL_EVERY_MS) return
     toldAt = now
     owner.tell({ kind: 'progress', ...progress, peers: lastPeers })

@@ -37,7 +37,8 @@ export interface DownloadWish {
   readonly isNumbered?: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
-  readonly onProgress: (progress: Progress) => void
+  /** @param arrivingBytes have come from web seeds of pieces that are not done */
+  readonly onProgress: (progress: Progress, arrivingBytes: number) => void
   /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
   readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
@@ -90,16 +91,22 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
-    for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo, swarm.reach))
+    const webSeeds = metainfo.webSeeds.map((url) => new WebSeed(url, torrent, metainfo, swarm.reach))
+    for (const seed of webSeeds) torrent.addWebSeed(seed)
     const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
+    const onProgress = (progress: Progress): void =>
+      wish.onProgress(
+        progress,
+        webSeeds.reduce((sum, { arrivingBytes }) => sum + arrivingBytes, 0),
+      )
     const onTick = (): void => {
       // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
       torrent._update()
       order.takeOver()
     }
     const ended = AbortSignal.any([signal, over.signal])
-    await Promise.race([finish(torrent, metainfo, { onProgress: wish.onProgress, onTick }, ended), failed])
+    await Promise.race([finish(torrent, metainfo, { onProgress, onTick }, ended), failed])
     await journal.flush()
     await store.sync()
     await wish.verify?.(part)
@@ -128,7 +135,7 @@ async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
 
 /** Tells how it goes while webtorrent reads what is there already. */
 function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: DownloadWish['onProgress']): NodeJS.Timeout {
-  const show = hashingProgress(length, onProgress)
+  const show = hashingProgress(length, (progress) => onProgress(progress, 0))
   return setInterval(() => show(Math.min(store.readBytes, length)), PROGRESS_EVERY_MS)
 }
 
@@ -136,7 +143,7 @@ function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: Downlo
 async function finish(
   torrent: Torrent,
   metainfo: Metainfo,
-  { onProgress, onTick }: { onProgress: DownloadWish['onProgress']; onTick: () => void },
+  { onProgress, onTick }: { onProgress: (progress: Progress) => void; onTick: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const tell = (): void => {
