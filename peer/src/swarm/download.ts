@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { lstat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FollowingAbort } from '@holdfast/shared/following-abort'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
@@ -79,7 +80,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   })
   failed.catch(() => undefined)
   const finders: PeerFinder[] = []
-  const over = new AbortController()
+  using over = new FollowingAbort(signal)
   try {
     const { isUdpOnly, onTrouble } = wish
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
@@ -105,8 +106,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
       torrent._update()
       order.takeOver()
     }
-    const ended = AbortSignal.any([signal, over.signal])
-    await Promise.race([finish(torrent, metainfo, { onProgress, onTick }, ended), failed])
+    await Promise.race([finish(torrent, metainfo, { onProgress, onTick }, over.signal), failed])
     await journal.flush()
     await store.sync()
     await wish.verify?.(part)
@@ -157,11 +157,10 @@ async function finish(
   while (!torrent.done) {
     tell()
     onTick()
-    const pause = new AbortController()
-    const either = AbortSignal.any([signal, pause.signal])
+    using pause = new FollowingAbort(signal)
     await Promise.race([
-      once(torrent, 'done', { signal: either }),
-      delay(PROGRESS_EVERY_MS, undefined, { signal }),
+      once(torrent, 'done', { signal: pause.signal }),
+      delay(PROGRESS_EVERY_MS, undefined, { signal: pause.signal }),
     ]).finally(() => pause.abort())
   }
   tell()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { mkdtemp, open, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -237,6 +237,14 @@ test('what was loaded is not trusted where the disk has something else by then, 
   // What this run finds out the next one knows, though this one is ended.
   await loadUntil(async () => expect(await listedPieces()).toEqual([]), [])
   expect((await load([], [await seed()])).resumedBytes).toBe(0)
+})
+
+test('a download leaves nothing at the signal that may end it, which lives as long as the peer', async () => {
+  const { signal } = new AbortController()
+  const any = vi.spyOn(AbortSignal, 'any')
+  await load([], [await seed()], false, signal)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  expect(any.mock.calls.flatMap(([signals]) => [...signals])).not.toContain(signal)
 })
 
 test('what another torrent has loaded so far, or is no part of any, is left alone', async () => {
