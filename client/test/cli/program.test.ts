@@ -82,6 +82,21 @@ test('what strangers wrote into a torrent steers no terminal', async () => {
   expect(errors).not.toContain('\u001b')
 })
 
+test('goes on waiting for a torrent where the manager is away for a while', async () => {
+  const answer = (body: object) => (_: IncomingMessage, response: ServerResponse) =>
+    void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  const job = { id: 'pull-1', error: null, progress: {} }
+  manager.nextAnswers.push(
+    answer(job),
+    ({ socket }) => void socket.destroy(),
+    (_, response) => sendError(response, 'DATABASE_UNAVAILABLE', { 'retry-after': '60' }),
+    answer({ ...job, state: 'done', progress: { name: 'film', files: 1, totalBytes: 5 } }),
+  )
+  const { code, text, errors } = await holdfast(['from-torrent', `magnet:?xt=urn:btih:${'ab'.repeat(20)}`])
+  expect([code, text]).toEqual([0, 'stored film: 1 files, 5 B\n'])
+  expect(errors).toMatch(/no answer from .*; it is asked again\nDatabase unavailable .*; it is asked again\n/)
+})
+
 test('says so as JSON where it is asked to', async () => {
   const { code, errors } = await holdfast(['get', 'missing', '--json'])
   expect(code).toBe(3)
