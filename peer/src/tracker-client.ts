@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Deadline } from './deadline.ts'
 import { PeerError, reasonOf } from './peer-error.ts'
 import { readBounded } from './read-bounded.ts'
 import type { FoundPeer } from './swarm/trackers/peer-finder.ts'
@@ -129,8 +130,8 @@ export class TrackerClient {
 
   async #read(path: string, init: RequestInit, signal: AbortSignal): Promise<{ isGood: boolean; json: unknown }> {
     try {
-      const bounded = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
-      const response = await fetch(this.origin + path, { ...init, signal: bounded })
+      using bounded = new Deadline(signal, PATIENCE_MS)
+      const response = await fetch(this.origin + path, { ...init, signal: bounded.signal })
       return { isGood: response.ok, json: JSON.parse((await readBounded(response, MAX_ANSWER_BYTES)).toString('utf8')) }
     } catch (error) {
       if (signal.aborted) throw new PeerError('interrupted')

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { errorRow } from '@holdfast/shared/errors/error-table'
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { plainText } from '@holdfast/shared/plain-text'
 import type { Job } from '../answers.ts'
@@ -6,9 +7,12 @@ import { PathError } from '../node/system-error.ts'
 import { pause } from '../pause.ts'
 import type { PullOptions } from '../store-client.ts'
 import { type Console, printResult } from './console.ts'
+import { sentenceOf } from './exit-code.ts'
 import { formatBytes, formatDuration } from './format.ts'
 
 const ASK_EVERY_MS = 1_000
+/** A manager that restarts, or a machine that was asleep, is away for less than this. */
+const AWAY_MS = 600_000
 
 export interface PullWish extends Pick<PullOptions, 'folder' | 'storageClass'> {
   /** Only prints the job's id. */
@@ -27,9 +31,18 @@ export async function fromTorrent(console: Console, torrent: string, { detach, .
   })
   if (detach === true) return printResult(console, { id }, id)
   using shown = showLine(stderr, isJson)
+  let answeredAt = performance.now()
   try {
     for (;;) {
-      const job = await client.job(id, { signal })
+      const job = await client.job(id, { signal }).catch((error: unknown) => {
+        if (!isPassing(error) || performance.now() - answeredAt > AWAY_MS) throw error
+        shown.show(plainText(`${sentenceOf(error, null)}; it is asked again`))
+      })
+      if (job === undefined) {
+        await pause(ASK_EVERY_MS, signal)
+        continue
+      }
+      answeredAt = performance.now()
       if (job.state === 'failed') throw new Error(job.error ?? 'it failed')
       if (job.state === 'done') return printDone(console, job)
       // Names and troubles are of strangers.
@@ -42,6 +55,10 @@ export async function fromTorrent(console: Console, torrent: string, { detach, .
     if (signal.aborted && !isJson) stderr.write(`holdfast: the manager goes on with it, as job ${id}\n`)
     throw error
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof StoreError && error.name !== 'CANCELLED' && errorRow(error.name).isRetryable
 }
 
 async function readTorrent(path: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -1,9 +1,13 @@
 import { basename } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileDescription } from '../answers.ts'
+import { pause } from '../pause.ts'
 import type { ShareOptions } from '../store-client.ts'
 import { type Console, printResult } from './console.ts'
 import { upload } from './upload.ts'
+
+/** The manager has a request for a torrent wait, so this is only for one that does not. */
+const ASK_AGAIN_MS = 500
 
 interface ShareWish extends Pick<ShareOptions, 'name' | 'expires'> {
   readonly torrent?: boolean
@@ -46,7 +50,10 @@ interface TorrentAddresses {
   readonly failure?: unknown
 }
 
-/** The file is hashed first, which takes minutes where it is large: it is asked again for as long as there is progress. */
+/**
+ * The file is hashed first, which takes long where it is large or others come before it. It is asked for again as long as the
+ * manager tells how far it is, which it does of no other failure.
+ */
 async function torrentAddresses(
   { client, stderr, isJson, signal }: Console,
   stored: Pick<FileDescription, 'id' | 'name'>,
@@ -55,12 +62,13 @@ async function torrentAddresses(
   let told: string | undefined
   for (;;) {
     try {
+      if (told !== undefined) await pause(ASK_AGAIN_MS, signal)
       return { torrent, magnet: await client.magnetOf(stored, { signal }) }
     } catch (failure) {
       const progress = isUnavailable(failure) ? failure.detail : undefined
-      if (progress === undefined || progress === told) return { torrent, failure }
+      if (progress === undefined) return { torrent, failure }
+      if (!isJson && progress !== told) stderr.write(`holdfast: ${stored.name}: ${progress}\n`)
       told = progress
-      if (!isJson) stderr.write(`holdfast: ${stored.name}: ${progress}\n`)
     }
   }
 }

@@ -7,7 +7,7 @@ import { JobRefusal } from '../jobs/jobs.ts'
 import type { PlannedFile } from './plan-files.ts'
 import type { PullDirectories } from './pull-directories.ts'
 import type { Pull, PullRecords } from './pull-records.ts'
-import { runPeer } from './run-peer.ts'
+import { peerScripts, runPeer } from './run-peer.ts'
 import { findStored, type StoreDeps, storeFiles } from './store-files.ts'
 import type { Telling } from './telling.ts'
 
@@ -66,7 +66,7 @@ async function load(deps: DoPullDeps, pull: Pull, telling: Telling, signal: Abor
     onTrouble: (trouble: string) => telling.later({ trouble }),
   }
   const order = { directory: directories.pathOf(id), infoHash, magnet, allowsPrivate, patienceMs }
-  await runPeer(order, hooks, signal)
+  await runPeer(peerScripts, order, hooks, signal)
   if (known === null) throw new Error('the peer did not say what the torrent is of')
   return known
 }

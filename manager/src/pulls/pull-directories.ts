@@ -109,8 +109,10 @@ export class PullDirectories {
   async sweep(isNeeded: (id: string) => Promise<boolean>): Promise<void> {
     for (const id of await readdir(this.#root)) {
       if (!OWN_NAME.test(id) || this.#used.has(id)) continue
-      const { mtimeMs } = await lstat(this.pathOf(id))
-      const isKept = Date.now() - mtimeMs < KEPT_MS && (await isNeeded(id))
+      // A pull may end meanwhile, and takes its directory with it.
+      const found = await lstat(this.pathOf(id)).catch(() => null)
+      if (found === null) continue
+      const isKept = Date.now() - found.mtimeMs < KEPT_MS && (await isNeeded(id))
       if (!isKept) await this.removeUnused(id)
     }
   }

@@ -16,7 +16,8 @@ import { Telling } from './telling.ts'
 const KIND = 'pull-torrent'
 const AT_ONCE = 2
 const LOOP_EVERY_MS = 60_000
-const SWEEP_EVERY_MS = 3_600_000
+/** Another process may have forgotten what this one has loaded. */
+const SWEEP_EVERY_MS = 60_000
 /** A process that has no turn at the directory asks for it so often. */
 const TURN_EVERY_MS = 10_000
 

@@ -13,12 +13,12 @@ import {
 import { JobRefusal } from '../jobs/jobs.ts'
 
 /** A process that was asked to end is killed after so long. */
-const END_MS = 5_000
+const END_MS = 10_000
 const HEAP_MIB = 384
 const MAX_COMPLAINT = 1_000
 
 /** The first of these that is there is run: a clone of the project installs and builds the peer, an image has it built. */
-const scripts = ['../../../scripts/pull.mjs', '../../../peer/dist/pull-main.js'].map((path) =>
+export const peerScripts = ['../../../scripts/pull.mjs', '../../../peer/dist/pull-main.js'].map((path) =>
   fileURLToPath(new URL(path, import.meta.url)),
 )
 
@@ -34,7 +34,12 @@ export interface PeerHooks {
  * Has a process of the peer's load a torrent into a directory. It ends with this one, even after kill -9, because its input
  * ends then. @throws JobRefusal where another attempt would end alike; what the hooks throw
  */
-export async function runPeer(order: PullOrder, hooks: PeerHooks, signal: AbortSignal): Promise<void> {
+export async function runPeer(
+  scripts: readonly string[],
+  order: PullOrder,
+  hooks: PeerHooks,
+  signal: AbortSignal,
+): Promise<void> {
   signal.throwIfAborted()
   const script = scripts.find((path) => existsSync(path))
   if (script === undefined)
@@ -56,8 +61,11 @@ export async function runPeer(order: PullOrder, hooks: PeerHooks, signal: AbortS
   })
   let timer: NodeJS.Timeout | undefined
   const end = (): void => {
+    if (timer !== undefined) return
     child.stdin.end()
-    timer ??= setTimeout(() => child.kill('SIGKILL'), END_MS)
+    // While the peer is installed nobody reads the input, and npm would go on without the script and its lock.
+    child.kill('SIGTERM')
+    timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
   }
   signal.addEventListener('abort', end)
   try {

@@ -43,6 +43,23 @@ test('what nobody needs is removed, and what was not touched for a day, but noth
   ])
 })
 
+test('what is gone before its turn comes ends no sweep', async () => {
+  await directories.open()
+  const ids = ['1', '2', '3'].map(idOf)
+  for (const id of ids) {
+    await directories.use(id, Buffer.from('torrent'))
+    await directories.letGo(id)
+  }
+  const asked: string[] = []
+  await directories.sweep(async (id) => {
+    asked.push(id)
+    for (const other of ids) if (other !== id) await directories.remove(other)
+    return false
+  })
+  expect(asked).toHaveLength(1)
+  expect((await readdir(root)).filter((name) => ids.includes(name))).toEqual([])
+})
+
 test('what another torrent has loaded already needs no room any more', async () => {
   const { bavail, bsize } = await statfs(root)
   const free = bavail * bsize - 1024 ** 3

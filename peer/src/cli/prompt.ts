@@ -1,5 +1,6 @@
 import { createInterface, type Interface } from 'node:readline'
 import { Writable } from 'node:stream'
+import { FollowingAbort } from '@holdfast/shared/following-abort'
 
 const PROMPT = '> '
 
@@ -17,7 +18,7 @@ export class Prompt {
   readonly #output: Output
   readonly #interface: Interface
   /** Ends what is under way; null between lines. */
-  #running: AbortController | null = null
+  #running: FollowingAbort | null = null
   #isShown = false
   /** The number of lines that wait since they were typed while nothing typed was shown. */
   #unseenCount = 0
@@ -50,10 +51,10 @@ export class Prompt {
       if (this.#unseenCount > 0) this.#output.write(`\r${PROMPT}${line}\u001b[K\n`)
       this.#unseenCount = Math.max(this.#unseenCount - 1, 0)
       this.#isShown = false
-      const running = new AbortController()
+      using running = new FollowingAbort(signal)
       this.#running = running
       this.#output.isMuted = this.#isTty
-      await work(line, AbortSignal.any([signal, running.signal]))
+      await work(line, running.signal)
       this.#output.isMuted = false
       this.#running = null
       if (signal.aborted) return

@@ -1,4 +1,5 @@
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
+import { Deadline } from '../deadline.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { fetchMetainfo, type MetainfoDeps } from '../swarm/fetch-metainfo.ts'
 import type { FoundPeer, PeerFinder } from '../swarm/trackers/peer-finder.ts'
@@ -16,17 +17,17 @@ export async function fetchSongMetainfo(
   findUsers: (onPeers: (users: readonly FoundPeer[]) => void) => PeerFinder,
   signal: AbortSignal,
 ): Promise<Metainfo> {
-  const bounded = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])
+  using bounded = new Deadline(signal, PATIENCE_MS)
   try {
     const findPeers = (onPeers: (users: readonly FoundPeer[]) => void) => [findUsers(onPeers)]
-    const metainfo = await fetchMetainfo(deps, { infoHash, isUdpOnly: true, findPeers }, bounded)
+    const metainfo = await fetchMetainfo(deps, { infoHash, isUdpOnly: true, findPeers }, bounded.signal)
     if (metainfo.name !== sha256 || metainfo.files.length !== 1 || metainfo.length !== size)
       throw new PeerError('the user has another song than the tracker says')
     return metainfo
   } catch (error) {
     if (error instanceof PeerError) throw error
     if (signal.aborted) throw new PeerError('interrupted')
-    const reason = bounded.aborted ? 'nobody who has it answers over UDP' : reasonOf(error)
+    const reason = bounded.signal.aborted ? 'nobody who has it answers over UDP' : reasonOf(error)
     throw new PeerError(`the song cannot be loaded: ${reason}`)
   }
 }

@@ -1,10 +1,14 @@
 import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { PeerError, reasonOf } from '../peer-error.ts'
 import { ForbiddenAddress, type Reach } from '../swarm/reach.ts'
 
 /** A pull cannot succeed, however often it is tried. */
 export class FinalError extends PeerError {}
+
+/** @returns all addresses of a name */
+type LookUp = (host: string) => Promise<readonly { readonly address: string }[]>
+const lookUpAll: LookUp = (host) => lookup(host, { all: true })
 
 /**
  * Leaves out where a torrent must not lead. What is asked over UDP is asked by its address from then on, for nobody judges it
@@ -15,12 +19,13 @@ export async function judgeSources(
   urls: readonly string[],
   reach: Reach,
   onTrouble: (sentence: string) => void,
+  lookUp = lookUpAll,
 ): Promise<string[]> {
   let forbiddenCount = 0
   const judged = await Promise.all(
     urls.map(async (url) => {
       try {
-        return await judge(url, reach)
+        return await judge(url, reach, lookUp)
       } catch (error) {
         if (error instanceof ForbiddenAddress) forbiddenCount++
         onTrouble(error instanceof ForbiddenAddress ? `${url}: ${error.message}` : `${url}: ${reasonOf(error)}`)
@@ -35,16 +40,17 @@ export async function judgeSources(
   return judged.filter((url) => url !== null)
 }
 
-async function judge(url: string, reach: Reach): Promise<string> {
+async function judge(url: string, reach: Reach, lookUp: LookUp): Promise<string> {
   const { protocol, hostname, port, pathname, search } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, '')
   const isOverUdp = protocol === 'udp:'
-  const found =
-    isIP(host) === 0 ? await lookup(host, { all: true }).catch(whereUnknown(isOverUdp)) : [{ address: host }]
+  const found = isIP(host) === 0 ? await lookUp(host).catch(whereUnknown(isOverUdp)) : [{ address: host }]
   for (const { address } of found) if (!reach.allows(address)) throw new ForbiddenAddress(host, address)
-  const [first] = found
-  if (!isOverUdp || first === undefined) return url
-  return `udp://${first.address.includes(':') ? `[${first.address}]` : first.address}:${port}${pathname}${search}`
+  if (!isOverUdp) return url
+  // The socket of bittorrent-tracker is one of IPv4.
+  const asked = found.find(({ address }) => isIPv4(address))
+  if (asked === undefined) throw new PeerError('it has no address of IPv4, and is asked over UDP by that alone')
+  return `udp://${asked.address}:${port}${pathname}${search}`
 }
 
 /** Over HTTP the name is looked up again whenever it is asked for, and judged then. */

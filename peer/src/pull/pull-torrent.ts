@@ -126,8 +126,18 @@ async function fetchTorrent({ swarm, order }: Pull, url: string, signal: AbortSi
   })
   const bytes = await readBounded(response, MAX_TORRENT_BYTES)
   if (!response.ok) throw new PeerError(`${url} answers ${response.status}`)
-  if (readTorrent(bytes).infoHash !== order.infoHash) throw new PeerError(`${url} has another torrent`)
+  if (infoHashOf(url, bytes) !== order.infoHash) throw new PeerError(`${url} has another torrent`)
   return bytes
+}
+
+/** What cannot be read may be the page of somebody's proxy: it says nothing of the torrent, which may be there the next time. */
+function infoHashOf(url: string, bytes: Buffer): string {
+  try {
+    return readTorrent(bytes).infoHash
+  } catch (error) {
+    if (!(error instanceof TorrentError)) throw error
+    throw new PeerError(`${url} does not answer with a torrent: ${error.message}`, { cause: error })
+  }
 }
 
 async function load(
@@ -139,11 +149,11 @@ async function load(
   const isStalled = stallJudge(order.patienceMs, performance.now())
   let lastPeers = 0
   let toldAt = Number.NEGATIVE_INFINITY
-  const onProgress = (progress: Progress): void => {
+  const onProgress = (progress: Progress, arrivingBytes: number): void => {
     const now = performance.now()
     // What an attempt before has loaded is hashed with nobody connected.
     lastPeers = progress.peers ?? 0
-    if (isStalled(progress, now)) stalled.abort()
+    if (isStalled(progress, arrivingBytes, now)) stalled.abort()
     if (now - toldAt < TELL_EVERY_MS) return
     toldAt = now
     owner.tell({ kind: 'progress', ...progress, peers: lastPeers })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { lstat } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import { FollowingAbort } from '@holdfast/shared/following-abort'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { Torrent } from 'webtorrent'
@@ -37,7 +38,8 @@ export interface DownloadWish {
   readonly isNumbered?: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
-  readonly onProgress: (progress: Progress) => void
+  /** @param arrivingBytes have come from web seeds of pieces that are not done */
+  readonly onProgress: (progress: Progress, arrivingBytes: number) => void
   /** Hears in a sentence what is worth knowing of those whom the bytes come from. */
   readonly onTrouble: (sentence: string) => void
   /** Looks at the whole before it gets its name. @throws PeerError where it is not what it should be */
@@ -78,7 +80,7 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
   })
   failed.catch(() => undefined)
   const finders: PeerFinder[] = []
-  const over = new AbortController()
+  using over = new FollowingAbort(signal)
   try {
     const { isUdpOnly, onTrouble } = wish
     const received = watchSources(torrent, { banned: swarm.banned, isUdpOnly, onDropped: onTrouble, log })
@@ -90,16 +92,21 @@ export async function download(deps: DownloadDeps, wish: DownloadWish, signal: A
     await agree(journal, torrent)
     const resumedBytes = torrent.downloaded
     log.info({ infoHash: metainfo.infoHash, target, resumedBytes }, 'download begun')
-    for (const url of metainfo.webSeeds) torrent.addWebSeed(new WebSeed(url, torrent, metainfo, swarm.reach))
+    const webSeeds = metainfo.webSeeds.map((url) => new WebSeed(url, torrent, metainfo, swarm.reach))
+    for (const seed of webSeeds) torrent.addWebSeed(seed)
     const add = peerAdder(swarm, torrent, isUdpOnly)
     finders.push(...wish.findPeers({ onPeers: add, state: () => stateOf(torrent, metainfo) }))
+    const onProgress = (progress: Progress): void =>
+      wish.onProgress(
+        progress,
+        webSeeds.reduce((sum, { arrivingBytes }) => sum + arrivingBytes, 0),
+      )
     const onTick = (): void => {
       // webtorrent asks again when something arrives, so that what everybody leaves to somebody else would never come.
       torrent._update()
       order.takeOver()
     }
-    const ended = AbortSignal.any([signal, over.signal])
-    await Promise.race([finish(torrent, metainfo, { onProgress: wish.onProgress, onTick }, ended), failed])
+    await Promise.race([finish(torrent, metainfo, { onProgress, onTick }, over.signal), failed])
     await journal.flush()
     await store.sync()
     await wish.verify?.(part)
@@ -128,7 +135,7 @@ async function agree(journal: ResumeJournal, torrent: Torrent): Promise<void> {
 
 /** Tells how it goes while webtorrent reads what is there already. */
 function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: DownloadWish['onProgress']): NodeJS.Timeout {
-  const show = hashingProgress(length, onProgress)
+  const show = hashingProgress(length, (progress) => onProgress(progress, 0))
   return setInterval(() => show(Math.min(store.readBytes, length)), PROGRESS_EVERY_MS)
 }
 
@@ -136,7 +143,7 @@ function showHashing(store: PieceFiles, { length }: Metainfo, onProgress: Downlo
 async function finish(
   torrent: Torrent,
   metainfo: Metainfo,
-  { onProgress, onTick }: { onProgress: DownloadWish['onProgress']; onTick: () => void },
+  { onProgress, onTick }: { onProgress: (progress: Progress) => void; onTick: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const tell = (): void => {
@@ -150,11 +157,10 @@ async function finish(
   while (!torrent.done) {
     tell()
     onTick()
-    const pause = new AbortController()
-    const either = AbortSignal.any([signal, pause.signal])
+    using pause = new FollowingAbort(signal)
     await Promise.race([
-      once(torrent, 'done', { signal: either }),
-      delay(PROGRESS_EVERY_MS, undefined, { signal }),
+      once(torrent, 'done', { signal: pause.signal }),
+      delay(PROGRESS_EVERY_MS, undefined, { signal: pause.signal }),
     ]).finally(() => pause.abort())
   }
   tell()

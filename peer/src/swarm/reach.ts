@@ -2,6 +2,7 @@ import { lookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { parseAddress } from '@holdfast/shared/node/address'
 import { Agent, buildConnector, fetch as fetchBy } from 'undici'
+import { type ListInterfaces, OwnNetworks } from './own-networks.ts'
 
 /** Says where a swarm may lead this process, and leads it nowhere else. */
 export interface Reach {
@@ -14,13 +15,15 @@ export interface Reach {
 export const everywhere: Reach = { allows: () => true, fetch: (input, init) => fetch(input, init) }
 
 /**
- * Leads to public addresses alone, or to private networks and this machine too, but never to addresses that no peer has. Names
- * are judged by what they resolve to when they are connected to, and so is every redirection.
+ * Leads to public addresses of other networks alone, or to private networks and this machine too, but never to addresses that
+ * no peer has. Names are judged by what they resolve to when they are connected to, and so is every redirection.
  */
-export function reachOf(allowsPrivate: boolean): Reach {
-  const allows = (ip: string): boolean => {
-    const scope = parseAddress(ip)?.scope
-    return scope === 'public' || (scope !== undefined && allowsPrivate)
+export function reachOf(allowsPrivate: boolean, list?: ListInterfaces): Reach {
+  const own = new OwnNetworks(list)
+  const allows = (text: string): boolean => {
+    const address = parseAddress(text)
+    if (address === null || allowsPrivate) return address !== null
+    return address.scope === 'public' && !own.has(address.ip)
   }
   const judgedLookup: LookupFunction = (host, options, done) => {
     lookup(host, { ...options, all: true }, (error, found) => {
@@ -50,6 +53,7 @@ export function reachOf(allowsPrivate: boolean): Reach {
 export class ForbiddenAddress extends Error {
   constructor(host: string, ip: string) {
     const where = host === ip ? ip : `${host} (${ip})`
-    super(`${where} is no public address, and torrents may lead to none here`)
+    const what = parseAddress(ip)?.scope === 'public' ? "is in this machine's own network" : 'is no public address'
+    super(`${where} ${what}, and torrents may lead to none such here`)
   }
 }

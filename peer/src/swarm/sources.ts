@@ -1,3 +1,4 @@
+import { parseAddress } from '@holdfast/shared/node/address'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
@@ -22,7 +23,9 @@ export class BannedSources {
 /** Several peers may share this machine, but at any other address an attacker would only come back by another port. */
 function keyOf(source: string): string {
   const host = /^\[?(.*?)\]?:\d+$/.exec(source)?.[1]
-  return host === undefined || /^127\.|^::1$/.test(host) ? source : host
+  if (host === undefined) return source
+  const address = parseAddress(host)
+  return address?.scope === 'loopback' ? source : (address?.ip ?? host)
 }
 
 export interface SourcesOptions {

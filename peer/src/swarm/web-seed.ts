@@ -32,6 +32,7 @@ export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
   readonly #fetch: typeof fetch
   readonly #patience: Patience
+  #arrivingBytes = 0
 
   /** @param reach fetches, and goes nowhere else than it may */
   constructor(
@@ -45,6 +46,11 @@ export class WebSeed extends WebConn {
     this.#metainfo = metainfo
     this.#fetch = reach.fetch
     this.#patience = patience
+  }
+
+  /** What has come of requests that are not answered to their end: the torrent gets nothing of them before that. */
+  get arrivingBytes(): number {
+    return this.#arrivingBytes
   }
 
   override async httpRequest(
@@ -69,6 +75,7 @@ export class WebSeed extends WebConn {
     const { paceMs } = this.#patience
     const slow = new AbortController()
     let arrived = 0
+    let arrivedInAll = 0
     const timer = setInterval(() => {
       const isSlow = arrived < (SLOW_BYTES_PER_SECOND * paceMs) / 1_000
       arrived = 0
@@ -81,8 +88,13 @@ export class WebSeed extends WebConn {
       signal: slow.signal,
       note: (bytes) => {
         arrived += bytes
+        arrivedInAll += bytes
+        this.#arrivingBytes += bytes
       },
-      end: () => clearInterval(timer),
+      end: () => {
+        clearInterval(timer)
+        this.#arrivingBytes -= arrivedInAll
+      },
     }
   }
 

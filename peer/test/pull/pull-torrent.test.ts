@@ -71,6 +71,14 @@ test('where nothing comes it is given up, and says so', async () => {
   await expect(pull(magnetOf('ab'.repeat(20)), 300, 'ab'.repeat(20))).rejects.toThrow('nobody has told for 0 s')
 })
 
+test('a page in the place of the torrent is no reason to give up for good', async () => {
+  const page = `magnet:?xt=urn:btih:${'ab'.repeat(20)}&xs=${encodeURIComponent(`${url}page`)}`
+  await expect(pull(page, 10_000, 'ab'.repeat(20))).rejects.toMatchObject({
+    name: 'PeerError',
+    message: expect.stringContaining('does not answer with a torrent: it is no torrent'),
+  })
+})
+
 test('another torrent than the one that was asked for is not loaded', async () => {
   await expect(pull(magnetOf('ab'.repeat(20)), 10_000, 'ab'.repeat(20))).rejects.toThrow('has another torrent')
 })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { mkdtemp, open, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -10,7 +10,7 @@ import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metain
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Torrent, UnfinishedPiece } from 'webtorrent'
-import { download } from '../../src/swarm/download.ts'
+import { type DownloadWish, download } from '../../src/swarm/download.ts'
 import { PieceFiles } from '../../src/swarm/piece-files.ts'
 import { SwarmClient } from '../../src/swarm/swarm-client.ts'
 import type { FoundPeer } from '../../src/swarm/trackers/peer-finder.ts'
@@ -61,6 +61,7 @@ async function load(
   isUdpOnly = false,
   signal = AbortSignal.timeout(15_000),
   wanted = metainfo,
+  onProgress: DownloadWish['onProgress'] = () => undefined,
 ) {
   const swarm = await listen()
   const target = join(directory, 'got')
@@ -69,7 +70,7 @@ async function load(
   const result = await download(
     deps,
     {
-      ...{ metainfo: { ...wanted, webSeeds }, target, isUdpOnly, onProgress: () => undefined },
+      ...{ metainfo: { ...wanted, webSeeds }, target, isUdpOnly, onProgress },
       onTrouble: (sentence) => troubles.push(sentence),
       findPeers: ({ onPeers }) => {
         onPeers(peers)
@@ -238,6 +239,14 @@ test('what was loaded is not trusted where the disk has something else by then, 
   expect((await load([], [await seed()])).resumedBytes).toBe(0)
 })
 
+test('a download leaves nothing at the signal that may end it, which lives as long as the peer', async () => {
+  const { signal } = new AbortController()
+  const any = vi.spyOn(AbortSignal, 'any')
+  await load([], [await seed()], false, signal)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  expect(any.mock.calls.flatMap(([signals]) => [...signals])).not.toContain(signal)
+})
+
 test('what another torrent has loaded so far, or is no part of any, is left alone', async () => {
   const isListed = async () => expect((await listedPieces()).length).toBeGreaterThan(0)
   await loadUntil(isListed, [[await serve(slowly())]])
@@ -264,6 +273,22 @@ test('whoever sends wrong bytes is dropped, and none of those who load the same 
   const liar = await seed('lies')
   const { troubles } = await load([await serve((part) => part)], [liar, await seed(), await seed()])
   expect(troubles.filter((sentence) => !sentence.startsWith(`127.0.0.1:${liar.port} sent wrong bytes`))).toEqual([])
+})
+
+test('what a web seed has sent of a piece is told before the piece is whole', async () => {
+  const arriving: number[] = []
+  const server = createServer(async (request, response) => {
+    const [, from = '', to = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
+    const part = bytes.subarray(Number(from), Number(to) + 1)
+    response.writeHead(206).write(part.subarray(0, 1_000))
+    await vi.waitFor(() => expect(Math.max(...arriving)).toBeGreaterThanOrEqual(1_000), 10_000)
+    response.end(part.subarray(1_000))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  opened.push({ close: () => server.close() })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`
+  await load([url], [], false, undefined, metainfo, (_, arrivingBytes) => void arriving.push(arrivingBytes))
+  expect(arriving.at(-1)).toBe(0)
 })
 
 test('a web seed that has nothing but wrong bytes is not asked for ever', async () => {

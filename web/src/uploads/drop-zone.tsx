@@ -1,7 +1,8 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { countText, filesText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { useNotices } from '../ui/toasts.tsx'
-import { type FileInFolder, filesOf, withoutFolder } from './dropped-files.ts'
+import { type FileInFolder, filesOf, MOST_DROPPED, withoutFolder } from './dropped-files.ts'
 
 const expiries = [
   ['', 'never'],
@@ -16,7 +17,7 @@ const cannotDrop = matchMedia('(hover: none)')
 
 interface DropZoneProps {
   readonly what: 'files' | 'audio'
-  readonly onFiles: (files: FileInFolder[], expires: string) => void
+  readonly onFiles: (files: readonly FileInFolder[], expires: string) => void
 }
 
 const texts = {
@@ -41,7 +42,7 @@ export function DropZone({ what, onFiles }: DropZoneProps) {
   const id = useId()
   const { showToast } = useNotices()
   const { lead, note, expire, accept } = texts[what]
-  const add = (files: FileInFolder[]) => {
+  const add = (files: readonly FileInFolder[]) => {
     if (files.length > 0) onFiles(files, expiry.current?.value ?? '')
   }
 
@@ -71,7 +72,12 @@ export function DropZone({ what, onFiles }: DropZoneProps) {
       setOver(false)
       if (!hasFiles(event) || event.dataTransfer === null) return
       event.preventDefault()
-      filesOf(event.dataTransfer).then(add, () => showToast('What was dropped cannot be read', { tone: 'bad' }))
+      filesOf(event.dataTransfer).then(({ files, unreadable, isCut }) => {
+        add(files)
+        if (unreadable > 0)
+          showToast(`${countText(unreadable)} of what was dropped cannot be read, and is left out`, { tone: 'bad' })
+        if (isCut) showToast(`Only the first ${filesText(MOST_DROPPED)} are uploaded`, { tone: 'bad' })
+      })
     }
     const listeners = { dragenter: enter, dragover: over, dragleave: leave, drop }
     for (const [name, listener] of Object.entries(listeners)) addEventListener(name, listener as EventListener)

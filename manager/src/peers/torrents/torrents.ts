@@ -24,17 +24,22 @@ export interface TorrentsDeps {
   readonly swarms: Pick<Swarms, 'noteTracked'>
 }
 
-/** Those who wait for the same file look for it together. */
-interface Waiting {
+interface Waiter {
+  readonly until: number
+  readonly giveUp: (why: StoreError) => void
+}
+
+/** Those who wait for the same file look for it together, and each for as long as its own patience lasts. */
+interface Look {
   readonly found: Promise<TorrentInfo>
-  until: number
+  readonly waiters: Set<Waiter>
 }
 
 /** Makes torrents of stored files: their pieces are hashed when somebody asks first, and what came of it is kept. */
 export class Torrents {
   readonly #deps: TorrentsDeps
   readonly #patienceMs: number
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #looks = new Map<string, Look>()
   /** Ends the pause before the next look for a file. */
   readonly #wakes = new Map<string, () => void>()
   #isClosed = false
@@ -75,18 +80,19 @@ export class Torrents {
   }
 
   #waitFor(fileId: string, size: number): Promise<TorrentInfo> {
-    const until = performance.now() + this.#patienceMs
-    const known = this.#waiting.get(fileId)
-    if (known !== undefined) {
-      known.until = until
-      return known.found
-    }
-    const found = this.#lookFor(fileId, size)
-    this.#waiting.set(fileId, { found, until })
-    return found
+    const { found, waiters } = this.#looks.get(fileId) ?? this.#begin(fileId, size)
+    const late = new Promise<never>((_, giveUp) => waiters.add({ until: performance.now() + this.#patienceMs, giveUp }))
+    return Promise.race([found, late])
   }
 
-  async #lookFor(fileId: string, size: number): Promise<TorrentInfo> {
+  #begin(fileId: string, size: number): Look {
+    const waiters = new Set<Waiter>()
+    const look = { found: this.#lookFor(fileId, size, waiters), waiters }
+    this.#looks.set(fileId, look)
+    return look
+  }
+
+  async #lookFor(fileId: string, size: number, waiters: Set<Waiter>): Promise<TorrentInfo> {
     try {
       await this.#deps.jobs.order(fileId)
       for (;;) {
@@ -97,12 +103,17 @@ export class Torrents {
         if (kept !== null && kept.merkle !== null) return kept
         if (wish === null) throw new StoreError('FILE_UNAVAILABLE', 'the file is gone')
         if (wish.problem !== null) throw new StoreError('FILE_UNAVAILABLE', `it cannot be hashed: ${wish.problem}`)
-        const { until = 0 } = this.#waiting.get(fileId) ?? {}
-        if (this.#isClosed || performance.now() >= until) throw new StoreError('NOT_HASHED_YET', progressOf(wish, size))
+        const notYet = new StoreError('NOT_HASHED_YET', progressOf(wish, size))
+        for (const waiter of waiters) {
+          if (!this.#isClosed && performance.now() < waiter.until) continue
+          waiters.delete(waiter)
+          waiter.giveUp(notYet)
+        }
+        if (waiters.size === 0) throw notYet
         await Promise.race([woken, delay(LOOK_EVERY_MS)])
       }
     } finally {
-      this.#waiting.delete(fileId)
+      this.#looks.delete(fileId)
       this.#wakes.delete(fileId)
     }
   }

@@ -112,6 +112,23 @@ test('a request that has waited long enough is told how far it is, and a later o
   expect(await torrents.of(record, '1')).toMatchObject({ pieces })
 })
 
+test('whoever waits is answered in his own time, however many come after him', async () => {
+  const { torrents, store } = await open(readAll, 1_000)
+  const record = await store()
+  const first = torrents.of(record, '1').catch(({ name }: Error) => name)
+  let isAnswered = false
+  void first.then(() => {
+    isAnswered = true
+  })
+  const later: Promise<unknown>[] = []
+  for (let count = 0; count < 20 && !isAnswered; count++) {
+    later.push(torrents.of(record, '1').catch(({ name }: Error) => name))
+    await Promise.race([first, new Promise((resolve) => setTimeout(resolve, 300))])
+  }
+  expect(isAnswered).toBe(true)
+  expect(await Promise.all([first, ...later])).toEqual(Array(1 + later.length).fill('NOT_HASHED_YET'))
+})
+
 test('nobody waits any longer on a manager that ends', async () => {
   const { torrents, store } = await open()
   const asked = torrents.of(await store(), '1')

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { decodeBencode } from '@holdfast/shared/node/torrent/bencode'
+import { Deadline } from '../../deadline.ts'
 import { reasonOf } from '../../peer-error.ts'
 import { readBounded } from '../../read-bounded.ts'
 import type { FoundPeer, PeerFinder } from './peer-finder.ts'
@@ -72,7 +73,8 @@ export class HttpTracker implements PeerFinder {
       let waitS: number
       try {
         const event = this.#event
-        waitS = await this.#announce(event, AbortSignal.any([this.#stop.signal, AbortSignal.timeout(PATIENCE_MS)]))
+        using bounded = new Deadline(this.#stop.signal, PATIENCE_MS)
+        waitS = await this.#announce(event, bounded.signal)
         this.#isKnown = true
         if (this.#event === event) this.#event = null
         retryS = FIRST_RETRY_S

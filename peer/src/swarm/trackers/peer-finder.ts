@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { parseAddress } from '@holdfast/shared/node/address'
 import type { Torrent } from 'webtorrent'
 import type { SwarmClient } from '../swarm-client.ts'
 
@@ -24,7 +25,9 @@ export function peerAdder(
   isUdpOnly: boolean,
 ): (peers: readonly FoundPeer[]) => void {
   return (peers) => {
-    for (const { host, port } of peers) {
+    for (const { host: named, port } of peers) {
+      // Others may write an address of IPv6 in any of its forms.
+      const host = parseAddress(named)?.ip ?? named
       const version = isIP(host)
       const isPort = Number.isInteger(port) && port >= 1 && port <= 65_534
       if (torrent.destroyed || version === 0 || !isPort || swarm.isSelf(host, port)) continue

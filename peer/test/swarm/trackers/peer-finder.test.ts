@@ -18,7 +18,7 @@ function adder(isUdpOnly: boolean) {
 
 test('those that a tracker names are added once, without this one and those who sent wrong bytes', () => {
   const { onPeers, added } = adder(false)
-  const names = ['10.0.0.2', '10.0.0.2', '2001:db8::1', '10.0.0.1', '10.0.0.66', 'host.example', '']
+  const names = ['10.0.0.2', '10.0.0.2', '2001:db8::1', '2001:0db8::0001', '10.0.0.1', '10.0.0.66', 'host.example', '']
   onPeers(names.map((host) => ({ host, port: 6_881 })))
   onPeers([0, -1, 65_535, Number.NaN].map((port) => ({ host: '10.0.0.3', port })))
   expect(added()).toEqual(['tcp 10.0.0.2:6881', 'tcp [2001:db8::1]:6881'])
