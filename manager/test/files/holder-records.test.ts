@@ -152,8 +152,10 @@ test('places are found by id and by slot, of live files only', async () => {
   expect(await between(11, 20)).toEqual([])
   await records.markDeleted(all[0]?.name as never)
   expect(await between(0, 100)).toEqual(all.slice(1).map(idOf))
-  expect((await holders.findMovable({ from: server, apart: [elsewhere] }, 1)).map(idOf)).toHaveLength(1)
-  expect(await holders.findMovable({ from: 'e'.repeat(16) as ServerId, apart: [elsewhere] }, 10)).toEqual([])
+  expect((await holders.findMovable({ from: server, apart: [elsewhere], maxBytes: 5 }, 1)).map(idOf)).toHaveLength(1)
+  expect(await holders.findMovable({ from: 'e'.repeat(16) as ServerId, apart: [elsewhere], maxBytes: 5 }, 10)).toEqual(
+    [],
+  )
 })
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
@@ -252,8 +254,9 @@ test('a chunk that has a replica on the target is not offered for a move there, 
   await records.insert({ ...both, chunks: [on(both, 0, from, to)] })
   const one = newRecord(newName())
   await records.insert({ ...one, chunks: [on(one, 0, from, to), on(one, 1, from)] })
-  expect((await holders.findMovable({ from, apart: [to] }, 10)).map(({ _id }) => _id)).toEqual([one._id])
-  expect(await holders.findMovable({ from, apart: [elsewhere] }, 10)).toHaveLength(2)
+  expect((await holders.findMovable({ from, apart: [to], maxBytes: 5 }, 10)).map(({ _id }) => _id)).toEqual([one._id])
+  expect(await holders.findMovable({ from, apart: [elsewhere], maxBytes: 5 }, 10)).toHaveLength(2)
+  expect(await holders.findMovable({ from, apart: [elsewhere], maxBytes: 4 }, 10)).toEqual([])
 })
 
 const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(16) as ServerId) as [ServerId, ServerId, ServerId]
