@@ -263,6 +263,7 @@ export class FileRecords {
           { $match: { 'chunks.replicas.server': server } },
           { $count: 'count' },
         ])
+        .option({ maxTimeMS: COUNT_DEADLINE_MS })
         .exec()
     const [counted] = await askDatabase(countReplicas, COUNT_DEADLINE_MS)
     return counted?.count ?? 0
