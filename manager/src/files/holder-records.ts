@@ -2,7 +2,7 @@ import type { CopyId, FileId, ServerId } from '@holdfast/shared/ids'
 import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
-import { ASK_DEADLINE_MS, askDatabase, DURABLE } from '../mongo/database.ts'
+import { ASK_DEADLINE_MS, askDatabase, DURABLE, patientFor } from '../mongo/database.ts'
 import { CopyRemovals } from './copy-removals.ts'
 import { type FileModel, type FileRecord, type Holder, KEPT, PLACES, type StorageClass } from './file.model.ts'
 
@@ -219,7 +219,7 @@ export class HolderRecords {
     const filter = { state: KEPT, storageClass: 'replicated', short: { $exists: false }, chunks: other }
     const good = { $map: { input: '$chunks', as: 'chunk', in: goodOf('$$chunk.replicas', []) } }
     const update = [{ $set: { short: { $min: good } } }]
-    const options = { ...DURABLE, maxTimeMS: COUNT_DEADLINE_MS }
+    const options = { ...DURABLE, ...patientFor(COUNT_DEADLINE_MS) }
     await askDatabase(() => this.#collection.updateMany(filter as never, update as never, options), COUNT_DEADLINE_MS)
   }
 
@@ -257,7 +257,7 @@ export class HolderRecords {
   }
 
   #aggregate<T extends object>(pipeline: object[]): Promise<T[]> {
-    const options = { maxTimeMS: COUNT_DEADLINE_MS, allowDiskUse: true }
+    const options = { ...patientFor(COUNT_DEADLINE_MS), allowDiskUse: true }
     return askDatabase(() => this.#collection.aggregate<T>(pipeline, options).toArray(), COUNT_DEADLINE_MS)
   }
 

@@ -1,6 +1,7 @@
+import { Socket } from 'node:net'
 import { type CopyId, type FileId, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import type { Types } from 'mongoose'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Replica } from '../../src/chunks/chunk.ts'
 import { chunksOf, type FileRecord, type Holder } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -425,4 +426,25 @@ test('a copy that comes too late for an open file is renounced, and the upload g
   const late = newReplica(record._id, {}, 0)
   expect(await holders.removals.renounceCopy(late)).toBe(true)
   expect(await currentOf(record)).toMatchObject({ state: 'open', renounced: [late.copyId] })
+})
+
+test('what reads or changes very many records gets the time it needs, on the connection too', async () => {
+  const timeouts: number[] = []
+  const { setTimeout } = Socket.prototype
+  const spy = vi.spyOn(Socket.prototype, 'setTimeout').mockImplementation(function (this: Socket, ms, ...rest) {
+    timeouts.push(ms)
+    return setTimeout.call(this, ms, ...rest)
+  })
+  onTestFinished(() => spy.mockRestore())
+  const patient: (() => Promise<unknown>)[] = [
+    () => holders.countChunksOn(one),
+    () => holders.countChunks('all', { replicas: 2, lost: [] }),
+    () => holders.markOthers(2),
+    () => holders.removals.giveUpCopiesOn(one),
+  ]
+  for (const ask of patient) {
+    timeouts.length = 0
+    await ask()
+    expect(timeouts.some((ms) => ms > 60_000)).toBe(true)
+  }
 })
