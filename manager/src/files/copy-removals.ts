@@ -2,7 +2,7 @@ import type { CopyId, ServerId, Slot } from '@holdfast/shared/ids'
 import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { Replica } from '../chunks/chunk.ts'
-import { askDatabase, DURABLE } from '../mongo/database.ts'
+import { askDatabase, DURABLE, patientFor } from '../mongo/database.ts'
 import { type FileModel, type FileRecord, type Holder, KEPT, PLACES } from './file.model.ts'
 
 const DUPLICATE_KEY = 11_000
@@ -47,12 +47,14 @@ export class CopyRemovals {
    * records. What counts, or did before the file-server was lost, stays named.
    */
   async giveUpCopiesOn(server: ServerId): Promise<void> {
-    const pull = (list: string) => ({ $pull: { [`chunks.$[].${list}`]: { server } } }) as never
-    await askDatabase(async () => {
-      await this.#collection.updateMany({ 'chunks.leaving.server': server }, pull('leaving'), DURABLE)
-      const deleted = { 'chunks.replicas.server': server, state: 'deleted' as const }
-      await this.#collection.updateMany(deleted as never, pull('replicas'), DURABLE)
-    }, WALK_DEADLINE_MS)
+    const pull = (filter: object, list: string) => {
+      const update = { $pull: { [`chunks.$[].${list}`]: { server } } }
+      const options = { ...DURABLE, ...patientFor(WALK_DEADLINE_MS) }
+      const pullAll = () => this.#collection.updateMany(filter as never, update as never, options)
+      return askDatabase(pullAll, WALK_DEADLINE_MS)
+    }
+    await pull({ 'chunks.leaving.server': server }, 'leaving')
+    await pull({ 'chunks.replicas.server': server, state: 'deleted' }, 'replicas')
   }
 
   /**

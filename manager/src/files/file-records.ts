@@ -26,6 +26,8 @@ const MAX_TIME_EXPIRED = 50
 const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
 const READ_BACK_DEADLINE_MS = 700
+/** mongod gives up a list a moment before nobody waits for it any more. */
+const LIST_DEADLINE_MS = 1_800
 /** The number of files in a list is a service, and not worth more than this. */
 const LIST_COUNT_DEADLINE_MS = 1_000
 /** A transaction is three round trips and a wait for the majority. */
@@ -152,7 +154,10 @@ export class FileRecords {
     return askDatabase(() => this.#model.findOne({ fileId, extent }).lean<Extent>().exec())
   }
 
-  /** Lists live files in the wished order, without their chunks. */
+  /**
+   * Lists live files in the wished order, without their chunks. @throws INVALID_REQUEST where a search takes too long, for it
+   * reads all names up to what it finds
+   */
   async list(wish: ListWish): Promise<FileRecord[]> {
     const { filter, sort, hint } = listQuery(wish)
     const find = () =>
@@ -161,8 +166,16 @@ export class FileRecords {
         .sort(sort)
         .hint(hint)
         .limit(wish.limit)
+        .maxTimeMS(LIST_DEADLINE_MS)
         .toArray()
-    return askDatabase(find)
+    try {
+      return await askDatabase(find)
+    } catch (error) {
+      if (!isTooSlow(error) || (wish.search ?? '') === '') throw error
+      throw new StoreError('INVALID_REQUEST', 'the search takes too long: give a prefix, or a longer one', {
+        cause: error,
+      })
+    }
   }
 
   /** Counts the live files that such a list has. @returns null where that takes too long */
@@ -263,6 +276,7 @@ export class FileRecords {
           { $match: { 'chunks.replicas.server': server } },
           { $count: 'count' },
         ])
+        .option({ maxTimeMS: COUNT_DEADLINE_MS })
         .exec()
     const [counted] = await askDatabase(countReplicas, COUNT_DEADLINE_MS)
     return counted?.count ?? 0

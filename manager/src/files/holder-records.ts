@@ -2,7 +2,7 @@ import type { CopyId, FileId, ServerId } from '@holdfast/shared/ids'
 import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
-import { askDatabase, DURABLE } from '../mongo/database.ts'
+import { ASK_DEADLINE_MS, askDatabase, DURABLE, patientFor } from '../mongo/database.ts'
 import { CopyRemovals } from './copy-removals.ts'
 import { type FileModel, type FileRecord, type Holder, KEPT, PLACES, type StorageClass } from './file.model.ts'
 
@@ -29,6 +29,13 @@ export interface ChunkChange extends Pick<PlacedChunk, 'number' | 'chunk'> {
 export interface Counting {
   readonly replicas: number
   readonly lost: readonly ServerId[]
+}
+
+/** A chunk is to move off `from`, to where it has no replica on any of `apart` and `maxBytes` fit. */
+export interface MoveWish {
+  readonly from: ServerId
+  readonly apart: readonly ServerId[]
+  readonly maxBytes: number
 }
 
 /** Counts the chunks, and their bytes, that have this many replicas that count. */
@@ -104,15 +111,13 @@ export class HolderRecords {
   }
 
   /**
-   * Finds some live holders of chunks that can move: with a sound replica on `from` and none on any of `apart`. The tags of
-   * their chunks come along.
+   * Finds some live holders of chunks that can move: of at most `maxBytes`, with a sound replica on `from` and none on any of
+   * `apart`. The tags of their chunks come along.
    */
-  findMovable(
-    { from, apart }: { readonly from: ServerId; readonly apart: readonly ServerId[] },
-    limit: number,
-  ): Promise<Holder[]> {
+  findMovable({ from, apart, maxBytes }: MoveWish, limit: number): Promise<Holder[]> {
     const isSoundOn = { $elemMatch: { server: from, bad: { $exists: false } } }
-    const movable = { $elemMatch: { replicas: isSoundOn, 'replicas.server': { $nin: apart } } }
+    const isSmall = { size: { $lte: maxBytes } }
+    const movable = { $elemMatch: { ...isSmall, replicas: isSoundOn, 'replicas.server': { $nin: apart } } }
     return this.#find(
       { state: 'live', 'chunks.replicas.server': from, chunks: movable },
       limit,
@@ -214,7 +219,7 @@ export class HolderRecords {
     const filter = { state: KEPT, storageClass: 'replicated', short: { $exists: false }, chunks: other }
     const good = { $map: { input: '$chunks', as: 'chunk', in: goodOf('$$chunk.replicas', []) } }
     const update = [{ $set: { short: { $min: good } } }]
-    const options = { ...DURABLE, maxTimeMS: COUNT_DEADLINE_MS }
+    const options = { ...DURABLE, ...patientFor(COUNT_DEADLINE_MS) }
     await askDatabase(() => this.#collection.updateMany(filter as never, update as never, options), COUNT_DEADLINE_MS)
   }
 
@@ -246,17 +251,13 @@ export class HolderRecords {
     return { chunks: found?.chunks ?? 0, bytes: found?.bytes ?? 0 }
   }
 
-  #find(
-    filter: object,
-    limit = 0,
-    fields: object = PLACES,
-    deadlineMs: number | undefined = undefined,
-  ): Promise<Holder[]> {
-    return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec(), deadlineMs)
+  #find(filter: object, limit = 0, fields: object = PLACES, deadlineMs = ASK_DEADLINE_MS): Promise<Holder[]> {
+    const options = { limit, maxTimeMS: deadlineMs }
+    return askDatabase(() => this.#model.find(filter, fields, options).lean<Holder[]>().exec(), deadlineMs)
   }
 
   #aggregate<T extends object>(pipeline: object[]): Promise<T[]> {
-    const options = { maxTimeMS: COUNT_DEADLINE_MS, allowDiskUse: true }
+    const options = { ...patientFor(COUNT_DEADLINE_MS), allowDiskUse: true }
     return askDatabase(() => this.#collection.aggregate<T>(pipeline, options).toArray(), COUNT_DEADLINE_MS)
   }
 

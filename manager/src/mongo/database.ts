@@ -22,6 +22,15 @@ export const ASK_DEADLINE_MS = 2_000
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
 /**
+ * @returns options of a command that mongod ends after so long, and for whose answer the connection waits longer than that.
+ * The driver takes the second one with every command, though its types do not say so
+ */
+export function patientFor(deadlineMs: number): { readonly maxTimeMS: number } {
+  const socketTimeoutMS = deadlineMs + SOCKET_TIMEOUT_MS
+  return { maxTimeMS: deadlineMs, ...({ socketTimeoutMS } as object) }
+}
+
+/**
  * Connects, however long that takes, for a database that starts later than its manager is not an error. @throws the signal's
  * reason where that ends the wait, StartError for an address that no wait makes any better
  */

@@ -1,5 +1,6 @@
 import type { ServerId } from '@holdfast/shared/ids'
-import type { ServerView } from '../chunks/placement.ts'
+import { PART_BYTES } from '@holdfast/shared/limits'
+import { canTake, type ServerView } from '../chunks/placement.ts'
 
 export interface PlannedMoves {
   readonly from: ServerId
@@ -15,12 +16,12 @@ export interface RebalanceLimits {
 }
 
 /**
- * Plans moves that bring active file-servers nearer to each other, from the fullest to the emptiest. Only writable ones take
- * files, but a full one gives.
+ * Plans moves that bring active file-servers nearer to each other, from the fullest to the emptiest. Only writable ones with
+ * room for a part take files, but a full one gives.
  */
 export function planRebalance(servers: readonly ServerView[], limits: RebalanceLimits): PlannedMoves[] {
   const counts = new Map(servers.filter((server) => server.isActive).map((server) => [server.id, server.fileCount]))
-  const takers = servers.filter((server) => server.isActive && server.isWritable).map((server) => server.id)
+  const takers = servers.filter((server) => canTake(server, { sizeBytes: PART_BYTES })).map((server) => server.id)
   if (widestGap(counts, takers).size <= limits.threshold) return []
   const moves = new Map<string, { from: ServerId; to: ServerId; count: number }>()
   for (let planned = 0; planned < limits.batch; planned++) {

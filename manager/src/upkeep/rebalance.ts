@@ -1,7 +1,9 @@
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
 import type { PlacedChunk } from '../chunks/chunk.ts'
+import { canTake } from '../chunks/placement.ts'
 import { chunksOf, type Holder } from '../files/file.model.ts'
+import type { MoveWish } from '../files/holder-records.ts'
 import { eachAtOnce } from './each-at-once.ts'
 import { type MoveDeps, moveReplica } from './move-replica.ts'
 import { countExcess, type PlannedMoves, planRebalance } from './plan-rebalance.ts'
@@ -31,6 +33,8 @@ export interface RebalanceDeps extends MoveDeps {
 export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Loop {
   const { registry, fileServers, log } = deps
   const meter = new RateMeter()
+  /** These could take nothing that was planned for them. They leave the others their turn, and get theirs again after them. */
+  const barren = new Set<ServerId>()
   let [doneCount, remaining] = [0, 0]
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
 
@@ -49,7 +53,12 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
     async run(signal) {
       // A file-server that has not counted yet would be judged by the records alone, so the loop waits until all have.
       if (registry.links.some((link) => !link.heartbeat.isInventoryDone)) return false
-      const plan = planRebalance(registry.views(), { threshold: settings.threshold, batch: BATCH })
+      const views = registry.views().map((view) => (barren.has(view.id) ? { ...view, isWritable: false } : view))
+      const plan = planRebalance(views, { threshold: settings.threshold, batch: BATCH })
+      if (plan.length === 0 && barren.size > 0) {
+        barren.clear()
+        return false
+      }
       if (plan.length === 0) {
         if (progress !== null) {
           log.info(
@@ -67,7 +76,11 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
       // Replicas on file-servers that are away for a moment count for a chunk's spread like any others.
       const zones = new Map([...(await fileServers.read()), ...registry.views()].map(({ id, zone }) => [id, zone]))
       let movedCount = 0
-      for (const moves of plan) movedCount += await carryOut(deps, moves, zones, meter, signal)
+      for (const moves of plan) {
+        const ofThese = await carryOut(deps, moves, zones, meter, signal)
+        if (ofThese === 0) barren.add(moves.to)
+        movedCount += ofThese
+      }
       progress.movedCount += movedCount
       doneCount += movedCount
       remaining = countExcess(registry.views())
@@ -89,12 +102,16 @@ async function carryOut(
   meter: RateMeter,
   signal: AbortSignal,
 ): Promise<number> {
-  const apart = keptApart(zones, { from, to })
-  const waiting = (await deps.holders.findMovable({ from, apart }, count))
-    .flatMap((holder) => movesOf(holder, from, apart))
+  const targetNow = () => deps.registry.views().find(({ id }) => id === to)
+  const wish = { from, apart: keptApart(zones, { from, to }), maxBytes: targetNow()?.roomBytes ?? 0 }
+  const waiting = (await deps.holders.findMovable(wish, count))
+    .flatMap((holder) => movesOf(holder, wish))
     .slice(0, count)
   let movedCount = 0
   await eachAtOnce(waiting, AT_ONCE, async (move) => {
+    // Others have taken room meanwhile, and what finds none is to cost nothing.
+    const target = targetNow()
+    if (target === undefined || !canTake(target, { sizeBytes: move.place.chunk.size })) return
     await deps.throttle.take(move.place.chunk.size, signal)
     if (signal.aborted || !(await tryMove(deps, move, { from, to }, signal))) return
     movedCount++
@@ -108,8 +125,9 @@ interface ChunkMove {
   readonly place: PlacedChunk
 }
 
-function movesOf(holder: Holder, from: ServerId, apart: readonly ServerId[]): ChunkMove[] {
+function movesOf(holder: Holder, { from, apart, maxBytes }: MoveWish): ChunkMove[] {
   return chunksOf(holder)
+    .filter(({ chunk: { size } }) => size <= maxBytes)
     .filter(({ chunk: { replicas } }) => replicas.some(({ server, bad }) => server === from && bad === undefined))
     .filter(({ chunk: { replicas } }) => !replicas.some(({ server }) => apart.includes(server)))
     .map((place) => ({ holder, place }))

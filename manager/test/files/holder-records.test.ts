@@ -1,6 +1,7 @@
+import { Socket } from 'node:net'
 import { type CopyId, type FileId, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import type { Types } from 'mongoose'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Replica } from '../../src/chunks/chunk.ts'
 import { chunksOf, type FileRecord, type Holder } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -152,8 +153,10 @@ test('places are found by id and by slot, of live files only', async () => {
   expect(await between(11, 20)).toEqual([])
   await records.markDeleted(all[0]?.name as never)
   expect(await between(0, 100)).toEqual(all.slice(1).map(idOf))
-  expect((await holders.findMovable({ from: server, apart: [elsewhere] }, 1)).map(idOf)).toHaveLength(1)
-  expect(await holders.findMovable({ from: 'e'.repeat(16) as ServerId, apart: [elsewhere] }, 10)).toEqual([])
+  expect((await holders.findMovable({ from: server, apart: [elsewhere], maxBytes: 5 }, 1)).map(idOf)).toHaveLength(1)
+  expect(await holders.findMovable({ from: 'e'.repeat(16) as ServerId, apart: [elsewhere], maxBytes: 5 }, 10)).toEqual(
+    [],
+  )
 })
 
 test('old tombstones are forgotten, young ones and all other records stay', async () => {
@@ -252,8 +255,9 @@ test('a chunk that has a replica on the target is not offered for a move there, 
   await records.insert({ ...both, chunks: [on(both, 0, from, to)] })
   const one = newRecord(newName())
   await records.insert({ ...one, chunks: [on(one, 0, from, to), on(one, 1, from)] })
-  expect((await holders.findMovable({ from, apart: [to] }, 10)).map(({ _id }) => _id)).toEqual([one._id])
-  expect(await holders.findMovable({ from, apart: [elsewhere] }, 10)).toHaveLength(2)
+  expect((await holders.findMovable({ from, apart: [to], maxBytes: 5 }, 10)).map(({ _id }) => _id)).toEqual([one._id])
+  expect(await holders.findMovable({ from, apart: [elsewhere], maxBytes: 5 }, 10)).toHaveLength(2)
+  expect(await holders.findMovable({ from, apart: [elsewhere], maxBytes: 4 }, 10)).toEqual([])
 })
 
 const [one, two, three] = ['1', '2', '3'].map((digit) => digit.repeat(16) as ServerId) as [ServerId, ServerId, ServerId]
@@ -422,4 +426,25 @@ test('a copy that comes too late for an open file is renounced, and the upload g
   const late = newReplica(record._id, {}, 0)
   expect(await holders.removals.renounceCopy(late)).toBe(true)
   expect(await currentOf(record)).toMatchObject({ state: 'open', renounced: [late.copyId] })
+})
+
+test('what reads or changes very many records gets the time it needs, on the connection too', async () => {
+  const timeouts: number[] = []
+  const { setTimeout } = Socket.prototype
+  const spy = vi.spyOn(Socket.prototype, 'setTimeout').mockImplementation(function (this: Socket, ms, ...rest) {
+    timeouts.push(ms)
+    return setTimeout.call(this, ms, ...rest)
+  })
+  onTestFinished(() => spy.mockRestore())
+  const patient: (() => Promise<unknown>)[] = [
+    () => holders.countChunksOn(one),
+    () => holders.countChunks('all', { replicas: 2, lost: [] }),
+    () => holders.markOthers(2),
+    () => holders.removals.giveUpCopiesOn(one),
+  ]
+  for (const ask of patient) {
+    timeouts.length = 0
+    await ask()
+    expect(timeouts.some((ms) => ms > 60_000)).toBe(true)
+  }
 })

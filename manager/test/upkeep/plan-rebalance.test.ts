@@ -1,4 +1,5 @@
 import type { ServerId } from '@holdfast/shared/ids'
+import { PART_BYTES } from '@holdfast/shared/limits'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ServerView } from '../../src/chunks/placement.ts'
@@ -12,7 +13,7 @@ const view = (number: number, fileCount: number, fields: Partial<ServerView> = {
   isSilent: false,
   zone: `zone of ${number}`,
   fileCount,
-  roomBytes: 1_000,
+  roomBytes: 1_000 * PART_BYTES,
   ...fields,
 })
 const limits = { threshold: 10, batch: 100 }
@@ -32,6 +33,12 @@ test.each<[string, ServerView[], PlannedMoves[]]>([
   ['nothing within the threshold', [view(1, 10), view(2, 20)], []],
   ['down to half the threshold', [view(1, 11), view(2, 0)], [{ from: idOf(1), to: idOf(2), count: 3 }]],
   ['nothing to a full one', [view(1, 100), view(2, 0, { isWritable: false })], []],
+  ['nothing to one without room for a part', [view(1, 100), view(2, 0, { roomBytes: PART_BYTES - 1 })], []],
+  [
+    'for one that has room what one without cannot take',
+    [view(1, 100), view(2, 0, { roomBytes: PART_BYTES - 1 }), view(3, 50, { roomBytes: PART_BYTES })],
+    [{ from: idOf(1), to: idOf(3), count: 23 }],
+  ],
   ['nothing from an inactive one', [view(1, 100, { isActive: false }), view(2, 0)], []],
   ['nothing to an inactive one', [view(1, 100), view(2, 0, { isActive: false }), view(3, 100)], []],
 ])('plans %s', (_, servers, expected) => {
@@ -53,12 +60,15 @@ test('counts what is above the mean as still to move', () => {
   expect(countExcess([])).toBe(0)
 })
 
+const roomBytes = fc.constantFrom(0, PART_BYTES - 1, PART_BYTES, 1_000 * PART_BYTES)
 const anyServers = fc
-  .array(fc.record({ fileCount: fc.nat(300), isWritable: fc.boolean(), isActive: fc.boolean() }), {
+  .array(fc.record({ fileCount: fc.nat(300), isWritable: fc.boolean(), isActive: fc.boolean(), roomBytes }), {
     minLength: 1,
     maxLength: 7,
   })
   .map((all) => all.map(({ fileCount, ...fields }, index) => view(index, fileCount, fields)))
+
+const takes = (server: ServerView): boolean => server.isActive && server.isWritable && server.roomBytes >= PART_BYTES
 
 test('batch by batch: the total stays, the gap never widens, full ones only give, and it ends within the threshold', () => {
   const property = fc.property(
@@ -80,11 +90,11 @@ test('batch by batch: the total stays, the gap never widens, full ones only give
         for (const { from, to, count } of plan) {
           expect(count).toBeGreaterThan(0)
           expect(servers.find((server) => server.id === from)?.isActive).toBe(true)
-          expect(servers.find((server) => server.id === to)).toMatchObject({ isActive: true, isWritable: true })
+          expect(servers.find((server) => server.id === to)).toSatisfy(takes)
         }
         servers = next
       }
-      const takers = servers.filter((server) => server.isActive && server.isWritable).map((one) => one.fileCount)
+      const takers = servers.filter(takes).map((one) => one.fileCount)
       const all = servers.filter((server) => server.isActive).map((server) => server.fileCount)
       if (takers.length > 0) expect(Math.max(...all) - Math.min(...takers)).toBeLessThanOrEqual(threshold)
     },

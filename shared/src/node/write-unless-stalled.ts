@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream'
 import { StoreError } from '../errors/store-error.ts'
 
 /** A client that takes nothing for this long gives up its download. No part may take so long to come from a file-server. */
-const STALL_LIMIT_MS = 120_000
+export const STALL_LIMIT_MS = 120_000
 
 /** A client has to take so much within the limit, which is about 0.5 KiB/s. */
 export const PIECE_BYTES = 64 * 1024

@@ -144,11 +144,13 @@ export class SocketServer {
         log: log.child(place),
       })
       this.#takeOver(link)
-      const count = countFiles(link.id).catch((thrown: unknown) => {
-        // It only helps to place files, and the file-server's own count does too.
-        log.warn({ ...place, error: toStoreError(thrown).name }, 'the records of a file-server were not counted')
-        return heartbeat.fileCount
-      })
+      // This only helps to place files until the file-server has counted for itself, and its own count does too.
+      const count = heartbeat.isInventoryDone
+        ? heartbeat.fileCount
+        : countFiles(link.id).catch((thrown: unknown) => {
+            log.warn({ ...place, error: toStoreError(thrown).name }, 'the records of a file-server were not counted')
+            return heartbeat.fileCount
+          })
       const [recordCount] = await Promise.all([count, this.#deps.onJoining?.(link)])
       this.#listen(socket, link)
       const told = await this.#tellManagers(link.peer, false)

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { STALL_LIMIT_MS } from '@holdfast/shared/node/write-unless-stalled'
 import type Router from '@koa/router'
 import Koa from 'koa'
 import { errorMiddleware } from '../error-middleware.ts'
@@ -8,7 +9,7 @@ import { type RequestState, requestContext } from '../request-context.ts'
 import { useOriginForm } from '../request-target.ts'
 import { type KnownHosts, refuseCrossSiteWrites, refuseOtherHosts } from '../same-site.ts'
 import { answerBare } from './bare-router.ts'
-import { inTurn, watchDueAnswers } from './due-answers.ts'
+import { endUnlessAnswering, inTurn, watchDueAnswers } from './due-answers.ts'
 import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
 
@@ -64,6 +65,8 @@ export function createHttpServer(deps: HttpServerDeps): Server {
   server.on('request', handle)
   server.requestTimeout = 0 // uploads take as long as they take; their pace is watched where they are read
   server.keepAliveTimeout = deps.keepAliveMs
+  // Node leaves it to this listener to end a connection whose pause between two requests is over, too.
+  server.setTimeout(STALL_LIMIT_MS, (connection) => endUnlessAnswering(connection, dueOn))
   server.maxHeadersCount = 0 // their bytes are bounded; Node would read the request without those above a count
   // A client that ends its side after its request waits for the answer (Node's types do not know this property).
   Object.assign(server, { httpAllowHalfOpen: true })

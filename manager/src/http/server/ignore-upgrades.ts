@@ -14,7 +14,6 @@ export function ignoreUpgrades(server: Server, isOwn: (request: IncomingMessage)
     connection.on('error', ignore)
     afterAnswers(connection, dueOn, () => {
       if (connection.destroyed || !connection.writable) return
-      connection.setTimeout(0) // the pause before this request is over
       connection.unshift(Buffer.concat([headWithoutUpgrade(request), rest]))
       server.emit('connection', connection)
       connection.off('error', ignore)

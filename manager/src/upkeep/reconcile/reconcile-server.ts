@@ -77,13 +77,14 @@ export async function reconcileServer(
   let [copyCount, orphanCount, restoredCount, missingCount, recountedCount] = [0, 0, 0, 0, 0]
   let postedCount = 0
   let isCut = false
+  const isDone = moverOn(link, log)
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
     const page: CopyPage = await listCopies(link, cursor, signal)
     const found = await holders.findHolders([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
     const verdict = judgePage(link.id, page, found)
     for (const copy of verdict.toRestore) {
-      if (await isDone(link, copy, log, () => moveCopy(link, 'restore-file', copy))) restoredCount++
+      if (await isDone(copy, () => moveCopy(link, 'restore-file', copy))) restoredCount++
     }
     for (const copy of verdict.orphans) if (orphans.length < MAX_ORPHANS) orphans.push({ ...copy, where: page.where })
     if (page.where === 'tree') {
@@ -122,7 +123,7 @@ export async function reconcileServer(
     const collect = async (): Promise<void> => {
       isUnwanted = await collectOrphan(holders, link, orphan)
     }
-    if (!(await isDone(link, orphan, log, collect))) continue
+    if (!(await isDone(orphan, collect))) continue
     if (isUnwanted) collectedCount++
     else restoredCount++
   }
@@ -134,20 +135,24 @@ export async function reconcileServer(
   return { ...seen, ...done, isMissingShare, isHalted, isCut }
 }
 
-/** Runs one move. A copy that cannot be moved (damaged, gone meanwhile, its slot taken) keeps none of the others waiting. */
-async function isDone(
-  link: FileServerLink,
-  { copyId, slot }: NamedCopy,
-  log: Logger,
-  move: () => Promise<void>,
-): Promise<boolean> {
-  try {
-    await move()
-    return true
-  } catch (error) {
-    if (!hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DIGEST_MISMATCH')) throw error
-    log.warn({ serverId: link.id, copyId, slot, err: error }, 'copy not moved')
-    return false
+/**
+ * @returns what runs one move, and says whether it was made. A copy that cannot be moved (damaged, gone meanwhile, its slot
+ * taken) keeps none of the others waiting. Where the disk fails nothing more is moved there in this pass.
+ */
+function moverOn(link: FileServerLink, log: Logger): (copy: NamedCopy, move: () => Promise<void>) => Promise<boolean> {
+  let hasDiskFailed = false
+  return async ({ copyId, slot }, move) => {
+    if (hasDiskFailed) return false
+    try {
+      await move()
+      return true
+    } catch (error) {
+      hasDiskFailed = hasErrorName(error, 'DISK_FAILED')
+      if (!hasDiskFailed && !hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DIGEST_MISMATCH')) throw error
+      const what = hasDiskFailed ? 'copy not moved, nor any other in this pass: the disk failed' : 'copy not moved'
+      log.warn({ serverId: link.id, copyId, slot, err: error }, what)
+      return false
+    }
   }
 }
 

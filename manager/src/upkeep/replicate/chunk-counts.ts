@@ -94,7 +94,8 @@ export class ChunkCounts {
     // One that takes too long is not tried again at once.
     if (isAllDue) this.#allDueAt = startedAt + COUNT_ALL_EVERY_MS
     // With one replica nothing is healed.
-    if (isAllDue && this.#replicas > 1) await holders.markOthers(this.#replicas)
+    const marks = isAllDue && this.#replicas > 1 ? [holders.markOthers(this.#replicas)] : []
+    const [marking] = await Promise.allSettled(marks)
     const found = await holders.countChunks(isAllDue ? 'all' : 'short', counting)
     this.#short = found.filter(({ good }) => good < this.#replicas)
     if (!isAllDue) return
@@ -102,5 +103,7 @@ export class ChunkCounts {
     this.#countedAt = new Date()
     const nextAt = startedAt + (performance.now() - startedAt) / COUNT_ALL_SHARE
     this.#allDueAt = Math.min(this.#allDueAt, nextAt)
+    // What could not be marked is told of once it has kept nobody from counting.
+    if (marking?.status === 'rejected') throw marking.reason
   }
 }

@@ -118,14 +118,7 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
     await holders.removals.giveUpCopiesOn(id)
   }
 
-  const endPass = async (known: readonly KnownFileServer[]): Promise<void> => {
-    stuck = tally.changed > 0 ? undefined : whyStuck(tally)
-    if (isHealing && tally.changed === 0) {
-      counts.countSoon()
-      log.info({ chunks: doneCount, ...(stuck !== undefined && { stuck }) }, 'healing ends')
-      isHealing = false
-    }
-    tally = { changed: 0, isCut: false, waiting: new Map() }
+  const forgetLost = async (known: readonly KnownFileServer[]): Promise<void> => {
     const lost = known.filter((server) => server.isLost)
     for (const id of givenUpAt.keys()) if (!lost.some((server) => server.id === id)) givenUpAt.delete(id)
     for (const server of lost) {
@@ -136,12 +129,26 @@ export function replicator(deps: ReplicateDeps, settings: ReplicateSettings): Lo
     }
   }
 
+  const endPass = async (known: readonly KnownFileServer[]): Promise<void> => {
+    stuck = tally.changed > 0 ? undefined : whyStuck(tally)
+    if (isHealing && tally.changed === 0) {
+      counts.countSoon()
+      log.info({ chunks: doneCount, ...(stuck !== undefined && { stuck }) }, 'healing ends')
+      isHealing = false
+    }
+    tally = { changed: 0, isCut: false, waiting: new Map() }
+    await forgetLost(known)
+  }
+
   return {
     name: 'replicate',
     everyMs: settings.everyMs,
     async run(signal) {
       const known = await fileServers.review(lease.heldMs)
-      if (settings.replicas === 1) return false
+      if (settings.replicas === 1) {
+        await forgetLost(known)
+        return false
+      }
       await healNext(known, signal)
       if (tally.changed > 0) {
         if (!isHealing) log.info('healing starts')

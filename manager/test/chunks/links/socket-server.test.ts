@@ -18,6 +18,7 @@ import {
 } from '../scripted-file-server.ts'
 
 const { start, connect } = useSocketServer()
+const uncounted = { ...aHeartbeat, isInventoryDone: false }
 const ended = (peer: ScriptedFileServer): Promise<string> =>
   vi.waitFor(() => {
     if (peer.ended === null) throw new Error('still connected')
@@ -27,7 +28,7 @@ const ended = (peer: ScriptedFileServer): Promise<string> =>
 test('a file-server that proves itself is listed, and the manager proved itself first', async () => {
   const onConnected = vi.fn()
   const { registry, dial } = await start({ countFiles: async () => 7, onConnected })
-  const peer = dial({ name: 'the first', heartbeat: { ...aHeartbeat, isInventoryDone: false } })
+  const peer = dial({ name: 'the first', heartbeat: uncounted })
   const link = await linkOf(registry, peer)
   expect([peer.isManagerProven, peer.isWelcome, link.name]).toEqual([true, true, 'the first'])
   expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, fileCount: 7 }])
@@ -208,7 +209,9 @@ test.each([
   const countFiles = vi.fn((_id: ServerId) => counted)
   const { registry, dial } = await start({ countFiles })
   const serverId = newServerId()
-  const peers = ['1', '2'].map((digit) => dial({ serverId, bootId: (isSameBoot ? '1' : digit).repeat(16) }))
+  const peers = ['1', '2'].map((digit) =>
+    dial({ serverId, bootId: (isSameBoot ? '1' : digit).repeat(16), heartbeat: uncounted }),
+  )
   await vi.waitFor(() => expect(countFiles).toHaveBeenCalledTimes(2))
   release(0)
   await vi.waitFor(() => expect(peers.filter((peer) => peer.ended !== null)).toHaveLength(1))
@@ -219,9 +222,18 @@ test.each([
 
 test('a file-server whose records cannot be counted counts with what it has itself', async () => {
   const { registry, dial } = await start({ countFiles: () => Promise.reject(new Error('the database is too slow')) })
-  const peer = dial()
+  const peer = dial({ heartbeat: uncounted })
   const { heartbeat } = await linkOf(registry, peer)
   expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, fileCount: heartbeat.fileCount }])
+})
+
+test('a file-server that has counted for itself does not wait for a count of its records', async () => {
+  const countFiles = vi.fn(() => new Promise<number>(() => undefined))
+  const { registry, dial } = await start({ countFiles })
+  const peer = dial()
+  await linkOf(registry, peer)
+  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, fileCount: aHeartbeat.fileCount }])
+  expect(countFiles).not.toHaveBeenCalled()
 })
 
 test('a connection that ends while its files are counted leaves nothing in the list', async () => {
@@ -231,7 +243,7 @@ test('a connection that ends while its files are counted leaves nothing in the l
   })
   const countFiles = vi.fn((_id: ServerId) => counted)
   const { registry, dial } = await start({ countFiles })
-  const peer = dial()
+  const peer = dial({ heartbeat: uncounted })
   await vi.waitFor(() => expect(countFiles).toHaveBeenCalled())
   peer.socket.disconnect()
   release(0)

@@ -66,3 +66,18 @@ test('a connection that sends very many requests without waiting for answers is 
   )
   expect((await rawExchange(other, `${ask('GET').repeat(50)}${ask('GET', true)}`)).match(/ 200 /g)).toHaveLength(51)
 })
+
+test('of very many safe requests that were sent at once only a few are begun before earlier answers are out', async () => {
+  let [underWay, most] = [0, 0]
+  const { port } = await serve((router) =>
+    router.all('/a', async (ctx) => {
+      most = Math.max(most, ++underWay)
+      await delay(5)
+      underWay--
+      ctx.body = 'done'
+    }),
+  )
+  const asked = ask('POST') + ask('GET').repeat(40) + ask('GET', true)
+  expect((await rawExchange(port, asked)).match(/ 200 /g)).toHaveLength(42)
+  expect(most).toBe(8)
+})

@@ -189,18 +189,28 @@ test.each(['COPY_NOT_FOUND', 'COPY_MISMATCH', 'DIGEST_MISMATCH'])(
   },
 )
 
-test.each(['DISK_FAILED', 'INTERNAL', 'DEADLINE_EXCEEDED'])(
-  'a file-server that fails (%s) ends the pass',
-  async (name) => {
-    const { peer, link } = await connect()
-    const inventory = new Inventory(peer)
-    const orphan = orphanAt(2)
-    inventory.tree.push(orphan, orphanAt(3))
-    inventory.refusals.set(`quarantine-file ${orphan.copyId}`, name)
-    await expect(run(link)).rejects.toThrow()
-    expect(inventory.moves).toHaveLength(1)
-  },
-)
+test('a disk that fails ends the moves of the pass, and not the pass', async () => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  const [first, second] = [await liveAt(link, 1), await liveAt(link, 2)]
+  inventory.quarantine.push(first, second)
+  inventory.tree.push(first, second, orphanAt(3), orphanAt(4))
+  inventory.refusals.set(`restore-file ${first.copyId}`, 'DISK_FAILED')
+  expect(await run(link)).toMatchObject({ copyCount: 6, orphanCount: 2, restoredCount: 0, collectedCount: 0 })
+  expect(inventory.moves).toEqual([['restore-file', first.copyId]])
+  inventory.refusals.clear()
+  expect(await run(link)).toMatchObject({ orphanCount: 2, restoredCount: 2, collectedCount: 2 })
+})
+
+test.each(['INTERNAL', 'DEADLINE_EXCEEDED'])('a file-server that fails (%s) ends the pass', async (name) => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  const orphan = orphanAt(2)
+  inventory.tree.push(orphan, orphanAt(3))
+  inventory.refusals.set(`quarantine-file ${orphan.copyId}`, name)
+  await expect(run(link)).rejects.toThrow()
+  expect(inventory.moves).toHaveLength(1)
+})
 
 test('copies that records name and that are not there are counted, across pages, each once', async () => {
   const { peer, link } = await connect()
