@@ -19,7 +19,7 @@ export type Container = keyof typeof containers
 /** `tagged` is a file that begins with an ID3v2 tag: what follows the tag says what it is. */
 export type Sniffed = Container | 'tagged'
 
-/** So many of a file's first bytes are enough for a verdict. */
+/** This many of a file's first bytes are enough for a verdict. */
 export const SNIFF_BYTES = 16 * 1024
 /** Raw frames begin within so many bytes, for a recording of a broadcast may begin in the middle of one. */
 const FRAME_SEARCH_BYTES = 4 * 1024

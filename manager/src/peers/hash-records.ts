@@ -24,10 +24,10 @@ interface HashDocument {
 const KEPT_DAYS = 30
 const DAY_MS = 86_400_000
 const MAX_PEERS = 200
-/** So many of them may be of one network, which could push out all others else. */
+/** This many of them may be of one network, which could push out all others else. */
 const MAX_PEERS_PER_NETWORK = 8
 const MAX_HASHES = 1_000_000
-/** So many of them may be of one network, so that no few can fill the tracker. */
+/** This many of them may be of one network, so that no few can fill the tracker. */
 const MAX_HASHES_PER_NETWORK = 5_000
 
 /** Keeps the hashes of the torrent tracker's document: uuids, each with the peers that asked for it. */

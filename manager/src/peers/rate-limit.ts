@@ -1,4 +1,4 @@
-/** So many networks are remembered. Of more, those that were quiet longest begin anew. */
+/** This many networks are remembered. Of more, those that were quiet longest begin anew. */
 const MAX_NETWORKS = 20_000
 
 interface Bucket {

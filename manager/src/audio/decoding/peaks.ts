@@ -1,4 +1,4 @@
-/** So many pairs are kept of a file, and half as many at least of a long one. */
+/** This many pairs are kept of a file, and half as many at least of a long one. */
 export const MAX_PEAKS = 2_048
 /** Two pairs of neighbours become one when there are too many. */
 const FIRST_SAMPLES_PER_PEAK = 64

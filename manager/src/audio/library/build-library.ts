@@ -18,7 +18,7 @@ import {
 } from './library-documents.ts'
 import type { Marks } from './marks.ts'
 
-/** So many documents are in memory at once. */
+/** This many documents are in memory at once. */
 const BATCH = 500
 /** The database gives a grouping up that takes longer. */
 const MAX_TIME_MS = 60_000

@@ -11,7 +11,7 @@ export interface FrameHeader {
   readonly signature: number
 }
 
-/** So many frames in a row that agree are no coincidence. */
+/** This many frames in a row that agree are no coincidence. */
 const AGREEING_FRAMES = 3
 
 const MPEG1 = 3

@@ -12,7 +12,7 @@ import { deleteCopy } from './delete-copy.ts'
 const TICKET_SECONDS = 60
 /** A way that did not lead to the other file-server is not tried again before. */
 const AVOIDED_MS = 600_000
-/** So many ways are remembered, the oldest go first. */
+/** This many ways are remembered, the oldest go first. */
 const MAX_AVOIDED = 10_000
 
 /** Has file-servers fetch copies from each other's chunk ports, so that the bytes do not pass through the manager. */

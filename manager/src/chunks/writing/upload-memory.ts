@@ -73,9 +73,9 @@ export class UploadMemory {
   readonly #finishers = new Set<Sender>()
   readonly #mostFinishers: number
   #usedBytes = 0
-  /** So many of the used bytes are of small files. */
+  /** This many of the used bytes are of small files. */
   #smallBytes = 0
-  /** So many of the used bytes are on their way to file-servers. */
+  /** This many of the used bytes are on their way to file-servers. */
   #handedOnBytes = 0
   #evictTimer: NodeJS.Timeout | undefined
 

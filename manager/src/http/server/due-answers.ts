@@ -13,7 +13,7 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS']
 /** A connection that sends more requests than this without waiting for answers is closed, for each of them takes memory. */
 const MAX_DUE = 100
 
-/** So many safe requests of a connection go side by side. The answer to each may have to wait in memory for those before it. */
+/** This many safe requests of a connection go side by side. The answer to each may have to wait in memory for those before it. */
 const MAX_AT_ONCE = 8
 
 /** Follows every request, and has to listen for them before anybody else does. Each answer gets its `close` in the end. */

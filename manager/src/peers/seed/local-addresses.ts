@@ -6,7 +6,7 @@ const READ_AGAIN_MS = 10_000
 
 interface LocalAddress {
   readonly address: Address
-  /** So many of its first bits are those of its network. */
+  /** This many of its first bits are those of its network. */
   readonly bits: number
 }
 

@@ -13,7 +13,7 @@ const REJECT = 2
 const MAX_EXTENDED_BYTES = 4 * 1024
 const MAX_VALUES = 1_000
 const MAX_ID = 255
-/** So many requests a peer may have waiting here. */
+/** This many requests a peer may have waiting here. */
 const TOLD_QUEUE = 500
 
 /** Gives one peer the metadata of a torrent, so that a magnet link is enough (BEP 9). */

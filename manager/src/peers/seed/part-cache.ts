@@ -20,7 +20,7 @@ interface Part {
   readonly bytes: Promise<Buffer>
   /** Gives back its memory, which nobody uses. */
   readonly release: () => void
-  /** So many reads wait for it, or are copying from it. */
+  /** This many reads wait for it, or are copying from it. */
   users: number
   timer: NodeJS.Timeout | undefined
 }

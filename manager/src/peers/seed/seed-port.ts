@@ -14,9 +14,9 @@ const PACE_MS = 100
 
 export interface SeedBounds {
   readonly connections: number
-  /** So many of them may come from one network. */
+  /** This many of them may come from one network. */
   readonly ofNetwork: number
-  /** So many peers load at once. */
+  /** This many peers load at once. */
   readonly uploads: number
 }
 

@@ -24,7 +24,7 @@ export interface TrackerCounts {
   readonly announces: Record<Protocol, number>
   readonly scrapes: Record<Protocol, number>
   readonly refused: Refusals
-  /** So many peers have told that they have all bytes, after they had not. */
+  /** This many peers have told that they have all bytes, after they had not. */
   completed: number
   /** A heartbeat is lost when its answer would not count any more. */
   readonly heartbeats: { sent: number; answered: number; lost: number }

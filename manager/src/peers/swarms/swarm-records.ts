@@ -46,7 +46,7 @@ const HASH_DIGITS = 40
 /** Few swarms have many peers. A group that has so many in all is read anew, each swarm by itself. */
 const MANY_PEERS = 5_000
 /**
- * So many swarms have a document. Half of them are for those that were registered, so that peers who complete bytes that nobody
+ * This many swarms have a document. Half of them are for those that were registered, so that peers who complete bytes that nobody
  * registered, on an open tracker, do not take the place of those.
  */
 const BOUNDS = { registered: 1_000_000, others: 500_000 }

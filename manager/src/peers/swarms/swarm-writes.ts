@@ -41,7 +41,7 @@ export class SwarmWrites {
     }
   }
 
-  /** So many changes of peers are not written yet. */
+  /** This many changes of peers are not written yet. */
   get peerCount(): number {
     return this.#peers.size
   }

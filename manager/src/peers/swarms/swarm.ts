@@ -19,7 +19,7 @@ export interface SwarmPeer {
 
 /** Of a swarm so many peers are known; the one that announced longest ago goes first. */
 export const MAX_PEERS = 2_000
-/** So many of them may have one address. */
+/** This many of them may have one address. */
 const MAX_PEERS_PER_NETWORK = 64
 /** So few are found by looking at each of them, without a map that takes more than they do. */
 const FEW_PEERS = 8

@@ -89,7 +89,7 @@ export class Swarms {
     return Math.max(1, Math.round(this.#deps.intervalMs / 1000))
   }
 
-  /** So many changes of peers are not written yet. */
+  /** This many changes of peers are not written yet. */
   get unwrittenCount(): number {
     return this.#writes.peerCount
   }

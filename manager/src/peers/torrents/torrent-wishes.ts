@@ -16,7 +16,7 @@ interface WishDocument extends TorrentWish {
 
 /** A wish that nobody has repeated for so long is forgotten. */
 const KEPT_SECONDS = 86_400
-/** So many files wait for their turn; those that cannot be read at present do not count. */
+/** This many files wait for their turn; those that cannot be read at present do not count. */
 const MAX_WAITING = 200
 
 /** Keeps which files are to be hashed for a torrent. Each has a job, which is found by this where a queue was lost. */

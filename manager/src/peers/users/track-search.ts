@@ -14,7 +14,7 @@ export interface TrackPage {
 
 /** One step of a search that takes longer is given up, and after so long no further one begins. */
 const SEARCH_TIME_MS = 1_500
-/** So many entries of an index are looked at, and then more at once where they were not enough. */
+/** This many entries of an index are looked at, and then more at once where they were not enough. */
 const FIRST_BATCH = { ofOneWord: 250, ofSeveral: 1_000 }
 const MAX_BATCH = 4_000
 /** About this many are looked at for one page. Who asks for common words that are never together gets an empty page and a next one. */

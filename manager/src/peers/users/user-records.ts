@@ -13,7 +13,7 @@ export interface UserDocument {
   readonly isActive: boolean
   /** Whether its tracks stand as online. It lags behind `isActive`, which is what counts. */
   readonly isShown: boolean
-  /** So many heartbeats in a row have had no answer. */
+  /** This many heartbeats in a row have had no answer. */
   readonly unanswered: number
   /** By mongod's clock. */
   readonly nextBeatAt: Date
