@@ -52,9 +52,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'insert the record before the bytes are durable',
     file: 'manager/src/files/store-single.ts',
-    find: 'return { chunk: await writer.store(order, { bytes: bytes.head, sizeBytes: bytes.measure() }, context) }',
+    find: 'return { chunk: (await writer.storeReplicas(order, held, ONE_REPLICA, context)).chunk }',
     replace: [
-      'writer.store(order, { bytes: bytes.head, sizeBytes: bytes.measure() }, context).catch(() => undefined)',
+      'writer.storeReplicas(order, held, ONE_REPLICA, context).catch(() => undefined)',
       "return { chunk: { size: bytes.measure(), sha256: '' as never, replicas: [], version: 0 } }",
     ].join('\n'),
     caughtBy: {
