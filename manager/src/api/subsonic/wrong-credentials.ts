@@ -6,7 +6,7 @@ import { RateLimit } from '../../peers/rate-limit.ts'
 
 /** How often one network may show wrong credentials. */
 const LIMITS = { perSecond: 0.2, burst: 50 }
-/** At most this many networks that have shown right ones are remembered, those that did so last. */
+/** A manager remembers this many networks that have shown right ones, and forgets those that did so longest ago. */
 const MAX_KNOWN = 1_000
 
 /**

@@ -17,7 +17,7 @@ import { type PullAccepted, pullRequest, torrentQuery } from './from-torrent.ope
 const MAX_TORRENT_BYTES = 4 * 1024 ** 2
 /** The whole body may take so long. */
 const PATIENCE_MS = 30_000
-/** At most this many requests are read at once, for each is held in memory; of another machine's network one. */
+/** A manager reads at most this many requests at once, for it holds each in memory, and one of another machine's network. */
 const MAX_READING = 4
 const NO_SOURCE =
   'names no tracker that is asked over HTTP or UDP, and no web seed, to load from (there is no DHT here)'

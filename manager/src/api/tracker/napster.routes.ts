@@ -21,7 +21,7 @@ import {
   searchQuery,
 } from './napster.operations.ts'
 
-/** At most this many searches are under way at once, for each may keep the database busy for more than a second. */
+/** A manager has at most this many searches under way, for each may keep the database busy for more than a second. */
 const MAX_SEARCHES = 8
 
 export interface NapsterApiDeps extends UsersDeps {

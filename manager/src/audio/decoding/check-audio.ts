@@ -34,7 +34,7 @@ export interface AudioCheckDeps {
   readonly model: FileModel
   readonly jobs: Jobs
   readonly log: Logger
-  /** Where the decoder finds this manager. */
+  /** The decoder reads files from this address, which is the manager's own. */
   readonly ownUrl: string
   /** @throws CannotDecode */
   readonly decode: (wish: DecodeWish, signal: AbortSignal) => Promise<Decoded>

@@ -61,7 +61,7 @@ export function startFfmpeg({ url, etag, container }: FfmpegInput, { before, out
     ...['-nostdin', '-v', 'error', '-threads', '1', ...before, '-protocol_whitelist', 'http,tcp'],
     ...['-headers', `If-Match: ${etag}\r\n`, '-f', demuxers[container], '-i', url],
   ]
-  // Where a shell knows no such limit, there is none.
+  // A shell that knows no such limit runs ffmpeg without one.
   const limited = `ulimit -v ${MEMORY_KIB} 2>/dev/null; exec ffmpeg "$@"`
   const args = ['-c', limited, 'ffmpeg', ...input, '-protocol_whitelist', 'pipe', '-map', '0:a:0', ...output, 'pipe:1']
   return startChild('sh', args, priority)

@@ -16,7 +16,7 @@ const MAX_RSS_BYTES = 300 * 1024 ** 2
  * at before each slice. That of FLAC takes several times as long for smaller ones.
  */
 const SLICE_BYTES = { flac: 2_048, other: 512 }
-/** Of these a byte never becomes more than a few samples. */
+/** A byte of these containers never becomes more than a few samples. */
 const dense = ['wav', 'aiff']
 
 const formats: Readonly<Record<string, string>> = {
@@ -30,7 +30,7 @@ const formats: Readonly<Record<string, string>> = {
   matroska: 'mkv',
 }
 const oggFormats: Readonly<Record<string, string>> = { opus: 'opus', vorbis: 'oga' }
-/** Of these containers not every codec is known, and what is not known must not count as damaged. */
+/** These containers may hold other codecs too, which the decoders do not know and which must not count as damaged. */
 const knownCodecs: Readonly<Record<string, readonly string[]>> = {
   wav: ['pcm', 'adpcm', 'alaw', 'mulaw'],
   mp4: ['aac', 'alac', 'flac', 'opus'],

@@ -25,7 +25,7 @@ const MAX_TIME_MS = 60_000
 /** An album has the genres of so many of its tracks at most. */
 const GENRE_LISTS = 8
 const MAX_ALBUM_GENRES = 16
-/** Of more genres those with the fewest songs are left out. */
+/** A library lists this many genres, and leaves out those with the fewest songs. */
 const MAX_GENRES = 5_000
 
 export interface BuildDeps extends LibraryCollections {
