@@ -146,6 +146,8 @@ test('the tracker is killed while three download: nobody is lost, all finish, an
 })
 
 test('a stored file is downloaded by its torrent from the store, as a user types it', async () => {
+  // A test before this one restarted the manager.
+  await cluster.settled()
   await using peer = await TestPeer.make(cluster.url)
   const bytes = randomBytes(5_000_000)
   expect((await put(cluster.url, 'films/stored.bin', bytes)).status).toBe(201)
