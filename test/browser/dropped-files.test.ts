@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import type { Described } from '../cluster/shares.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
-import { countOf } from '../full-run.ts'
+import { countOf, isFullRun } from '../full-run.ts'
 import { findBrowser, launchBrowser } from './browser.ts'
 import { CuttableNetwork } from './cuttable-network.ts'
 import { drop, type FileOnDisk, makeFiles, sha256Of } from './files-to-drop.ts'
@@ -106,6 +106,14 @@ describe.runIf(program !== null)('files that are dropped on the page', () => {
     await page.getByRole('searchbox').fill('STORM')
     await page.getByText('1 file', { exact: true }).waitFor()
     expect(problems).toEqual([])
+  })
+
+  test.runIf(isFullRun)('are taken from a folder up to 10,000, and the page says that there are more', async () => {
+    const folder = join(cluster.directory, 'too-many')
+    await makeFiles(folder, Object.fromEntries(Array.from({ length: 10_001 }, (_, index) => [`${index}.txt`, 0])))
+    await drop(page, [folder])
+    await page.getByText('Only the first 10,000 files are uploaded').waitFor()
+    await page.getByText(/of 10,000 stored/).waitFor()
   })
 })
 

@@ -37,8 +37,23 @@ export async function drop(page: Page, paths: readonly string[]): Promise<void> 
   const { width = 0, height = 0 } = page.viewportSize() ?? {}
   const debug = await page.context().newCDPSession(page)
   const data = { items: [], files: [...paths], dragOperationsMask: 1 }
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await debug.send('Input.dispatchDragEvent', { type, x: width / 2, y: height / 2, data })
+  const send = (type: 'dragEnter' | 'dragOver' | 'drop') =>
+    debug.send('Input.dispatchDragEvent', { type, x: width / 2, y: height / 2, data })
+  const hasLanded = () =>
+    page
+      .locator('.dropzone:not(.over)')
+      .waitFor({ timeout: 10_000 })
+      .then(
+        () => true,
+        () => false,
+      )
+  await send('dragEnter')
+  // A browser that is busy loses the event now and then, as a hand that slips.
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await send('dragOver')
+    await send('drop')
+    if (await hasLanded()) break
+  }
   await debug.detach()
 }
 

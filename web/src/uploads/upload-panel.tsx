@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import type { StoredFile } from '../api/send-file.ts'
 import { QrDialog } from '../files/qr-dialog.tsx'
 import { absolute, useCopy } from '../ui/copy.ts'
-import { filesText, sizeText, spanText } from '../ui/format.ts'
+import { countText, filesText, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { useNow } from '../ui/now.ts'
 import { type Notices, useNotices } from '../ui/toasts.tsx'
@@ -221,8 +221,8 @@ function noteOf(state: UploadState, size: number, now: number): string {
 }
 
 function titleOf({ count, stored, failed }: ReturnType<typeof totalsOf>, isBusy: boolean): string {
-  if (isBusy) return count === 1 ? 'Uploading' : `Uploading · ${stored} of ${count} stored`
-  if (failed > 0) return `${stored} stored, ${failed} not stored`
+  if (isBusy) return count === 1 ? 'Uploading' : `Uploading · ${countText(stored)} of ${countText(count)} stored`
+  if (failed > 0) return `${countText(stored)} stored, ${countText(failed)} not stored`
   return count === 0 ? 'Cancelled' : `${filesText(stored)} stored`
 }
 
