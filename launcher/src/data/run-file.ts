@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises'
+import { parseJson } from '@holdfast/shared/parse-json'
 import type { RunFile } from '@holdfast/shared/run-file'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
@@ -20,13 +21,8 @@ export async function readRunFile(file: string): Promise<RunFile | null> {
 }
 
 export function parseRunFile(text: string): RunFile | null {
-  let value: Record<string, unknown>
-  try {
-    value = Object(JSON.parse(text))
-  } catch {
-    return null
-  }
-  const { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl } = value
+  const found: Record<string, unknown> = Object(parseJson(text))
+  const { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl } = found
   if (typeof pid !== 'number' || typeof managerUrl !== 'string' || typeof clusterSecret !== 'string') return null
   if (typeof fileServersDirectory !== 'string' || typeof mongoUrl !== 'string') return null
   return { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl }

@@ -2,6 +2,7 @@ import { get } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { parseJson } from '@holdfast/shared/parse-json'
 
 const POLL_MS = 100
 const REQUEST_MS = 3_000
@@ -34,7 +35,7 @@ export async function waitForFileServers(
 ): Promise<number> {
   let connected = 0
   await poll(deadlineMs, signal, async () => {
-    const nodes = parse(await ask(`${managerUrl}/active-nodes`, signal))
+    const nodes = parseJson((await ask(`${managerUrl}/active-nodes`, signal)) ?? '')
     connected = Array.isArray(nodes) ? nodes.length : 0
     return connected >= count
   })
@@ -63,12 +64,4 @@ async function ask(url: string, signal: AbortSignal): Promise<string | null> {
       text(response).then((body) => resolve(response.statusCode === 200 ? body : null), giveUp)
     })
   })
-}
-
-function parse(json: string | null): unknown {
-  try {
-    return JSON.parse(json ?? 'null')
-  } catch {
-    return null
-  }
 }

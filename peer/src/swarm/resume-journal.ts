@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { z } from 'zod'
 
 /** A crash loses what came within this time: it is loaded again. */
@@ -189,7 +190,7 @@ async function readJournal(
   if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== identity) return null
   const known = new Uint8Array(Math.ceil(key.pieces / 8))
   for (const line of read.lines) {
-    const parsed = written.safeParse(parse(line))
+    const parsed = written.safeParse(parseJson(line))
     if (!parsed.success) return null
     for (const index of parsed.data)
       if (index < key.pieces) known[index >> 3] = (known[index >> 3] ?? 0) | (0x80 >> (index & 7))
@@ -206,14 +207,6 @@ async function readLines(
   // What stands after the last line feed was being written in a crash.
   const goodBytes = text.lastIndexOf(0x0a) + 1
   const [first = '', ...lines] = text.toString('utf8', 0, goodBytes).split('\n').slice(0, -1)
-  const head = header.safeParse(parse(first))
+  const head = header.safeParse(parseJson(first))
   return head.success ? { head: head.data, lines, goodBytes } : null
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return null
-  }
 }
