@@ -59,9 +59,7 @@ export const listQuery = z.strictObject({
   genre: text.optional(),
   q: text.optional().describe('Beginnings of words of title, artists, album, genres and name; all of them'),
   sort: z.enum(sorts).default('name').describe('With a - before it, the other way round'),
-  limit: z
-    .string()
-    .min(1, 'must not be empty')
+  limit: filled
     .pipe(z.coerce.number<string>('must be a number').int().min(1).max(MAX_PAGE))
     .default(100)
     .meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE }),
