@@ -1,14 +1,10 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { parseJson } from '@holdfast/shared/parse-json'
 import type { RunFile } from '@holdfast/shared/run-file'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
 export async function writeRunFile(file: string, run: RunFile): Promise<void> {
   await writeFileAtomically(file, `${JSON.stringify(run, null, 2)}\n`, 0o600)
-}
-
-export async function removeRunFile(file: string): Promise<void> {
-  await rm(file, { force: true })
 }
 
 /** @returns null where there is no run file, or none that can be understood. */

@@ -13,17 +13,14 @@ export interface ReadyOptions {
   readonly signal: AbortSignal
 }
 
-/** Waits until the manager answers; it may still lack file-servers. @throws StartError after the deadline. */
-export function waitUntilListening(options: ReadyOptions): Promise<void> {
-  return waitUntilOk('/health', options)
-}
-
-/** Waits until the manager can serve files. @throws StartError after the deadline. */
-export function waitUntilReady(options: ReadyOptions): Promise<void> {
-  return waitUntilOk('/ready', options)
-}
-
-async function waitUntilOk(path: string, { managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
+/**
+ * Waits until the manager answers `/health`, although it may still lack file-servers, or `/ready`: it can serve files.
+ * @throws StartError after the deadline.
+ */
+export async function waitUntilOk(
+  path: '/health' | '/ready',
+  { managerUrl, deadlineMs, signal }: ReadyOptions,
+): Promise<void> {
   const isOk = await poll(deadlineMs, signal, async () => (await ask(managerUrl + path, signal)) !== null)
   if (!isOk) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
 }
