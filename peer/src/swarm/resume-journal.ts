@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { parseJson } from '@holdfast/shared/parse-json'
 import { z } from 'zod'
+import { writeWhole } from '../write-whole.ts'
 
 /** A crash loses what came within this time: it is loaded again. */
 const WRITE_EVERY_MS = 500
@@ -72,7 +72,7 @@ export class ResumeJournal {
     const lost = new Set(pieces)
     const isListed = (index: number): boolean => ((found.known[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
     const left = [...Array(key.pieces).keys()].filter((index) => isListed(index) && !lost.has(index))
-    await writeList(path, headOf(key, identity), left)
+    await writeWhole(path, `${headOf(key, identity)}${JSON.stringify(left)}\n`)
   }
 
   /**
@@ -108,7 +108,7 @@ export class ResumeJournal {
     await this.#sync()
     await this.#handle?.close()
     this.#handle = null
-    await writeList(this.#path, this.#head, pieces)
+    await writeWhole(this.#path, `${this.#head}${JSON.stringify(pieces)}\n`)
     this.#handle = await open(this.#path, 'a', 0o600)
   }
 
@@ -163,19 +163,6 @@ async function identityOf(path: string): Promise<string> {
 
 function headOf(key: JournalKey, identity: string): string {
   return `${JSON.stringify({ format: 2, ...key, identity })}\n`
-}
-
-/** Takes the place of a journal as a whole. */
-async function writeList(path: string, head: string, pieces: readonly number[]): Promise<void> {
-  const handle = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await handle.writeFile(`${head}${JSON.stringify(pieces)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${path}.new`, path)
-  await syncDirectory(dirname(path))
 }
 
 /** @returns null where there is none for exactly this download */
