@@ -1,5 +1,6 @@
 import { type ErrorName, errorRow, errorTable, isErrorName } from '@holdfast/shared/errors/error-table'
 import { StoreError } from '@holdfast/shared/errors/store-error'
+import { parseJson } from '@holdfast/shared/parse-json'
 
 /** An error body is short; a longer one is something else. The unit is characters. */
 const MAX_BODY = 64 * 1024
@@ -16,14 +17,7 @@ export function errorFromAnswer(status: number, body: string): StoreError {
 }
 
 function parseBody(body: string): Record<string, unknown> {
-  if (body.length > MAX_BODY) return {}
-  try {
-    const value: unknown = JSON.parse(body)
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
-  } catch (error) {
-    if (error instanceof SyntaxError) return {}
-    throw error
-  }
+  return body.length > MAX_BODY ? {} : Object(parseJson(body))
 }
 
 /** Some answers are not a manager's: a proxy's 502 is as temporary as a manager's 503. */

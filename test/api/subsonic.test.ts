@@ -321,6 +321,12 @@ test('clients that browse folders find their way', async () => {
   const [album] = (await directory(bjork?.id ?? '')).child
   expect(album).toMatchObject({ title: 'Post', isDir: true })
   expect((await directory(album?.id ?? '')).child.map(({ title }) => title)).toEqual(['Army of Me', 'Hyperballad'])
+  const { searchResult2 } = await say('search2', { query: 'bjo' })
+  expect(searchResult2).toMatchObject({
+    artist: [{ id: bjork?.id, name: 'Björk' }],
+    album: [{ id: album?.id, title: 'Post', parent: bjork?.id, isDir: true }],
+    song: [{ title: 'Army of Me' }, { title: 'Hyperballad' }],
+  })
   expect((await say('getIndexes', { ifModifiedSince: String(indexes.lastModified) })).indexes).not.toHaveProperty(
     'index',
   )

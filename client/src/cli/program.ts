@@ -69,13 +69,13 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
   /** Runs one command, and turns its failure into a sentence and an exit code. */
   const run = async (
     subject: string | null,
-    work: (console: Console) => Promise<number>,
+    work: (console: Console) => Promise<void>,
     clientOptions: Partial<StoreClientOptions> = {},
   ): Promise<void> => {
     const { manager, json } = program.opts<GlobalOptions>()
     try {
       const client = new StoreClient({ ...clientOptions, baseUrl: manager })
-      exitCode = await work({ client, stdin, stdout, stderr, isJson: json === true, signal })
+      await work({ client, stdin, stdout, stderr, isJson: json === true, signal })
     } catch (thrown) {
       const error = signal.aborted ? new StoreError('CANCELLED', undefined, { cause: thrown }) : thrown
       if (!output.isFailure(error))
@@ -114,7 +114,6 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         async (console) => {
           const { class: storageClass, replace = false, expires } = options
           await put(console, path, name, { storageClass, replace, ...(expires !== undefined && { expires }) })
-          return 0
         },
         { sourcePatienceMs: options.patience * 1000 },
       ),
@@ -128,14 +127,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .option('--torrent', 'print the address of its torrent and its magnet link, too')
     .addOption(patienceOption())
     .action((path: string, { patience, ...wish }: ShareOptions) =>
-      run(
-        path,
-        async (console) => {
-          await share(console, path, wish)
-          return 0
-        },
-        { sourcePatienceMs: patience * 1000 },
-      ),
+      run(path, (console) => share(console, path, wish), { sourcePatienceMs: patience * 1000 }),
     )
   program
     .command('get')
@@ -144,16 +136,17 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .argument('[path]', 'where to save it, or - for standard output; the last part of the name unless given')
     .option('-f, --force', 'overwrite what is there')
     .action((name: string, path: string | undefined, options: { force?: boolean }) =>
-      run(name, async (console) => {
-        await get(console, name, path, options.force === true)
-        return 0
-      }),
+      run(name, (console) => get(console, name, path, options.force === true)),
     )
   program
     .command('rm')
     .description('delete stored files')
     .argument('<name...>', 'their names in the store, ids, or links of shares')
-    .action((names: string[]) => run(null, (console) => rm(console, names)))
+    .action((names: string[]) =>
+      run(null, async (console) => {
+        exitCode = await rm(console, names)
+      }),
+    )
   program
     .command('ls')
     .description('list stored files by name')
@@ -162,28 +155,12 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .option('--shares', 'shares with their links in place of files with a path; an operator may')
     .option('--secret-file <file>', `${secretFileHelp}; for --shares`)
     .action((prefix: string | undefined, { long = false, shares = false, secretFile }: LsOptions) =>
-      run(
-        prefix ?? null,
-        async (console) => {
-          await ls(console, { prefix, shares, long })
-          return 0
-        },
-        { ticket: ticketBy(secretFile ?? null) },
-      ),
+      run(prefix ?? null, (console) => ls(console, { prefix, shares, long }), { ticket: ticketBy(secretFile ?? null) }),
     )
   program
     .command('status')
     .description('list the active file-servers, and tell how many replicas chunks have and how healing goes')
-    .action(() =>
-      run(
-        null,
-        async (console) => {
-          await status(console)
-          return 0
-        },
-        { ticket: ticketBy(null) },
-      ),
-    )
+    .action(() => run(null, status, { ticket: ticketBy(null) }))
   program
     .command('from-torrent')
     .description('have the store load and store what a torrent is of; an operator may')
@@ -198,7 +175,6 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
         async (console) => {
           const { class: storageClass, detach = false } = options
           await fromTorrent(console, torrent, { storageClass, detach, ...(folder !== undefined && { folder }) })
-          return 0
         },
         { ticket: ticketBy(options.secretFile ?? null) },
       ),
@@ -209,7 +185,9 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
     .argument('[args...]', 'a config file, a command, or both; without a command it asks for them')
     .addHelpText('after', '\n`holdfast peer help` lists the commands, and docs/peer.md tells what they do.')
     .action((args: string[]) =>
-      run(null, (console) => peer(args, { manager: program.opts<GlobalOptions>().manager, signal: console.signal })),
+      run(null, async () => {
+        exitCode = await peer(args, { manager: program.opts<GlobalOptions>().manager, signal })
+      }),
     )
   program
     .command('ticket')
@@ -231,10 +209,7 @@ export async function runProgram(args: readonly string[], signal: AbortSignal): 
       `where the cluster's secret is; CLUSTER_SECRET, or ${DEFAULT_SECRET_FILE}, unless given`,
     )
     .action((method: string, path: string, options: TicketOptions) =>
-      run(null, async (console) => {
-        await ticket(console, { ...options, method, path, validSeconds: options.for })
-        return 0
-      }),
+      run(null, (console) => ticket(console, { ...options, method, path, validSeconds: options.for })),
     )
 
   try {

@@ -8,13 +8,11 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { parseChunkTarget, withoutTicket } from '@holdfast/shared/node/chunk-url'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { StartError } from '@holdfast/shared/node/run-service'
-import type { Store } from '../store/store.ts'
 import { answerError } from './error-answer.ts'
 import { Gate } from './gate.ts'
 import { type GetDeps, getChunk } from './get-chunk.ts'
-import { type PostDeps, postChunk, type StorePosted } from './post-chunk.ts'
+import { type PostDeps, postChunk } from './post-chunk.ts'
 import { TicketedRequest } from './require-ticket.ts'
-import type { TagsOf } from './verified-parts.ts'
 
 /** A download has two parts of 4 MiB in memory, a post its body. */
 const MAX_DOWNLOADS = 32
@@ -26,16 +24,13 @@ const KEEP_ALIVE_MS = 15_000
 /** Answers under way may go on for so long when the file-server stops. */
 const DRAIN_MS = 2_000
 
-export interface ChunkPortOptions {
+export interface ChunkPortOptions extends Pick<GetDeps, 'store' | 'tagsOf'>, Pick<PostDeps, 'storePosted'> {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
   /** Others reach it here; it is made of host and port where it is null. */
   readonly url: string | null
   readonly secret: string
-  readonly store: Store
-  readonly tagsOf: TagsOf
-  readonly storePosted: StorePosted
   readonly log: Logger
 }
 

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { fromWireError, StoreError } from '@holdfast/shared/errors/store-error'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { STREAM_IDLE_TIMEOUT_MS } from '@holdfast/shared/wire/protocol'
 
 /** Another file-server that takes longer to be reached is reached better through the manager. */
@@ -50,17 +51,10 @@ async function errorOf(answer: IncomingMessage): Promise<StoreError> {
     text += bytes.toString('latin1')
     if (text.length > MAX_ERROR_BYTES) break
   }
-  const { error, detail } = (parsed(text) ?? {}) as { error?: unknown; detail?: unknown }
+  // The answer may be somebody else's, whose status says all that can be said.
+  const { error, detail } = (parseJson(text) ?? {}) as { error?: unknown; detail?: unknown }
   const known = fromWireError({ name: error, detail })
   return known.name === 'INTERNAL' ? new StoreError('BAD_ANSWER', `the answer was ${answer.statusCode}`) : known
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null // somebody else's answer, whose status says all that can be said
-  }
 }
 
 function translated(error: unknown, signal: AbortSignal): StoreError {

@@ -12,16 +12,13 @@ import { FILE_SERVER_NAMESPACE, HANDSHAKE_TIMEOUT_MS, PROTOCOL_VERSION } from '@
 import type { Challenge, Heartbeat, Hello, Welcome } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io-client'
 import type { PartTags } from '../http/verified-parts.ts'
-import type { Store } from '../store/store.ts'
 import { judgeChallenge } from './answer-challenge.ts'
-import { commandHandlers } from './command-handlers.ts'
+import { type CommandDeps, commandHandlers } from './command-handlers.ts'
 import { startHeartbeats } from './heartbeat-pace.ts'
 import { OnceLog } from './once-log.ts'
 import { OutgoingStreams } from './outgoing-stream.ts'
 import { io } from './socket-io.ts'
-import type { SuspectClock } from './suspect-clock.ts'
 import { UnmaskedWebSocket } from './unmasked-web-socket.ts'
-import type { Uploads } from './uploads.ts'
 
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
 /** The welcome may take this long after dialling, because the manager counts this file-server's files meanwhile. */
@@ -29,11 +26,7 @@ const WELCOME_TIMEOUT_MS = 30_000
 /** What is logged of a command that may not have been parsed is cut here. */
 const MAX_ID_LENGTH = 100
 
-export interface LinkDeps {
-  readonly store: Store
-  readonly uploads: Uploads
-  readonly suspects: SuspectClock
-  readonly allowsLocalReads: boolean
+export interface LinkDeps extends Omit<CommandDeps, 'streams' | 'owner'> {
   readonly secret: string
   readonly bootId: string
   readonly name: string

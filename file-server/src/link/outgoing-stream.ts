@@ -6,13 +6,10 @@ import type { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { Peer } from '@holdfast/shared/wire/peer'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
-import type { CopyReader } from '../store/store.ts'
+import type { CopyReader, CopySpan } from '../store/store.ts'
 
 /** A stream sends only this span of a copy, in bytes. */
-export interface StreamSpan {
-  readonly offset: number
-  readonly length: number
-}
+export type StreamSpan = Omit<CopySpan, 'sizeBytes'>
 
 /** Each stream holds a file descriptor, so one connection may have only so many open at once. */
 const MAX_OUTGOING_STREAMS = 2_048

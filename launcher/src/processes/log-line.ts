@@ -1,3 +1,5 @@
+import { parseJson } from '@holdfast/shared/parse-json'
+
 /** The console shows this of a line that a child logged. */
 export type ShownLine =
   | { readonly kind: 'hidden' }
@@ -11,7 +13,7 @@ const plumbing = new Set(['level', 'time', 'message', 'process', 'pid', 'hostnam
 /** A child logs JSON lines. Any other line comes from its runtime, and is shown as it is. */
 export function readLogLine(line: string): ShownLine {
   if (line.trim() === '') return hidden
-  const fields = parse(line)
+  const fields = line.startsWith('{') ? (parseJson(line) as Record<string, unknown> | null) : null
   if (fields === null) return { kind: 'shown', text: line, cannotStart: null }
   const { level, message, reason } = fields
   if (typeof level !== 'string' || !shownLevels.has(level)) return hidden
@@ -19,15 +21,6 @@ export function readLogLine(line: string): ShownLine {
   const rest = Object.entries(fields).filter(([name]) => !plumbing.has(name))
   const shownRest = rest.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(rest.map(shorten)))}`
   return { kind: 'shown', text: `${level}: ${String(message ?? '')}${shownRest}`, cannotStart }
-}
-
-function parse(line: string): Record<string, unknown> | null {
-  if (!line.startsWith('{')) return null
-  try {
-    return JSON.parse(line) as Record<string, unknown>
-  } catch {
-    return null
-  }
 }
 
 /** The console gets only the message of an error, because the log file has its stack. */

@@ -1,9 +1,10 @@
+import { rm } from 'node:fs/promises'
 import { type DirectoryLock, lockDirectory } from '@holdfast/shared/node/directory-lock'
 import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { ensureClusterSecret } from '../data/cluster-secret.ts'
 import { type DataLayout, layoutOf } from '../data/data-layout.ts'
 import { fileServerDirectory, listFileServerNumbers, planFileServerNumbers } from '../data/file-server-directories.ts'
-import { isAlive, readRunFile, removeRunFile, writeRunFile } from '../data/run-file.ts'
+import { isAlive, readRunFile, writeRunFile } from '../data/run-file.ts'
 import type { Supervised } from '../processes/supervise.ts'
 import type { LaunchContext, Started } from './launch-context.ts'
 import { claimPort, managerUrl } from './manager-address.ts'
@@ -11,7 +12,7 @@ import { startMongod } from './start-mongod.ts'
 import { isFileServerRunning, startFileServer, startManager } from './start-services.ts'
 import { watchStartup } from './startup-watch.ts'
 import type { RunningSystem } from './summary.ts'
-import { waitForFileServers, waitUntilListening, waitUntilReady } from './wait-until-ready.ts'
+import { waitForFileServers, waitUntilOk } from './wait-until-ready.ts'
 
 /** The processes of a killed start hold its port and directories until they have noticed. */
 const KILLED_START_PATIENCE_MS = 25_000
@@ -51,7 +52,7 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
   const manager = startManager(context, { port, secret, mongoUrl: database.mongoUrl, startup })
   started.push(manager)
   const ready = { managerUrl: url, signal, deadlineMs: READY_DEADLINE_MS }
-  const isListening = Promise.race([startup.failed, waitUntilListening(ready)])
+  const isListening = Promise.race([startup.failed, waitUntilOk('/health', ready)])
   await progress.step('waiting for the manager', isListening, () => `manager listens at ${url}`)
   for (const number of await chooseFileServers(context, patientUntil)) {
     servers.push(startFileServer(context, { number, secret, managerUrl: url, startup }))
@@ -62,10 +63,10 @@ export async function launch(options: Omit<LaunchContext, 'layout'>): Promise<La
     Promise.race([startup.failed, areConnected]),
     (count) => `${count} of ${servers.length} file-servers connected`,
   )
-  await Promise.race([startup.failed, waitUntilReady(ready)])
+  await Promise.race([startup.failed, waitUntilOk('/ready', ready)])
   startup.end()
 
-  started.push({ stop: () => removeRunFile(layout.runFile) })
+  started.push({ stop: () => rm(layout.runFile, { force: true }) })
   await writeRunFile(layout.runFile, {
     pid: process.pid,
     managerUrl: url,

@@ -1,4 +1,5 @@
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism } from 'node:os'
+import { memoryBytes } from '../mongod/mongod-process.ts'
 
 const GIB = 1024 ** 3
 /** More workers gain nothing: the file-servers and mongod of one machine are then the bottleneck. */
@@ -9,11 +10,8 @@ export interface MachineSize {
   readonly memoryBytes: number
 }
 
-/** A container may bound the memory; then that bound counts, not the machine. */
 export function measureMachine(): MachineSize {
-  const bound = process.constrainedMemory()
-  const memoryBytes = bound > 0 ? Math.min(bound, totalmem()) : totalmem()
-  return { coreCount: availableParallelism(), memoryBytes }
+  return { coreCount: availableParallelism(), memoryBytes: memoryBytes() }
 }
 
 /**

@@ -2,6 +2,7 @@ import { get } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StartError } from '@holdfast/shared/node/run-service'
+import { parseJson } from '@holdfast/shared/parse-json'
 
 const POLL_MS = 100
 const REQUEST_MS = 3_000
@@ -12,17 +13,14 @@ export interface ReadyOptions {
   readonly signal: AbortSignal
 }
 
-/** Waits until the manager answers; it may still lack file-servers. @throws StartError after the deadline. */
-export function waitUntilListening(options: ReadyOptions): Promise<void> {
-  return waitUntilOk('/health', options)
-}
-
-/** Waits until the manager can serve files. @throws StartError after the deadline. */
-export function waitUntilReady(options: ReadyOptions): Promise<void> {
-  return waitUntilOk('/ready', options)
-}
-
-async function waitUntilOk(path: string, { managerUrl, deadlineMs, signal }: ReadyOptions): Promise<void> {
+/**
+ * Waits until the manager answers `/health`, although it may still lack file-servers, or `/ready`: it can serve files.
+ * @throws StartError after the deadline.
+ */
+export async function waitUntilOk(
+  path: '/health' | '/ready',
+  { managerUrl, deadlineMs, signal }: ReadyOptions,
+): Promise<void> {
   const isOk = await poll(deadlineMs, signal, async () => (await ask(managerUrl + path, signal)) !== null)
   if (!isOk) throw new StartError(`The manager was not ready after ${deadlineMs / 1000} s.`)
 }
@@ -34,7 +32,7 @@ export async function waitForFileServers(
 ): Promise<number> {
   let connected = 0
   await poll(deadlineMs, signal, async () => {
-    const nodes = parse(await ask(`${managerUrl}/active-nodes`, signal))
+    const nodes = parseJson((await ask(`${managerUrl}/active-nodes`, signal)) ?? '')
     connected = Array.isArray(nodes) ? nodes.length : 0
     return connected >= count
   })
@@ -63,12 +61,4 @@ async function ask(url: string, signal: AbortSignal): Promise<string | null> {
       text(response).then((body) => resolve(response.statusCode === 200 ? body : null), giveUp)
     })
   })
-}
-
-function parse(json: string | null): unknown {
-  try {
-    return JSON.parse(json ?? 'null')
-  } catch {
-    return null
-  }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { waitForFileServers, waitUntilListening, waitUntilReady } from '@holdfast/launcher/start/wait-until-ready'
+import { waitForFileServers, waitUntilOk } from '@holdfast/launcher/start/wait-until-ready'
 import { afterEach, expect, test } from 'vitest'
 
 const server = createServer((request, response) => {
@@ -23,9 +23,9 @@ test('readiness is seen on a port that fetch refuses, and told from what only li
   const managerUrl = `http://127.0.0.1:${await listenOnOneOf(candidates)}`
   await expect(fetch(managerUrl)).rejects.toMatchObject({ cause: { message: 'bad port' } })
   const options = { managerUrl, signal: new AbortController().signal, deadlineMs: 10_000 }
-  await waitUntilListening(options)
+  await waitUntilOk('/health', options)
   expect(await waitForFileServers(2, options)).toBe(2)
-  await expect(waitUntilReady({ ...options, deadlineMs: 300 })).rejects.toThrow(
+  await expect(waitUntilOk('/ready', { ...options, deadlineMs: 300 })).rejects.toThrow(
     'The manager was not ready after 0.3 s.',
   )
 })

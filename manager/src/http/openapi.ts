@@ -30,6 +30,14 @@ export interface Operation {
 /** Every route may end with these. */
 export const errorsAnywhere = ['FORBIDDEN', 'INTERNAL', 'DATABASE_UNAVAILABLE'] as const satisfies ErrorName[]
 
+/** Every route that reads a body of JSON may end with these, too. */
+export const bodyErrors = [
+  'INVALID_REQUEST',
+  'TOO_LARGE',
+  'UNSUPPORTED_MEDIA',
+  'REQUEST_TIMEOUT',
+] as const satisfies ErrorName[]
+
 export const count = z.int().min(0)
 export const digest = z.string().regex(/^[0-9a-f]{64}$/)
 export const dateTime = z.string().meta({ format: 'date-time' })

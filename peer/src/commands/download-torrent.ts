@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, join, resolve, sep } from 'node:path'
 import { PeerError } from '../peer-error.ts'
 import { hashingProgress, type Progress } from '../progress.ts'
+import { sayOnce } from '../say-once.ts'
 import type { Share } from '../shares/share-database.ts'
 import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
@@ -10,8 +11,6 @@ import { findByTrackers } from '../swarm/trackers/trackers.ts'
 import { statFile } from '../torrent/hash-file.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { type GivenTorrent, loadTorrent } from './torrent-path.ts'
-
-const MAX_TROUBLES = 20
 
 /** Loads what a torrent describes, goes on where an earlier run ended, and shares it then. */
 export async function downloadTorrent(
@@ -28,7 +27,7 @@ export async function downloadTorrent(
   const target = await targetOf(torrent, path)
   const title = basename(target)
   if (!(await isThere(deps, torrent, target, (progress) => ui.progress(title, progress), signal))) {
-    const onTrouble = once((sentence) => ui.say(sentence))
+    const onTrouble = sayOnce((sentence) => ui.say(sentence))
     const { received, resumedBytes } = await download(
       deps,
       {
@@ -47,16 +46,6 @@ export async function downloadTorrent(
   }
   await share(deps, torrent, target)
   ui.print('SUCCESSFUL DOWNLOAD')
-}
-
-/** Says the same thing once, and not too many different ones. */
-function once(say: (sentence: string) => void): (sentence: string) => void {
-  const said = new Set<string>()
-  return (sentence) => {
-    if (said.has(sentence) || said.size >= MAX_TROUBLES) return
-    said.add(sentence)
-    say(sentence)
-  }
 }
 
 /** A directory takes it by its own name, which a torrent of the document has not, unless it is what was loaded before. */

@@ -1,22 +1,13 @@
-import type { Logger } from '@holdfast/shared/node/logger'
 import type { NapsterUser } from '../napster/napster-user.ts'
 import type { Progress } from '../progress.ts'
-import type { ShareDatabase } from '../shares/share-database.ts'
-import type { Sharing } from '../shares/sharing.ts'
-import type { SwarmClient } from '../swarm/swarm-client.ts'
-import type { Listening, TrackerClient } from '../tracker-client.ts'
+import type { Sharing, SharingDeps } from '../shares/sharing.ts'
 
 /** What commands work with. */
-export interface PeerDeps {
+export interface PeerDeps extends SharingDeps {
   readonly directory: string
-  readonly swarm: SwarmClient
-  readonly tracker: TrackerClient
-  readonly shares: ShareDatabase
   readonly sharing: Sharing
   readonly user: NapsterUser
-  readonly listening: Listening
   readonly journals: string
-  readonly log: Logger
 }
 
 /** The user, at this terminal or behind a connection. */

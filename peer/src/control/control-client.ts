@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
+import { parseJson } from '@holdfast/shared/parse-json'
 import type { Command } from '../commands/command.ts'
 import type { Ui } from '../commands/peer-deps.ts'
 import { PeerError, reasonOf } from '../peer-error.ts'
@@ -19,7 +20,7 @@ export async function askRunningPeer(
   signal: AbortSignal,
 ): Promise<boolean> {
   const text = await readFile(join(directory, CONTROL_FILE), 'utf8').catch(() => null)
-  const found = text === null ? null : controlFile.safeParse(tryParse(text))
+  const found = text === null ? null : controlFile.safeParse(parseJson(text))
   if (!found?.success) return false
   const response = await fetch(`http://127.0.0.1:${found.data.port}/command`, {
     method: 'POST',
@@ -43,7 +44,7 @@ async function showAnswer(body: ReadableStream, ui: Ui): Promise<void> {
   try {
     for await (const line of createInterface({ input: Readable.fromWeb(body) })) {
       if (line === '') continue
-      const message = controlMessage.parse(tryParse(line))
+      const message = controlMessage.parse(parseJson(line))
       if (message.kind === 'print') ui.print(message.line)
       else if (message.kind === 'say') ui.say(message.line)
       else if (message.kind === 'progress') ui.progress(message.title, message.progress)
@@ -55,12 +56,4 @@ async function showAnswer(body: ReadableStream, ui: Ui): Promise<void> {
     throw new PeerError(`the running peer ended: ${reasonOf(error)}`)
   }
   throw new PeerError('the running peer ended')
-}
-
-function tryParse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }

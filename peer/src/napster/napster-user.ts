@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Logger } from '@holdfast/shared/node/logger'
 import { reasonOf } from '../peer-error.ts'
-import type { ShareDatabase, SongShare } from '../shares/share-database.ts'
-import { type Listening, type TrackerClient, TrackerError } from '../tracker-client.ts'
+import type { SongShare } from '../shares/share-database.ts'
+import type { SharingDeps } from '../shares/sharing.ts'
+import { TrackerError } from '../tracker-client.ts'
 
 /** The two databases are compared this often, and at once where no heartbeat came for a while. */
 const CHECK_IN_EVERY_MS = 600_000
@@ -12,12 +12,7 @@ const MAX_RETRY_MS = 60_000
 const TRY_AGAIN_MS = 500
 const MAX_TRIES = 60
 
-export interface NapsterUserDeps {
-  readonly tracker: TrackerClient
-  readonly shares: ShareDatabase
-  readonly listening: Listening
-  readonly log: Logger
-}
+export type NapsterUserDeps = Omit<SharingDeps, 'swarm'>
 
 /** This peer as a user of the Napster tracker: online while it runs, with the same ids in both databases. */
 export class NapsterUser {

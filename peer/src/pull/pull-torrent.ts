@@ -7,6 +7,7 @@ import { type PullMessage, type PullOrder, pullFiles } from '@holdfast/shared/no
 import { PeerError, reasonOf } from '../peer-error.ts'
 import type { Progress } from '../progress.ts'
 import { readBounded } from '../read-bounded.ts'
+import { sayOnce } from '../say-once.ts'
 import { download } from '../swarm/download.ts'
 import { fetchMetainfo } from '../swarm/fetch-metainfo.ts'
 import { reachOf } from '../swarm/reach.ts'
@@ -15,7 +16,6 @@ import { findByTrackers } from '../swarm/trackers/trackers.ts'
 import { FinalError, judgeSources } from './judge-sources.ts'
 import { stallJudge } from './stall-judge.ts'
 
-const MAX_TROUBLES = 20
 const TELL_EVERY_MS = 1_000
 const EXACT_SOURCE_MS = 60_000
 
@@ -34,12 +34,7 @@ export async function pullTorrent(order: PullOrder, owner: PullOwner, signal: Ab
   const log = createLogger('pull', 'silent')
   const reach = reachOf(order.allowsPrivate)
   const swarm = await SwarmClient.listen({ host: '127.0.0.1', port: 0, isTcpOnly: true, reach, log })
-  const troubles = new Set<string>()
-  const onTrouble = (sentence: string): void => {
-    if (troubles.has(sentence) || troubles.size >= MAX_TROUBLES) return
-    troubles.add(sentence)
-    owner.tell({ kind: 'trouble', sentence })
-  }
+  const onTrouble = sayOnce((sentence) => owner.tell({ kind: 'trouble', sentence }))
   try {
     const magnet = order.magnet === null ? null : parseMagnet(order.magnet)
     const pull = { order, owner, swarm, onTrouble, log }

@@ -1,9 +1,10 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directory'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeDirectory } from '@holdfast/shared/node/make-directory'
 import { isErrno } from '@holdfast/shared/node/system-error'
 import { z } from 'zod'
 import { PeerError, reasonOf } from '../peer-error.ts'
+import { writeWhole } from '../write-whole.ts'
 
 const file = {
   path: z.string(),
@@ -127,16 +128,4 @@ export class ShareDatabase {
 /** One file may be shared in several ways. */
 export function keyOf({ kind, path, ...rest }: Share): string {
   return `${kind} ${'hash' in rest ? rest.hash : ''} ${path}`
-}
-
-async function writeWhole(path: string, content: Uint8Array | string): Promise<void> {
-  const handle = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await handle.writeFile(content)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${path}.new`, path)
-  await syncDirectory(dirname(path))
 }

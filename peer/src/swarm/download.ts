@@ -13,8 +13,8 @@ import { resume } from './resume.ts'
 import type { ResumeJournal } from './resume-journal.ts'
 import { type Received, watchSources } from './sources.ts'
 import type { SwarmClient } from './swarm-client.ts'
-import type { AnnounceState } from './trackers/http-tracker.ts'
-import { type FoundPeer, type PeerFinder, peerAdder } from './trackers/peer-finder.ts'
+import type { AnnounceState, SwarmView } from './trackers/http-tracker.ts'
+import { type PeerFinder, peerAdder } from './trackers/peer-finder.ts'
 import { WebSeed } from './web-seed.ts'
 
 const PROGRESS_EVERY_MS = 200
@@ -46,10 +46,7 @@ export interface DownloadWish {
   readonly verify?: (path: string) => Promise<void>
 }
 
-export interface FinderOptions {
-  readonly onPeers: (peers: readonly FoundPeer[]) => void
-  readonly state: () => AnnounceState
-}
+export type FinderOptions = Pick<SwarmView, 'onPeers' | 'state'>
 
 export interface Downloaded {
   /** What came over the network this time; the rest was there. */

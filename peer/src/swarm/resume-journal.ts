@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { syncDirectory } from '@holdfast/shared/node/make-directory'
+import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { z } from 'zod'
+import { writeWhole } from '../write-whole.ts'
 
 /** A crash loses what came within this time: it is loaded again. */
 const WRITE_EVERY_MS = 500
@@ -71,7 +72,7 @@ export class ResumeJournal {
     const lost = new Set(pieces)
     const isListed = (index: number): boolean => ((found.known[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0
     const left = [...Array(key.pieces).keys()].filter((index) => isListed(index) && !lost.has(index))
-    await writeList(path, headOf(key, identity), left)
+    await writeWhole(path, `${headOf(key, identity)}${JSON.stringify(left)}\n`)
   }
 
   /**
@@ -107,7 +108,7 @@ export class ResumeJournal {
     await this.#sync()
     await this.#handle?.close()
     this.#handle = null
-    await writeList(this.#path, this.#head, pieces)
+    await writeWhole(this.#path, `${this.#head}${JSON.stringify(pieces)}\n`)
     this.#handle = await open(this.#path, 'a', 0o600)
   }
 
@@ -164,19 +165,6 @@ function headOf(key: JournalKey, identity: string): string {
   return `${JSON.stringify({ format: 2, ...key, identity })}\n`
 }
 
-/** Takes the place of a journal as a whole. */
-async function writeList(path: string, head: string, pieces: readonly number[]): Promise<void> {
-  const handle = await open(`${path}.new`, 'w', 0o600)
-  try {
-    await handle.writeFile(`${head}${JSON.stringify(pieces)}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(`${path}.new`, path)
-  await syncDirectory(dirname(path))
-}
-
 /** @returns null where there is none for exactly this download */
 async function readJournal(
   path: string,
@@ -189,7 +177,7 @@ async function readJournal(
   if (infoHash !== key.infoHash || described !== key.path || pieces !== key.pieces || before !== identity) return null
   const known = new Uint8Array(Math.ceil(key.pieces / 8))
   for (const line of read.lines) {
-    const parsed = written.safeParse(parse(line))
+    const parsed = written.safeParse(parseJson(line))
     if (!parsed.success) return null
     for (const index of parsed.data)
       if (index < key.pieces) known[index >> 3] = (known[index >> 3] ?? 0) | (0x80 >> (index & 7))
@@ -206,14 +194,6 @@ async function readLines(
   // What stands after the last line feed was being written in a crash.
   const goodBytes = text.lastIndexOf(0x0a) + 1
   const [first = '', ...lines] = text.toString('utf8', 0, goodBytes).split('\n').slice(0, -1)
-  const head = header.safeParse(parse(first))
+  const head = header.safeParse(parseJson(first))
   return head.success ? { head: head.data, lines, goodBytes } : null
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return null
-  }
 }

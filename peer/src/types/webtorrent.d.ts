@@ -43,18 +43,13 @@ declare module 'webtorrent' {
 
   export interface Torrent extends EventEmitter {
     readonly infoHash: string
-    readonly info: Readonly<Record<string, unknown>>
     readonly torrentFile: Uint8Array
     /** Null where a piece is verified. */
     readonly pieces: (UnfinishedPiece | null)[]
     readonly store: ChunkStore | null
-    readonly pieceLength: number
-    readonly length: number
-    readonly files: readonly { readonly length: number; readonly offset: number; readonly path: string }[]
     readonly downloaded: number
     readonly uploaded: number
     readonly downloadSpeed: number
-    readonly timeRemaining: number
     readonly wires: readonly Wire[]
     readonly ready: boolean
     readonly done: boolean
@@ -149,7 +144,6 @@ declare module 'bittorrent-protocol' {
     readonly remoteAddress: string | undefined
     readonly remotePort: number | undefined
     readonly destroyed: boolean
-    readonly amChoking: boolean
     /** Bytes a second. */
     downloadSpeed(): number
     readonly peerChoking: boolean
@@ -228,7 +222,6 @@ declare module 'utp-native' {
     ): void
     setSendBufferSize(bytes: number): void
     setRecvBufferSize(bytes: number): void
-    close(): void
   }
 
   export { UTP as default }

@@ -55,7 +55,8 @@ export async function lockDirectory(directory: string, options: LockOptions = {}
 
 async function tryToLock(directory: string, options: LockOptions): Promise<DirectoryLock> {
   const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
-  const attempt: Attempt = { directory, base: addressBase(directory, handle), candidate: `lock-${randomHex()}` }
+  const candidate = `lock-${randomBytes(8).toString('hex')}`
+  const attempt: Attempt = { directory, base: addressBase(directory, handle), candidate }
   let server: Server | undefined
   try {
     server = await listenAsOwner(join(attempt.base, attempt.candidate))
@@ -197,10 +198,6 @@ function inUse(directory: string, pid: number | null): DirectoryInUseError {
 async function inodeOf(path: string): Promise<string> {
   const { dev, ino } = await lstat(path, { bigint: true })
   return `${dev}:${ino}`
-}
-
-function randomHex(): string {
-  return randomBytes(8).toString('hex')
 }
 
 async function succeeds(work: Promise<unknown>, exceptFor: string): Promise<boolean> {

@@ -3,14 +3,11 @@ export interface FileDescription {
   readonly id: string
   readonly name: string
   readonly size: number
-  readonly sha256: string
   readonly contentType: string
-  readonly class: 'single' | 'replicated'
   /** Where its bytes are, on the manager. */
   readonly url: string
   readonly uploadedAt: string
   readonly expiresAt: string | null
-  readonly degraded?: boolean
 }
 
 export interface FileList {
@@ -20,10 +17,9 @@ export interface FileList {
 }
 
 /** The manager describes an audio file like this (`docs/openapi.json`: Track). */
-export interface Track extends Pick<FileDescription, 'id' | 'name' | 'size' | 'contentType' | 'url' | 'uploadedAt'> {
+export interface Track extends Pick<FileDescription, 'id' | 'name' | 'url'> {
   /** Seconds. */
   readonly duration: number | null
-  readonly container: string
   readonly tags: { readonly title?: string; readonly artist?: string; readonly album?: string }
   /** The embedded picture. */
   readonly cover: { readonly contentType: string; readonly url: string } | null
@@ -81,8 +77,6 @@ export interface Upkeep {
     readonly countedAt: string
   } | null
   readonly fileServers: {
-    readonly known: number
-    readonly active: number
     readonly silent?: readonly (AbsentFileServer & { readonly lastHeardAt: string })[]
     readonly lost: readonly (AbsentFileServer & { readonly lostAt: string })[]
   }

@@ -5,7 +5,8 @@ import type { Player } from '../player/player.ts'
 import { countText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { SearchField } from '../ui/search-field.tsx'
-import { SkeletonRow } from '../ui/skeleton-row.tsx'
+import { SkeletonRows } from '../ui/skeleton-row.tsx'
+import { type Order, SortField } from '../ui/sort-field.tsx'
 import { TryAgain } from '../ui/try-again.tsx'
 import { DropZone } from '../uploads/drop-zone.tsx'
 import { UploadPanel } from '../uploads/upload-panel.tsx'
@@ -23,14 +24,14 @@ interface AudioViewProps {
   readonly player: Player
 }
 
-const orders: readonly { readonly text: string; readonly value: string }[] = [
-  { text: 'Newest first', value: 'uploadedAt desc' },
-  { text: 'Oldest first', value: 'uploadedAt asc' },
-  { text: 'By title', value: 'title asc' },
-  { text: 'By artist', value: 'artist asc' },
-  { text: 'By album', value: 'album asc' },
-  { text: 'Longest first', value: 'duration desc' },
-  { text: 'Shortest first', value: 'duration asc' },
+const orders: readonly Order<TrackSort>[] = [
+  { text: 'Newest first', sort: 'uploadedAt', isDescending: true },
+  { text: 'Oldest first', sort: 'uploadedAt', isDescending: false },
+  { text: 'By title', sort: 'title', isDescending: false },
+  { text: 'By artist', sort: 'artist', isDescending: false },
+  { text: 'By album', sort: 'album', isDescending: false },
+  { text: 'Longest first', sort: 'duration', isDescending: true },
+  { text: 'Shortest first', sort: 'duration', isDescending: false },
 ]
 
 /** Lists what audio there is, takes more, and hands it to the player. */
@@ -56,19 +57,7 @@ export function AudioView({ tracks: list, verdicts, queue, player }: AudioViewPr
             search={query.search}
             onSearch={(search) => list.setQuery({ search })}
           />
-          <label class="sortby always">
-            <span class="hidden">Sort by</span>
-            <select
-              value={`${query.sort} ${query.isDescending ? 'desc' : 'asc'}`}
-              onChange={({ currentTarget }) => list.setQuery(queryOf(currentTarget.value))}
-            >
-              {ordersFor(query).map(({ text, value }) => (
-                <option key={value} value={value}>
-                  {text}
-                </option>
-              ))}
-            </select>
-          </label>
+          <SortField class="always" orders={ordersFor(query)} query={query} onSort={list.setQuery} />
         </div>
         {status.kind === 'failed' && <TryAgain failure={status} onTry={list.refresh} />}
         <div class={`card list ${status.kind === 'loading' && tracks.length > 0 ? 'stale' : ''}`}>
@@ -77,11 +66,7 @@ export function AudioView({ tracks: list, verdicts, queue, player }: AudioViewPr
           ) : status.kind === 'ready' ? (
             <Empty query={query} onClear={() => list.setQuery({ search: '', minMinutes: null, maxMinutes: null })} />
           ) : (
-            <div class="bones" aria-hidden="true">
-              {[0, 1, 2, 3, 4, 5].map((index) => (
-                <SkeletonRow key={index} index={index} />
-              ))}
-            </div>
+            <SkeletonRows />
           )}
         </div>
         {torrentOf !== null && <TorrentDialog file={torrentOf} onClose={() => setTorrentOf(null)} />}
@@ -118,12 +103,6 @@ function tracksText(count: number, isMore: boolean): string {
 
 /** The columns can be sorted in ways that the list of orders does not have. */
 function ordersFor({ sort, isDescending }: TrackQuery): typeof orders {
-  const value = `${sort} ${isDescending ? 'desc' : 'asc'}`
-  if (orders.some((order) => order.value === value)) return orders
-  return [...orders, { text: `By ${sort}, Z to A`, value }]
-}
-
-function queryOf(value: string): Partial<TrackQuery> {
-  const [sort = 'uploadedAt', order] = value.split(' ')
-  return { sort: sort as TrackSort, isDescending: order === 'desc' }
+  if (orders.some((order) => order.sort === sort && order.isDescending === isDescending)) return orders
+  return [...orders, { text: `By ${sort}, Z to A`, sort, isDescending }]
 }

@@ -5,9 +5,10 @@ import { lastSegment } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
 import { SkeletonRow } from '../ui/skeleton-row.tsx'
+import { TableHead } from '../ui/table-head.tsx'
 import { type RowPlace, useVirtualRows } from '../ui/virtual-rows.ts'
 import { clockText, creditsOf, titleOf } from './track.ts'
-import type { TrackListStore, TrackQuery, TrackSort } from './track-list.ts'
+import type { TrackListStore, TrackSort } from './track-list.ts'
 
 /** The list does not tell how many tracks there are, so a few are shown to come. */
 const TO_COME = 20
@@ -39,7 +40,7 @@ export function TrackTable({ list, player, onTorrent }: TrackTableProps) {
   }
   return (
     <div class="table tracks" role="table" aria-label="Audio" aria-rowcount={list.isMore ? -1 : rowCount + 1}>
-      <Head query={query} onSort={onSort} />
+      <TableHead columns={columns} query={query} onSort={onSort} />
       <div
         ref={view.body}
         class="body"
@@ -71,32 +72,6 @@ export function TrackTable({ list, player, onTorrent }: TrackTableProps) {
             />
           )
         })}
-      </div>
-    </div>
-  )
-}
-
-function Head({ query, onSort }: { query: TrackQuery; onSort: (sort: TrackSort) => void }) {
-  const { sort, isDescending } = query
-  return (
-    <div class="head" role="rowgroup">
-      <div class="row" role="row" aria-rowindex={1}>
-        {columns.map(({ key, text }) => (
-          <div
-            key={key}
-            class={key}
-            role="columnheader"
-            aria-sort={sort === key ? (isDescending ? 'descending' : 'ascending') : 'none'}
-          >
-            <button type="button" onClick={() => onSort(key)}>
-              {text}
-              {sort === key && <Icon name={isDescending ? 'down' : 'up'} />}
-            </button>
-          </div>
-        ))}
-        <div class="actions" role="columnheader">
-          <span class="hidden">Actions</span>
-        </div>
       </div>
     </div>
   )

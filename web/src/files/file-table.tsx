@@ -4,17 +4,15 @@ import { dateText, lastSegment, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { type MenuItem, RowMenu } from '../ui/row-menu.tsx'
 import { SkeletonRow } from '../ui/skeleton-row.tsx'
+import { TableHead } from '../ui/table-head.tsx'
 import { type RowPlace, useVirtualRows } from '../ui/virtual-rows.ts'
-import { bytesUrl, type FileRow, type ListQuery, type SortKey } from './file-row.ts'
+import type { FileListStore } from './file-list.ts'
+import { bytesUrl, type FileRow, type SortKey } from './file-row.ts'
 
 export type RowAction = 'preview' | 'qr' | 'torrent' | 'rename' | 'delete'
 
 interface TableProps {
-  readonly rows: readonly FileRow[]
-  readonly rowCount: number
-  readonly query: ListQuery
-  readonly onSort: (sort: SortKey) => void
-  readonly onWant: (index: number) => void
+  readonly list: FileListStore
   readonly onAction: (action: RowAction, row: FileRow) => void
 }
 
@@ -24,8 +22,13 @@ const columns: readonly { readonly key: SortKey; readonly text: string }[] = [
   { key: 'date', text: 'Stored' },
 ]
 
-export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: TableProps) {
-  const view = useVirtualRows({ rows, rowCount, onWant })
+export function FileTable({ list, onAction }: TableProps) {
+  const rows = list.rows.value
+  const rowCount = list.rowCount.value
+  const query = list.query.value
+  const view = useVirtualRows({ rows, rowCount, onWant: list.want })
+  const onSort = (sort: SortKey) =>
+    list.setQuery({ sort, isDescending: query.sort === sort ? !query.isDescending : sort !== 'name' })
   const act = (action: RowAction, row: FileRow) => {
     onAction(action, row)
     if (action === 'delete') view.keepFocus()
@@ -40,21 +43,7 @@ export function FileTable({ rows, rowCount, query, onSort, onWant, onAction }: T
   }
   return (
     <div class="table" role="table" aria-label="Files" aria-rowcount={rowCount + 1}>
-      <div class="head" role="rowgroup">
-        <div class="row" role="row" aria-rowindex={1}>
-          {columns.map(({ key, text }) => (
-            <div key={key} class={key} role="columnheader" aria-sort={ariaSort(query, key)}>
-              <button type="button" onClick={() => onSort(key)}>
-                {text}
-                {query.sort === key && <Icon name={query.isDescending ? 'down' : 'up'} />}
-              </button>
-            </div>
-          ))}
-          <div class="actions" role="columnheader">
-            <span class="hidden">Actions</span>
-          </div>
-        </div>
-      </div>
+      <TableHead columns={columns} query={query} onSort={onSort} />
       <div ref={view.body} class="body" role="rowgroup" style={{ height: view.height }} onKeyDown={onKeyDown}>
         {view.indices.map((index) => {
           const row = rows[index]
@@ -152,8 +141,4 @@ function Row({ row, index, place, isActive, onFocus, onAction }: RowProps) {
       </div>
     </div>
   )
-}
-
-function ariaSort({ sort, isDescending }: ListQuery, key: SortKey): 'ascending' | 'descending' | 'none' {
-  return sort === key ? (isDescending ? 'descending' : 'ascending') : 'none'
 }

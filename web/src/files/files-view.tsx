@@ -3,7 +3,8 @@ import { PreviewDialog } from '../preview/preview-dialog.tsx'
 import { filesText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { SearchField } from '../ui/search-field.tsx'
-import { SkeletonRow } from '../ui/skeleton-row.tsx'
+import { SkeletonRows } from '../ui/skeleton-row.tsx'
+import { type Order, SortField } from '../ui/sort-field.tsx'
 import { useNotices } from '../ui/toasts.tsx'
 import { TryAgain } from '../ui/try-again.tsx'
 import type { Deletions } from './deletions.ts'
@@ -14,13 +15,13 @@ import { QrDialog } from './qr-dialog.tsx'
 import { RenameDialog } from './rename-dialog.tsx'
 import { TorrentDialog } from './torrent-dialog.tsx'
 
-const orders: readonly { readonly text: string; readonly value: string }[] = [
-  { text: 'Newest first', value: 'date desc' },
-  { text: 'Oldest first', value: 'date asc' },
-  { text: 'Name, A to Z', value: 'name asc' },
-  { text: 'Name, Z to A', value: 'name desc' },
-  { text: 'Largest first', value: 'size desc' },
-  { text: 'Smallest first', value: 'size asc' },
+const orders: readonly Order<SortKey>[] = [
+  { text: 'Newest first', sort: 'date', isDescending: true },
+  { text: 'Oldest first', sort: 'date', isDescending: false },
+  { text: 'Name, A to Z', sort: 'name', isDescending: false },
+  { text: 'Name, Z to A', sort: 'name', isDescending: true },
+  { text: 'Largest first', sort: 'size', isDescending: true },
+  { text: 'Smallest first', sort: 'size', isDescending: false },
 ]
 
 type Open = { readonly kind: 'preview' | 'qr' | 'torrent' | 'rename'; readonly row: FileRow } | null
@@ -56,41 +57,16 @@ export function FilesView({ list, deletions }: { list: FileListStore; deletions:
           search={query.search}
           onSearch={(search) => list.setQuery({ search })}
         />
-        <label class="sortby">
-          <span class="hidden">Sort by</span>
-          <select
-            value={`${query.sort} ${query.isDescending ? 'desc' : 'asc'}`}
-            onChange={({ currentTarget }) => list.setQuery(queryOf(currentTarget.value))}
-          >
-            {orders.map(({ text, value }) => (
-              <option key={value} value={value}>
-                {text}
-              </option>
-            ))}
-          </select>
-        </label>
+        <SortField orders={orders} query={query} onSort={list.setQuery} />
       </div>
       {status.kind === 'failed' && <TryAgain failure={status} onTry={list.refresh} />}
       <div class={`card list ${status.kind === 'loading' && rows.length > 0 ? 'stale' : ''}`}>
         {rowCount > 0 ? (
-          <FileTable
-            rows={rows}
-            rowCount={rowCount}
-            query={query}
-            onSort={(sort) =>
-              list.setQuery({ sort, isDescending: query.sort === sort ? !query.isDescending : sort !== 'name' })
-            }
-            onWant={list.want}
-            onAction={onAction}
-          />
+          <FileTable list={list} onAction={onAction} />
         ) : status.kind === 'ready' ? (
           <Empty query={query} onClear={() => list.setQuery({ search: '' })} />
         ) : (
-          <div class="bones" aria-hidden="true">
-            {[0, 1, 2, 3, 4, 5].map((index) => (
-              <SkeletonRow key={index} index={index} />
-            ))}
-          </div>
+          <SkeletonRows />
         )}
       </div>
       {open?.kind === 'preview' && (
@@ -130,9 +106,4 @@ function Empty({ query, onClear }: { query: ListQuery; onClear: () => void }) {
       <p class="note">Drop a file above. It appears here, with a link to share.</p>
     </div>
   )
-}
-
-function queryOf(value: string): Partial<ListQuery> {
-  const [sort = 'date', order] = value.split(' ')
-  return { sort: sort as SortKey, isDescending: order === 'desc' }
 }

@@ -1,5 +1,16 @@
 import type { RowPlace } from './virtual-rows.ts'
 
+/** Stands for a list of which nothing is read yet. */
+export function SkeletonRows() {
+  return (
+    <div class="bones" aria-hidden="true">
+      {[0, 1, 2, 3, 4, 5].map((index) => (
+        <SkeletonRow key={index} index={index} />
+      ))}
+    </div>
+  )
+}
+
 /** Stands for a row that is not read yet. */
 export function SkeletonRow({ place, index }: { place?: RowPlace; index: number }) {
   return (

@@ -55,17 +55,12 @@ function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[]
     const value = state.peek()
     return value.kind === 'stored' ? [value.file] : []
   })
-  const left = secondsLeft(rate, totals.bytes - totals.sentBytes)
   return (
     <section class="card uploads" aria-labelledby="uploads-title">
       <header>
         <div>
           <h2 id="uploads-title">{titleOf(totals, isBusy)}</h2>
-          <p class="note">
-            {isBusy
-              ? `${sizeText(totals.sentBytes)} of ${sizeText(totals.bytes)}${left === null ? '' : ` · ${sizeText(rate.bytesPerSecond)}/s · ${spanText(left)} left`}`
-              : sizeText(totals.sentBytes)}
-          </p>
+          <p class="note">{isBusy ? progressText(totals.sentBytes, totals.bytes, rate) : sizeText(totals.sentBytes)}</p>
         </div>
         {stored.length > 1 && (
           <button
@@ -199,12 +194,10 @@ function noteOf(state: UploadState, size: number, now: number): string {
   switch (state.kind) {
     case 'waiting':
       return `${sizeText(size)} · waiting`
-    case 'sending': {
-      if (state.sentBytes >= size) return `${sizeText(size)} · making it durable…`
-      const left = secondsLeft(state.rate, size - state.sentBytes)
-      const speed = left === null ? '' : ` · ${sizeText(state.rate.bytesPerSecond)}/s · ${spanText(left)} left`
-      return `${sizeText(state.sentBytes)} of ${sizeText(size)}${speed}`
-    }
+    case 'sending':
+      return state.sentBytes < size
+        ? progressText(state.sentBytes, size, state.rate)
+        : `${sizeText(size)} · making it durable…`
     case 'pausing': {
       const seconds = Math.ceil((state.untilMs - now) / 1_000)
       return `${state.why}. ${seconds > 0 ? `Trying again in ${seconds} s` : 'Trying again…'}`
@@ -218,6 +211,12 @@ function noteOf(state: UploadState, size: number, now: number): string {
     default:
       return state satisfies never
   }
+}
+
+function progressText(sentBytes: number, bytes: number, rate: Rate): string {
+  const left = secondsLeft(rate, bytes - sentBytes)
+  const speed = left === null ? '' : ` · ${sizeText(rate.bytesPerSecond)}/s · ${spanText(left)} left`
+  return `${sizeText(sentBytes)} of ${sizeText(bytes)}${speed}`
 }
 
 function titleOf({ count, stored, failed }: ReturnType<typeof totalsOf>, isBusy: boolean): string {

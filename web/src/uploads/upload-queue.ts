@@ -1,4 +1,5 @@
 import { type Signal, signal } from '@preact/signals'
+import { messageOf } from '../api/request.ts'
 import {
   type FileToSend,
   findSent,
@@ -43,14 +44,6 @@ interface Running extends Upload {
 
 export type UploadRow = Upload & Pick<Running, 'state'>
 
-export interface UploadTotals {
-  readonly count: number
-  readonly stored: number
-  readonly failed: number
-  readonly bytes: number
-  readonly sentBytes: number
-}
-
 /** @param onStored hears of every file that is stored */
 export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, onStored: (file: Stored) => void) {
   const uploads = signal<readonly Running[]>([])
@@ -76,7 +69,7 @@ export function createUploadQueue<Stored extends StoredFile>(path: UploadPath, o
       next.state.value = sending(0, noRate(performance.now()))
       run(next)
         .catch((error: unknown) => {
-          next.state.value = { kind: 'failed', why: error instanceof Error ? error.message : String(error) }
+          next.state.value = { kind: 'failed', why: messageOf(error) }
         })
         .finally(() => {
           underWay--
@@ -185,7 +178,7 @@ export function isUnfinished({ kind }: UploadState): boolean {
 }
 
 /** What was cancelled is no part of the whole. */
-export function totalsOf(rows: readonly UploadRow[]): UploadTotals {
+export function totalsOf(rows: readonly UploadRow[]) {
   let [count, stored, failed, bytes, sentBytes] = [0, 0, 0, 0, 0]
   for (const { file, state } of rows) {
     const value = state.peek()

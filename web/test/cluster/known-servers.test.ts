@@ -9,7 +9,7 @@ const heard = (name: string, zone: string): FileServer => ({
 const upkeep = (fileServers: Partial<Upkeep['fileServers']>): Upkeep => ({
   loops: [],
   chunks: null,
-  fileServers: { known: 0, active: 0, lost: [], ...fileServers },
+  fileServers: { lost: [], ...fileServers },
 })
 const shown = (servers: ReturnType<typeof serversOf>) => servers.map(({ name, kind }) => `${name} ${kind}`)
 

@@ -32,6 +32,7 @@ type Settle = (error: NodeJS.ErrnoException | null) => void
 /**
  * Makes calls for a few KiB in the event loop's own thread while the disk answers at once. They use descriptors and
  * callbacks, because a FileHandle and its promises cost as much CPU as the system calls.
+ * `DiskCalls` says what each does.
  */
 export class SmallFiles {
   // Each kind has a pace of its own, because one may be answered from memory while another waits for the disk.
@@ -47,7 +48,6 @@ export class SmallFiles {
     this.#reads = new DiskPace({ now, slowMs: SLOW_DISK_MS, hasWaited: hasReadFromDisk() })
   }
 
-  /** Makes a file with these bytes, and does not sync it. After an error there may be a file. */
   createFile(path: string, bytes: Uint8Array): Promise<void> {
     return this.#creates.run(
       () => createAtOnce(path, bytes),
@@ -55,7 +55,6 @@ export class SmallFiles {
     )
   }
 
-  /** Makes a directory that is not there yet, and does not sync its name. */
   makeDirectory(path: string): Promise<void> {
     return this.#creates.run(
       () => mkdirSync(path, DIRECTORY),
@@ -63,7 +62,6 @@ export class SmallFiles {
     )
   }
 
-  /** @returns up to `length` bytes of a file from `offset`, fewer where it ends before. */
   readSpan(path: string, offset: number, length: number): Promise<Buffer> {
     return this.#reads.run(
       () => readAtOnce(path, offset, length),
@@ -71,7 +69,6 @@ export class SmallFiles {
     )
   }
 
-  /** @returns what stands under a name, which for a link is the link itself, or null where there is nothing */
   async lookAt(path: string): Promise<Stats | null> {
     try {
       return await this.#reads.run(

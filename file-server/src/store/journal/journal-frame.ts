@@ -10,23 +10,20 @@ import type { SegmentHeader } from './journal-header.ts'
  */
 export type FrameKind = 'put' | 'gone' | 'settled'
 
-export interface Frame {
+export interface NewFrame {
   readonly kind: FrameKind
   readonly copy: NamedCopy
   readonly sequence: number
+  readonly bytes: Uint8Array
+}
+
+export interface Frame extends NewFrame {
   readonly bytes: Buffer
   /**
    * The frame starts here in its segment, and its group at `groupOffset`: all before the group had been synced by then.
    */
   readonly offset: number
   readonly groupOffset: number
-}
-
-export interface NewFrame {
-  readonly kind: FrameKind
-  readonly copy: NamedCopy
-  readonly sequence: number
-  readonly bytes: Uint8Array
 }
 
 /**

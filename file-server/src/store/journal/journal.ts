@@ -2,13 +2,13 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Slot } from '@holdfast/shared/ids'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { NamedCopy } from '@holdfast/shared/wire/shapes'
+import { Tally } from '../../tally.ts'
 import { DiskHangsError } from '../disk/disk-calls.ts'
 import { type DiskHealth, onceItCanBeTried, toDiskError } from '../disk/disk-health.ts'
 import type { FrameKind } from './journal-frame.ts'
 import { JournalGroup, mayGrow } from './journal-group.ts'
 import { Entry, JournalQueue } from './journal-queue.ts'
 import type { Segment } from './journal-segment.ts'
-import { SlotMentions } from './slot-mentions.ts'
 
 const GROW_BYTES = 4 * 1024 ** 2
 /** A segment with frames is checkpointed after this time, so that a restart has little to replay. */
@@ -42,7 +42,8 @@ export class Journal {
   readonly #deps: JournalDeps
   readonly #queue: JournalQueue
   readonly #group = new JournalGroup()
-  readonly #mentions = new SlotMentions()
+  /** Says how many live frames name a slot, those that wait included. */
+  readonly #mentions = new Tally<Slot>()
   #active: Segment
   #other: Segment
   #generation: number
@@ -170,7 +171,7 @@ export class Journal {
   }
 
   #expire(): void {
-    for (const { copy } of this.#queue.expire(performance.now())) this.#mentions.forget(copy.slot)
+    for (const { copy } of this.#queue.expire(performance.now())) this.#mentions.remove(copy.slot)
   }
 
   /** @returns false where the segment is as large as it may be, or the disk is full. */
@@ -222,7 +223,7 @@ export class Journal {
       // A sync that failed elsewhere may have used up the error of a copy whose bytes only this segment holds.
       if (this.#deps.health.isSuspect) throw new Error('the disk had failed before')
       await failpoint?.('file-server.before-segment-reset')
-      for (const { slot } of await segment.reset(++this.#generation)) this.#mentions.forget(slot)
+      for (const { slot } of await segment.reset(++this.#generation)) this.#mentions.remove(slot)
       await failpoint?.('file-server.after-segment-reset')
     } catch (error) {
       this.#isStuck = true

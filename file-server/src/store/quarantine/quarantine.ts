@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type CopyId, SLOT_RADIX, type Slot } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, NamedCopy } from '@holdfast/shared/wire/shapes'
+import { Tally } from '../../tally.ts'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import { type DiskHealth, isErrno } from '../disk/disk-health.ts'
 import { type DurableWrite, NameNotDurableError } from '../disk/durable-write.ts'
@@ -47,7 +48,7 @@ export class Quarantine {
   readonly #log: Logger
   readonly #copies = new Map<CopyId, QuarantinedCopy>()
   /** Says how many copies came from a slot of the tree. */
-  readonly #origins = new Map<Slot, number>()
+  readonly #origins = new Tally<Slot>()
   readonly #loaded = new Set<Leaf>()
 
   private constructor({ root, disk, durable, health, log }: Options) {
@@ -128,14 +129,12 @@ export class Quarantine {
     const before = this.#copies.get(copyId)
     if (before !== undefined) this.#forget(before)
     this.#copies.set(copyId, known)
-    this.#origins.set(slot, (this.#origins.get(slot) ?? 0) + 1)
+    this.#origins.add(slot)
   }
 
   #forget({ copy }: QuarantinedCopy): void {
     this.#copies.delete(copy.copyId)
-    const left = (this.#origins.get(copy.slot) ?? 0) - 1
-    if (left > 0) this.#origins.set(copy.slot, left)
-    else this.#origins.delete(copy.slot)
+    this.#origins.remove(copy.slot)
   }
 
   async #move(from: string, to: string, onNamed: () => void = () => undefined): Promise<void> {

@@ -2,6 +2,7 @@ import { readdir, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { SLOT_RADIX } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { Tally } from '../../tally.ts'
 import type { DiskCalls } from '../disk/disk-calls.ts'
 import { isErrno } from '../disk/disk-health.ts'
 import type { DurableWrite } from '../disk/durable-write.ts'
@@ -30,7 +31,7 @@ export class Directories {
   readonly #log: Logger
   /** mkdir and rmdir exclude each other, so neither takes the other's directory away. */
   readonly #structure = new KeyedLock<'structure'>()
-  readonly #holds = new Map<Leaf, number>()
+  readonly #holds = new Tally<Leaf>()
   /**
    * `#made` has the leaves whose directory is there, `#durableLeaves` those of them whose names were synced up to the
    * root.
@@ -66,7 +67,7 @@ export class Directories {
    */
   async hold(leaf: Leaf, want: 'made' | 'durable'): Promise<void> {
     if (want === 'made' && this.holdMade(leaf)) return
-    this.#holds.set(leaf, (this.#holds.get(leaf) ?? 0) + 1)
+    this.#holds.add(leaf)
     try {
       if (this.#durableLeaves.has(leaf)) return
       await this.#structure.run('structure', () => this.#makeAll(leaf))
@@ -80,14 +81,12 @@ export class Directories {
   /** Does as `hold` where the directory is there. @returns false where it may not be. */
   holdMade(leaf: Leaf): boolean {
     if (!this.#made.has(leaf)) return false
-    this.#holds.set(leaf, (this.#holds.get(leaf) ?? 0) + 1)
+    this.#holds.add(leaf)
     return true
   }
 
   release(leaf: Leaf): void {
-    const count = (this.#holds.get(leaf) ?? 0) - 1
-    if (count > 0) this.#holds.set(leaf, count)
-    else this.#holds.delete(leaf)
+    this.#holds.remove(leaf)
   }
 
   /** Removes a directory that is empty, then those above it that are. A leaf that is held stays. */

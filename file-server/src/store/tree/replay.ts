@@ -19,13 +19,8 @@ interface ReplayDeps {
   readonly isDamaged: boolean
 }
 
-export interface ReplayCounts {
-  writtenCount: number
-  removedCount: number
-}
-
 /** Makes the tree hold what the journal says, before anybody else works in it. Doing it again changes nothing. */
-export async function replay(plan: readonly LeafReplay[], deps: ReplayDeps): Promise<ReplayCounts> {
+export async function replay(plan: readonly LeafReplay[], deps: ReplayDeps) {
   const counts = { writtenCount: 0, removedCount: 0 }
   const { directories } = deps.leaves.slots
   for (const { leaf, slots } of plan) {

@@ -1,5 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { isFileId } from '@holdfast/shared/ids'
+import { parseJson } from '@holdfast/shared/parse-json'
 import { z } from 'zod'
 import type { Track } from '../../audio/track-list.ts'
 import {
@@ -58,9 +59,7 @@ export const listQuery = z.strictObject({
   genre: text.optional(),
   q: text.optional().describe('Beginnings of words of title, artists, album, genres and name; all of them'),
   sort: z.enum(sorts).default('name').describe('With a - before it, the other way round'),
-  limit: z
-    .string()
-    .min(1, 'must not be empty')
+  limit: filled
     .pipe(z.coerce.number<string>('must be a number').int().min(1).max(MAX_PAGE))
     .default(100)
     .meta({ type: 'integer', minimum: 1, maximum: MAX_PAGE }),
@@ -115,7 +114,7 @@ export function writeCursor(last: Track, order: TrackOrder): string {
 /** @throws INVALID_REQUEST where it is none that a list of this order gave */
 export function parseCursor(cursor: string | undefined, order: TrackOrder): TrackPlace | null {
   if (cursor === undefined) return null
-  const parsed = written.safeParse(readJson(Buffer.from(cursor, 'base64url').toString()))
+  const parsed = written.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()))
   const [sort, value, id] = parsed.data ?? []
   const isNumber = dates.includes(order.by) || numbers.includes(order.by)
   if (sort !== sortOf(order) || value === undefined || !isFileId(id) || (typeof value === 'number') !== isNumber)
@@ -125,12 +124,4 @@ export function parseCursor(cursor: string | undefined, order: TrackOrder): Trac
 
 function sortOf({ by, isDescending }: TrackOrder): string {
   return isDescending ? `-${by}` : by
-}
-
-function readJson(written: string): unknown {
-  try {
-    return JSON.parse(written)
-  } catch {
-    return null
-  }
 }

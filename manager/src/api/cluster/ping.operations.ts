@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { dateTime, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { bodyErrors, dateTime, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 
 const id = z.string().min(1).max(100).describe('Names a file-server')
 
@@ -17,14 +17,6 @@ export const pingOperations: readonly Operation[] = [
     isOperators: true,
     body: { content: json(ping) },
     answers: { 200: { description: 'It is connected', content: json(pinged) } },
-    errors: [
-      'INVALID_REQUEST',
-      'TOO_LARGE',
-      'UNSUPPORTED_MEDIA',
-      'REQUEST_TIMEOUT',
-      'UNAUTHORIZED',
-      'FILE_SERVER_NOT_FOUND',
-      ...errorsAnywhere,
-    ],
+    errors: [...bodyErrors, 'UNAUTHORIZED', 'FILE_SERVER_NOT_FOUND', ...errorsAnywhere],
   },
 ]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, digest, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { bodyErrors, count, digest, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 import { fileDescription } from '../file-exchange/file-description.ts'
 
 const MAX_PAGE = 1_000
@@ -57,15 +57,7 @@ const change = {
   parameters: { path },
   body: { content: json(fileChange) },
   answers: { 200: { description: 'The file as it is from then on', content: json(fileDescription) } },
-  errors: [
-    'FILE_NOT_FOUND',
-    'FILE_EXISTS',
-    'INVALID_REQUEST',
-    'TOO_LARGE',
-    'UNSUPPORTED_MEDIA',
-    'REQUEST_TIMEOUT',
-    ...errorsAnywhere,
-  ],
+  errors: ['FILE_NOT_FOUND', 'FILE_EXISTS', ...bodyErrors, ...errorsAnywhere],
 } as const
 
 export const filesOperations: readonly Operation[] = [

@@ -10,7 +10,7 @@ import type { AppContext } from '../../http/request-context.ts'
 import type { SendDeps } from '../file-exchange/send-file.ts'
 import type { Payload } from './answer.ts'
 import type { CallParameters } from './call-parameters.ts'
-import { describeAlbum, describeArtist, describeSong, type MarksById } from './describe.ts'
+import { describeSong, type MarksById } from './describe.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
 
 export interface CallDeps extends SendDeps {
@@ -65,24 +65,14 @@ export async function withMarks<Document>(
   return documents.map((document) => describe(document, known))
 }
 
-/** Describes what is marked, in the order of the marks, but for what is gone. */
-export async function markedAlbums(
-  { library }: CallDeps,
+/** Describes what is marked, in the order of the marks, but for what is gone. @param find gives documents by their ids */
+export async function describeMarked<Document extends object>(
   marks: readonly Mark[],
-  describe = describeAlbum,
+  find: (ids: string[]) => Promise<ReadonlyMap<string, Document>>,
+  describe: (document: Document, marks: MarksById) => Payload,
 ): Promise<Payload[]> {
-  const [albums, known] = [await library.albumsOf(idsOf(marks)), byId(marks)]
-  return marks.flatMap(({ _id }) => albums.get(_id) ?? []).map((album) => describe(album, known))
+  const [found, known] = [await find(marks.map(({ _id }) => _id)), byId(marks)]
+  return marks.flatMap(({ _id }) => found.get(_id) ?? []).map((document) => describe(document, known))
 }
 
-export async function markedArtists(
-  { library }: CallDeps,
-  marks: readonly Mark[],
-  describe = describeArtist,
-): Promise<Payload[]> {
-  const [artists, known] = [await library.artistsOf(idsOf(marks)), byId(marks)]
-  return marks.flatMap(({ _id }) => artists.get(_id) ?? []).map((artist) => describe(artist, known))
-}
-
-const idsOf = (marks: readonly Mark[]): string[] => marks.map(({ _id }) => _id)
 export const byId = (marks: readonly Mark[]): MarksById => new Map(marks.map((mark) => [mark._id, mark]))

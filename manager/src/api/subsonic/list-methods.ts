@@ -1,7 +1,7 @@
 import type { AlbumOrder } from '../../audio/library/library.ts'
 import { wordsOf } from '../../audio/search-text.ts'
 import type { Payload } from './answer.ts'
-import { type Call, type Methods, markedAlbums, songsWithMarks, withMarks } from './call.ts'
+import { type Call, describeMarked, type Methods, songsWithMarks, withMarks } from './call.ts'
 import type { CallParameters } from './call-parameters.ts'
 import { describeAlbum, describeAlbumFolder, describeArtist, describeArtistFolder } from './describe.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
@@ -36,25 +36,11 @@ export const listMethods: Methods = {
   },
 
   async search3(call) {
-    const { artists, albums, songs } = await search(call)
-    return {
-      searchResult3: {
-        artist: await withMarks(call.deps, artists, describeArtist),
-        album: await withMarks(call.deps, albums, describeAlbum),
-        song: await songsWithMarks(call.deps, songs),
-      },
-    }
+    return { searchResult3: await search(call, describeArtist, describeAlbum) }
   },
 
   async search2(call) {
-    const { artists, albums, songs } = await search(call)
-    return {
-      searchResult2: {
-        artist: await withMarks(call.deps, artists, describeArtistFolder),
-        album: await withMarks(call.deps, albums, describeAlbumFolder),
-        song: await songsWithMarks(call.deps, songs),
-      },
-    }
+    return { searchResult2: await search(call, describeArtistFolder, describeAlbumFolder) }
   },
 }
 
@@ -64,7 +50,7 @@ async function listAlbums({ deps, parameters }: Call, describe: typeof describeA
   const list = async (order: AlbumOrder) =>
     page.count === 0 ? [] : withMarks(deps, await deps.library.listAlbums(order, page), describe)
   const marked = async (by: 'starredAt' | 'playCount' | 'playedAt') =>
-    markedAlbums(deps, await deps.marks.list('album', by, page), describe)
+    describeMarked(await deps.marks.list('album', by, page), (ids) => deps.library.albumsOf(ids), describe)
   switch (type) {
     case 'random':
     case 'newest':
@@ -101,7 +87,11 @@ function yearsOf(parameters: CallParameters, from: string, to: string) {
   return { min: year(from), max: year(to) }
 }
 
-async function search({ deps, parameters }: Call) {
+async function search(
+  { deps, parameters }: Call,
+  artistBy: typeof describeArtist,
+  albumBy: typeof describeAlbum,
+): Promise<Payload> {
   const query = parameters.required('query')
   const page = (kind: string) => ({
     count: parameters.count(`${kind}Count`, 20, MAX_FOUND),
@@ -109,11 +99,15 @@ async function search({ deps, parameters }: Call) {
   })
   // An empty query finds all, and clients write it as "" too. Of one without any letter nothing is to be found.
   const text = query.replaceAll('"', '').trim()
-  if (text !== '' && wordsOf([text]).length === 0) return { artists: [], albums: [], songs: [] }
+  if (text !== '' && wordsOf([text]).length === 0) return { artist: [], album: [], song: [] }
   const [artists, albums, songs] = await Promise.all([
     deps.library.findArtists(text, page('artist')),
     deps.library.findAlbums(text, page('album')),
     deps.library.findSongs(text === '' ? {} : { text }, page('song')),
   ])
-  return { artists, albums, songs }
+  return {
+    artist: await withMarks(deps, artists, artistBy),
+    album: await withMarks(deps, albums, albumBy),
+    song: await songsWithMarks(deps, songs),
+  }
 }

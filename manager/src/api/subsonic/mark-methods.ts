@@ -2,7 +2,7 @@ import { placeInLibrary } from '../../audio/library/library-documents.ts'
 import type { Marked } from '../../audio/library/marks.ts'
 import type { Track } from '../../audio/track-list.ts'
 import type { Payload } from './answer.ts'
-import { byId, type Call, kindOf, type Methods, markedAlbums, markedArtists, notFound } from './call.ts'
+import { type Call, describeMarked, kindOf, type Methods, notFound } from './call.ts'
 import type { CallParameters } from './call-parameters.ts'
 import { describeAlbum, describeAlbumFolder, describeArtist, describeArtistFolder, describeSong } from './describe.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
@@ -86,14 +86,12 @@ async function listStarred(
   albumBy: typeof describeAlbum,
 ): Promise<Payload> {
   const all = { count: MAX_STARRED, offset: 0 }
-  const [artists, albums, songs] = await Promise.all(
+  const [artists = [], albums = [], songs = []] = await Promise.all(
     (['artist', 'album', 'song'] as const).map((kind) => deps.marks.list(kind, 'starredAt', all)),
   )
-  const tracks = await deps.tracks.findAll((songs ?? []).map(({ _id }) => _id))
-  const marks = byId(songs ?? [])
   return {
-    artist: await markedArtists(deps, artists ?? [], artistBy),
-    album: await markedAlbums(deps, albums ?? [], albumBy),
-    song: (songs ?? []).flatMap(({ _id }) => tracks.get(_id) ?? []).map((track) => describeSong(track, marks)),
+    artist: await describeMarked(artists, (ids) => deps.library.artistsOf(ids), artistBy),
+    album: await describeMarked(albums, (ids) => deps.library.albumsOf(ids), albumBy),
+    song: await describeMarked(songs, (ids) => deps.tracks.findAll(ids), describeSong),
   }
 }

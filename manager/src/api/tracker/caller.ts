@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest } from '@holdfast/shared/ids'
 import { type Address, isUnspecified, parseAddress } from '@holdfast/shared/node/address'
+import { bodyDigest } from '@holdfast/shared/node/ticket'
 import type { Callers } from '../../http/callers.ts'
 import { isProxied, type RequireOperator } from '../../http/operator.ts'
 import type { AppContext } from '../../http/request-context.ts'
@@ -51,11 +51,7 @@ export class ConnectionCallers {
 export function ownAddress(
   ctx: AppContext,
   named: string | undefined,
-  operator: {
-    readonly callers: Callers
-    readonly requireOperator: RequireOperator
-    readonly bodySha256: Digest | undefined
-  },
+  operator: { readonly callers: Callers; readonly requireOperator: RequireOperator },
 ): Address {
   const caller = operator.callers.addressOf(ctx.req)
   if (named === undefined || named === '' || named === 'localhost' || isUnspecified(named)) return caller
@@ -64,7 +60,7 @@ export function ownAddress(
     throw new StoreError('INVALID_REQUEST', 'the address must be one that a peer can have, as a number')
   if (address.ip === caller.ip) return address
   try {
-    operator.requireOperator(ctx, operator.bodySha256)
+    operator.requireOperator(ctx, bodyDigest(ctx.request.rawBody ?? ''))
   } catch (cause) {
     throw new StoreError('FORBIDDEN', `this request comes from ${caller.ip}: name that address or none`, { cause })
   }

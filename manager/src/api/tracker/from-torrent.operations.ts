@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { binary, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { binary, bodyErrors, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 
 const place = {
   path: z.string().max(255).default('').describe('A folder; the names of the files begin with it'),
@@ -39,14 +39,6 @@ export const fromTorrentOperations: readonly Operation[] = [
         content: json(accepted),
       },
     },
-    errors: [
-      'INVALID_REQUEST',
-      'TOO_LARGE',
-      'UNSUPPORTED_MEDIA',
-      'UNAUTHORIZED',
-      'OVERLOADED',
-      'REQUEST_TIMEOUT',
-      ...errorsAnywhere,
-    ],
+    errors: [...bodyErrors, 'UNAUTHORIZED', 'OVERLOADED', ...errorsAnywhere],
   },
 ]

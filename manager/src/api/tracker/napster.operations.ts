@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { bodyErrors, count, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 
 const MAX_TEXT = 300
 const text = z.string().max(MAX_TEXT)
@@ -110,14 +110,6 @@ export type CheckedInAnswer = Readonly<z.output<typeof checkedIn>>
 export const locateQuery = z.object({ id: z.uuid() })
 const located = address.extend({ checksum: z.string(), fileSize: count }).meta({ id: 'LocatedFile' })
 
-const bodyErrors = [
-  'INVALID_REQUEST',
-  'TOO_LARGE',
-  'UNSUPPORTED_MEDIA',
-  'REQUEST_TIMEOUT',
-  'TOO_MANY_REQUESTS',
-] as const
-
 export const napsterOperations: readonly Operation[] = [
   {
     method: 'post',
@@ -126,7 +118,7 @@ export const napsterOperations: readonly Operation[] = [
     summary: 'Go online: the files of this address count as active, and it is sent heartbeats over UDP',
     body: { content: json(checkIn) },
     answers: { 200: { description: 'The user, and where the two databases differ', content: json(checkedIn) } },
-    errors: [...bodyErrors, ...errorsAnywhere],
+    errors: [...bodyErrors, 'TOO_MANY_REQUESTS', ...errorsAnywhere],
   },
   {
     method: 'post',
@@ -140,7 +132,7 @@ export const napsterOperations: readonly Operation[] = [
         content: json(z.object({ id })),
       },
     },
-    errors: [...bodyErrors, ...errorsAnywhere],
+    errors: [...bodyErrors, 'TOO_MANY_REQUESTS', ...errorsAnywhere],
   },
   {
     method: 'get',

@@ -1,5 +1,4 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest } from '@holdfast/shared/ids'
 import Router from '@koa/router'
 import type { Callers } from '../../http/callers.ts'
 import { jsonBody } from '../../http/json-body.ts'
@@ -53,16 +52,8 @@ export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
 
   router.post('/user/checkin', async (ctx) => {
     limitCaller(writeLimit, callers.addressOf(ctx.req), counts)
-    let bodySha256: Digest | undefined
-    const {
-      ip,
-      port,
-      ids = null,
-      gone,
-    } = await readCheckIn(ctx, (digest) => {
-      bodySha256 = digest
-    })
-    const address = ownAddress(ctx, ip, { callers, requireOperator, bodySha256 })
+    const { ip, port, ids = null, gone } = await readCheckIn(ctx)
+    const address = ownAddress(ctx, ip, { callers, requireOperator })
     const { userId, missing, unknown } = await checkIn(deps, { address, port, ids, gone })
     const answer: CheckedInAnswer = { userId, active: true, missing: [...missing], unknown: [...unknown] }
     ctx.body = answer
@@ -70,16 +61,8 @@ export function napsterRoutes(deps: NapsterApiDeps): Router<RequestState> {
 
   router.post('/user/upload-metadata', async (ctx) => {
     limitCaller(writeLimit, callers.addressOf(ctx.req), counts)
-    let bodySha256: Digest | undefined
-    const {
-      ip,
-      port,
-      fileSize = 0,
-      ...metadata
-    } = await readPublication(ctx, (digest) => {
-      bodySha256 = digest
-    })
-    const address = ownAddress(ctx, ip, { callers, requireOperator, bodySha256 })
+    const { ip, port, fileSize = 0, ...metadata } = await readPublication(ctx)
+    const address = ownAddress(ctx, ip, { callers, requireOperator })
     ctx.body = { id: await publish(deps, { address, port }, { ...metadata, fileSize }) }
   })
 

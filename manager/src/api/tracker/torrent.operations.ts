@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { binary, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
+import { binary, bodyErrors, errorsAnywhere, json, type Operation } from '../../http/openapi.ts'
 
 const port = z
   .union([
@@ -33,13 +33,6 @@ const peerList = z
 
 export type PeerList = Readonly<z.output<typeof peerList>>
 
-const bodyErrors = [
-  'INVALID_REQUEST',
-  'TOO_LARGE',
-  'UNSUPPORTED_MEDIA',
-  'REQUEST_TIMEOUT',
-  'TOO_MANY_REQUESTS',
-] as const
 const infoHash = z.string().describe('20 bytes, escaped; a text cannot have all of them')
 const announceQuery = z.object({
   info_hash: infoHash,
@@ -60,7 +53,7 @@ export const torrentOperations: readonly Operation[] = [
     summary: 'Get a hash for a file that the caller shares, of which it becomes a peer',
     body: { content: json(registration) },
     answers: { 200: { description: 'The hash', content: json(z.object({ hash: z.uuid() })) } },
-    errors: [...bodyErrors, ...errorsAnywhere],
+    errors: [...bodyErrors, 'TOO_MANY_REQUESTS', ...errorsAnywhere],
   },
   {
     method: 'post',
@@ -69,7 +62,7 @@ export const torrentOperations: readonly Operation[] = [
     summary: 'All peers of a hash; the caller becomes one of them',
     body: { content: json(peersRequest) },
     answers: { 200: { description: 'Those that were peers before', content: json(peerList) } },
-    errors: [...bodyErrors, 'FILE_NOT_FOUND', ...errorsAnywhere],
+    errors: [...bodyErrors, 'TOO_MANY_REQUESTS', 'FILE_NOT_FOUND', ...errorsAnywhere],
   },
   {
     method: 'get',

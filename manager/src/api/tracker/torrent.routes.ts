@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { Digest } from '@holdfast/shared/ids'
 import { endpointOf, isReachableFrom, parseAddress } from '@holdfast/shared/node/address'
 import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import type { Callers } from '../../http/callers.ts'
@@ -47,11 +46,8 @@ export function torrentRoutes(deps: TorrentApiDeps): BareRouter {
 
   router.post('/hash', async (ctx) => {
     limitCaller(writeLimit, callers.addressOf(ctx.req), counts)
-    let bodySha256: Digest | undefined
-    const { listening_host, listening_port, info_hash } = await readRegistration(ctx, (digest) => {
-      bodySha256 = digest
-    })
-    const address = ownAddress(ctx, listening_host, { callers, requireOperator, bodySha256 })
+    const { listening_host, listening_port, info_hash } = await readRegistration(ctx)
+    const address = ownAddress(ctx, listening_host, { callers, requireOperator })
     // First, for it is what bounds how many one network registers.
     const hash = await hashes.make(address, listening_port)
     if (info_hash !== undefined) await swarms.allow(info_hash.toLowerCase())
@@ -61,11 +57,8 @@ export function torrentRoutes(deps: TorrentApiDeps): BareRouter {
   router.post('/peers', async (ctx) => {
     const caller = callers.addressOf(ctx.req)
     limitCaller(writeLimit, caller, counts)
-    let bodySha256: Digest | undefined
-    const { hash, listening_host, listening_port } = await readPeersRequest(ctx, (digest) => {
-      bodySha256 = digest
-    })
-    const address = ownAddress(ctx, listening_host, { callers, requireOperator, bodySha256 })
+    const { hash, listening_host, listening_port } = await readPeersRequest(ctx)
+    const address = ownAddress(ctx, listening_host, { callers, requireOperator })
     const peers = await hashes.join(hash, address, listening_port)
     const reachable = peers.filter((peer) => {
       const address = parseAddress(peer.ip)

@@ -2,8 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { mongo } from 'mongoose'
 import { askDatabase } from '../../mongo/database.ts'
 
-export const markKinds = ['song', 'album', 'artist'] as const
-export type MarkKind = (typeof markKinds)[number]
+export type MarkKind = 'song' | 'album' | 'artist'
 
 /** What a user has done with a track, an album or an artist. */
 export interface Mark {

@@ -58,7 +58,10 @@ export async function readCover(source: AudioSource): Promise<Cover | null> {
 }
 
 async function parse(source: AudioSource, container: Container): Promise<IAudioMetadata> {
-  const tokenizer = new SourceTokenizer(container === 'wav' ? asRiff(source) : source, parserTypes[container])
+  const tokenizer = new SourceTokenizer(
+    container === 'wav' ? asRiff(source) : source,
+    containers[container].contentType,
+  )
   return parseFromTokenizer(tokenizer, { duration: false, mkvUseIndex: true })
 }
 
@@ -71,15 +74,6 @@ function asRiff(source: AudioSource): ByteSource {
       return start === 0 ? Buffer.concat([Buffer.from('RIFF'), bytes.subarray(4)]).subarray(0, bytes.length) : bytes
     },
   }
-}
-
-const parserTypes: Readonly<Record<Container, string>> = {
-  ...(Object.fromEntries(Object.entries(containers).map(([name, { contentType }]) => [name, contentType])) as Record<
-    Container,
-    string
-  >),
-  wma: 'audio/x-ms-wma',
-  matroska: 'audio/matroska',
 }
 
 /** Tells the container. What follows an ID3v2 tag counts, and the tag may be as long as it says. */

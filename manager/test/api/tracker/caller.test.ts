@@ -1,6 +1,11 @@
+import { bodyDigest, issueTicket, MANAGER_TICKET } from '@holdfast/shared/node/ticket'
 import { describe, expect, test } from 'vitest'
-import { ConnectionCallers } from '../../../src/api/tracker/caller.ts'
+import { z } from 'zod'
+import { ConnectionCallers, ownAddress } from '../../../src/api/tracker/caller.ts'
 import { Callers } from '../../../src/http/callers.ts'
+import { jsonBody } from '../../../src/http/json-body.ts'
+import { operatorGuard } from '../../../src/http/operator.ts'
+import { serve } from '../../http/http-fixture.ts'
 
 /** A connection whose other end is asked for its address, which costs more than to remember it. */
 function connectionFrom(remoteAddress: string) {
@@ -36,4 +41,26 @@ describe('where the requests of a connection come from', () => {
     expect(strangers.addressOf(stranger({ host: 'a' })).ip).toBe('93.184.216.36')
     expect(() => strangers.addressOf(stranger({ host: 'a', via: '1.1 proxy' }))).toThrow('Not allowed')
   })
+})
+
+test('a request names an address that is not its own only by a ticket for that very body', async () => {
+  const clusterSecret = 'the secret of the cluster'
+  const settings = { host: '0.0.0.0', publicUrl: null, publicHosts: [], clusterSecret }
+  const operator = { callers: new Callers([]), requireOperator: operatorGuard(settings) }
+  const read = jsonBody(z.object({ host: z.string() }))
+  const { url } = await serve((router) => {
+    router.post('/peers', async (ctx) => {
+      ctx.body = ownAddress(ctx, (await read(ctx)).host, operator).ip
+    })
+  })
+  const body = '{ "host": "93.184.216.34" }'
+  const ask = async (of: string) => {
+    const request = { method: 'POST', path: '/peers', bodySha256: bodyDigest(of), server: MANAGER_TICKET }
+    const ticket = issueTicket(clusterSecret, request, Math.floor(Date.now() / 1000) + 60)
+    const headers = { authorization: `Bearer ${ticket}`, 'content-type': 'application/json' }
+    const answer = await fetch(`${url}/peers`, { method: 'POST', body, headers })
+    return [answer.status, await answer.text()]
+  }
+  expect(await ask(body)).toEqual([200, '93.184.216.34'])
+  expect(await ask('{"host":"93.184.216.34"}')).toEqual([403, expect.stringContaining('name that address or none')])
 })

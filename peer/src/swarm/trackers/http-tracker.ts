@@ -24,15 +24,18 @@ export interface AnnounceState {
   readonly isHungry: boolean
 }
 
-export interface HttpTrackerOptions {
-  readonly url: string
+export interface SwarmView {
   readonly infoHash: string
-  readonly peerId: string
-  readonly port: number
   readonly state: () => AnnounceState
   readonly onPeers: (peers: readonly FoundPeer[]) => void
   /** Hears in a sentence why a tracker is of no use at the moment. */
   readonly onTrouble: (sentence: string) => void
+}
+
+export interface HttpTrackerOptions extends SwarmView {
+  readonly url: string
+  readonly peerId: string
+  readonly port: number
   readonly fetch: typeof fetch
   readonly log: Logger
 }
@@ -111,9 +114,7 @@ export class HttpTracker implements PeerFinder {
     if (failure instanceof Uint8Array) throw new Error(Buffer.from(failure).toString('utf8').slice(0, 300))
     if (event !== 'stopped') onPeers([...peersIn(read.peers, 4), ...peersIn(read.peers6, 16)])
     const usual = secondsOf(read.interval, DEFAULT_INTERVAL_S)
-    return isHungry
-      ? Math.min(usual, Math.max(secondsOf(read['min interval'], HUNGRY_INTERVAL_S), HUNGRY_INTERVAL_S))
-      : usual
+    return isHungry ? Math.min(usual, secondsOf(read['min interval'], HUNGRY_INTERVAL_S)) : usual
   }
 }
 

@@ -1,16 +1,8 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { SwarmClient } from '../swarm-client.ts'
-import { type AnnounceState, HttpTracker } from './http-tracker.ts'
-import type { FoundPeer, PeerFinder } from './peer-finder.ts'
+import { HttpTracker, type SwarmView } from './http-tracker.ts'
+import type { PeerFinder } from './peer-finder.ts'
 import { UdpTracker } from './udp-tracker.ts'
-
-export interface SwarmView {
-  readonly infoHash: string
-  readonly state: () => AnnounceState
-  readonly onPeers: (peers: readonly FoundPeer[]) => void
-  /** Hears in a sentence why a tracker is of no use at the moment. */
-  readonly onTrouble: (sentence: string) => void
-}
 
 /** Looks for peers of a torrent by its trackers; of one that answers over HTTP and UDP only HTTP is used. */
 export function findByTrackers(

@@ -1,4 +1,3 @@
-import type { Logger } from '@holdfast/shared/node/logger'
 import { Client } from 'bittorrent-tracker'
 import type { HttpTrackerOptions } from './http-tracker.ts'
 import type { PeerFinder } from './peer-finder.ts'
@@ -10,7 +9,7 @@ const MAX_INTERVAL_MS = 7_200_000
 const FIRST_RETRY_MS = 5_000
 const MAX_RETRY_MS = 300_000
 
-export type UdpTrackerOptions = Omit<HttpTrackerOptions, 'fetch'> & { readonly log: Logger }
+export type UdpTrackerOptions = Omit<HttpTrackerOptions, 'fetch'>
 
 /** Announces a torrent to a tracker over UDP (BEP 15), whose answers are datagrams and bounded by that. */
 export class UdpTracker implements PeerFinder {
