@@ -2,6 +2,7 @@ import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, devices, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import type { Described } from '../cluster/shares.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 import { testAudioView } from './audio-view.ts'
@@ -197,6 +198,28 @@ describe.runIf(program !== null)('the page', () => {
     expect(await page.getByLabel('Link', { exact: true }).inputValue()).toBe(link)
     expect(await findBarriers(page)).toEqual([])
     await page.keyboard.press('Escape')
+  })
+
+  test('copies all links of an upload, also where a page by plain HTTP has no clipboard', async () => {
+    const other = await context.newPage()
+    await other.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    await other.goto(network.url)
+    const two = ['one.txt', 'two.txt'].map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) }))
+    await other.locator('input[type=file]').setInputFiles(two)
+    await other.getByRole('heading', { name: '2 files stored' }).waitFor()
+    await other.getByRole('button', { name: 'Copy all links' }).click()
+    await other.getByText('2 links copied').waitFor()
+    await other.close()
+    await page.bringToFront()
+    const links = String(await page.evaluate('navigator.clipboard.readText()')).split('\n')
+    const bodies = await Promise.all(links.map(async (link) => (await context.request.get(link)).text()))
+    expect(bodies).toEqual(['one.txt', 'two.txt'])
+    for (const { name } of two) {
+      const { files } = (await (await fetch(`${cluster.url}/files?shares=true&q=${name}`)).json()) as {
+        files: Described[]
+      }
+      for (const { id } of files) await fetch(`${cluster.url}/files/${id}`, { method: 'DELETE' })
+    }
   })
 
   test('renames files with a link and files with a path', async () => {

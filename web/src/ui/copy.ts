@@ -1,5 +1,8 @@
 import { useNotices } from './toasts.tsx'
 
+/** A longer text would cover the page. */
+const MAX_SHOWN = 300
+
 export function absolute(url: string): string {
   return new URL(url, location.href).href
 }
@@ -23,7 +26,8 @@ export function useCopy() {
       showToast(done)
     } catch {
       announce('This could not be copied')
-      showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
+      if (text.length > MAX_SHOWN) showToast('This browser does not let a page copy here', { tone: 'bad' })
+      else showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
     }
   }
   return { copyText, copyLink: (url: string) => copyText(absolute(url), 'Link copied') }

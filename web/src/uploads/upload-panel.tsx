@@ -6,7 +6,7 @@ import { absolute, useCopy } from '../ui/copy.ts'
 import { countText, filesText, sizeText, spanText } from '../ui/format.ts'
 import { Icon } from '../ui/icons.tsx'
 import { useNow } from '../ui/now.ts'
-import { type Notices, useNotices } from '../ui/toasts.tsx'
+import { useNotices } from '../ui/toasts.tsx'
 import { noRate, type Rate, rateAfter, secondsLeft } from './rate.ts'
 import { isUnfinished, totalsOf, type UploadQueue, type UploadRow, type UploadState } from './upload-queue.ts'
 
@@ -36,16 +36,15 @@ export function UploadPanel(props: PanelProps) {
 
 function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[] }) {
   const now = useNow(250)
-  const notices = useNotices()
+  const { announce } = useNotices()
+  const { copyText } = useCopy()
   const totals = totalsOf(rows)
   const isBusy = rows.some(({ state }) => isUnfinished(state.peek()))
   const rate = useTotalRate(totals.sentBytes, now, isBusy)
   const [shown, setShown] = useState<{ name: string; url: string } | null>(null)
   useEffect(() => {
     if (isBusy || totals.count === 0) return
-    notices.announce(
-      totals.failed === 0 ? `${filesText(totals.stored)} stored` : `${filesText(totals.failed)} not stored`,
-    )
+    announce(totals.failed === 0 ? `${filesText(totals.stored)} stored` : `${filesText(totals.failed)} not stored`)
   }, [isBusy])
 
   const ordered = [...rows]
@@ -66,10 +65,7 @@ function Panel({ queue, about, rows }: PanelProps & { rows: readonly UploadRow[]
           <button
             type="button"
             onClick={() =>
-              copyAll(
-                stored.map(({ url }) => url),
-                notices,
-              )
+              copyText(stored.map(({ url }) => absolute(url)).join('\n'), `${countText(stored.length)} links copied`)
             }
           >
             <Icon name="link" />
@@ -229,13 +225,4 @@ function useTotalRate(sentBytes: number, now: number, isBusy: boolean): Rate {
   const rate = useRef<Rate>(noRate(now, sentBytes))
   rate.current = isBusy ? rateAfter(rate.current, sentBytes, now) : noRate(now, sentBytes)
   return rate.current
-}
-
-async function copyAll(urls: readonly string[], { showToast }: Notices): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(urls.map(absolute).join('\n'))
-    showToast(`${urls.length} links copied`)
-  } catch {
-    showToast('This browser does not let a page copy here', { tone: 'bad' })
-  }
 }
