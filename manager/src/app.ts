@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import type { Logger } from '@holdfast/shared/node/logger'
-import { requireLoopback } from '@holdfast/shared/node/loopback'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
 import { UploadGate } from './api/file-exchange/upload-gate.ts'
@@ -9,14 +8,14 @@ import { startSubsonic } from './api/subsonic/start-subsonic.ts'
 import { isSubsonicPath, SUBSONIC_HEADER_BYTES } from './api/subsonic/subsonic.routes.ts'
 import { startAudio } from './audio/start-audio.ts'
 import { BufferPool } from './chunks/buffer-pool.ts'
-import type { PlacedChunk, Replica } from './chunks/chunk.ts'
+import type { Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
 import { HedgeBudget } from './chunks/reading/hedge-budget.ts'
 import { FileServerRegistry } from './chunks/registry.ts'
 import { chunkWriter } from './chunks/writing/chunk-writer.ts'
 import { UploadMemory } from './chunks/writing/upload-memory.ts'
-import { type ManagerSettings, requireReplicas } from './config.ts'
+import type { ManagerSettings } from './config.ts'
 import { BadReplicaReports } from './files/bad-replica-reports.ts'
 import { findPartTags } from './files/find-part-tags.ts'
 import { startFiles } from './files/start-files.ts'
@@ -39,10 +38,6 @@ import { addressesOf, shareOf } from './workers/worker-settings.ts'
 /** Each worker gets at least this much memory for uploads; with less it could not hold a chunk. */
 const LEAST_SHARE_BYTES = 8 * 1024 ** 2
 
-export interface ManagerService extends Service {
-  readonly url: string
-}
-
 /**
  * The composition root is the one file that knows every slice of the manager. What it has started is stopped in reverse
  * order, also where a later start fails.
@@ -53,10 +48,8 @@ export async function startManager(
   log: Logger,
   isWorker: boolean,
   signal: AbortSignal,
-): Promise<ManagerService> {
+): Promise<Service> {
   const { host, mongoUrl, maxFileBytes, senderPatienceMs } = settings
-  requireLoopback(host, settings.allowAnonymous)
-  requireReplicas(settings)
   const addresses = addressesOf(settings, isWorker)
   const share = (bound: number): number => shareOf(bound, isWorker ? settings.workerCount : 1)
 
@@ -81,7 +74,7 @@ export async function startManager(
       registry,
       buffers: new BufferPool(),
       hedges: new HedgeBudget(),
-      onBadReplica: (_place: PlacedChunk, replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
+      onBadReplica: (replica: Replica, why: 'damaged' | 'missing') => reports.report(replica, why),
     }
 
     const jobs = await startJobs({ database, clusterId, log, stops }, settings)
@@ -191,8 +184,8 @@ export async function startManager(
       await place.inStep()
     }
     place?.serve()
-    const url = addresses.publicOrigin(own)
-    log.info({ url, ...(isWorker && { ownUrl, pid: process.pid }), managerId, clusterId }, 'manager started')
-    return { url }
+    const worker = isWorker && { ownUrl, pid: process.pid }
+    log.info({ url: addresses.publicOrigin(own), ...worker, managerId, clusterId }, 'manager started')
+    return {}
   })
 }

@@ -19,14 +19,14 @@ await runService(title, log, async (signal) => {
   const settings = readSettings(managerSettings, process.env)
   log.level = settings.logLevel
   const { workerCount, host, port, workerPort } = settings
+  requireLoopback(host, settings.allowAnonymous)
+  requireReplicas(settings)
   if (workerCount === 1 || isWorker) {
     // The app is loaded only here: its many files are more than a low limit of descriptors allows, and that limit is to be
     // reported first.
     const { startManager } = await import('./app.ts')
     return startManager(settings, log, isWorker, signal)
   }
-  requireLoopback(host, settings.allowAnonymous)
-  requireReplicas(settings)
   workerHostOf(settings)
   const script = fileURLToPath(import.meta.url)
   return Primary.start({ script, workerCount, host, port, firstWorkerPort: workerPort }, log)

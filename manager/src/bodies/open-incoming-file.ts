@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
@@ -8,18 +8,13 @@ import type { BodyScanner } from './formats/body-scanner.ts'
 import { MultipartUploadScanner } from './formats/multipart-upload-scanner.ts'
 import { RawFileScanner } from './formats/raw-file-scanner.ts'
 import type { IncomingFile } from './incoming-file.ts'
-import { type Caller, type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
+import { type RequestBytesOptions, readRequestBytes, takeArrived } from './request-bytes.ts'
 import { openScannedFile, openScannedFiles } from './scanned-file.ts'
 import { wholeFileOf } from './whole-file.ts'
 
-export interface IncomingFileOptions {
+export interface IncomingFileOptions extends RequestBytesOptions {
   /** Each file may have so many bytes, decoded. */
   readonly maxFileBytes: number
-  /** Whether the request came with `Expect: 100-continue`, and nothing has answered that yet. */
-  readonly expectsContinue?: boolean
-  /** The client may fall so far behind the slowest pace. */
-  readonly patienceMs: number
-  readonly caller?: Caller
 }
 
 /** A form with several files arrives like this. */
@@ -39,13 +34,9 @@ export interface IncomingFiles {
  * is not told before the body is known to have it. @throws UNSUPPORTED_MEDIA, TOO_LARGE, INVALID_REQUEST, DIGEST_MISMATCH,
  * REQUEST_TIMEOUT, CANCELLED
  */
-export async function openIncomingFile(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: IncomingFileOptions,
-): Promise<IncomingFile> {
+export async function openIncomingFile(request: IncomingMessage, options: IncomingFileOptions): Promise<IncomingFile> {
   const scanner = chooseScanner(request.headers, options.maxFileBytes)
-  return openOne(planReading(request, response, options), scanner)
+  return openOne(planReading(request, options), scanner)
 }
 
 /**
@@ -54,13 +45,12 @@ export async function openIncomingFile(
  */
 export async function openRawFile(
   request: IncomingMessage,
-  response: ServerResponse,
   options: IncomingFileOptions & { readonly name: FileName },
 ): Promise<IncomingFile> {
   const { headers } = request
   refuseEncoded(headers)
   if (Number(headers['content-length'] ?? 0) > options.maxFileBytes) throw new StoreError('TOO_LARGE')
-  return openOne(planReading(request, response, options), new RawFileScanner(options.name, options.maxFileBytes))
+  return openOne(planReading(request, options), new RawFileScanner(options.name, options.maxFileBytes))
 }
 
 /**
@@ -71,14 +61,13 @@ export async function openRawFile(
  */
 export async function openIncomingFiles(
   request: IncomingMessage,
-  response: ServerResponse,
   options: IncomingFileOptions & { readonly name?: FileName | null },
 ): Promise<IncomingFiles> {
   const { headers } = request
   refuseEncoded(headers)
   const contentType = headers['content-type'] ?? ''
   const scanner = new MultipartUploadScanner(contentType, options.maxFileBytes, options.name ?? null)
-  const files = await openScannedFiles(readPassing(planReading(request, response, options)), scanner)
+  const files = await openScannedFiles(readPassing(planReading(request, options)), scanner)
   return { fields: scanner.options, files }
 }
 
@@ -92,17 +81,13 @@ interface Reading {
 }
 
 /** @throws INVALID_REQUEST */
-function planReading(request: IncomingMessage, response: ServerResponse, options: IncomingFileOptions): Reading {
+function planReading(request: IncomingMessage, options: IncomingFileOptions): Reading {
   const { headers } = request
   if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
     throw new StoreError('INVALID_REQUEST', 'no body: neither Content-Length nor Transfer-Encoding announces one')
   return {
     request,
-    options: {
-      patienceMs: options.patienceMs,
-      caller: options.caller,
-      beforeFirstRead: options.expectsContinue ? () => response.writeContinue() : undefined,
-    },
+    options,
     length: Number(headers['content-length'] ?? Number.POSITIVE_INFINITY),
     digests: announcedDigests(headers),
   }

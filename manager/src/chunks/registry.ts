@@ -19,23 +19,8 @@ interface Account {
 }
 
 /** Takes a place on a file-server while a copy is on its way to it. */
-export class Reservation implements Disposable {
+export interface Reservation extends Disposable {
   readonly link: FileServerLink
-  readonly #account: Account
-  readonly #sizeBytes: number
-
-  constructor(link: FileServerLink, account: Account, sizeBytes: number) {
-    this.link = link
-    this.#account = account
-    this.#sizeBytes = sizeBytes
-    account.inFlightCount++
-    account.inFlightBytes += sizeBytes
-  }
-
-  [Symbol.dispose](): void {
-    this.#account.inFlightCount--
-    this.#account.inFlightBytes -= this.#sizeBytes
-  }
 }
 
 /** All copies of one turn of the event loop that go to as many file-servers may share this choice. */
@@ -150,7 +135,16 @@ export class FileServerRegistry {
   }
 
   reserveOn(link: FileServerLink, sizeBytes: number): Reservation {
-    return new Reservation(link, this.#accountOf(link.id), sizeBytes)
+    const account = this.#accountOf(link.id)
+    account.inFlightCount++
+    account.inFlightBytes += sizeBytes
+    return {
+      link,
+      [Symbol.dispose]() {
+        account.inFlightCount--
+        account.inFlightBytes -= sizeBytes
+      },
+    }
   }
 
   /** @param change +1 for a copy that a file-server acknowledged, -1 for one that it deleted */

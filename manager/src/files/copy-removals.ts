@@ -1,11 +1,9 @@
-import type { CopyId, ServerId, Slot } from '@holdfast/shared/ids'
-import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
+import { chunkNumberOf, fileIdOf, type ServerId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { Replica } from '../chunks/chunk.ts'
-import { askDatabase, DURABLE, patientFor } from '../mongo/database.ts'
+import { askDatabase, codeOf, DUPLICATE_KEY, DURABLE, patientFor } from '../mongo/database.ts'
 import { type FileModel, type FileRecord, type Holder, KEPT, PLACES } from './file.model.ts'
 
-const DUPLICATE_KEY = 11_000
 /** To look through all records of a file-server takes a while, and nobody's request waits for it. */
 const WALK_DEADLINE_MS = 60_000
 
@@ -62,11 +60,7 @@ export class CopyRemovals {
    * record does not name the copy, the chunk's version is raised, which stops a move that is under way. @returns false where
    * a holder names it
    */
-  async renounceCopy(copy: {
-    readonly copyId: CopyId
-    readonly server: ServerId
-    readonly slot: Slot
-  }): Promise<boolean> {
+  async renounceCopy(copy: Pick<Replica, 'copyId' | 'server' | 'slot'>): Promise<boolean> {
     const _id = new Types.ObjectId(fileIdOf(copy.copyId))
     const [now, state] = ['$$NOW', 'tombstone' as const]
     try {
@@ -74,27 +68,21 @@ export class CopyRemovals {
       await askDatabase(() => this.#collection.updateOne({ _id, state }, tombstone, { upsert: true, ...DURABLE }))
       return true
     } catch (error) {
-      if (!isDuplicate(error)) throw error
+      if (codeOf(error) !== DUPLICATE_KEY) throw error
     }
     return this.#renounceBesideRecord(_id, copy)
   }
 
   async #renounceBesideRecord(
     _id: Types.ObjectId,
-    { copyId, server, slot }: { readonly copyId: CopyId; readonly server: ServerId; readonly slot: Slot },
+    { copyId, server, slot }: Pick<Replica, 'copyId' | 'server' | 'slot'>,
   ): Promise<boolean> {
     const path = `chunks.${chunkNumberOf(copyId)}`
     const named = { $elemMatch: { copyId, server, slot } }
     const unnamed = { _id, 'chunks.replicas': { $not: named }, 'chunks.leaving': { $not: named } }
     const update = async (filter: object, change: object): Promise<boolean> => {
-      const result = await askDatabase(() =>
-        this.#collection.updateOne(
-          filter as mongo.Filter<FileRecord>,
-          change as mongo.UpdateFilter<FileRecord>,
-          DURABLE,
-        ),
-      )
-      return result.matchedCount === 1
+      const updateOne = () => this.#collection.updateOne(filter as never, change as never, DURABLE)
+      return (await askDatabase(updateOne)).matchedCount === 1
     }
     if (await update({ ...unnamed, [path]: { $exists: true } }, { $inc: { [`${path}.version`]: 1 } })) return true
     // A file that is still coming in may have no such chunk yet, and from then on does not take this copy for it.
@@ -113,9 +101,4 @@ export class CopyRemovals {
   #find(filter: object, limit: number, fields: object = PLACES): Promise<Holder[]> {
     return askDatabase(() => this.#model.find(filter, fields).limit(limit).lean<Holder[]>().exec())
   }
-}
-
-/** @param error is what `askDatabase` made of the database's */
-function isDuplicate(error: unknown): boolean {
-  return ((error as Error).cause as { readonly code?: unknown } | undefined)?.code === DUPLICATE_KEY
 }

@@ -2,7 +2,7 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { FileName } from '@holdfast/shared/file-name'
 import type { FileId, LinkId, ServerId } from '@holdfast/shared/ids'
 import { type ClientSession, type mongo, Types } from 'mongoose'
-import { askDatabase, DURABLE } from '../mongo/database.ts'
+import { askDatabase, codeOf, DUPLICATE_KEY, DURABLE, MAX_TIME_EXPIRED } from '../mongo/database.ts'
 import { GroupedInserts } from '../mongo/grouped-inserts.ts'
 import { GroupedWork, resultOf } from '../mongo/grouped-work.ts'
 import { EndedRecords } from './ended-records.ts'
@@ -19,9 +19,7 @@ import {
 import { countFilter, type ListWish, listQuery } from './list-query.ts'
 import { type Deletion, deleteAll, lookUpAll, type Objection } from './record-groups.ts'
 
-const DUPLICATE_KEY = 11_000
 const LINK_TAKEN = 'the link is taken'
-const MAX_TIME_EXPIRED = 50
 /** To count by the index takes a while on large collections, and nobody's request waits for it. */
 const COUNT_DEADLINE_MS = 12_000
 /** A database that has just failed to answer in time gets only this long: the client has waited already. */
@@ -135,12 +133,8 @@ export class FileRecords {
 
   /** @returns the live file that the link leads to */
   async findByLink(link: LinkId): Promise<FileRecord | null> {
-    return askDatabase(() =>
-      this.#model
-        .findOne({ link, ...visible() })
-        .lean<FileRecord>()
-        .exec(),
-    )
+    const filter = { link, ...visible() }
+    return askDatabase(() => this.#model.findOne(filter).lean<FileRecord>().exec())
   }
 
   /** @returns the live file of this id that has a path, for one with a link is found by nothing else */
@@ -171,7 +165,7 @@ export class FileRecords {
     try {
       return await askDatabase(find)
     } catch (error) {
-      if (!isTooSlow(error) || (wish.search ?? '') === '') throw error
+      if (codeOf(error) !== MAX_TIME_EXPIRED || (wish.search ?? '') === '') throw error
       throw new StoreError('INVALID_REQUEST', 'the search takes too long: give a prefix, or a longer one', {
         cause: error,
       })
@@ -187,7 +181,7 @@ export class FileRecords {
         this.#collection.countDocuments(filter, { hint, maxTimeMS: LIST_COUNT_DEADLINE_MS }),
       )
     } catch (error) {
-      if (isTooSlow(error)) return null
+      if (codeOf(error) === MAX_TIME_EXPIRED) return null
       throw error
     }
   }
@@ -325,11 +319,6 @@ export class FileRecords {
     if (found?.state === 'tombstone' || found?.state === 'deleted') throw new StoreError('COPY_DISCARDED')
     throw new StoreError('DATABASE_UNAVAILABLE', undefined, { cause })
   }
-}
-
-function isTooSlow(error: unknown): boolean {
-  const said = error instanceof StoreError ? error.cause : error
-  return ((said ?? {}) as { readonly code?: unknown }).code === MAX_TIME_EXPIRED
 }
 
 /** @param error what the database said, or `askDatabase` of it */

@@ -1,5 +1,4 @@
-import type { CopyId, FileId, ServerId } from '@holdfast/shared/ids'
-import { chunkNumberOf, fileIdOf } from '@holdfast/shared/ids'
+import { type CopyId, chunkNumberOf, type FileId, fileIdOf, type ServerId } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { PlacedChunk, Replica } from '../chunks/chunk.ts'
 import { ASK_DEADLINE_MS, askDatabase, DURABLE, patientFor } from '../mongo/database.ts'

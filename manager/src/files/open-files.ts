@@ -4,7 +4,7 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { PartKey } from '@holdfast/shared/ids'
 import { type mongo, Types } from 'mongoose'
 import type { Chunk } from '../chunks/chunk.ts'
-import { askDatabase, DURABLE } from '../mongo/database.ts'
+import { askDatabase, codeOf, DUPLICATE_KEY, DURABLE } from '../mongo/database.ts'
 import { CHUNKS_PER_HOLDER, type Extent, ending, type FileModel, type FileRecord, type Holder } from './file.model.ts'
 
 /** A database that is away may come back within this time, and the upload goes on. */
@@ -148,7 +148,7 @@ export class OpenFile {
       }
     } catch (error) {
       // Another document has this id: a tombstone, or this one where an answer of the database was lost.
-      if (!isDuplicate(error)) throw error
+      if (codeOf(error) !== DUPLICATE_KEY) throw error
     }
     await this.#requireAdded(holder, chunks)
   }
@@ -192,9 +192,4 @@ export class OpenFile {
     if (holder === undefined) throw new StoreError('INTERNAL', 'a chunk was added before it had a place')
     return holder
   }
-}
-
-function isDuplicate(error: unknown): boolean {
-  const said = error instanceof StoreError ? error.cause : error
-  return (said as { readonly code?: unknown } | undefined)?.code === 11_000
 }

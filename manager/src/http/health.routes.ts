@@ -2,11 +2,11 @@ import Router from '@koa/router'
 import type { Readiness } from './health.operations.ts'
 import type { RequestState } from './request-context.ts'
 
-/** Names what the manager still waits for before it can serve. */
-export type ReadinessCheck = () => readonly string[]
-
-/** Serves `/health` (the process lives), `/ready` (it can serve, or what is missing) and `/openapi.json` (what it serves). */
-export function healthRoutes(findObstacles: ReadinessCheck, readDocument: () => Promise<object>): Router<RequestState> {
+/**
+ * Serves `/health` (the process lives), `/ready` (it can serve, or what is missing) and `/openapi.json` (what it serves).
+ * @param findObstacles names what the manager still waits for before it can serve
+ */
+export function healthRoutes(findObstacles: () => string[], readDocument: () => Promise<object>): Router<RequestState> {
   const router = new Router<RequestState>()
   router.get('/health', (ctx) => {
     ctx.body = { status: 'alive' }
@@ -15,7 +15,7 @@ export function healthRoutes(findObstacles: ReadinessCheck, readDocument: () => 
     const waitingFor = findObstacles()
     ctx.status = waitingFor.length === 0 ? 200 : 503
     if (waitingFor.length > 0) ctx.set('Retry-After', '1')
-    const answer: Readiness = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor: [...waitingFor] }
+    const answer: Readiness = { status: waitingFor.length === 0 ? 'ready' : 'waiting', waitingFor }
     ctx.body = answer
   })
   router.get('/openapi.json', async (ctx) => {

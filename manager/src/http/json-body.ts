@@ -3,6 +3,7 @@ import type { Digest } from '@holdfast/shared/ids'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { koaBody } from 'koa-body'
 import type { z } from 'zod'
+import { withDeadline } from '../with-deadline.ts'
 import { parseInput } from './parse-input.ts'
 import type { AppContext } from './request-context.ts'
 import { expectsContinue } from './server/expects-continue.ts'
@@ -68,25 +69,20 @@ interface ReadBody {
   readonly problem: StoreError | null
 }
 
-/** What comes too late is dropped, and so is its error. */
 async function readInTime(
   ctx: AppContext,
   readJson: ReturnType<typeof readerOf>,
   { maxBytes, patienceMs }: Required<JsonBodyLimits>,
 ): Promise<ReadBody> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreError('REQUEST_TIMEOUT', 'the JSON did not come in time')), patienceMs)
-  })
+  const late = () => new StoreError('REQUEST_TIMEOUT', 'the JSON did not come in time')
   try {
-    await Promise.race([readJson(ctx, async () => undefined), late])
+    const reading = readJson(ctx, async () => undefined)
+    await withDeadline(reading, patienceMs, late)
     const { rawBody, body } = ctx.request
     const problem = rawBody === undefined ? new StoreError('INVALID_REQUEST', 'the body is missing') : null
     return { text: rawBody ?? '', body, problem }
   } catch (error) {
     return problemIn(error, maxBytes)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -42,21 +42,20 @@ export function judgePreconditions(
   headers: IncomingHttpHeaders,
   current: Validators | null,
   access: 'read' | 'change',
-  now = Date.now(),
 ): Verdict {
   const ifMatch = headers['if-match']
   const ifNoneMatch = headers['if-none-match']
   if (ifMatch !== undefined) {
     const isNamed = names(ifMatch, current, (tag) => tag)
     if (isNamed !== true) return failed('If-Match', isNamed, 'does not name the ETag of what is there')
-  } else if (isChangedSince(headers['if-unmodified-since'], current, now) === true) {
+  } else if (isChangedSince(headers['if-unmodified-since'], current) === true) {
     return { kind: 'failed', detail: 'what is there is newer than If-Unmodified-Since' }
   }
   if (ifNoneMatch !== undefined) {
     const isNamed = names(ifNoneMatch, current, withoutWeakness)
     if (access === 'change' && isNamed !== false) return failed('If-None-Match', isNamed, 'names what is there')
     if (isNamed === true) return { kind: 'not-modified' }
-  } else if (access === 'read' && isChangedSince(headers['if-modified-since'], current, now) === false) {
+  } else if (access === 'read' && isChangedSince(headers['if-modified-since'], current) === false) {
     return { kind: 'not-modified' }
   }
   return { kind: 'met' }
@@ -96,8 +95,8 @@ function withoutWeakness(tag: string): string {
 }
 
 /** @returns null where there is no date, or nothing that has one */
-function isChangedSince(header: string | undefined, current: Validators | null, now: number): boolean | null {
-  const since = header === undefined ? null : parseHttpDate(header.trim(), now)
+function isChangedSince(header: string | undefined, current: Validators | null): boolean | null {
+  const since = header === undefined ? null : parseHttpDate(header.trim(), Date.now())
   return since === null || current === null ? null : current.lastModified > since
 }
 

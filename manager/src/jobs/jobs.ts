@@ -107,10 +107,7 @@ export function jobId({ kind, key }: Pick<JobOrder, 'kind' | 'key'>): string {
 }
 
 export function errorText(error: unknown): string {
-  const text = error instanceof Error && error.name !== 'Error' ? `${error.name}: ${error.message}` : messageOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const text = error instanceof Error && error.name !== 'Error' ? `${error.name}: ${message}` : message
   return text.slice(0, MAX_ERROR_LENGTH)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

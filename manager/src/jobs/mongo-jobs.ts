@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { FollowingAbort } from '@holdfast/shared/following-abort'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
-import { askDatabase, type Database, DURABLE } from '../mongo/database.ts'
+import { askDatabase, codeOf, type Database, DUPLICATE_KEY, DURABLE } from '../mongo/database.ts'
 import {
   ENDED_EACH_TIME,
   errorText,
@@ -22,7 +22,6 @@ import {
 } from './jobs.ts'
 import { failedBefore, type JobDocument, viewOf } from './mongo-job-view.ts'
 
-const DUPLICATE_KEY = 11_000
 /** Leases are renewed so often in their time. */
 const RENEWALS = 3
 const TELL_NOBODY = (): void => undefined
@@ -62,7 +61,7 @@ export class MongoJobs implements Jobs {
     try {
       await askDatabase(() => this.#collection.insertOne(job, DURABLE))
     } catch (error) {
-      if (!isDuplicate(error)) throw error
+      if (codeOf(error) !== DUPLICATE_KEY) throw error
       const over = { _id: job._id, $or: [{ doneAt: { $exists: true } }, ...failedBefore(now, retryAfterMs)] }
       if ((await askDatabase(() => this.#collection.findOneAndReplace(over, job, DURABLE))) === null) return false
     }
@@ -218,9 +217,4 @@ export class MongoJobs implements Jobs {
     this.#log[isLast ? 'warn' : 'debug']({ jobId: id, kind, attempt, err: error }, 'a job failed')
     await askDatabase(() => this.#collection.updateOne({ _id: id, lease }, update, DURABLE))
   }
-}
-
-function isDuplicate(error: unknown): boolean {
-  const { code, cause } = error as { readonly code?: unknown; readonly cause?: { readonly code?: unknown } }
-  return code === DUPLICATE_KEY || cause?.code === DUPLICATE_KEY
 }

@@ -2,6 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { type Job as BullJob, DelayedError, Queue, UnrecoverableError, Worker } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
+import { withDeadline } from '../with-deadline.ts'
 import {
   type JobData,
   type JobHandler,
@@ -21,6 +22,7 @@ const MAX_KEPT = 10_000
 /** Nobody waits longer for Redis. */
 const ASK_DEADLINE_MS = 2_000
 const CLOSE_DEADLINE_MS = 5_000
+const noAnswer = (): Error => new Error('no answer in time')
 
 interface Working {
   readonly worker: Worker<Kept>
@@ -45,10 +47,7 @@ export class RedisJobs implements Jobs {
     this.#prefix = `holdfast-${cluster}`
     this.#log = log
     this.#timing = timing
-    this.#connection = this.#connect({
-      commandTimeout: ASK_DEADLINE_MS,
-      maxRetriesPerRequest: 1,
-    })
+    this.#connection = this.#connect({ commandTimeout: ASK_DEADLINE_MS, maxRetriesPerRequest: 1 })
   }
 
   async add({ kind, key, data, delayMs = 0, isKept = false, retryAfterMs }: JobOrder): Promise<boolean> {
@@ -173,7 +172,7 @@ export class RedisJobs implements Jobs {
     const workers = this.#working.map(({ worker }) => worker.close())
     const queues = async () => Promise.all([...this.#queues.values()].map((queue) => queue.close()))
     // A Redis that is away keeps nobody from ending.
-    await withDeadline(Promise.all(workers).then(queues), CLOSE_DEADLINE_MS).catch(() => undefined)
+    await withDeadline(Promise.all(workers).then(queues), CLOSE_DEADLINE_MS, noAnswer).catch(() => undefined)
     for (const connection of this.#connections) connection.disconnect()
   }
 
@@ -228,22 +227,9 @@ export class RedisJobs implements Jobs {
   /** BullMQ itself waits for a Redis that is away, however long that takes. */
   async #ask<Answer>(question: () => Promise<Answer>): Promise<Answer> {
     try {
-      return await withDeadline(question(), ASK_DEADLINE_MS)
+      return await withDeadline(question(), ASK_DEADLINE_MS, noAnswer)
     } catch (cause) {
       throw new StoreError('DATABASE_UNAVAILABLE', 'Redis, which keeps the jobs, does not answer', { cause })
     }
-  }
-}
-
-/** @throws where it takes longer */
-async function withDeadline<Answer>(work: Promise<Answer>, ms: number): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const deadline = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, deadline])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -21,6 +21,10 @@ export const ASK_DEADLINE_MS = 2_000
 /** A write counts only when it is durable on a majority (https://www.mongodb.com/docs/manual/reference/write-concern/). */
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
+/** Codes of mongod (https://www.mongodb.com/docs/manual/reference/error-codes/). */
+export const MAX_TIME_EXPIRED = 50
+export const DUPLICATE_KEY = 11_000
+
 /**
  * @returns options of a command that mongod ends after so long, and for whose answer the connection waits longer than that.
  * The driver takes the second one with every command, though its types do not say so
@@ -112,4 +116,10 @@ export async function askDatabase<T>(ask: () => PromiseLike<T>, deadlineMs = ASK
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** @returns the code of what the database said, also where `askDatabase` made a StoreError of that */
+export function codeOf(error: unknown): unknown {
+  const said = error instanceof StoreError ? error.cause : error
+  return (said as { readonly code?: unknown } | undefined)?.code
 }

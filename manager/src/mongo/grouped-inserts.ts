@@ -1,8 +1,6 @@
 import type { mongo } from 'mongoose'
-import { DURABLE } from './database.ts'
+import { DUPLICATE_KEY, DURABLE } from './database.ts'
 import { GroupedWork } from './grouped-work.ts'
-
-const DUPLICATE_KEY = 11_000
 
 /** Says what became of one document. */
 export type InsertOutcome =

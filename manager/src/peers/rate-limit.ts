@@ -26,7 +26,8 @@ export class RateLimit {
     const bucket = this.#fill(network)
     this.#buckets.delete(network)
     this.#buckets.set(network, bucket)
-    if (this.#buckets.size > MAX_NETWORKS) this.#forgetOldest()
+    const [oldest] = this.#buckets.keys()
+    if (oldest !== undefined && this.#buckets.size > MAX_NETWORKS) this.#buckets.delete(oldest)
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true
@@ -43,12 +44,5 @@ export class RateLimit {
     bucket.tokens = Math.min(this.#burst, bucket.tokens + ((now - bucket.filledAt) / 1000) * this.#perSecond)
     bucket.filledAt = now
     return bucket
-  }
-
-  #forgetOldest(): void {
-    for (const network of this.#buckets.keys()) {
-      this.#buckets.delete(network)
-      return
-    }
   }
 }

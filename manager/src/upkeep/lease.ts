@@ -1,5 +1,4 @@
-import type { Database } from '../mongo/database.ts'
-import { DURABLE } from '../mongo/database.ts'
+import { type Database, DURABLE } from '../mongo/database.ts'
 
 const LEASE_MS = 15_000
 const RENEW_EVERY_MS = 4_000
@@ -73,21 +72,8 @@ export class Lease {
         { $not: ['$holder'] },
       ],
     }
-    const update = [
-      {
-        $replaceWith: {
-          $cond: [
-            isFree,
-            {
-              _id: '$_id',
-              holder: this.#holder,
-              expiresAt: { $add: ['$$NOW', LEASE_MS] },
-            },
-            '$$ROOT',
-          ],
-        },
-      },
-    ]
+    const mine = { _id: '$_id', holder: this.#holder, expiresAt: { $add: ['$$NOW', LEASE_MS] } }
+    const update = [{ $replaceWith: { $cond: [isFree, mine, '$$ROOT'] } }]
     const options = { upsert: true, returnDocument: 'after' as const, ...DURABLE }
     const lease = await this.#collection.findOneAndUpdate({ _id: 'upkeep' }, update, options)
     const isHolder = lease?.holder === this.#holder

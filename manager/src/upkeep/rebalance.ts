@@ -38,13 +38,16 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
   let [doneCount, remaining] = [0, 0]
   let progress: { startedAt: number; saidAt: number; movedCount: number } | null = null
 
-  const sayProgress = (remainingCount: number): void => {
+  const secondsLeft = (): number | null => {
+    const perSecond = progress === null ? 0 : progress.movedCount / ((performance.now() - progress.startedAt) / 1000)
+    return perSecond > 0 ? Math.ceil(remaining / perSecond) : null
+  }
+
+  const sayProgress = (): void => {
     const now = performance.now()
     if (progress === null || now - progress.saidAt < PROGRESS_EVERY_MS) return
     progress.saidAt = now
-    const perSecond = progress.movedCount / ((now - progress.startedAt) / 1000)
-    const etaSeconds = perSecond > 0 ? Math.ceil(remainingCount / perSecond) : null
-    log.info({ moved: progress.movedCount, remaining: remainingCount, etaSeconds }, 'rebalancing')
+    log.info({ moved: progress.movedCount, remaining, etaSeconds: secondsLeft() }, 'rebalancing')
   }
 
   return {
@@ -84,14 +87,10 @@ export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Lo
       progress.movedCount += movedCount
       doneCount += movedCount
       remaining = countExcess(registry.views())
-      sayProgress(remaining)
+      sayProgress()
       return movedCount > 0
     },
-    progress() {
-      const perSecond = progress === null ? 0 : progress.movedCount / ((performance.now() - progress.startedAt) / 1_000)
-      const secondsLeft = perSecond > 0 ? Math.ceil(remaining / perSecond) : null
-      return { done: doneCount, remaining, bytesPerSecond: meter.bytesPerSecond, secondsLeft }
-    },
+    progress: () => ({ done: doneCount, remaining, bytesPerSecond: meter.bytesPerSecond, secondsLeft: secondsLeft() }),
   }
 }
 

@@ -5,7 +5,7 @@ import type { Service } from '@holdfast/shared/node/run-service'
 import { ConnectionDealer, type Taker } from './connection-dealer.ts'
 import { listen } from './listen.ts'
 import { planRestart, type WorkerEnd } from './restart-delay.ts'
-import { type ConnectionMessage, isAbout, isWorkerState, siblingsOf, type WorkerState } from './worker-messages.ts'
+import { type ConnectionMessage, isAbout, siblingsOf, type WorkerState } from './worker-messages.ts'
 import { ownPortOf } from './worker-settings.ts'
 
 export interface PrimaryOptions {
@@ -128,7 +128,7 @@ export class Primary implements Service {
     place.worker = worker
     child.on('message', (message: unknown) => {
       if (isAbout(message, 'taken')) this.#dealer.took(worker, message.number)
-      else if (isWorkerState(message)) this.#note(place, worker, message)
+      else if (isAbout(message, 'state')) this.#note(place, worker, message)
     })
     child.on('error', (error) => {
       this.#log.warn({ worker: place.number + 1, err: error }, 'worker not reached')

@@ -23,19 +23,12 @@ export interface Siblings {
   readonly mostFileServers: number
 }
 
-export function isWorkerState(message: unknown): message is WorkerState {
-  return isKind(message, 'state')
-}
+type Message = ConnectionMessage | WorkerState | Siblings
 
-export function isSiblings(message: unknown): message is Siblings {
-  return isKind(message, 'siblings')
-}
-
-export function isAbout(message: unknown, kind: ConnectionMessage['kind']): message is ConnectionMessage {
-  return isKind(message, kind)
-}
-
-function isKind(message: unknown, kind: string): boolean {
+export function isAbout<Kind extends Message['kind']>(
+  message: unknown,
+  kind: Kind,
+): message is Message & { readonly kind: Kind } {
   return typeof message === 'object' && message !== null && 'kind' in message && message.kind === kind
 }
 

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import { type ConnectionMessage, isAbout, isSiblings, type Siblings, type WorkerState } from './worker-messages.ts'
+import { type ConnectionMessage, isAbout, type Siblings, type WorkerState } from './worker-messages.ts'
 
 /** A worker that cannot get as many file-servers as its siblings within this serves with those it has. */
 const IN_STEP_MS = 3_000
@@ -30,7 +30,7 @@ export class WorkerPlace {
     this.#take = (message, connection) => {
       if (isAbout(message, 'connection')) this.#accept(connection, message.number)
       else if (isAbout(message, 'ask')) this.#say({ kind: 'taken', number: message.number })
-      else if (isSiblings(message)) this.#note(message)
+      else if (isAbout(message, 'siblings')) this.#note(message)
     }
     process.on('message', this.#take)
     this.#tell()

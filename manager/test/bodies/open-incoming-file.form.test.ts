@@ -91,8 +91,8 @@ test('gives a file while the next has not come yet, and each is streamed', async
   const piece = Buffer.alloc(1024 ** 2, 'A')
   let mostMemory = 0
   const before = process.memoryUsage.rss()
-  await using receiver = await startUploadServer(async (request, response) => {
-    const { files } = await openIncomingFiles(request, response, { maxFileBytes: 1024 ** 3, patienceMs: 30_000 })
+  await using receiver = await startUploadServer(async (request) => {
+    const { files } = await openIncomingFiles(request, { maxFileBytes: 1024 ** 3, patienceMs: 30_000 })
     for await (const file of files) {
       let readBytes = 0
       for await (const bytes of file.bytes.all(async () => undefined)) {
@@ -122,9 +122,9 @@ test.each(['before the first file is read', 'within the first file', 'between tw
   'a consumer that stops %s leaves a request that can be dropped, without listeners',
   async (when) => {
     const counts = (request: IncomingMessage) => request.eventNames().map((event) => request.listenerCount(event))
-    await using receiver = await startUploadServer(async (request, response) => {
+    await using receiver = await startUploadServer(async (request) => {
       const before = counts(request)
-      const { files } = await openIncomingFiles(request, response, { maxFileBytes: 1e9, patienceMs: 30_000 })
+      const { files } = await openIncomingFiles(request, { maxFileBytes: 1e9, patienceMs: 30_000 })
       for await (const { bytes, finish: _ } of files) {
         if (when.startsWith('before')) break
         for await (const piece of bytes.all(async () => undefined))
@@ -151,8 +151,8 @@ test('refuses a form whose content type names no boundary', async () => {
 })
 
 test('a consumer that asks for the next file too early is told so', async () => {
-  await using receiver = await startUploadServer(async (request, response) => {
-    const { files } = await openIncomingFiles(request, response, { maxFileBytes: 1e9, patienceMs: 30_000 })
+  await using receiver = await startUploadServer(async (request) => {
+    const { files } = await openIncomingFiles(request, { maxFileBytes: 1e9, patienceMs: 30_000 })
     await files.next()
     await files.next()
   })

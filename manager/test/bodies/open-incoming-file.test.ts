@@ -30,8 +30,8 @@ test('streams 256 MiB in constant memory, and never lets the client run far ahea
   let furthestBytes = 0
   let mostMemory = 0
   let client: ClientRequest | undefined
-  await using server = await startUploadServer(async (request, response) => {
-    const file = await openIncomingFile(request, response, { maxFileBytes, patienceMs: 30_000 })
+  await using server = await startUploadServer(async (request) => {
+    const file = await openIncomingFile(request, { maxFileBytes, patienceMs: 30_000 })
     for await (const piece of file.bytes.all(async () => undefined)) {
       consumedBytes += piece.length
       await nextTurn()
@@ -56,8 +56,8 @@ test('streams 256 MiB in constant memory, and never lets the client run far ahea
 
 test('a small body that comes slowly is told as small, and no more of it is held than has been asked for', async () => {
   let client: ClientRequest | undefined
-  await using server = await startUploadServer(async (request, response) => {
-    const { bytes } = await openRawFile(request, response, { maxFileBytes, patienceMs: 30_000, name: 'a' as FileName })
+  await using server = await startUploadServer(async (request) => {
+    const { bytes } = await openRawFile(request, { maxFileBytes, patienceMs: 30_000, name: 'a' as FileName })
     const told = { isSmall: bytes.isSmall, isComplete: bytes.isComplete, readBytes: bytes.readBytes }
     client?.end(Buffer.alloc(100_000))
     await bytes.readHead(200_000)
@@ -156,8 +156,8 @@ test('ends with REQUEST_TIMEOUT when bytes keep coming, but too few', async () =
 })
 
 test('does not count the time that the consumer takes against the client', async () => {
-  await using server = await startUploadServer(async (request, response) => {
-    const file = await openIncomingFile(request, response, { maxFileBytes, patienceMs: 100 })
+  await using server = await startUploadServer(async (request) => {
+    const file = await openIncomingFile(request, { maxFileBytes, patienceMs: 100 })
     for await (const piece of file.bytes.all(async () => undefined)) {
       const startedAt = performance.now()
       while (performance.now() - startedAt < 150) await nextTurn()
@@ -172,9 +172,9 @@ test('does not count the time that the consumer takes against the client', async
 
 test('leaves no listeners behind, and a consumer that stops early leaves a request that can be dropped', async () => {
   const counts = (request: IncomingMessage) => request.eventNames().map((event) => request.listenerCount(event))
-  await using server = await startUploadServer(async (request, response) => {
+  await using server = await startUploadServer(async (request) => {
     const before = counts(request)
-    const file = await openIncomingFile(request, response, { maxFileBytes, patienceMs: 30_000 })
+    const file = await openIncomingFile(request, { maxFileBytes, patienceMs: 30_000 })
     for await (const piece of file.bytes.all(async () => undefined)) if (piece.length > 0) break
     await file.bytes.close()
     const after = counts(request)
@@ -198,10 +198,8 @@ test('refuses a file over the limit while it is still coming', async () => {
 })
 
 test('a body that no header announces is not taken for an empty one', async () => {
-  await using server = await startUploadServer((request, response) =>
-    openIncomingFile(request, response, { maxFileBytes, patienceMs: 30_000 }).catch(
-      (error: StoreError) => error.detail,
-    ),
+  await using server = await startUploadServer((request) =>
+    openIncomingFile(request, { maxFileBytes, patienceMs: 30_000 }).catch((error: StoreError) => error.detail),
   )
   const head = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\r\n'
   expect(await rawExchange(server.port, head)).toContain('neither Content-Length nor Transfer-Encoding announces one')

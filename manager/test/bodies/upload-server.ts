@@ -51,24 +51,29 @@ export async function startUploadServer(handler: Handler): Promise<UploadServer>
 
 type Options = Partial<IncomingFileOptions> & Pick<IncomingFileOptions, 'maxFileBytes'>
 
+const reading = (response: ServerResponse, expectsContinue: boolean) => ({
+  patienceMs: 30_000,
+  beforeFirstRead: expectsContinue ? () => response.writeContinue() : undefined,
+})
+
 /** Reads a whole upload, as a manager would. */
 export function receive(options: Options): Handler {
   return async (request, response, expectsContinue) =>
-    readFile(await openIncomingFile(request, response, { patienceMs: 30_000, ...options, expectsContinue }))
+    readFile(await openIncomingFile(request, { ...reading(response, expectsContinue), ...options }))
 }
 
 /** Reads a body that is the file itself. */
 export function receiveRaw(options: Options): Handler {
   const name = parseFileName('raw')
   return async (request, response, expectsContinue) =>
-    readFile(await openRawFile(request, response, { patienceMs: 30_000, ...options, expectsContinue, name }))
+    readFile(await openRawFile(request, { ...reading(response, expectsContinue), ...options, name }))
 }
 
 /** Reads a form with several files. */
 export function receiveAll(options: Options): Handler {
   return async (request, response, expectsContinue) => {
-    const all = { patienceMs: 30_000, ...options, expectsContinue }
-    const { fields, files } = await openIncomingFiles(request, response, all)
+    const all = { ...reading(response, expectsContinue), ...options }
+    const { fields, files } = await openIncomingFiles(request, all)
     const read: unknown[] = []
     for await (const file of files) read.push(await readFile(file))
     return { fields: Object.fromEntries(fields), files: read }

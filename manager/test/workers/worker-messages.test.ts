@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isSiblings, isWorkerState, siblingsOf, type WorkerState } from '../../src/workers/worker-messages.ts'
+import { isAbout, siblingsOf, type WorkerState } from '../../src/workers/worker-messages.ts'
 
 const state = (ownPort: number, fileServerCount: number): WorkerState => ({
   kind: 'state',
@@ -19,5 +19,5 @@ test('siblings are told by address, in order, with the most file-servers that on
 })
 
 test.each([null, undefined, 'taken', 1, {}, { kind: 'other' }])('%j is neither a state nor siblings', (message) => {
-  expect([isWorkerState(message), isSiblings(message)]).toEqual([false, false])
+  expect([isAbout(message, 'state'), isAbout(message, 'siblings')]).toEqual([false, false])
 })

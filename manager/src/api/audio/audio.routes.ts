@@ -132,7 +132,7 @@ async function postOne(deps: AudioApiDeps, ctx: AppContext): Promise<FileRecord>
   const { name, wish } = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
   const options = { ...receiving(deps, ctx, wish, upload), name: name ?? placeholder() }
-  const file = await openRawFile(ctx.req, ctx.res, options)
+  const file = await openRawFile(ctx.req, options)
   return putFile(inspecting(deps, name !== null), file, wish, upload)
 }
 
@@ -141,7 +141,7 @@ async function postSeveral(deps: AudioApiDeps, ctx: AppContext): Promise<FileRec
   const { name, wish: asked } = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
   const options = { ...receiving(deps, ctx, asked, upload), name }
-  const { fields, files } = await openIncomingFiles(ctx.req, ctx.res, options)
+  const { fields, files } = await openIncomingFiles(ctx.req, options)
   const stored: FileRecord[] = []
   try {
     const wish = { ...asked, expiry: asked.expiry ?? expiryOf(fields.get('expires')) }

@@ -46,7 +46,7 @@ export function receiving(
     // The part tags of a file that is one chunk have to fit into one message.
     maxFileBytes: storageClass === 'single' ? Math.min(maxFileBytes, LARGEST_CHUNK_BYTES) : maxFileBytes,
     patienceMs,
-    expectsContinue: expectsContinue(ctx.req),
+    beforeFirstRead: expectsContinue(ctx.req) ? () => ctx.res.writeContinue() : undefined,
     caller: upload.reader,
   }
 }

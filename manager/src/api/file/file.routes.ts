@@ -30,7 +30,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
     // This system promises that a file is an ordinary one on one file-server.
     const wish = { ...parseUploadWish(ctx, 'single'), addressedBy: 'path' as const }
     const upload = new UploadContext(ctx.state)
-    const file = await openIncomingFile(ctx.req, ctx.res, receiving(deps, ctx, wish, upload))
+    const file = await openIncomingFile(ctx.req, receiving(deps, ctx, wish, upload))
     const record = await putFile(deps, file, wish, upload)
     ctx.status = 201
     ctx.body = summaryOf(record)
@@ -56,7 +56,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
       if (refusal !== null) throw refusal
     }
     const upload = new UploadContext(ctx.state)
-    const file = await openRawFile(ctx.req, ctx.res, { ...receiving(deps, ctx, wish, upload), name })
+    const file = await openRawFile(ctx.req, { ...receiving(deps, ctx, wish, upload), name })
     const record = await putFile(deps, file, wish, upload)
     ctx.status = isNew ? 201 : 200
     ctx.body = summaryOf(record)

@@ -42,8 +42,8 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const options = receiving(deps, ctx, wish, upload)
     const file =
       format.kind === 'form'
-        ? await openIncomingFile(ctx.req, ctx.res, options)
-        : await openRawFile(ctx.req, ctx.res, { ...options, name: format.name })
+        ? await openIncomingFile(ctx.req, options)
+        : await openRawFile(ctx.req, { ...options, name: format.name })
     answer(ctx, deps.page, [describeUpload(await putFile(deps, file, wish, upload))])
   })
 
@@ -85,7 +85,7 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
   const asked = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
   const options = { ...receiving(deps, ctx, asked, upload), name: nameInQuery(ctx) }
-  const { fields, files } = await openIncomingFiles(ctx.req, ctx.res, options)
+  const { fields, files } = await openIncomingFiles(ctx.req, options)
   using unfinished = new UnfinishedFiles(deps.records)
   try {
     // A page without scripts can say in the form when its files expire.

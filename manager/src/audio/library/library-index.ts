@@ -3,11 +3,10 @@ import type { Logger } from '@holdfast/shared/node/logger'
 import type { mongo } from 'mongoose'
 import { isLiveAudio } from '../../files/audio-fields.ts'
 import type { FileRecord } from '../../files/file.model.ts'
-import { askDatabase } from '../../mongo/database.ts'
+import { askDatabase, codeOf, DUPLICATE_KEY } from '../../mongo/database.ts'
 import { type BuildDeps, buildLibrary } from './build-library.ts'
 import type { LibraryState } from './library-documents.ts'
 
-const DUPLICATE_KEY = 11_000
 /** A request waits so long for a library that is being derived, and takes what there is then. */
 const PATIENCE_MS = 500
 /** So long it waits where this manager has not seen it yet, and there may be none. */
@@ -133,8 +132,7 @@ export class LibraryIndex {
       return state?.builder === builder ? state.generation : null
     } catch (error) {
       // Another manager made the document at this moment.
-      const { code } = ((error as Error).cause ?? {}) as { readonly code?: unknown }
-      if (code === DUPLICATE_KEY) return null
+      if (codeOf(error) === DUPLICATE_KEY) return null
       throw error
     }
   }

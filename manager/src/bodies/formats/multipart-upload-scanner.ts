@@ -26,8 +26,6 @@ import {
 /** One body holds at most so many files. */
 export const MAX_FILES = 1_000
 
-/** These fields say how the files of the form are kept, and stand before the first of them. */
-const optionNames = ['expires'] as const
 const MAX_OPTION_BYTES = 64
 
 /** Each file adds to what a body may hold beside its files. */
@@ -106,8 +104,7 @@ export class MultipartUploadScanner implements BodyScanner {
       refuseTransferEncoding(headers)
       return nameField((name) => this.#takeName(name))
     }
-    const option = optionNames.find((name) => name === field)
-    return option === undefined ? ignoredField : this.#takeOption(option)
+    return field === 'expires' ? this.#takeOption(field) : ignoredField
   }
 
   #takeBinary(parameters: Parameters): FieldSink {

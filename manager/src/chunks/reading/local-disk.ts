@@ -5,6 +5,7 @@ import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { isLoopback } from '@holdfast/shared/node/loopback'
 import type { LocatedFile, NamedCopy } from '@holdfast/shared/wire/shapes'
+import { withDeadline } from '../../with-deadline.ts'
 import { Setback } from './setback.ts'
 
 /** libuv has so many threads for file access. `npm start` sets 16. */
@@ -116,7 +117,7 @@ export class LocalDisk {
   async read(copy: NamedCopy, span: LocalSpan, bytes: Buffer): Promise<boolean> {
     const reading = this.#readFrom(this.#take(copy, span.sizeBytes), copy, span.offset, bytes)
     try {
-      await withDeadline(this.#deps.reads.track(reading))
+      await withDeadline(this.#deps.reads.track(reading), READ_DEADLINE_MS, () => new NotHere('it does not answer'))
       this.#hasWorked = true
       this.#setback.forget()
       return true
@@ -197,17 +198,5 @@ async function fill(bytes: Buffer, handle: FileHandle, offset: number): Promise<
     const { bytesRead } = await handle.read(bytes, done, bytes.length - done, offset + done)
     if (bytesRead === 0) throw new BadCopy('shorter than asked for')
     done += bytesRead
-  }
-}
-
-async function withDeadline(reading: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new NotHere('it does not answer')), READ_DEADLINE_MS)
-  })
-  try {
-    await Promise.race([reading, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

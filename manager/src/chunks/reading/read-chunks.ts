@@ -30,7 +30,7 @@ export interface ReadDeps {
    * Is told of a replica whose bytes were wrong or missing, once for each part read, unless its record says so. It must return
    * at once and not throw.
    */
-  readonly onBadReplica?: (place: PlacedChunk, replica: Replica, why: Damage) => void
+  readonly onBadReplica?: (replica: Replica, why: Damage) => void
 }
 
 export interface ReadContext {
@@ -215,7 +215,7 @@ class ReplicaReader {
     const mark = (why: Damage): void => {
       if (replica.bad !== undefined || marked.has(copyId)) return
       marked.add(copyId)
-      this.#deps.onBadReplica?.(place, replica, why)
+      this.#deps.onBadReplica?.(replica, why)
     }
     try {
       const named = { copyId, slot, sha256: chunk.sha256 }

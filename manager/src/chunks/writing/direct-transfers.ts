@@ -73,11 +73,8 @@ export class DirectTransfers {
   #avoid(way: string): void {
     this.#avoidedSince.delete(way)
     this.#avoidedSince.set(way, this.#now())
-    if (this.#avoidedSince.size <= MAX_AVOIDED) return
-    for (const oldest of this.#avoidedSince.keys()) {
-      this.#avoidedSince.delete(oldest)
-      break
-    }
+    const [oldest] = this.#avoidedSince.keys()
+    if (oldest !== undefined && this.#avoidedSince.size > MAX_AVOIDED) this.#avoidedSince.delete(oldest)
   }
 }
 

@@ -1,10 +1,10 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
-import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
+import type { PartKey } from '@holdfast/shared/ids'
 import { PART_BYTES } from '@holdfast/shared/limits'
 import { NO_TAGS, PART_TAG_BYTES } from '@holdfast/shared/node/part-digest'
 import { managerCommands } from '@holdfast/shared/wire/commands'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
-import type { Encoding, OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
+import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import type { FileServerLink } from '../links/file-server-link.ts'
 import { copyDeadlineMs } from './copy-deadline.ts'
 import { cutFrames } from './cut-frames.ts'
@@ -12,15 +12,6 @@ import { deleteCopy } from './delete-copy.ts'
 
 /** A small body that has no turn on the link by then is better off with another file-server. */
 const TURN_DEADLINE_MS = 10_000
-
-export interface CopyOrder {
-  readonly copyId: CopyId
-  readonly encoding: Encoding
-  /** Counts the bytes after decoding, where that is known. */
-  readonly sizeBytes: number | null
-  readonly sha256: Digest | null
-  readonly requestId: string
-}
 
 /** Somebody waits for the copy. The signal is asked for only where there is something to wait for, since making one costs. */
 export interface Caller {
@@ -45,12 +36,11 @@ export type CopySource =
  */
 export async function storeCopy(
   link: FileServerLink,
-  order: CopyOrder,
+  command: UploadFile,
   source: CopySource,
   caller?: Caller,
 ): Promise<StoredCopy> {
-  const { copyId, encoding, sizeBytes, sha256, requestId } = order
-  const command: UploadFile = { copyId, encoding, sizeBytes, sha256, requestId }
+  const { copyId, sizeBytes, sha256, requestId } = command
   try {
     const copy =
       source.kind === 'inline'

@@ -256,7 +256,7 @@ export class UploadMemory {
     const slow = holders.filter(
       (sender) => paceOf(sender, now) < SLOW_BYTES_PER_MS || idleMsOf(sender, now) >= YOUNG_MS,
     )
-    const slowest = slowestOf(slow, now)
+    const [slowest] = slow.sort((a, b) => paceOf(a, now) - paceOf(b, now))
     if (slowest === undefined) return
     if (waiters.some(({ sender }) => sender !== slowest)) this.#fail(slowest)
   }
@@ -277,9 +277,4 @@ function paceOf({ pace, waiter }: Sender, now: number): number {
 /** @returns for how long nothing has come of an upload that waits for no memory */
 function idleMsOf({ pace, waiter }: Sender, now: number): number {
   return waiter === undefined ? now - pace.lastAt : 0
-}
-
-function slowestOf(senders: readonly Sender[], now: number): Sender | undefined {
-  const paces = senders.map((sender) => ({ sender, bytesPerMs: paceOf(sender, now) }))
-  return paces.sort((a, b) => a.bytesPerMs - b.bytesPerMs)[0]?.sender
 }

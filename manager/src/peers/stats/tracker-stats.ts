@@ -102,10 +102,7 @@ export class TrackerStats {
     const forget = (): void => {
       this.#reading = null
     }
-    const isOther = {
-      _id: { $ne: managerId },
-      $expr: { $gt: ['$at', { $subtract: ['$$NOW', SILENT_AFTER_MS] }] },
-    }
+    const isOther = { _id: { $ne: managerId }, $expr: { $gt: ['$at', { $subtract: ['$$NOW', SILENT_AFTER_MS] }] } }
     try {
       const [found, peers, hashCount, trackCount, userCount, active] = await askDatabase(() =>
         Promise.all([

@@ -1,5 +1,5 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
-import { askDatabase, type Database } from '../../mongo/database.ts'
+import { askDatabase, codeOf, type Database, MAX_TIME_EXPIRED } from '../../mongo/database.ts'
 import type { Condition, SearchPlan } from './search-terms.ts'
 import type { TrackDocument } from './track-records.ts'
 
@@ -120,7 +120,7 @@ export class TrackSearch {
     try {
       return await askDatabase(ask)
     } catch (error) {
-      if (isOutOfTime(error)) throw new StoreError('OVERLOADED', undefined, { cause: error })
+      if (codeOf(error) === MAX_TIME_EXPIRED) throw new StoreError('OVERLOADED', undefined, { cause: error })
       throw error
     }
   }
@@ -151,11 +151,4 @@ function matching(group: Group): object {
 
 function beyond(content: string | null): object {
   return content === null ? {} : { content: { $gt: content } }
-}
-
-const MAX_TIME_EXPIRED = 50
-
-function isOutOfTime(error: unknown): boolean {
-  const cause = error instanceof StoreError ? error.cause : error
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === MAX_TIME_EXPIRED
 }

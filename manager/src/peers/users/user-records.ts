@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Address } from '@holdfast/shared/node/address'
-import { askDatabase, type Database } from '../../mongo/database.ts'
+import { askDatabase, codeOf, type Database, DUPLICATE_KEY } from '../../mongo/database.ts'
 
 /** A user is who answers at an address and port. Only the user is told its id. */
 export interface UserDocument {
@@ -25,7 +25,6 @@ export interface UserDocument {
 const MAX_USERS = 1_000_000
 /** Each user of a network may be sent heartbeats, so this bounds what one network can have sent to it. */
 const MAX_USERS_PER_NETWORK = 64
-const DUPLICATE_KEY = 11_000
 
 /** Whoever did not answer so many heartbeats in a row is inactive when the next one is due. */
 export const MAX_UNANSWERED = 3
@@ -61,7 +60,7 @@ export class UserRecords {
       await askDatabase(() => this.#users.insertOne(user))
       return user
     } catch (error) {
-      if (!isDuplicate(error)) throw error
+      if (codeOf(error) !== DUPLICATE_KEY) throw error
       const other = await askDatabase(() => this.#users.findOne({ ip, port }))
       if (other === null) throw error
       return other
@@ -117,11 +116,7 @@ export class UserRecords {
 
   /** Makes those inactive that have not answered. @returns how many */
   async endSilent(): Promise<number> {
-    const isSilent = {
-      isActive: true,
-      $expr: { $lte: ['$nextBeatAt', '$$NOW'] },
-      unanswered: { $gte: MAX_UNANSWERED },
-    }
+    const isSilent = { isActive: true, $expr: { $lte: ['$nextBeatAt', '$$NOW'] }, unanswered: { $gte: MAX_UNANSWERED } }
     return (await this.#users.updateMany(isSilent, { $set: { isActive: false } })).modifiedCount
   }
 
@@ -163,9 +158,4 @@ export class UserRecords {
       throw new StoreError('TOO_MANY_REQUESTS', `a network has at most ${MAX_USERS_PER_NETWORK} users`)
     if (ofAll >= MAX_USERS) throw new StoreError('TOO_MANY_REQUESTS', 'the tracker has no room for further users')
   }
-}
-
-function isDuplicate(error: unknown): boolean {
-  const cause = error instanceof StoreError ? error.cause : error
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === DUPLICATE_KEY
 }

@@ -1,11 +1,10 @@
-import { hasErrorName } from '@holdfast/shared/errors/store-error'
+import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { fileIdOf, isPosted, type ServerId, SLOT_COUNT, type Slot } from '@holdfast/shared/ids'
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import type { BufferPool } from '../../chunks/buffer-pool.ts'
-import { listCopies, moveCopy, suspectCopies } from '../../chunks/inventory.ts'
 import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import { readPart } from '../../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../../files/holder-records.ts'
@@ -80,7 +79,7 @@ export async function reconcileServer(
   const isDone = moverOn(link, log)
   let cursor: InventoryCursor | null = { where: 'tree', slot: 0 as Slot }
   while (cursor !== null && !signal.aborted) {
-    const page: CopyPage = await listCopies(link, cursor, signal)
+    const page: CopyPage = await link.call('list-copies', { cursor, limit: INVENTORY_PAGE }, { signal })
     const found = await holders.findHolders([...new Set(page.copies.map((copy) => fileIdOf(copy.copyId)))])
     const verdict = judgePage(link.id, page, found)
     for (const copy of verdict.toRestore) {
@@ -156,14 +155,17 @@ function moverOn(link: FileServerLink, log: Logger): (copy: NamedCopy, move: () 
   }
 }
 
+/**
+ * Starts the clock of orphans. The file-server keeps it, so that it outlives this manager. @returns those that it was first
+ * told of so long ago
+ */
 async function findDue(link: FileServerLink, orphans: readonly Orphan[], graceMs: number): Promise<Orphan[]> {
   const due: Orphan[] = []
   for (let start = 0; start < orphans.length; start += INVENTORY_PAGE) {
     const page = orphans.slice(start, start + INVENTORY_PAGE)
-    const agesMs = await suspectCopies(
-      link,
-      page.map(({ copyId, slot, sha256 }) => ({ copyId, slot, sha256 })),
-    )
+    const copies = page.map(({ copyId, slot, sha256 }) => ({ copyId, slot, sha256 }))
+    const { agesMs } = await link.call('suspect-copies', { copies })
+    if (agesMs.length !== copies.length) throw new StoreError('BAD_ANSWER', 'suspect-copies: unexpected ack')
     due.push(...page.filter((_orphan, index) => (agesMs[index] ?? 0) >= graceMs))
   }
   return due
@@ -181,6 +183,14 @@ async function collectOrphan(holders: HolderRecords, link: FileServerLink, orpha
   await failpoint?.('manager.before-discard')
   await moveCopy(link, isUnwanted ? 'discard-file' : 'restore-file', orphan)
   return isUnwanted
+}
+
+async function moveCopy(
+  link: FileServerLink,
+  command: 'quarantine-file' | 'restore-file' | 'discard-file',
+  { copyId, slot, sha256 }: NamedCopy,
+): Promise<void> {
+  await link.call(command, { copyId, slot, sha256 })
 }
 
 /** Finds copies that records name on a page's slots, and that are not there. */
@@ -257,19 +267,5 @@ async function isThere(link: FileServerLink, copy: NamedCopy): Promise<boolean> 
     // What the disk does not give is replaced, as it is where a reader meets it.
     if (hasErrorName(error, 'COPY_NOT_FOUND', 'COPY_MISMATCH', 'DISK_FAILED')) return false
     throw error
-  }
-}
-
-/** Remembers when each file-server is to be reconciled again, which is at once where it has been started anew. */
-export class ReconcileSchedule {
-  readonly #next = new Map<ServerId, { readonly at: number; readonly bootId: string }>()
-
-  isDue({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, now: number): boolean {
-    const next = this.#next.get(id)
-    return next === undefined || next.bootId !== bootId || now >= next.at
-  }
-
-  setNext({ id, bootId }: Pick<FileServerLink, 'id' | 'bootId'>, at: number): void {
-    this.#next.set(id, { at, bootId })
   }
 }

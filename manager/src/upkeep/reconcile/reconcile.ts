@@ -1,14 +1,9 @@
 import { toStoreError } from '@holdfast/shared/errors/store-error'
 import type { ServerId } from '@holdfast/shared/ids'
+import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import type { FileServerRegistry } from '../../chunks/registry.ts'
 import type { Loop } from '../upkeep.ts'
-import {
-  type ReconcileDeps,
-  type ReconcileLimits,
-  type ReconcileReport,
-  ReconcileSchedule,
-  reconcileServer,
-} from './reconcile-server.ts'
+import { type ReconcileDeps, type ReconcileLimits, type ReconcileReport, reconcileServer } from './reconcile-server.ts'
 
 export interface ReconcilerDeps extends ReconcileDeps {
   readonly registry: FileServerRegistry
@@ -29,7 +24,12 @@ export type HaltedOrphans = ReadonlyMap<ServerId, { readonly orphans: number; re
  */
 export function reconciler(deps: ReconcilerDeps, limits: ReconcilerLimits): Loop & { readonly halted: HaltedOrphans } {
   const { registry, log } = deps
-  const schedule = new ReconcileSchedule()
+  /** Each file-server is due again then, or at once where it has been started anew. */
+  const next = new Map<ServerId, { readonly at: number; readonly bootId: string }>()
+  const isDue = ({ id, bootId }: FileServerLink): boolean => {
+    const own = next.get(id)
+    return own?.bootId !== bootId || performance.now() >= own.at
+  }
   const halted = new Map<ServerId, { orphans: number; copies: number }>()
   let [doneCount, remaining] = [0, 0]
   return {
@@ -37,7 +37,7 @@ export function reconciler(deps: ReconcilerDeps, limits: ReconcilerLimits): Loop
     everyMs: Math.min(limits.everyMs, 5_000),
     halted,
     async run(signal) {
-      const due = registry.links.filter((link) => schedule.isDue(link, performance.now()))
+      const due = registry.links.filter(isDue)
       remaining = due.length
       for (const link of due) {
         remaining--
@@ -50,7 +50,8 @@ export function reconciler(deps: ReconcilerDeps, limits: ReconcilerLimits): Loop
           return null
         })
         if (report === null || signal.aborted) continue
-        if (!report.isCut) schedule.setNext(link, performance.now() + pauseAfter(report, limits))
+        const at = performance.now() + pauseAfter(report, limits)
+        if (!report.isCut) next.set(link.id, { at, bootId: link.bootId })
         doneCount++
         if (report.isHalted) halted.set(link.id, { orphans: report.orphanCount, copies: report.copyCount })
         else halted.delete(link.id)

@@ -1,4 +1,4 @@
-import type { Types } from 'mongoose'
+import type { Candidate } from './heal.ts'
 
 /** The bad replicas of a chunk that has no good one are tried again after this time, for the disk may have failed only for a while. */
 const AGAIN_AFTER_MS = 600_000
@@ -10,13 +10,7 @@ export class LastResorts {
   readonly #triedAt = new Map<string, number>()
 
   /** @returns whether the bad replicas of the chunk may be tried at this moment; then they count as tried */
-  mayTry({
-    holder,
-    place,
-  }: {
-    readonly holder: { readonly _id: Types.ObjectId }
-    readonly place: { readonly number: number }
-  }): boolean {
+  mayTry({ holder, place }: Candidate): boolean {
     const now = performance.now()
     for (const [key, at] of this.#triedAt) {
       // They stand in the order of their times.

@@ -111,7 +111,7 @@ async function stored(lengths: readonly number[], serverCount = 2, allowsLocalRe
     registry,
     buffers: new BufferPool(),
     hedges: new HedgeBudget(),
-    onBadReplica: (_place, { copyId }, why) => void marks.push({ copyId, why }),
+    onBadReplica: ({ copyId }, why) => void marks.push({ copyId, why }),
   }
   const client = new AbortController()
   const open = (placed = chunks, pace = { isAhead: true, isTaken: () => true }): AsyncGenerator<Buffer> => {

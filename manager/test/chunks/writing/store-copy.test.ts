@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, PartKey } from '@holdfast/shared/ids'
 import { FRAME_BYTES, PART_BYTES } from '@holdfast/shared/limits'
-import type { OpenUpload, StoredCopy } from '@holdfast/shared/wire/shapes'
+import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import { afterEach, expect, test, vi } from 'vitest'
-import { type CopyOrder, type CopySource, storeCopy } from '../../../src/chunks/writing/store-copy.ts'
+import { type CopySource, storeCopy } from '../../../src/chunks/writing/store-copy.ts'
 import {
   type Ack,
   leftOf,
@@ -21,7 +21,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const orderOf = (fields: Partial<CopyOrder> = {}): CopyOrder => ({
+const orderOf = (fields: Partial<UploadFile> = {}): UploadFile => ({
   copyId: newCopyId(),
   encoding: 'binary',
   sizeBytes: null,
