@@ -1,3 +1,5 @@
+import { forgetOldest } from './forget-oldest.ts'
+
 /** This many networks are remembered. Of more, those that were quiet longest begin anew. */
 const MAX_NETWORKS = 20_000
 
@@ -26,8 +28,7 @@ export class RateLimit {
     const bucket = this.#fill(network)
     this.#buckets.delete(network)
     this.#buckets.set(network, bucket)
-    const [oldest] = this.#buckets.keys()
-    if (oldest !== undefined && this.#buckets.size > MAX_NETWORKS) this.#buckets.delete(oldest)
+    forgetOldest(this.#buckets, MAX_NETWORKS)
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true

@@ -1,8 +1,5 @@
 import { useNotices } from './toasts.tsx'
 
-/** A longer text would cover the page. */
-const MAX_SHOWN = 300
-
 export function absolute(url: string): string {
   return new URL(url, location.href).href
 }
@@ -26,7 +23,8 @@ export function useCopy() {
       showToast(done)
     } catch {
       announce('This could not be copied')
-      if (text.length > MAX_SHOWN) showToast('This browser does not let a page copy here', { tone: 'bad' })
+      // Many lines would cover the page.
+      if (text.includes('\n')) showToast('This browser does not let a page copy here', { tone: 'bad' })
       else showToast(`Copy it yourself: ${text}`, { ms: 20_000 })
     }
   }

@@ -4,6 +4,8 @@ import type { Swarm } from './swarm.ts'
 /** What is in memory is at most so much; what announced longest ago makes place, and stays in the database. */
 const MAX_SWARMS = 25_000
 const MAX_PEERS = 150_000
+/** So much of it stays when place is made. */
+const KEPT_SHARE = 0.9
 
 /** Holds the swarms that this process knows, as many as there is room for. */
 export class SwarmMemory {
@@ -20,8 +22,17 @@ export class SwarmMemory {
     this.#swarms.delete(infoHash)
     this.#swarms.set(infoHash, swarm)
     this.#peerCount += swarm.size - sizeBefore
+    if (!this.#fits(1)) this.#makePlace()
+  }
+
+  #fits(share: number): boolean {
+    return this.#swarms.size <= share * MAX_SWARMS && this.#peerCount <= share * MAX_PEERS
+  }
+
+  /** Forgets many at once, for to find the first entry of a map takes a walk over all that were deleted before it. */
+  #makePlace(): void {
     for (const oldest of this.#swarms.keys()) {
-      if (this.#swarms.size <= MAX_SWARMS && this.#peerCount <= MAX_PEERS) return
+      if (this.#fits(KEPT_SHARE)) return
       this.forget(oldest)
     }
   }

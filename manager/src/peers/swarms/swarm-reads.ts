@@ -1,4 +1,5 @@
 import { GroupedWork, resultOf } from '../../mongo/grouped-work.ts'
+import { forgetOldest } from '../forget-oldest.ts'
 import { Swarm } from './swarm.ts'
 import type { SwarmMemory } from './swarm-memory.ts'
 import type { StoredSwarm, SwarmRecords } from './swarm-records.ts'
@@ -79,8 +80,7 @@ export class SwarmReads {
       memory.forget(infoHash)
       this.#refused.delete(infoHash)
       this.#refused.set(infoHash, performance.now() + REFUSED_MS)
-      const [oldest] = this.#refused.keys()
-      if (oldest !== undefined && this.#refused.size > MAX_REFUSED) this.#refused.delete(oldest)
+      forgetOldest(this.#refused, MAX_REFUSED)
       return null
     } catch (error) {
       // While the database is away the tracker goes on with what it knows.

@@ -270,7 +270,9 @@ test('what is in memory is bounded under random info-hashes', { timeout: 120_000
     await Promise.allSettled(asked)
     most = Math.max(most, swarms.held().swarms)
   }
-  expect(most).toBe(25_000)
+  expect(most).toBeLessThanOrEqual(25_000)
+  // A tenth goes at once.
+  expect(most).toBeGreaterThan(22_500)
   expect(swarms.held().peers).toBe(swarms.held().swarms)
   expect(swarms.unwrittenCount).toBeLessThanOrEqual(50_000)
 })
