@@ -1,10 +1,10 @@
 import { StoreError, toStoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId, Digest, Slot } from '@holdfast/shared/ids'
+import { RecentMap } from '@holdfast/shared/recent-map'
 import type { Handlers, ManagerCommands } from '@holdfast/shared/wire/commands'
 import type { OpenUpload, StoredCopy, UploadFile } from '@holdfast/shared/wire/shapes'
 import { decodeBody } from '../decode/decode-body.ts'
 import type { Store } from '../store/store.ts'
-import { RecentMap } from './recent-map.ts'
 import { UploadStream } from './upload-stream.ts'
 
 /** A command that comes twice or late is recognised as long as its upload is among this many ended ones. */

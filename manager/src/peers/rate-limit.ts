@@ -1,7 +1,7 @@
-import { forgetOldest } from './forget-oldest.ts'
+import { RecentMap } from '@holdfast/shared/recent-map'
 
-/** This many networks are remembered. Of more, those that were quiet longest begin anew. */
-const MAX_NETWORKS = 20_000
+/** This many networks are remembered, and twice as many at most. Of more, those that were quiet longest begin anew. */
+const REMEMBERED_NETWORKS = 10_000
 
 interface Bucket {
   tokens: number
@@ -13,8 +13,7 @@ export class RateLimit {
   readonly #perSecond: number
   readonly #burst: number
   readonly #now: () => number
-  /** The one that was used last stands last. */
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new RecentMap<string, Bucket>(REMEMBERED_NETWORKS)
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(limits: { perSecond: number; burst: number }, now: () => number = () => performance.now()) {
@@ -26,9 +25,7 @@ export class RateLimit {
   /** Notes that it is done once more. @returns whether it may be */
   admits(network: string): boolean {
     const bucket = this.#fill(network)
-    this.#buckets.delete(network)
     this.#buckets.set(network, bucket)
-    forgetOldest(this.#buckets, MAX_NETWORKS)
     if (bucket.tokens < 1) return false
     bucket.tokens -= 1
     return true

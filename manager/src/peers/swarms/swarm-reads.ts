@@ -1,5 +1,5 @@
+import { RecentMap } from '@holdfast/shared/recent-map'
 import { GroupedWork, resultOf } from '../../mongo/grouped-work.ts'
-import { forgetOldest } from '../forget-oldest.ts'
 import { Swarm } from './swarm.ts'
 import type { SwarmMemory } from './swarm-memory.ts'
 import type { StoredSwarm, SwarmRecords } from './swarm-records.ts'
@@ -13,7 +13,7 @@ const READ_AGAIN_ALONE_MS = 60_000
 const SWARM_BYTES = 128 * 1024
 /** That an info-hash is not tracked is remembered so long, for so many of them. */
 const REFUSED_MS = 3_000
-const MAX_REFUSED = 20_000
+const REMEMBERED_REFUSALS = 10_000
 const JUST_ANNOUNCED_SECONDS = 10
 
 export interface SwarmReadsDeps {
@@ -34,7 +34,7 @@ export interface SwarmReadsDeps {
 export class SwarmReads {
   readonly #deps: SwarmReadsDeps
   readonly #underWay = new Map<string, Promise<Swarm | null>>()
-  readonly #refused = new Map<string, number>()
+  readonly #refused = new RecentMap<string, number>(REMEMBERED_REFUSALS)
   readonly #groups: GroupedWork<string, StoredSwarm>
 
   constructor(deps: SwarmReadsDeps) {
@@ -78,9 +78,7 @@ export class SwarmReads {
       const stored = resultOf(await this.#groups.add(infoHash))
       if (isOpen || stored.isAllowed) return this.#merge(infoHash, stored)
       memory.forget(infoHash)
-      this.#refused.delete(infoHash)
       this.#refused.set(infoHash, performance.now() + REFUSED_MS)
-      forgetOldest(this.#refused, MAX_REFUSED)
       return null
     } catch (error) {
       // While the database is away the tracker goes on with what it knows.

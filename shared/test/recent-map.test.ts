@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { RecentMap } from '../../src/link/recent-map.ts'
+import { RecentMap } from '../src/recent-map.ts'
 
 test('remembers the newest entries, and forgets those far behind', () => {
   const map = new RecentMap<number, string>(10)
