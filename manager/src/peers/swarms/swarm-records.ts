@@ -89,8 +89,8 @@ export class SwarmRecords {
         isAllowed: swarm?.isAllowed === true,
         downloaded: swarm?.downloaded ?? 0,
         keptUntil: swarm?.keptUntil.getTime() ?? 0,
-        // The oldest first, as a swarm has them.
-        peers: (ofHash.get(hash) ?? []).reverse(),
+        // The newest of them, and the oldest of these first, as a swarm has them.
+        peers: (ofHash.get(hash) ?? []).slice(0, MAX_PEERS).reverse(),
       }
     })
   }

@@ -121,9 +121,9 @@ export class Swarms {
     const swarm = this.#reads.fresh(infoHash) ?? (await this.#reads.find(infoHash))
     if (swarm === null) return null
     const now = Date.now()
-    const sizeBefore = swarm.size
     const key = keyOf(endpoint)
-    swarm.expire(secondsOf(now))
+    this.#expire(infoHash, swarm, now)
+    const sizeBefore = swarm.size
     const known = swarm.get(key)
     const wasSeed = known?.isSeed === true
     if (event === 'stopped') {
@@ -136,7 +136,8 @@ export class Swarms {
     // One that completes twice is counted once, and one that still lacks bytes has not completed.
     if (event === 'completed' && isSeed && !wasSeed) this.#noteSwarm(infoHash, swarm, 1)
     else if (swarm.keptUntil > 0 && swarm.keptUntil < now + KEPT_MS - KEEP_AGAIN_MS) this.#noteSwarm(infoHash, swarm, 0)
-    const asker = { key, scope: endpoint.address.scope, isSeed, family }
+    // A client that has no more than a magnet link says when it starts that it lacks nothing, and needs seeds.
+    const asker = { key, scope: endpoint.address.scope, isSeed: isSeed && event !== 'started', family }
     const peers = event === 'stopped' ? [] : swarm.choose(asker, wanted, Math.random())
     return { ...countsOf(swarm), peers }
   }
@@ -145,10 +146,15 @@ export class Swarms {
   async scrape(infoHash: string): Promise<SwarmCounts | null> {
     const swarm = this.#reads.fresh(infoHash) ?? (await this.#reads.find(infoHash))
     if (swarm === null) return null
-    const sizeBefore = swarm.size
-    swarm.expire(secondsOf(Date.now()))
-    this.#memory.noteSize(infoHash, swarm, sizeBefore)
+    this.#expire(infoHash, swarm, Date.now())
     return countsOf(swarm)
+  }
+
+  /** What has gone is counted at once, also where the rest of an announce is refused. */
+  #expire(infoHash: string, swarm: Swarm, now: number): void {
+    const sizeBefore = swarm.size
+    swarm.expire(secondsOf(now))
+    this.#memory.noteSize(infoHash, swarm, sizeBefore)
   }
 
   /** Sees to it that there may be one more peer. What cannot be written would be forgotten soon. */

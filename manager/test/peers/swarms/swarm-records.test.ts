@@ -44,6 +44,7 @@ test('a quiet swarm is read whole beside busy ones that have more than 20,000 pe
     .insertMany([...busy.flatMap((hash) => some(hash, 400)), ...some(crowded, 2_100), peer(quiet, 1, 300_000)])
   const found = await records.read([quiet, crowded, ...busy])
   expect(found.map(({ peers }) => peers.length)).toEqual([1, 2_000, ...busy.map(() => 400)])
+  expect((await records.read([crowded])).map(({ peers }) => peers.length)).toEqual([2_000])
   // Those that announced last, the last one at the end.
   const addresses = [0, -1].map((at) =>
     Buffer.from(found[1]?.peers.at(at)?.key ?? '', 'latin1')

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { parseAddress } from '@holdfast/shared/node/address'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { bdecode } from '../../../../test/cluster/bdecode.ts'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
 import { FileRecords } from '../../../src/files/file-records.ts'
@@ -56,6 +56,15 @@ describe('announce over HTTP', () => {
     expect(seed).toMatchObject({ complete: 2, incomplete: 1, downloaded: 1 })
     const { files } = await scrape(tracker, hash)
     expect(files).toEqual({ [hash.toString('latin1')]: { complete: 2, downloaded: 1, incomplete: 1 } })
+  })
+
+  test('a seed that starts is told of other seeds, for a client with a magnet link alone says that it is one', async () => {
+    const tracker = await startTracker(used.database)
+    const hash = newHash()
+    await announce(tracker, hash, '127.0.0.2', 'left=0&event=started')
+    const started = await announce(tracker, hash, '127.0.0.3', 'left=0&event=started')
+    expect(addressesIn(started.peers)).toEqual(['127.0.0.2:6881'])
+    expect((await announce(tracker, hash, '127.0.0.3', 'left=0')).peers).toBe('')
   })
 
   test('one that lacks bytes has not completed, however often it says so', async () => {
@@ -275,4 +284,26 @@ test('what is in memory is bounded under random info-hashes', { timeout: 120_000
   expect(most).toBeGreaterThan(22_500)
   expect(swarms.held().peers).toBe(swarms.held().swarms)
   expect(swarms.unwrittenCount).toBeLessThanOrEqual(50_000)
+})
+
+test('peers that have expired are counted no longer, also where the announce that shows it is refused', async () => {
+  const { swarms } = (await startTracker(used.database)).peers
+  const infoHash = newHash().toString('hex')
+  const wish = { infoHash, isSeed: true, event: null, wanted: 0, family: null, peerId: Buffer.alloc(20) }
+  const announceFrom = (ip: string, port: number) => {
+    const address = parseAddress(ip)
+    if (address === null) throw new Error('no address')
+    return swarms.announce({ ...wish, endpoint: { address, port } })
+  }
+  await announceFrom('93.184.216.33', 1)
+  vi.useFakeTimers({ now: Date.now() + 60_000, toFake: ['Date'] })
+  try {
+    for (let port = 1; port <= 64; port++) await announceFrom('93.184.216.34', port)
+    const { peers } = swarms.held()
+    vi.setSystemTime(Date.now() + 150_000)
+    await expect(announceFrom('93.184.216.34', 65)).rejects.toMatchObject({ name: 'TOO_MANY_REQUESTS' })
+    expect(swarms.held().peers).toBe(peers - 1)
+  } finally {
+    vi.useRealTimers()
+  }
 })
