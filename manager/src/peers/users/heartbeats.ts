@@ -54,6 +54,7 @@ export class Heartbeats {
     this.#ended = Promise.all([
       this.#repeat(lookEveryMs, () => this.#beat()),
       this.#repeat(WRITE_EVERY_MS, () => this.#writeAnswers()),
+      this.#repeat(lookEveryMs, () => this.#keepTracks()),
     ])
   }
 
@@ -91,7 +92,14 @@ export class Heartbeats {
       const silent = await users.endSilent()
       if (silent > 0) log.info({ users: silent }, 'users no longer answer')
     }
-    for (const user of await users.findMisshown(MAX_ROUND)) await show(this.#deps, user._id, user.isActive)
+  }
+
+  /** Takes its time where many users have come or gone, and holds no heartbeat up. */
+  async #keepTracks(): Promise<void> {
+    for (const user of await this.#deps.users.findMisshown(MAX_ROUND)) {
+      if (this.#stop.signal.aborted) return
+      await show(this.#deps, user._id, user.isActive)
+    }
     await this.#forgetUsers()
   }
 
@@ -132,6 +140,7 @@ export class Heartbeats {
     this.#forgottenAt = performance.now()
     const forgotten = await users.findForgotten(FORGET_AFTER_MS, MAX_ROUND)
     for (const { _id } of forgotten) {
+      if (this.#stop.signal.aborted) return
       await tracks.removeAll(_id)
       await users.remove(_id)
     }

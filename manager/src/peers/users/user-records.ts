@@ -76,9 +76,12 @@ export class UserRecords {
     await askDatabase(() => this.#users.updateOne({ _id: id }, change))
   }
 
-  /** Notes that the tracks of a user stand as online or offline, unless the user has become the other meanwhile. */
-  async noteShown(id: string, isShown: boolean): Promise<void> {
-    await this.#users.updateOne({ _id: id, isActive: isShown }, { $set: { isShown } })
+  /**
+   * Notes that the tracks of a user stand as online or offline. @returns whether that is what the user is, and not where the
+   * user has become the other meanwhile
+   */
+  async noteShown(id: string, isShown: boolean): Promise<boolean> {
+    return (await this.#users.updateOne({ _id: id, isActive: isShown }, { $set: { isShown } })).matchedCount === 1
   }
 
   async findActive(ids: readonly string[]): Promise<UserDocument[]> {

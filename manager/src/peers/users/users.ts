@@ -57,7 +57,10 @@ export async function checkIn({ users, tracks }: UsersDeps, { address, port, ids
 /** Marks the files of a user as what the user is. */
 export async function show({ users, tracks }: UsersDeps, user: string, isActive: boolean): Promise<void> {
   await tracks.mark(user, isActive)
-  await users.noteShown(user, isActive)
+  if (await users.noteShown(user, isActive)) return
+  // The user has become the other meanwhile, and whoever marked the files for that may have done so before.
+  await tracks.mark(user, !isActive)
+  await users.noteShown(user, !isActive)
 }
 
 /** @returns the id of the file. @throws TOO_MANY_REQUESTS, DATABASE_UNAVAILABLE */

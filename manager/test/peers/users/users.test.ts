@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { parseAddress } from '@holdfast/shared/node/address'
 import { describe, expect, test, vi } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
+import { TrackRecords } from '../../../src/peers/users/track-records.ts'
+import { UserRecords } from '../../../src/peers/users/user-records.ts'
+import { show } from '../../../src/peers/users/users.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, listenUdp, startTracker, type Tracker } from '../tracker-fixture.ts'
 
@@ -86,6 +89,18 @@ describe('the flow of the document', () => {
     expect((await exchange(tracker.port, `/download?id=${id}`)).status).toBe(200)
     expect((await search(tracker, `song=${file.song.split(' ')[2]}`)).body.results).toHaveLength(1)
     await waitUntil('it is asked again', () => user.beats.length > count)
+  })
+
+  test('who checks in while it is marked as gone is found', async () => {
+    const tracker = await startTracker(used.database)
+    const user = await startUser(tracker, '127.0.0.6')
+    const { userId } = (await user.checkIn()).body
+    const file = elise()
+    await user.publish(file)
+    const deps = { users: new UserRecords(used.database), tracks: new TrackRecords(used.database) }
+    // A manager has found it inactive, and comes to it only now.
+    await show(deps, userId, false)
+    expect((await search(tracker, `song=${file.song.split(' ')[2]}`)).body.results).toHaveLength(1)
   })
 
   test('the same file of the same user keeps its id, and takes what is told of it last', async () => {
