@@ -32,15 +32,22 @@ export function errorText(status: number, body: string): string {
 
 /** @throws RequestError */
 export async function requestText(path: string, init: RequestInit = {}): Promise<string> {
-  const deadline = AbortSignal.timeout(DEADLINE_MS)
-  const signal = init.signal ? AbortSignal.any([init.signal, deadline]) : deadline
+  // Browsers of 2023 cannot join signals (`AbortSignal.any`).
+  const ending = new AbortController()
+  const end = () => ending.abort()
+  const timer = setTimeout(end, DEADLINE_MS)
+  init.signal?.addEventListener('abort', end)
+  if (init.signal?.aborted === true) end()
   let response: Response
   let text: string
   try {
-    response = await fetch(path, { ...init, signal })
+    response = await fetch(path, { ...init, signal: ending.signal })
     text = await response.text()
   } catch {
     throw new RequestError(0, 'The store cannot be reached')
+  } finally {
+    clearTimeout(timer)
+    init.signal?.removeEventListener('abort', end)
   }
   const { ok, status, headers } = response
   if (!ok) throw new RequestError(status, errorText(status, text), retryAfterMsOf(headers.get('Retry-After')))

@@ -20,6 +20,10 @@ export function rowOf(file: FileDescription): FileRow {
   return { id, name, size, contentType, url, uploadedAt, expiresAt, isShare: id.length === 32 }
 }
 
+export function isOver({ expiresAt }: Pick<FileRow, 'expiresAt'>): boolean {
+  return expiresAt !== null && Date.parse(expiresAt) <= Date.now()
+}
+
 /** The page may load nothing from anywhere else, so the manager has to send the bytes itself (DIRECT_DOWNLOADS). */
 export function bytesUrl({ url, isShare }: Pick<FileRow, 'url' | 'isShare'>): string {
   return isShare ? `${url}?direct=false` : url

@@ -1,4 +1,4 @@
-import { comparatorOf, type FileRow, type ListQuery } from './file-row.ts'
+import { comparatorOf, type FileRow, isOver, type ListQuery } from './file-row.ts'
 
 /**
  * Puts this browser's shares among the files of the manager's list. While that is not read to its end, shares that come after
@@ -14,7 +14,7 @@ export function mergeRows(
 ): FileRow[] {
   const compare = comparatorOf(query)
   const search = query.search.normalize('NFC').toLowerCase()
-  const matching = shares.filter(({ name }) => name.toLowerCase().includes(search)).sort(compare)
+  const matching = shares.filter((share) => share.name.toLowerCase().includes(search) && !isOver(share)).sort(compare)
   const last = files.at(-1)
   const rows: FileRow[] = []
   let next = 0

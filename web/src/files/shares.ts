@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals'
 import type { FileDescription } from '../api/answers.ts'
-import { type FileRow, rowOf } from './file-row.ts'
+import { type FileRow, isOver, rowOf } from './file-row.ts'
 
 /** Each share has an entry of its own, so that tabs do not overwrite what others have stored. */
 const PREFIX = 'holdfast.share.'
@@ -41,8 +41,7 @@ function readAll(storage: Storage): FileRow[] {
     const key = storage.key(index)
     if (key === null || !key.startsWith(PREFIX)) continue
     const row = parseShare(storage.getItem(key))
-    const isOver = row?.expiresAt != null && Date.parse(row.expiresAt) <= Date.now()
-    if (row === null || isOver) useless.push(key)
+    if (row === null || isOver(row)) useless.push(key)
     else rows.push(row)
   }
   // A key that is removed changes the indexes of others, so that the loop would miss some.

@@ -2,6 +2,7 @@ import { batch, computed, signal } from '@preact/signals'
 import type { Track } from '../api/answers.ts'
 import { titleOf } from '../audio/track.ts'
 import type { Notices } from '../ui/toasts.tsx'
+import { faultOf } from './fault-of.ts'
 
 /** Of a longer list those from the chosen one on are taken. */
 const MAX_QUEUE = 1_000
@@ -65,13 +66,21 @@ export function createPlayer({ showToast }: Notices) {
     return entry !== undefined
   }
 
-  function fail(): void {
+  async function fail(): Promise<void> {
     const track = current.peek()
+    const key = currentKey.peek()
     if (track === null || element.error === null) return
-    const isLost = element.error.code === MediaError.MEDIA_ERR_NETWORK
-    const why = isLost ? 'The connection was lost' : `This browser cannot play ${titleOf(track)}`
-    showToast(why, { tone: 'bad' })
-    if (!isLost && ++passed <= MAX_PASSED && step(1)) return
+    const fault = await faultOf(element.error, track.url)
+    // The user may have gone on meanwhile.
+    if (currentKey.peek() !== key || element.error === null) return
+    const title = titleOf(track)
+    const whys = {
+      lost: 'The connection was lost',
+      gone: `${title} is gone`,
+      other: `This browser cannot play ${title}`,
+    }
+    showToast(whys[fault], { tone: 'bad' })
+    if (fault !== 'lost' && ++passed <= MAX_PASSED && step(1)) return
     isPlaying.value = false
     isWaiting.value = false
   }

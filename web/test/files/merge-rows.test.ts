@@ -23,6 +23,15 @@ describe('the list', () => {
     expect(namesOf(mergeRows(files('bdf'), shares('gac'), byName, true, new Set()))).toBe('abcdfg')
   })
 
+  test('leaves out a share that has expired while the page was open', () => {
+    const [over, lasting] = [-1_000, 60_000].map((ms) => new Date(Date.now() + ms).toISOString())
+    const kept = [
+      { ...row('a', true), expiresAt: over ?? '' },
+      { ...row('c', true), expiresAt: lasting ?? '' },
+    ]
+    expect(namesOf(mergeRows(files('b'), kept, byName, true, new Set()))).toBe('bc')
+  })
+
   test('keeps shares back that come after what was read so far', () => {
     expect(namesOf(mergeRows(files('bd'), shares('acz'), byName, false, new Set()))).toBe('abcd')
     expect(namesOf(mergeRows(files('bd'), shares('acz'), byName, true, new Set()))).toBe('abcdz')
