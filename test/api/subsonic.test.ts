@@ -363,6 +363,9 @@ test('a page of another site that has the credentials may use it, by form too', 
   })
   expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, '*'])
   expect(answer.body.toString()).toContain('status="ok"')
+  // A player that may not see an error takes it for a network that is down.
+  const unknown = await request(target('getArtistInfo', { id: 'x' }), { headers })
+  expect([unknown.status, unknown.headers.get('access-control-allow-origin')]).toEqual([404, '*'])
   const preflight = await request(target('stream', { id: 'x' }), { method: 'OPTIONS', headers })
   expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, '*'])
   expect((await request(`${cluster.url}/post`, { method: 'POST', headers, body: 'x' })).status).toBe(403)

@@ -7,7 +7,11 @@ import type { AppContext, AppMiddleware } from './request-context.ts'
 const RETRY_AFTER_SECONDS = 2
 
 /** Of the headers set before the error only these belong to its answer. */
-const keptHeaders = ['x-request-id', 'allow', 'content-range']
+const keptHeaders = [
+  ...['x-request-id', 'allow', 'content-range'],
+  // A page of another site that may see an answer may see an error, too.
+  ...['access-control-allow-origin', 'access-control-expose-headers'],
+]
 
 /**
  * Turns a StoreError into a response, and is the only place that does. Answers of 500 and above carry the code, not the

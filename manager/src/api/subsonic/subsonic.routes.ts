@@ -35,7 +35,7 @@ const saidByHttp: readonly ErrorName[] = [
 /** What a page of another site may send and see: credentials stand in the call itself, so that the browser adds none. */
 const forOtherSites = {
   'Access-Control-Allow-Origin': '*',
-  'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Length, Content-Range, ETag, X-Request-Id',
+  'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Length, Content-Range, ETag, Retry-After, X-Request-Id',
 } as const
 
 export interface SubsonicDeps extends CallDeps {
@@ -53,11 +53,11 @@ export function subsonicRoutes(deps: SubsonicDeps): Router<RequestState> {
   const wrongCredentials = new WrongCredentials()
 
   router.register(`${PREFIX}:name`, ['GET', 'POST'], async (ctx) => {
+    ctx.set(forOtherSites)
     const name = String(ctx.params.name).replace(/\.view$/, '')
     const isOpen = name === 'getOpenSubsonicExtensions'
     const method = Object.hasOwn(methods, name) ? methods[name] : undefined
     if (method === undefined && !isOpen) throw new StoreError('ROUTE_NOT_FOUND', `${PREFIX}${name}`.slice(0, 200))
-    ctx.set(forOtherSites)
     let format: AnswerFormat = 'xml'
     try {
       const parameters = await readCallParameters(ctx)

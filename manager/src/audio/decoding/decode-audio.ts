@@ -38,7 +38,7 @@ export class DecoderEnded extends Error {}
 export type Decoder = (wish: DecodeWish) => Child
 
 /** What the decoder says where not the file is at fault, but the way to it. A file may well ask for what is behind its end. */
-const transportProblem =
+export const transportProblem =
   /Server returned (5XX|40[0134])|HTTP error (?!416)\d|Connection (refused|reset|timed out)|Stream ends prematurely/i
 
 const memoryProblem = /Cannot allocate memory|Out of memory/i

@@ -70,9 +70,9 @@ export class Playlists {
   /** @returns null where there is none of this id */
   async find(id: string): Promise<FilledPlaylist | null> {
     const playlist = await this.#findOne(id)
-    return playlist === null
-      ? null
-      : { playlist, tracks: await this.#tracksOf(playlist.songs.map((id) => id.toHexString())) }
+    if (playlist === null) return null
+    const tracks = await this.#tracksOf(playlist.songs.map((id) => id.toHexString()))
+    return { playlist: { ...playlist, duration: durationOf(tracks) }, tracks }
   }
 
   /** @throws FILE_NOT_FOUND for a track that is not there, TOO_MANY_REQUESTS, TOO_LARGE */

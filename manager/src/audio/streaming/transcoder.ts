@@ -3,6 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { encodeFileNamePath } from '@holdfast/shared/file-name'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Container } from '../container.ts'
+import { transportProblem } from '../decoding/decode-audio.ts'
 import { startFfmpeg } from '../decoding/run-ffmpeg.ts'
 import type { Track } from '../track-list.ts'
 import { type StreamPlan, streamFormats } from './plan-stream.ts'
@@ -55,14 +56,18 @@ export class Transcoder {
     }
     child.once('exit', release).once('error', release)
     let problems = ''
+    // With only a part of its input ffmpeg makes a shorter track and calls it a success.
+    let isCutOff = false
     child.stderr.on('data', (bytes: Buffer) => {
-      if (problems.length < MAX_PROBLEMS_BYTES) problems += bytes.toString()
+      const text = bytes.toString()
+      isCutOff ||= transportProblem.test(text)
+      if (problems.length < MAX_PROBLEMS_BYTES) problems += text
     })
     try {
       signal.throwIfAborted()
       for await (const bytes of child.stdout) yield bytes as Buffer
       const [code] = await ended
-      if (code === 0 || signal.aborted) return
+      if ((code === 0 && !isCutOff) || signal.aborted) return
       this.#deps.log.warn({ fileId: track._id, code, problems: problems.slice(0, 500) }, 'transcoding failed')
       throw new StoreError('FILE_UNAVAILABLE', 'the track cannot be transcoded')
     } finally {

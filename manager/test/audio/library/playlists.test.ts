@@ -53,6 +53,7 @@ test('what is gone is not in it, and does not shift the places', async () => {
   await used.model.collection.updateOne({ name: 'a' }, { $set: { state: 'deleted' } })
   try {
     expect(await songsOf(id)).toBe('bc')
+    expect((await playlists.find(id))?.playlist.duration).toBe(20)
     await playlists.change(id, { removed: [0] })
     expect(await songsOf(id)).toBe('c')
   } finally {

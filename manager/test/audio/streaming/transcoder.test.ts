@@ -74,3 +74,25 @@ test.each<[string, number, number]>([
     server.close()
   }
 })
+
+test('a track whose bytes break off half-way does not end as if it were whole', async () => {
+  if (!(await hasFfmpeg())) return console.warn('no ffmpeg for the tests: it transcodes nothing here')
+  const wave = waveOf(2, 3)
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': wave.length })
+    response.write(wave.subarray(0, wave.length / 2), () => response.destroy())
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  const transcoder = new Transcoder({ ownUrl: () => `http://127.0.0.1:${port}`, log })
+  const track = { name: 'a', sha256: '', audio: { container: 'wav' } } as unknown as Track
+  const plan = { format: 'mp3', bitRate: null, timeOffset: 0 } as const
+  const listen = async () => {
+    for await (const _ of transcoder.stream(track, plan, new AbortController().signal));
+  }
+  try {
+    await expect(listen()).rejects.toMatchObject({ name: 'FILE_UNAVAILABLE' })
+  } finally {
+    server.close()
+  }
+})
