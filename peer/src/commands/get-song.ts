@@ -8,6 +8,7 @@ import { isUnchanged } from '../shares/sharing.ts'
 import { download } from '../swarm/download.ts'
 import type { FoundPeer, PeerFinder } from '../swarm/trackers/peer-finder.ts'
 import { hashFile } from '../torrent/hash-file.ts'
+import { pieceLengthFor } from '../torrent/make-torrent.ts'
 import type { PeerDeps, Ui } from './peer-deps.ts'
 import { addSong, describeSong } from './songs.ts'
 
@@ -33,6 +34,35 @@ export async function getSong(
     if (own.path !== target) throw new PeerError(`the song is here already, as ${own.path}`)
     return ui.print('SUCCESSFUL DOWNLOAD')
   }
+  // An earlier run may have ended after it gave the song its name, and before it shared it.
+  if (!(await hasBytes(target, fileSize, wanted.sha256, signal)))
+    await loadSong(deps, ui, { id, target, checksum, fileSize }, signal)
+  const { share, torrent } = await describeSong(target, signal)
+  await addSong(deps, ui, share, torrent, signal)
+  await deps.shares.save()
+  ui.print('SUCCESSFUL DOWNLOAD')
+}
+
+async function hasBytes(path: string, size: number, sha256: string, signal: AbortSignal): Promise<boolean> {
+  const found = await stat(path).catch(() => null)
+  if (!found?.isFile() || found.size !== size || size === 0) return false
+  return (await hashFile(path, pieceLengthFor, signal)).sha256 === sha256
+}
+
+interface WantedSong {
+  readonly id: string
+  readonly target: string
+  readonly checksum: string
+  readonly fileSize: number
+}
+
+async function loadSong(
+  deps: PeerDeps,
+  ui: Ui,
+  { id, target, checksum, fileSize }: WantedSong,
+  signal: AbortSignal,
+): Promise<void> {
+  const wanted = parseChecksum(checksum)
   const findUsers = (onPeers: (users: readonly FoundPeer[]) => void) => new SongFinder(deps, id, checksum, onPeers)
   const metainfo = await fetchSongMetainfo(deps, { ...wanted, size: fileSize }, findUsers, signal)
   await download(
@@ -49,10 +79,6 @@ export async function getSong(
     },
     signal,
   )
-  const { share, torrent } = await describeSong(target, signal)
-  await addSong(deps, ui, share, torrent, signal)
-  await deps.shares.save()
-  ui.print('SUCCESSFUL DOWNLOAD')
 }
 
 /** Asks the tracker again while a song is loaded: it names any of those who have the song, and they come and go. */

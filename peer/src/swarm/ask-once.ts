@@ -1,4 +1,4 @@
-import Wire, { type BlockRequest, type GotBlock } from 'bittorrent-protocol'
+import Wire, { type GotBlock } from 'bittorrent-protocol'
 
 /**
  * Has a block that a peer is asked for a second time wait for the answer that is on its way. webtorrent asks again where
@@ -9,21 +9,26 @@ export function askOnce(): void {
   const prototype = Wire.prototype as Wire & { asksOnce?: boolean }
   if (prototype.asksOnce) return
   const { request } = prototype
+  /** Those who wait for each block that is under way on a wire. */
+  const underWay = new WeakMap<Wire, Map<string, GotBlock[]>>()
   Object.assign(prototype, {
     asksOnce: true,
     request(this: Wire, index: number, offset: number, length: number, done: GotBlock): void {
-      const same = ({ piece, offset: at, length: size }: BlockRequest) =>
-        piece === index && at === offset && size === length
-      const asked = this.requests.find(same)
-      if (asked === undefined) {
-        request.call(this, index, offset, length, done)
+      const blocks = underWay.get(this) ?? new Map<string, GotBlock[]>()
+      underWay.set(this, blocks)
+      const key = `${index}/${offset}/${length}`
+      const asked = blocks.get(key)
+      if (asked !== undefined) {
+        asked.push(done)
         return
       }
-      const { callback } = asked
-      asked.callback = (error, bytes) => {
-        callback(error, bytes)
-        done(error, bytes)
-      }
+      const waiting = [done]
+      blocks.set(key, waiting)
+      // Every request ends with this: with its answer, refused, cancelled, too late, or because the wire is choked or closed.
+      request.call(this, index, offset, length, (error, bytes) => {
+        blocks.delete(key)
+        for (const each of waiting) each(error, bytes)
+      })
     },
   })
 }

@@ -6,23 +6,17 @@ import { makeDirectory, syncDirectory } from '@holdfast/shared/node/make-directo
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type { ChunkStore, GotChunk } from 'webtorrent'
 import { PeerError } from '../peer-error.ts'
+import { FileSpans, type Span } from './file-spans.ts'
 import { OpenFiles } from './open-files.ts'
 
 /** The size of what `stat` calls blocks. */
 const BLOCK_BYTES = 512
 
-interface Span {
-  /** Its number among the torrent's files. */
-  readonly file: number
-  readonly offset: number
-  readonly length: number
-}
-
 /** The files of a torrent on the disk, as webtorrent reads and writes them: piece by piece, each verified before it is put. */
 export class PieceFiles implements ChunkStore {
   readonly chunkLength: number
   readonly #metainfo: Metainfo
-  readonly #offsets: readonly number[]
+  readonly #spans: FileSpans
   readonly #onPut: (index: number) => void
   /** The number of bytes that were read so far. */
   readBytes = 0
@@ -42,11 +36,7 @@ export class PieceFiles implements ChunkStore {
     this.#root = root
     this.#isNumbered = isNumbered
     this.#onPut = onPut
-    let offset = 0
-    this.#offsets = metainfo.files.map(({ length }) => {
-      offset += length
-      return offset - length
-    })
+    this.#spans = new FileSpans(metainfo.files)
   }
 
   /**
@@ -81,7 +71,7 @@ export class PieceFiles implements ChunkStore {
     const lost = new Set<number>()
     for (const [number, { length }] of this.#metainfo.files.entries()) {
       if (length === 0 || (await this.#find(number))?.size === length) continue
-      const offset = this.#offsets[number] ?? 0
+      const offset = this.#spans.offsetOf(number)
       for (let index = Math.floor(offset / this.chunkLength); index * this.chunkLength < offset + length; index++)
         lost.add(index)
     }
@@ -214,13 +204,7 @@ export class PieceFiles implements ChunkStore {
 
   #spansOf(index: number, offset: number, length: number): Span[] {
     const start = index * this.chunkLength + offset
-    const end = Math.min(start + length, this.#metainfo.length)
-    return this.#metainfo.files.flatMap((file, number) => {
-      const fileStart = this.#offsets[number] ?? 0
-      const from = Math.max(start, fileStart)
-      const to = Math.min(end, fileStart + file.length)
-      return from < to ? [{ file: number, offset: from - fileStart, length: to - from }] : []
-    })
+    return this.#spans.between(start, start + length)
   }
 
   #pathOf(number: number): string {

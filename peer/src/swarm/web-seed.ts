@@ -2,6 +2,7 @@ import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 import type Wire from 'bittorrent-protocol'
 import type { Torrent } from 'webtorrent'
 import WebConn from 'webtorrent/lib/webconn.js'
+import { FileSpans } from './file-spans.ts'
 import type { Reach } from './reach.ts'
 
 /** A slow web seed takes its time for a piece of 32 MiB, but not without sending anything. */
@@ -30,6 +31,7 @@ interface Pace {
  */
 export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
+  readonly #spans: FileSpans
   readonly #fetch: typeof fetch
   readonly #patience: Patience
   #arrivingBytes = 0
@@ -44,6 +46,7 @@ export class WebSeed extends WebConn {
   ) {
     super(url, torrent)
     this.#metainfo = metainfo
+    this.#spans = new FileSpans(metainfo.files)
     this.#fetch = reach.fetch
     this.#patience = patience
   }
@@ -101,19 +104,14 @@ export class WebSeed extends WebConn {
   /** @param end is the first byte that is not wanted */
   async #read(start: number, end: number, pace: Pace): Promise<Uint8Array> {
     const bytes = Buffer.alloc(end - start)
-    let fileStart = 0
-    for (const { path, length, isPadding } of this.#metainfo.files) {
-      const from = Math.max(start, fileStart)
-      const to = Math.min(end, fileStart + length)
+    let filled = 0
+    for (const { file: number, offset: from, length } of this.#spans.between(start, end)) {
+      const file = this.#metainfo.files[number]
+      const into = bytes.subarray(filled, filled + length)
       // Nobody serves padding, for everybody knows its bytes.
-      if (from < to && !isPadding)
-        await this.#readPart(
-          this.#urlOf(path),
-          { from: from - fileStart, size: length },
-          bytes.subarray(from - start, to - start),
-          pace,
-        )
-      fileStart += length
+      if (file !== undefined && !file.isPadding)
+        await this.#readPart(this.#urlOf(file.path), { from, size: file.length }, into, pace)
+      filled += length
     }
     return bytes
   }

@@ -122,7 +122,6 @@ declare module 'bittorrent-protocol' {
     readonly offset: number
     readonly length: number
     /** Of a request of this end. */
-    callback: GotBlock
   }
 
   export type GotBlock = (error: Error | null, bytes?: Uint8Array) => void

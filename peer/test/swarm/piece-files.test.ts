@@ -7,6 +7,7 @@ import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { PieceFiles } from '../../src/swarm/piece-files.ts'
 import { makeTorrent } from '../../src/torrent/make-torrent.ts'
+import { countLooks } from './count-looks.ts'
 
 const bytes = randomBytes(300)
 const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
@@ -71,4 +72,23 @@ test('several files in a folder are known again by their bytes', async () => {
   expect([await store.hasFiles(), await store.isWhole(AbortSignal.timeout(5_000))]).toEqual([true, false])
   await writeFile(join(directory, 'b/c'), bytes.subarray(200))
   expect(await store.isWhole(AbortSignal.timeout(5_000))).toBe(true)
+})
+
+test('a block of a torrent of many files is read without a look at each of them', async () => {
+  const many = Array.from({ length: 1_000 }, (_, number) => ({ path: [`${number}`], length: number % 3 }))
+  const info = { name: 'album', files: many, 'piece length': 256, pieces: Buffer.alloc(20 * 4) }
+  const whole = readTorrent(encodeBencode({ info }))
+  const count = countLooks(whole.files)
+  const store = new PieceFiles({ ...whole, files: count.files }, directory)
+  for (let number = 600; number < 610; number++)
+    await writeFile(join(directory, `${number}`), Buffer.alloc(number % 3, number))
+  count.looks = 0
+  const found = await new Promise((resolve, reject) =>
+    store.get(2, { offset: 600 - 2 * 256, length: 9 }, (error, read) => (read ? resolve(read) : reject(error))),
+  )
+  // Of each three files the first is empty.
+  const bytes = [601, 602, 602, 604, 605, 605, 607, 608, 608]
+  expect(found).toEqual(Buffer.from(bytes.map((number) => number % 256)))
+  expect(count.looks).toBeLessThan(100)
+  await new Promise((resolve) => store.close(resolve))
 })

@@ -2,12 +2,14 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { afterEach, expect, test } from 'vitest'
 import type { Torrent } from 'webtorrent'
 import { everywhere } from '../../src/swarm/reach.ts'
 import { WebSeed } from '../../src/swarm/web-seed.ts'
 import { makeTorrent } from '../../src/torrent/make-torrent.ts'
+import { countLooks } from './count-looks.ts'
 
 const metainfo = readTorrent(makeTorrent({ name: 'x', length: 300, pieceLength: 256, pieces: Buffer.alloc(40) }, []))
 const open: { close(): unknown }[] = []
@@ -72,4 +74,26 @@ test.each<[string, (response: ServerResponse) => unknown, string]>([
   ['less', (response) => response.writeHead(206).end(Buffer.alloc(39)), 'less than it was asked for'],
 ])('%s is refused', async (_, answer, sentence) => {
   await expect(ask(answer)).rejects.toThrow(sentence)
+})
+
+test('a block of a torrent of many files is fetched without a look at each of them', async () => {
+  const files = Array.from({ length: 1_000 }, (_, number) => ({ path: [`${number}`], length: number % 3 }))
+  const info = { name: 'album', files, 'piece length': 256, pieces: Buffer.alloc(20 * 4) }
+  const whole = readTorrent(encodeBencode({ info }))
+  const count = countLooks(whole.files)
+  const asked: string[] = []
+  const fetch = async (url: string | URL | Request) => {
+    asked.push(String(url))
+    return new Response(Buffer.from([String(url).endsWith('/601') ? 1 : 2]), { status: 206 })
+  }
+  const torrent = { pieces: [], wires: [] } as unknown as Torrent
+  const seed = new WebSeed('http://127.0.0.1/', torrent, { ...whole, files: count.files }, { fetch })
+  open.push({ close: () => seed.destroy() })
+  count.looks = 0
+  const bytes = await new Promise((resolve, reject) =>
+    seed.httpRequest(2, 600 - 2 * 256, 2, (error, found) => (error === null ? resolve(found) : reject(error))),
+  )
+  expect(asked).toEqual(['http://127.0.0.1/album/601', 'http://127.0.0.1/album/602'])
+  expect(bytes).toEqual(Buffer.from([1, 2]))
+  expect(count.looks).toBeLessThan(100)
 })
