@@ -121,7 +121,6 @@ declare module 'bittorrent-protocol' {
     readonly piece: number
     readonly offset: number
     readonly length: number
-    /** Of a request of this end. */
   }
 
   export type GotBlock = (error: Error | null, bytes?: Uint8Array) => void
