@@ -59,7 +59,7 @@ export interface GenreDocument {
   readonly digest: string
 }
 
-/** Of what, and when, the library was derived last. */
+/** Says of what the library was derived last, and when. */
 export interface LibraryState {
   readonly _id: 'library'
   readonly songCount?: number

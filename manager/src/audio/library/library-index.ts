@@ -9,9 +9,9 @@ import type { LibraryState } from './library-documents.ts'
 
 /** A request waits so long for a library that is being derived, and takes what there is then. */
 const PATIENCE_MS = 500
-/** So long it waits where this manager has not seen it yet, and there may be none. */
+/** A request waits so long where this manager has not seen the library yet, and there may be none. */
 const FIRST_PATIENCE_MS = 10_000
-/** To look and to derive takes at most one part in so many of the time. */
+/** The library rests so many times as long as it took to look and to derive. */
 const REST_FACTOR = 10
 const LONGEST_REST_MS = 60_000
 /** Something may have changed that does not show in the number of tracks and the newest of them, such as a measured duration. */
@@ -109,7 +109,7 @@ export class LibraryIndex {
   async #look(): Promise<Mark> {
     const { files } = this.#deps
     const live = isLiveAudio as mongo.Filter<FileRecord>
-    // With a bound an index counts by itself.
+    // An index counts by itself where it has a bound.
     const named = { ...isLiveAudio, name: { $gte: '' } } as unknown as mongo.Filter<FileRecord>
     const counting = { hint: 'audio_order_name', maxTimeMS: LOOK_DEADLINE_MS } as const
     const latest = { projection: { _id: 1 }, sort: { createdAt: -1, _id: -1 }, hint: 'audio_order_uploaded' } as const

@@ -6,7 +6,7 @@ import { beginsWith } from '../track-query.ts'
 import type { AlbumDocument, ArtistDocument, GenreDocument, LibraryCollections } from './library-documents.ts'
 import type { LibraryIndex } from './library-index.ts'
 
-/** Of more artists, which a search still finds, a whole list has only the first. */
+/** A whole list has only so many artists, the first ones. A search finds the others, too. */
 const MAX_ARTISTS = 20_000
 const MAX_ALBUMS_OF_ARTIST = 2_000
 /** An album, or what is known of no album, is cut after so many tracks. */

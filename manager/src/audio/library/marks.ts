@@ -39,7 +39,7 @@ export type MarkOrder = keyof typeof orders
 
 const MAX_MARKS = 200_000
 const BATCH = 1_000
-/** Where there are too many, so many plays of long ago are forgotten at once. */
+/** This many plays of long ago are forgotten at once where there are too many. */
 const FORGOTTEN_AT_ONCE = 2_000
 
 /** Keeps stars and play counts. What is marked may be gone meanwhile: then nobody asks for its mark. */

@@ -18,7 +18,7 @@ const MPEG1 = 3
 const LAYER3 = 1
 const LAYER2 = 2
 const LAYER1 = 3
-/** In kbit/s, by the index in the header, from 1. */
+/** They are in kbit/s, by the index in the header, which counts from 1. */
 const mpeg1Rates: Readonly<Record<number, readonly number[]>> = {
   [LAYER1]: [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
   [LAYER2]: [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],

@@ -28,7 +28,7 @@ const MAX_REASON_LENGTH = 120
 
 interface Start {
   readonly container: Container
-  /** Where the first frame is, of a file of raw frames. */
+  /** The first frame of a file of raw frames begins there. */
   readonly framesAt: number
 }
 
