@@ -10,7 +10,6 @@ const withoutDatabase = [
   'peer/test/**/*.test.ts',
   'bench/test/**/*.test.ts',
   'web/test/**/*.test.ts',
-  'manager/test/{api,bodies,chunks,http}/**/*.test.ts',
 ]
 const isFullRun = process.env.FAULTS === 'full'
 /** They run only in `npm run test:faults`, but for the kills among replicas, of which there are a few in `npm test`. */
@@ -34,8 +33,10 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // Two cores are enough for three, since each waits for a third of its time.
-    maxWorkers: 3,
+    // Two cores are enough for five, since the tests of packages wait for most of their time. Those of the whole system
+    // come after them, three at once.
+    maxWorkers: 5,
+    maxConcurrency: 12,
     // No test file leaves anything to another, and a process for each would be a seventh of their time.
     isolate: false,
     // These end what hangs. A busy machine stands still for seconds, so what is only slow is waited for.
@@ -50,9 +51,21 @@ export default defineConfig({
         test: {
           name: 'with database',
           testTimeout: 180_000,
-          include: ['{manager,launcher}/test/**/*.test.ts', 'test/**/*.test.ts'],
-          exclude: [...withoutDatabase, ...campaigns, ...underLoad],
+          include: ['manager/test/**/*.test.ts'],
           globalSetup,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'whole system',
+          testTimeout: 180_000,
+          include: ['launcher/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [...campaigns, ...underLoad],
+          globalSetup,
+          maxWorkers: 3,
+          maxConcurrency: 5,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -63,7 +76,7 @@ export default defineConfig({
           include: underLoad,
           globalSetup,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -2,9 +2,9 @@ import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { type RunningRedis, startRedis } from '../../../launcher/src/redis/start-redis.ts'
-import { type Job, JobRefusal, type Jobs, jobId } from '../../src/jobs/jobs.ts'
+import { type Job, JobRefusal, type Jobs, type JobTiming, jobId } from '../../src/jobs/jobs.ts'
 import { openJobs, quickTiming, shortLease } from './open-jobs.ts'
 
 let redis: RunningRedis | string
@@ -25,27 +25,43 @@ const kinds = {
   Redis: () => (typeof redis === 'string' ? null : redis.url),
 } as const
 
-describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind) => {
-  const opened: Jobs[] = []
-  let url = ''
-  let cluster = ''
-  const open = async (timing = quickTiming): Promise<Jobs> => {
-    const jobs = await openJobs(url, cluster, timing)
-    opened.push(jobs)
-    return jobs
-  }
+interface Given {
+  readonly url: string
+  /** keeps the jobs of this test apart from those of the others. */
+  readonly cluster: string
+  open(timing?: JobTiming): Promise<Jobs>
+  /** is what is closed at the end of the test. */
+  readonly opened: Jobs[]
+}
+
+// They wait for leases and pauses most of the time, so they wait together.
+test.concurrent('a Redis that is away is an error within seconds, and nothing more', async () => {
+  const jobs = await openJobs('redis://127.0.0.1:1', 'away', quickTiming)
+  jobs.work('work', async () => undefined, 1)
+  await expect(jobs.add({ kind: 'work', key: 'a', data: {} })).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  await expect(jobs.list(1)).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
+  await jobs.close()
+}, 30_000)
+
+describe.concurrent.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind) => {
   /** A test without a Redis passes, and the run has said so. */
-  const contract = (name: string, body: () => Promise<void>): void =>
+  const contract = (name: string, body: (given: Given) => Promise<void>): void =>
     test(name, async () => {
-      const found = kinds[kind]()
-      if (found === null) return
-      url = found
-      cluster = randomBytes(4).toString('hex')
-      await body()
+      const url = kinds[kind]()
+      if (url === null) return
+      const cluster = randomBytes(4).toString('hex')
+      const opened: Jobs[] = []
+      const open = async (timing = quickTiming): Promise<Jobs> => {
+        const jobs = await openJobs(url, cluster, timing)
+        opened.push(jobs)
+        return jobs
+      }
+      try {
+        await body({ url, cluster, open, opened })
+      } finally {
+        await Promise.all(opened.map((jobs) => jobs.close()))
+      }
     })
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((jobs) => jobs.close()))
-  })
   const order = (key: string, delayMs?: number) => ({
     kind: 'work',
     key,
@@ -54,7 +70,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
   })
   const isIdle = (jobs: Jobs) => vi.waitFor(async () => expect(await jobs.list(10)).toEqual([]), 8_000)
 
-  contract('a job is done with its data, and is gone then', async () => {
+  contract('a job is done with its data, and is gone then', async ({ open }) => {
     const jobs = await open()
     const done: Pick<Job, 'key' | 'data' | 'attempt'>[] = []
     jobs.work('work', async ({ key, data, attempt }) => void done.push({ key, data, attempt }), 2)
@@ -65,7 +81,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await vi.waitFor(() => expect(done).toHaveLength(2))
   })
 
-  contract('a job that one process adds is done by another', async () => {
+  contract('a job that one process adds is done by another', async ({ open }) => {
     const [adding, working] = [await open(), await open()]
     const done: string[] = []
     working.work('work', async ({ key }) => void done.push(key), 3)
@@ -74,7 +90,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     expect(done).toHaveLength(40)
   })
 
-  contract('of one key there is one job, while it waits and while it runs', async () => {
+  contract('of one key there is one job, while it waits and while it runs', async ({ open }) => {
     const jobs = await open()
     expect(await jobs.add(order('a'))).toBe(true)
     expect(await jobs.add(order('a'))).toBe(false)
@@ -96,7 +112,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(jobs)
   })
 
-  contract('no more jobs run at once than a worker may', async () => {
+  contract('no more jobs run at once than a worker may', async ({ open }) => {
     const jobs = await open()
     let running = 0
     let most = 0
@@ -118,7 +134,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     expect(most).toBe(3)
   })
 
-  contract('a delayed job waits for its time', async () => {
+  contract('a delayed job waits for its time', async ({ open }) => {
     const jobs = await open()
     const addedAt = performance.now()
     const begun = new Promise<number>((resolve) =>
@@ -130,7 +146,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await vi.waitFor(async () => expect(await jobs.list(10)).toMatchObject([{ key: 'much later', state: 'delayed' }]))
   })
 
-  contract('a job that fails is tried again after longer and longer pauses', async () => {
+  contract('a job that fails is tried again after longer and longer pauses', async ({ open }) => {
     const jobs = await open()
     const begunAt: number[] = []
     jobs.work(
@@ -149,7 +165,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(jobs)
   })
 
-  contract('a job that has failed for good stays, is not added again, and can be retried', async () => {
+  contract('a job that has failed for good stays, is not added again, and can be retried', async ({ open }) => {
     const jobs = await open()
     let isMended = false
     let attempts = 0
@@ -179,7 +195,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
 
   contract(
     'a job that has failed begins anew where that is wished, but not too soon, nor one that was refused',
-    async () => {
+    async ({ open }) => {
       const jobs = await open()
       const seen: string[] = []
       const handler = async ({ key, isLast }: Job): Promise<void> => {
@@ -208,7 +224,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     },
   )
 
-  contract('a job that was refused has failed for good at once, and says why', async () => {
+  contract('a job that was refused has failed for good at once, and says why', async ({ open }) => {
     const jobs = await open()
     jobs.work('work', () => Promise.reject(new JobRefusal('the name is taken')), 1)
     await jobs.add(order('bad'))
@@ -219,7 +235,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
 
   contract(
     'a job tells how it goes, is kept when it is done where that is wanted, and can be added again',
-    async () => {
+    async ({ open }) => {
       const [jobs, other] = [await open(), await open()]
       let end: () => void = () => undefined
       const handler = (job: Job): Promise<void> =>
@@ -244,7 +260,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     },
   )
 
-  contract('a job can be removed, whether it waits, runs or has failed', async () => {
+  contract('a job can be removed, whether it waits, runs or has failed', async ({ open }) => {
     const jobs = await open()
     const id = jobId(order('a'))
     expect(await jobs.remove(id)).toBe(false)
@@ -276,7 +292,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(jobs)
   })
 
-  contract('a job that is longer than its lease keeps it', async () => {
+  contract('a job that is longer than its lease keeps it', async ({ open }) => {
     const [first, second] = [await open(shortLease), await open(shortLease)]
     let begun = 0
     let ended = 0
@@ -292,7 +308,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     expect(begun).toBe(1)
   })
 
-  contract('a job whose process is killed is done by another', async () => {
+  contract('a job whose process is killed is done by another', async ({ url, cluster, open }) => {
     const jobs = await open(shortLease)
     const victim = fork(fileURLToPath(new URL('./victim.mjs', import.meta.url)), [url, cluster])
     try {
@@ -307,32 +323,35 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(jobs)
   })
 
-  contract('a job whose process is killed each time has failed for good, and says so', async () => {
-    // One more kill than these attempts is too much for either.
-    const jobs = await open({ ...shortLease, attempts: 1 })
-    const id = jobId(order('deadly'))
-    await jobs.add(order('deadly'))
-    for (let killed = 0; killed < 2; killed++) {
-      const victim = fork(fileURLToPath(new URL('./victim.mjs', import.meta.url)), [url, cluster])
-      try {
-        await once(victim, 'message')
-      } finally {
-        victim.kill('SIGKILL')
+  contract(
+    'a job whose process is killed each time has failed for good, and says so',
+    async ({ url, cluster, open }) => {
+      // One more kill than these attempts is too much for either.
+      const jobs = await open({ ...shortLease, attempts: 1 })
+      const id = jobId(order('deadly'))
+      await jobs.add(order('deadly'))
+      for (let killed = 0; killed < 2; killed++) {
+        const victim = fork(fileURLToPath(new URL('./victim.mjs', import.meta.url)), [url, cluster])
+        try {
+          await once(victim, 'message')
+        } finally {
+          victim.kill('SIGKILL')
+        }
       }
-    }
-    const handler = vi.fn(async () => undefined)
-    jobs.work('work', handler, 1)
-    const failed = { state: 'failed', error: 'its process ended over it each time' }
-    await vi.waitFor(async () => expect(await jobs.find(id)).toMatchObject(failed), 30_000)
-    expect(await jobs.list(10)).toMatchObject([failed])
-    expect(handler).not.toHaveBeenCalled()
-    expect(await jobs.add({ ...order('deadly'), retryAfterMs: 0 })).toBe(false)
-    expect(await jobs.retry(id)).toBe(true)
-    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(1), 8_000)
-    await isIdle(jobs)
-  })
+      const handler = vi.fn(async () => undefined)
+      jobs.work('work', handler, 1)
+      const failed = { state: 'failed', error: 'its process ended over it each time' }
+      await vi.waitFor(async () => expect(await jobs.find(id)).toMatchObject(failed), 30_000)
+      expect(await jobs.list(10)).toMatchObject([failed])
+      expect(handler).not.toHaveBeenCalled()
+      expect(await jobs.add({ ...order('deadly'), retryAfterMs: 0 })).toBe(false)
+      expect(await jobs.retry(id)).toBe(true)
+      await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(1), 8_000)
+      await isIdle(jobs)
+    },
+  )
 
-  contract('a job that a shutdown breaks off is done by another at once', async () => {
+  contract('a job that a shutdown breaks off is done by another at once', async ({ open, opened }) => {
     const [first, second] = [await open(), await open()]
     const begun = new Promise<void>((begin) => {
       first.work(
@@ -354,11 +373,3 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('jobs in %s', (kind)
     await isIdle(second)
   })
 })
-
-test('a Redis that is away is an error within seconds, and nothing more', async () => {
-  const jobs = await openJobs('redis://127.0.0.1:1', 'away', quickTiming)
-  jobs.work('work', async () => undefined, 1)
-  await expect(jobs.add({ kind: 'work', key: 'a', data: {} })).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
-  await expect(jobs.list(1)).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
-  await jobs.close()
-}, 30_000)

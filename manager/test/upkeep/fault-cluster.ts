@@ -284,12 +284,13 @@ export class FaultCluster implements AsyncDisposable {
     })
   }
 
-  /** Records all file-servers that are there. */
+  /** Records all file-servers that are there, as a manager does when it lets one in. */
   async noteFileServers(): Promise<void> {
+    const { registry } = this.first
     const directory = this.directoryOf(this.first)
+    for (const link of registry.links) await directory.noteJoining(link)
     await waitUntil('all are recorded', async () => {
-      await directory.record()
-      return (await directory.read()).filter(({ isLost }) => !isLost).length >= this.first.registry.links.length
+      return (await directory.read()).filter(({ isLost }) => !isLost).length >= registry.links.length
     })
   }
 
