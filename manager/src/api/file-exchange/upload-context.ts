@@ -4,27 +4,14 @@ import type { RequestState } from '../../http/request-context.ts'
 /** Goes with an upload: who waits for it, and how its body is ended before its client has sent it all. */
 export class UploadContext implements PutContext {
   readonly requestId: string
-  /** The body is read on behalf of it. Its signal is asked for only where there is something to wait for. */
-  readonly reader: { readonly signal: AbortSignal }
+  /** The body is read on behalf of it. */
+  readonly reader: BodyReader
   readonly #client: RequestState
-  readonly #stop: () => void
 
   constructor(client: RequestState) {
     this.requestId = client.requestId
     this.#client = client
-    let stopped: AbortController | undefined
-    let either: AbortSignal | undefined
-    this.reader = {
-      get signal() {
-        stopped ??= new AbortController()
-        either ??= AbortSignal.any([client.signal, stopped.signal])
-        return either
-      },
-    }
-    this.#stop = () => {
-      stopped ??= new AbortController()
-      stopped.abort()
-    }
+    this.reader = new BodyReader(client)
   }
 
   /** It fires when the client hangs up. */
@@ -33,6 +20,28 @@ export class UploadContext implements PutContext {
   }
 
   stopReading(): void {
-    this.#stop()
+    this.reader.stop()
+  }
+}
+
+/** Its signal fires when the client hangs up or the reading is to end, and is made where there is something to wait for. */
+class BodyReader {
+  readonly #client: RequestState
+  #stopped: AbortController | undefined
+  #either: AbortSignal | undefined
+
+  constructor(client: RequestState) {
+    this.#client = client
+  }
+
+  get signal(): AbortSignal {
+    this.#stopped ??= new AbortController()
+    this.#either ??= AbortSignal.any([this.#client.signal, this.#stopped.signal])
+    return this.#either
+  }
+
+  stop(): void {
+    this.#stopped ??= new AbortController()
+    this.#stopped.abort()
   }
 }
