@@ -118,7 +118,7 @@ export class FileServerRegistry {
 
   /** Chooses a file-server for a copy and takes the place on it. @throws as `reserveSeveral` does */
   reserve(wish: CopyWish): Reservation {
-    const [place] = this.reserveSeveral({ ...wish, count: 1 })
+    const [place] = this.reserveSeveral({ count: 1, ...wish })
     if (place === undefined) throw new StoreError('SERVERS_UNAVAILABLE')
     return place
   }

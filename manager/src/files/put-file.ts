@@ -116,7 +116,15 @@ export async function putFile(
     const [inspection] = inspections
     const findings = inspection === undefined ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
     const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
-    const record = { ...recordOf(_id, findings.name ?? name, contentType, wish), ...fields, ...audioOf(findings, wish) }
+    const named = { _id, name: findings.name ?? name, contentType }
+    const record: FileRecord = {
+      state: 'live',
+      owner: null,
+      ...named,
+      ...keptAs(wish),
+      ...fields,
+      ...audioOf(findings, wish),
+    }
     await makeVisible(deps, record, open, wish, context)
     deps.inspection?.onVisible?.(record)
     return record
@@ -217,19 +225,13 @@ async function discard(
   await open?.abandon().catch(() => undefined)
 }
 
-function recordOf(_id: Types.ObjectId, name: FileName, contentType: string, wish: PutWish) {
-  const { storageClass, addressedBy, expiry } = wish
+function keptAs({ storageClass, addressedBy, link, expiry }: PutWish) {
   const createdAt = new Date()
   return {
-    _id,
-    state: 'live' as const,
     addressedBy,
-    name,
-    ...(addressedBy === 'link' && { link: wish.link ?? (randomBytes(16).toString('hex') as LinkId) }),
-    contentType,
-    owner: null,
     storageClass,
     createdAt,
     expiresAt: expiry?.(createdAt) ?? null,
+    ...(addressedBy === 'link' && { link: link ?? (randomBytes(16).toString('hex') as LinkId) }),
   }
 }

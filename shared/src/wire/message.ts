@@ -20,7 +20,7 @@ export function pack(message: object): Parcel {
  */
 export function unpack<T>(schema: z.ZodType<T>, rest: unknown, bytes: unknown, errorName: ErrorName): T {
   const isWhole = bytes == null || typeof rest !== 'object' || rest === null || Array.isArray(rest)
-  return parse(schema, isWhole ? rest : { ...rest, bytes }, errorName)
+  return parse(schema, isWhole ? rest : { bytes, ...rest }, errorName)
 }
 
 /**

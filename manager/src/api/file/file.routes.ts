@@ -28,7 +28,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
   router.post('/file', async (ctx) => {
     using _place = deps.gate.admit()
     // This system promises that a file is an ordinary one on one file-server.
-    const wish = { ...parseUploadWish(ctx, 'single'), addressedBy: 'path' as const }
+    const wish = { addressedBy: 'path' as const, ...parseUploadWish(ctx, 'single') }
     const upload = new UploadContext(ctx.state)
     const file = await openIncomingFile(ctx.req, receiving(deps, ctx, wish, upload))
     const record = await putFile(deps, file, wish, upload)
@@ -45,7 +45,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
       const verdict = judgePreconditions(ctx.req.headers, current && validatorsOf(current), 'change')
       return verdict.kind === 'failed' ? new StoreError('PRECONDITION_FAILED', verdict.detail) : null
     }
-    const wish = { ...parseUploadWish(ctx, 'replicated'), addressedBy: 'path' as const, replacing }
+    const wish = { addressedBy: 'path' as const, replacing, ...parseUploadWish(ctx, 'replicated') }
     const name = nameOf(ctx)
     // To take a part for the whole would lose the rest (RFC 9110 section 14.5).
     if (ctx.req.headers['content-range'] !== undefined)
@@ -56,7 +56,7 @@ export function fileRoutes(deps: FileApiDeps): Router<RequestState> {
       if (refusal !== null) throw refusal
     }
     const upload = new UploadContext(ctx.state)
-    const file = await openRawFile(ctx.req, { ...receiving(deps, ctx, wish, upload), name })
+    const file = await openRawFile(ctx.req, { name, ...receiving(deps, ctx, wish, upload) })
     const record = await putFile(deps, file, wish, upload)
     ctx.status = isNew ? 201 : 200
     ctx.body = summaryOf(record)

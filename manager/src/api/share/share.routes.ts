@@ -43,7 +43,7 @@ export function shareRoutes(deps: ShareApiDeps): Router<RequestState> {
     const file =
       format.kind === 'form'
         ? await openIncomingFile(ctx.req, options)
-        : await openRawFile(ctx.req, { ...options, name: format.name })
+        : await openRawFile(ctx.req, { name: format.name, ...options })
     answer(ctx, deps.page, [describeUpload(await putFile(deps, file, wish, upload))])
   })
 
@@ -84,7 +84,7 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
   if (linkInQuery(ctx) !== null) throw new StoreError('INVALID_REQUEST', 'a form may have several files, not one link')
   const asked = wishOf(ctx)
   const upload = new UploadContext(ctx.state)
-  const options = { ...receiving(deps, ctx, asked, upload), name: nameInQuery(ctx) }
+  const options = { name: nameInQuery(ctx), ...receiving(deps, ctx, asked, upload) }
   const { fields, files } = await openIncomingFiles(ctx.req, options)
   using unfinished = new UnfinishedFiles(deps.records)
   try {
@@ -104,7 +104,7 @@ async function receiveSeveral(deps: ShareApiDeps, ctx: AppContext): Promise<File
 }
 
 function wishOf(ctx: AppContext): PutWish {
-  return { ...parseUploadWish(ctx, 'replicated'), addressedBy: 'link' }
+  return { addressedBy: 'link', ...parseUploadWish(ctx, 'replicated') }
 }
 
 function linkInQuery(ctx: AppContext): Pick<PutWish, 'link'> | null {

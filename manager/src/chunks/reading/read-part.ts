@@ -48,7 +48,7 @@ export async function readPart(
   const command = { copyId, slot, sha256, sizeBytes, offset, length }
   return length <= INLINE_MAX_BYTES
     ? readSmall(link, command, method, caller)
-    : readLarge(link, { ...command, requestId }, { method, buffers, onFrame, signal: caller?.signal })
+    : readLarge(link, { requestId, ...command }, { method, buffers, onFrame, signal: caller?.signal })
 }
 
 /** A read that was sent does not end with its client's connection, for it is over soon. */
@@ -114,7 +114,7 @@ async function readStream(
   const part = new PartCollector(buffers.take(command.length), startPart(method), onFrame)
   const streamId = link.streams.open(part)
   try {
-    await link.call('open-download', { ...command, streamId }, { signal })
+    await link.call('open-download', { streamId, ...command }, { signal })
     return await part.whole(PART_DEADLINE_MS, signal)
   } finally {
     link.streams.close(streamId)

@@ -45,7 +45,7 @@ export async function storeCopy(
     const copy =
       source.kind === 'inline'
         ? await storeInline(link, command, source.bytes, caller)
-        : await storeStream(link, { ...command, partKey: source.partKey }, source, caller?.signal)
+        : await storeStream(link, { partKey: source.partKey, ...command }, source, caller?.signal)
     if (copy.copyId !== copyId) throw new StoreError('BAD_ANSWER', 'the ack names another copy')
     const tagCount = source.kind === 'stream' && source.partKey !== null ? Math.ceil(copy.sizeBytes / PART_BYTES) : 0
     if (copy.partTags.length !== tagCount * PART_TAG_BYTES)
@@ -73,9 +73,9 @@ async function storeInline(
   const sentAt = performance.now()
   let linkDelayMs: number | null = null
   try {
-    const { copy, workMs } = await link.call('upload-file', { ...command, bytes })
+    const { copy, workMs } = await link.call('upload-file', { bytes, ...command })
     linkDelayMs = performance.now() - sentAt - workMs
-    return { ...copy, partTags: NO_TAGS }
+    return { partTags: NO_TAGS, ...copy }
   } finally {
     link.outbound.release(bytes.length, linkDelayMs)
   }
@@ -111,5 +111,5 @@ async function storeStream(
   // What the system has not written yet is written now, which on a slow disk takes long.
   const deadlineMs = copyDeadlineMs(sentBytes, managerCommands['upload-end'].deadlineMs)
   const { copy, bytes } = await link.call('upload-end', { copyId, frameCount }, { signal, deadlineMs })
-  return { ...copy, partTags: bytes }
+  return { partTags: bytes, ...copy }
 }

@@ -139,7 +139,7 @@ export class Swarms {
     // A client that has no more than a magnet link says when it starts that it lacks nothing, and needs seeds.
     const asker = { key, scope: endpoint.address.scope, isSeed: isSeed && event !== 'started', family }
     const peers = event === 'stopped' ? [] : swarm.choose(asker, wanted, Math.random())
-    return { ...countsOf(swarm), peers }
+    return { peers, ...countsOf(swarm) }
   }
 
   /** @returns null where the info-hash is not tracked. @throws OVERLOADED, DATABASE_UNAVAILABLE */
