@@ -116,15 +116,8 @@ export async function putFile(
     const [inspection] = inspections
     const findings = inspection === undefined ? {} : await inspect(deps, inspection, { name, bytes }, stored, context)
     const contentType = findings.contentType ?? (await contentTypeOf(name, (length) => bytes.firstBytes(length)))
-    const named = { _id, name: findings.name ?? name, contentType }
-    const record: FileRecord = {
-      state: 'live',
-      owner: null,
-      ...named,
-      ...keptAs(wish),
-      ...fields,
-      ...audioOf(findings, wish),
-    }
+    const described = { _id, name: findings.name ?? name, contentType, ...fields, ...audioOf(findings, wish) }
+    const record = recordOf(described, wish)
     await makeVisible(deps, record, open, wish, context)
     deps.inspection?.onVisible?.(record)
     return record
@@ -225,9 +218,17 @@ async function discard(
   await open?.abandon().catch(() => undefined)
 }
 
-function keptAs({ storageClass, addressedBy, link, expiry }: PutWish) {
+type Described = Omit<
+  FileRecord,
+  'state' | 'owner' | 'addressedBy' | 'link' | 'storageClass' | 'createdAt' | 'expiresAt'
+>
+
+function recordOf(described: Described, { storageClass, addressedBy, link, expiry }: PutWish): FileRecord {
   const createdAt = new Date()
   return {
+    state: 'live',
+    owner: null,
+    ...described,
     addressedBy,
     storageClass,
     createdAt,

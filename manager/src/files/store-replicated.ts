@@ -52,12 +52,7 @@ export async function storeReplicated(
   { bytes, onHead, beforeEnd }: IncomingSource,
   context: PutContext,
 ): Promise<ReplicatedFile> {
-  using share = deps.uploadMemory.join({
-    isSmall: bytes.isSmall,
-    get signal() {
-      return context.signal
-    },
-  })
+  using share = deps.uploadMemory.join({ isSmall: bytes.isSmall, caller: context })
   // A body that is there already cannot be the slowest.
   const isPassing = !bytes.isComplete
   if (isPassing) share.signal.addEventListener('abort', () => context.stopReading())
@@ -83,7 +78,7 @@ class Storing implements Caller {
   readonly #file: OpenFile
   /** Hashes the whole of a file of several chunks. */
   #hash: Hash | undefined
-  readonly #stopped = new AbortController()
+  #stopping: AbortController | undefined
   readonly #running = new Set<Promise<void>>()
   readonly #chunks: Chunk[] = []
   #failure: { readonly reason: unknown } | undefined
@@ -106,6 +101,11 @@ class Storing implements Caller {
   get signal(): AbortSignal {
     this.#callerSignal ??= AbortSignal.any([this.#context.signal, this.#stopped.signal])
     return this.#callerSignal
+  }
+
+  get #stopped(): AbortController {
+    this.#stopping ??= new AbortController()
+    return this.#stopping
   }
 
   async add(piece: Buffer): Promise<void> {

@@ -314,7 +314,7 @@ test('an upload that sends no more is ended when others wait for its memory, and
 
 /** Takes memory as an upload does that is quick. */
 function hold({ uploadMemory }: PutDeps, bytes: number): Disposable {
-  const share = uploadMemory.join({ isSmall: false, signal: new AbortController().signal })
+  const share = uploadMemory.join({ isSmall: false, caller: new AbortController() })
   share.take(bytes).catch(() => undefined)
   return share
 }

@@ -18,9 +18,11 @@ const SLOW_BYTES_PER_MS = 512
 /** This share of the limit is kept for those who finish a chunk, but for one of them at least. */
 const FINISHERS_SHARE = 1 / 8
 
-export interface Joiner extends Caller {
+export interface Joiner {
   /** Whether the file is known to be a small one. */
   readonly isSmall: boolean
+  /** Its signal is asked for only when the upload has to wait. */
+  readonly caller: Caller
 }
 
 /** An upload holds its bytes by this. Dispose it when the upload has ended. */
@@ -46,13 +48,41 @@ interface Waiter {
 }
 
 interface Sender {
-  readonly joiner: Joiner
+  readonly isSmall: boolean
   readonly joinedAt: number
   readonly pace: SenderPace
   heldBytes: number
   waiter: Waiter | undefined
   stop: AbortController | undefined
   failure: StoreError | undefined
+}
+
+/** Its signal is made when it is asked for. */
+class Share implements UploadShare {
+  readonly take: UploadShare['take']
+  readonly give: UploadShare['give']
+  readonly handOn: UploadShare['handOn']
+  readonly #sender: Sender
+  readonly #end: () => void
+
+  constructor(sender: Sender, means: Pick<UploadShare, 'take' | 'give' | 'handOn'>, end: () => void) {
+    this.#sender = sender
+    this.take = means.take
+    this.give = means.give
+    this.handOn = means.handOn
+    this.#end = end
+  }
+
+  get signal(): AbortSignal {
+    const { failure } = this.#sender
+    this.#sender.stop ??= new AbortController()
+    if (failure !== undefined) this.#sender.stop.abort(failure)
+    return this.#sender.stop.signal
+  }
+
+  [Symbol.dispose](): void {
+    this.#end()
+  }
 }
 
 /**
@@ -94,10 +124,10 @@ export class UploadMemory {
     return this.#smallLine.length + this.#largeLine.length
   }
 
-  /** Begins an upload. The signal of its client is asked for only when it has to wait. */
-  join(joiner: Joiner): UploadShare {
+  /** Begins an upload. */
+  join({ isSmall, caller }: Joiner): UploadShare {
     const sender: Sender = {
-      joiner,
+      isSmall,
       joinedAt: performance.now(),
       pace: new SenderPace(),
       heldBytes: 0,
@@ -106,30 +136,24 @@ export class UploadMemory {
       failure: undefined,
     }
     this.#senders.add(sender)
-    return {
-      get signal() {
-        sender.stop ??= new AbortController()
-        if (sender.failure !== undefined) sender.stop.abort(sender.failure)
-        return sender.stop.signal
-      },
-      take: (bytes) => this.#take(sender, bytes),
-      give: (bytes) => this.#give(sender, bytes),
-      handOn: (bytes, settled) => this.#handOn(sender, bytes, settled),
-      [Symbol.dispose]: () => this.#end(sender),
+    const means = {
+      take: (bytes: number) => this.#take(sender, bytes, caller),
+      give: (bytes: number) => this.#give(sender, bytes),
+      handOn: (bytes: number, settled: Promise<unknown>) => this.#handOn(sender, bytes, settled),
     }
+    return new Share(sender, means, () => this.#end(sender))
   }
 
-  async #take(sender: Sender, bytes: number): Promise<void> {
+  async #take(sender: Sender, bytes: number, caller: Caller): Promise<void> {
     if (sender.failure !== undefined) throw sender.failure
     if (!this.#senders.has(sender)) throw new StoreError('CANCELLED', 'the upload has ended')
     if (sender.waiter !== undefined) throw new StoreError('INTERNAL', 'the upload waits for memory already')
     const line = this.#lineOf(sender)
     if ((line.length === 0 || this.#finishers.has(sender)) && this.#fits(sender, bytes)) this.#grant(sender, bytes)
-    else await this.#wait(sender, bytes, line)
+    else await this.#wait(sender, bytes, line, caller)
   }
 
-  #wait(sender: Sender, bytes: number, line: Waiter[]): Promise<void> {
-    const { signal } = sender.joiner
+  #wait(sender: Sender, bytes: number, line: Waiter[], { signal }: Caller): Promise<void> {
     const since = performance.now()
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -203,21 +227,20 @@ export class UploadMemory {
     sender.heldBytes -= bytes
   }
 
-  #use({ joiner }: Sender, bytes: number): void {
+  #use({ isSmall }: Sender, bytes: number): void {
     this.#usedBytes += bytes
-    if (joiner.isSmall) this.#smallBytes += bytes
+    if (isSmall) this.#smallBytes += bytes
   }
 
-  #lineOf({ joiner }: Sender): Waiter[] {
-    return joiner.isSmall ? this.#smallLine : this.#largeLine
+  #lineOf({ isSmall }: Sender): Waiter[] {
+    return isSmall ? this.#smallLine : this.#largeLine
   }
 
   /** While large files wait, small ones have their own share only, so that neither kind can keep the other waiting for ever. */
   #fits(sender: Sender, bytes: number): boolean {
-    const { joiner } = sender
     if (this.#usedBytes + bytes > this.#limitBytes) return false
     const forSmallOnes = this.#limitBytes * SMALL_FILES_SHARE
-    if (joiner.isSmall) return this.#largeLine.length === 0 || this.#smallBytes + bytes <= forSmallOnes
+    if (sender.isSmall) return this.#largeLine.length === 0 || this.#smallBytes + bytes <= forSmallOnes
     const forFinishers = this.#finishers.has(sender) ? 0 : this.#mostFinishers * this.#chunkBytes
     return this.#usedBytes - this.#smallBytes + bytes <= this.#limitBytes - forSmallOnes - forFinishers
   }

@@ -13,8 +13,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const join = (memory: UploadMemory, fields: { isSmall?: boolean; signal?: AbortSignal } = {}): UploadShare =>
-  memory.join({ isSmall: false, signal: new AbortController().signal, ...fields })
+const join = (memory: UploadMemory, fields: { isSmall?: boolean; caller?: AbortController } = {}): UploadShare =>
+  memory.join({ isSmall: false, caller: new AbortController(), ...fields })
 
 /** Watches a promise without waiting for it. */
 function watch(promise: Promise<unknown>) {
@@ -89,7 +89,7 @@ test('who goes away waits no longer, and what an upload held is free when it end
   const gone = new AbortController()
   const holder = join(memory)
   await holder.take(LARGE)
-  const waiting = join(memory, { signal: gone.signal })
+  const waiting = join(memory, { caller: gone })
   const [first, second, third] = [watch(waiting.take(10)), join(memory), join(memory)]
   const ended = watch(second.take(20))
   const served = watch(third.take(30))
@@ -101,7 +101,7 @@ test('who goes away waits no longer, and what an upload held is free when it end
   holder[Symbol.dispose]()
   await soon()
   expect([served.outcome, memory.usedBytes]).toEqual(['ok', 30])
-  await expect(join(memory, { signal: gone.signal }).take(LARGE)).rejects.toMatchObject({ name: 'CANCELLED' })
+  await expect(join(memory, { caller: gone }).take(LARGE)).rejects.toMatchObject({ name: 'CANCELLED' })
 })
 
 test('what is handed on is held until it is settled, also when that fails and after the upload has ended', async () => {
