@@ -33,7 +33,7 @@ COPY web/src web/src
 RUN npx tsc -b manager file-server peer \
   && node web/build.mjs \
   && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server --workspace peer \
-  && rm -rf */src */tsconfig.*
+  && rm -rf */src */tsconfig.* */dist/tsconfig.tsbuildinfo
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production

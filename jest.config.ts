@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const sourceOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const withoutDatabase = [
+/** These need no database. */
+const packages = [
   'shared/test/**/*.test.ts',
   'file-server/test/**/*.test.ts',
   'client/test/**/*.test.ts',
@@ -33,10 +34,8 @@ export default defineConfig({
   },
   test: {
     pool: 'forks',
-    // Two cores are enough for five, since the tests of packages wait for most of their time. Those of the whole system
-    // come after them, three at once.
-    maxWorkers: 5,
-    maxConcurrency: 12,
+    // Two cores are enough for three, since each waits for a third of its time.
+    maxWorkers: 3,
     // No test file leaves anything to another, and a process for each would be a seventh of their time.
     isolate: false,
     // These end what hangs. A busy machine stands still for seconds, so what is only slow is waited for.
@@ -45,15 +44,21 @@ export default defineConfig({
     expect: { poll: { timeout: 15_000 } },
     setupFiles: ['test/patience.ts'],
     projects: [
-      { extends: true, test: { name: 'without database', include: withoutDatabase } },
       {
         extends: true,
         test: {
-          name: 'with database',
+          name: 'manager',
           testTimeout: 180_000,
           include: ['manager/test/**/*.test.ts'],
           globalSetup,
+          // They wait for most of their time, and come first.
+          maxWorkers: 5,
+          maxConcurrency: 12,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'packages', include: packages, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -63,8 +68,6 @@ export default defineConfig({
           include: ['launcher/test/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: [...campaigns, ...underLoad],
           globalSetup,
-          maxWorkers: 3,
-          maxConcurrency: 5,
           sequence: { groupOrder: 1 },
         },
       },

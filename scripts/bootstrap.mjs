@@ -158,7 +158,7 @@ export async function ensurePeerBuilt() {
 
 /** tsc renews the date of its note also where nothing had to be compiled. */
 function isPeerBuilt() {
-  const note = `${root}peer/tsconfig.tsbuildinfo`
+  const note = `${root}peer/dist/tsconfig.tsbuildinfo`
   if (!existsSync(note) || !existsSync(`${root}peer/dist/main.js`)) return false
   const builtAt = statSync(note).mtimeMs
   return ['shared', 'peer'].every((folder) =>

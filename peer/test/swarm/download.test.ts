@@ -280,8 +280,10 @@ test('what a web seed has sent of a piece is told before the piece is whole', as
   const server = createServer(async (request, response) => {
     const [, from = '', to = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
     const part = bytes.subarray(Number(from), Number(to) + 1)
-    response.writeHead(206).write(part.subarray(0, 1_000))
-    await vi.waitFor(() => expect(Math.max(...arriving)).toBeGreaterThanOrEqual(1_000), 10_000)
+    const first = part.subarray(0, 1_000)
+    response.writeHead(206).write(first)
+    // The last piece is shorter, and may be asked for alone.
+    await vi.waitFor(() => expect(Math.max(...arriving)).toBeGreaterThanOrEqual(first.length), 10_000)
     response.end(part.subarray(1_000))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
