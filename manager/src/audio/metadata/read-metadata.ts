@@ -90,7 +90,7 @@ async function findStart(source: AudioSource): Promise<Start | null> {
   return null
 }
 
-/** Of a file with a tag before it, raw frames begin behind some padding perhaps. */
+/** Raw frames may begin behind some padding where a tag comes before them. */
 async function findFramesFrom(source: AudioSource, at: number): Promise<Start | null> {
   const bytes = await source.read(at, PADDING_BYTES + SNIFF_BYTES)
   const found = isForeign(bytes) ? null : findFrames(bytes, PADDING_BYTES)
@@ -142,7 +142,7 @@ async function waveSize(source: AudioSource): Promise<{ readonly told: number; r
   return { told, isUntold }
 }
 
-/** Where the size is not told, a count of samples is none either, and only the bytes that are there tell how long the file is. */
+/** A file that does not tell its size tells no count of samples either: only the bytes that are there say how long it is. */
 async function waveTiming(source: AudioSource, bitRate: number | null): Promise<Partial<Timing>> {
   if (!(await waveSize(source)).isUntold) return { bitRate }
   const start = await startOfSamples(source)
@@ -224,7 +224,7 @@ async function oggTiming(source: AudioSource, format: IAudioMetadata['format']):
     if (at + 18 > tail.length) continue
     const granules = tail.readBigInt64LE(at + 6)
     if (granules < 0n) continue
-    // Where another stream is chained to the first one, each counts from nothing.
+    // Each of several chained streams counts from nothing.
     if (!tail.subarray(at + 14, at + 18).equals(serial)) return { isEstimated: true }
     if (rate <= 0) return {}
     const first = await firstGranules(source, serial)

@@ -21,22 +21,22 @@ export type StreamFormat = keyof typeof streamFormats
 export interface StreamWish {
   /** `raw` asks for the original. */
   readonly format: string | undefined
-  /** In kbit/s; 0 is no limit. */
+  /** This is in kbit/s, and 0 is no limit. */
   readonly maxBitRate: number
-  /** Where to begin, in seconds. */
+  /** The stream begins at this second. */
   readonly timeOffset: number
 }
 
 export interface StreamPlan {
   readonly format: StreamFormat
-  /** In kbit/s, or null where the format has none. */
+  /** This is in kbit/s, or null where the format has no bit rate. */
   readonly bitRate: number | null
   readonly timeOffset: number
 }
 
 /** Less is no use to anybody. */
 const LEAST_BIT_RATE = 32
-/** Where only the format is named. */
+/** A client that names only the format gets this. */
 const USUAL_BIT_RATE = 192
 
 /** @returns what to make of a track for such a wish, or null where the original does, or nothing else can be made */

@@ -17,7 +17,7 @@ const WHOLE_MS = 6 * 3_600_000
 const MAX_PROBLEMS_BYTES = 4_096
 
 export interface TranscoderDeps {
-  /** Where ffmpeg finds this manager. */
+  /** ffmpeg finds this manager at this address. */
   readonly ownUrl: () => string
   readonly log: Logger
 }
