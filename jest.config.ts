@@ -42,7 +42,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 180_000,
     expect: { poll: { timeout: 15_000 } },
-    setupFiles: ['test/patience.ts'],
+    setupFiles: ['test/setup.ts'],
     projects: [
       {
         extends: true,

@@ -1,3 +1,5 @@
+import { test } from 'vitest'
+
 /** `npm run test:faults` runs the whole counts of everything. */
 export const isFullRun = process.env.FAULTS === 'full'
 
@@ -6,3 +8,9 @@ export const isFullRun = process.env.FAULTS === 'full'
  * file that imports this one, so that no count is lost.
  */
 export const countOf = (full: number, few: number): number => (isFullRun ? full : few)
+
+/**
+ * A test of `npm run test:faults` alone, for what waits for deadlines of seconds, or does the work of thousands of
+ * users. `npm test` counts it among those that it skips.
+ */
+export const testInFull = test.runIf(isFullRun)

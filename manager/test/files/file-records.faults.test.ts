@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { FileName } from '@holdfast/shared/file-name'
 import mongoose from 'mongoose'
-import { expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
 import { ChaosProxy } from '../../../test/faults/chaos-proxy.ts'
+import { testInFull } from '../../../test/full-run.ts'
 import { deleteFile } from '../../src/files/delete-file.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
@@ -29,21 +30,24 @@ async function withSlowManager(
   }
 }
 
-test('a delete that reaches the database late, after its client was told 503, takes no newer file of that name', () =>
-  withSlowManager(async (cluster, slow, proxy) => {
-    const context = { requestId: 'test', log: { debug: () => undefined } as never }
-    await cluster.upload(name, Buffer.from('old'))
-    const held = proxy.holdAt(commandOn('update'))
-    const late = deleteFile(slow, name, context).catch((error: Error) => error.name)
-    await held
-    expect(await late).toBe('DATABASE_UNAVAILABLE')
-    await deleteFile(cluster.first, name, context)
-    await cluster.upload(name, Buffer.from('new'))
-    await proxy.releaseAndAnswer()
-    expect((await cluster.read(name))?.toString()).toBe('new')
-  }))
+testInFull(
+  'a delete that reaches the database late, after its client was told 503, takes no newer file of that name',
+  () =>
+    withSlowManager(async (cluster, slow, proxy) => {
+      const context = { requestId: 'test', log: { debug: () => undefined } as never }
+      await cluster.upload(name, Buffer.from('old'))
+      const held = proxy.holdAt(commandOn('update'))
+      const late = deleteFile(slow, name, context).catch((error: Error) => error.name)
+      await held
+      expect(await late).toBe('DATABASE_UNAVAILABLE')
+      await deleteFile(cluster.first, name, context)
+      await cluster.upload(name, Buffer.from('new'))
+      await proxy.releaseAndAnswer()
+      expect((await cluster.read(name))?.toString()).toBe('new')
+    }),
+)
 
-test('a record that is still on its way at the deadline is not acknowledged, and its bytes stay for it', () =>
+testInFull('a record that is still on its way at the deadline is not acknowledged, and its bytes stay for it', () =>
   withSlowManager(async (cluster, slow, proxy) => {
     const bytes = randomBytes(5_000)
     const held = proxy.holdAt(commandOn('insert'))
@@ -56,4 +60,5 @@ test('a record that is still on its way at the deadline is not acknowledged, and
     expect(await cluster.read(name)).toBeNull()
     await proxy.releaseAndAnswer()
     expect((await cluster.read(name))?.equals(bytes)).toBe(true)
-  }))
+  }),
+)

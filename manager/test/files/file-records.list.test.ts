@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { type ListOrder, type ListPlace, type ListWish, listQuery } from '../../src/files/list-query.ts'
@@ -59,20 +60,23 @@ describe('a list', () => {
     expect(await records.count({ addressedBy: 'path', prefix })).toBe(12)
   })
 
-  test('that a search would read too much for is refused with what to do about it, and does not go on', async () => {
-    const { collection } = used.model
-    const find = collection.find.bind(collection)
-    // mongod takes long over each name, as over very many of them.
-    const slowly = (filter: object, options: object) =>
-      find({ ...filter, $where: 'function () { sleep(500); return true }' } as object, options)
-    vi.spyOn(collection, 'find').mockImplementation(slowly as never)
-    onTestFinished(() => void vi.restoreAllMocks())
-    const tooSlow = { cause: { cause: { code: 50 } } }
-    await expect(listAll({ search: 'name' })).rejects.toMatchObject({
-      ...{ name: 'INVALID_REQUEST', detail: expect.stringContaining('prefix'), ...tooSlow },
-    })
-    await expect(listAll({})).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE', ...tooSlow.cause })
-  })
+  testInFull(
+    'that a search would read too much for is refused with what to do about it, and does not go on',
+    async () => {
+      const { collection } = used.model
+      const find = collection.find.bind(collection)
+      // mongod takes long over each name, as over very many of them.
+      const slowly = (filter: object, options: object) =>
+        find({ ...filter, $where: 'function () { sleep(500); return true }' } as object, options)
+      vi.spyOn(collection, 'find').mockImplementation(slowly as never)
+      onTestFinished(() => void vi.restoreAllMocks())
+      const tooSlow = { cause: { cause: { code: 50 } } }
+      await expect(listAll({ search: 'name' })).rejects.toMatchObject({
+        ...{ name: 'INVALID_REQUEST', detail: expect.stringContaining('prefix'), ...tooSlow },
+      })
+      await expect(listAll({})).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE', ...tooSlow.cause })
+    },
+  )
 
   test('by size or date reads an index in its order, and of names it leaves out only the keys', async () => {
     for (const [order, index] of [

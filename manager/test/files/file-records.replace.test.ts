@@ -3,6 +3,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { LinkId } from '@holdfast/shared/ids'
 import { beforeEach, expect, test } from 'vitest'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
+import { testInFull } from '../../../test/full-run.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import type { ListPlace } from '../../src/files/list-query.ts'
@@ -56,19 +57,24 @@ test('invariant 4: of many replacements at once one is live at the end, and ther
   expect(refused.filter((error) => error !== 'OVERLOADED' && error !== 'DATABASE_UNAVAILABLE')).toEqual([])
 })
 
-test('a replacement that a killed manager had begun does not hold the file for longer than some seconds', async () => {
-  const name = newName()
-  const [old, fresh] = [newRecord(name), newRecord(name)]
-  await records.insert(old)
-  // Nobody ends its transaction, as where its manager is gone.
-  const session = await used.model.db.startSession()
-  session.startTransaction()
-  await used.model.collection.updateOne({ _id: old._id }, { $set: { contentType: 'text/x' } }, { session })
-  await expect(records.replace(newRecord(name), false, always)).rejects.toMatchObject({ name: 'DATABASE_UNAVAILABLE' })
-  await waitUntil('the file is replaced', () => records.replace(fresh, false, always).then(() => true), 30_000)
-  expect((await records.findLive(fresh.name))?._id).toEqual(fresh._id)
-  await session.endSession()
-})
+testInFull(
+  'a replacement that a killed manager had begun does not hold the file for longer than some seconds',
+  async () => {
+    const name = newName()
+    const [old, fresh] = [newRecord(name), newRecord(name)]
+    await records.insert(old)
+    // Nobody ends its transaction, as where its manager is gone.
+    const session = await used.model.db.startSession()
+    session.startTransaction()
+    await used.model.collection.updateOne({ _id: old._id }, { $set: { contentType: 'text/x' } }, { session })
+    await expect(records.replace(newRecord(name), false, always)).rejects.toMatchObject({
+      name: 'DATABASE_UNAVAILABLE',
+    })
+    await waitUntil('the file is replaced', () => records.replace(fresh, false, always).then(() => true), 30_000)
+    expect((await records.findLive(fresh.name))?._id).toEqual(fresh._id)
+    await session.endSession()
+  },
+)
 
 test('a replacement that objects changes nothing', async () => {
   const name = newName()

@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import mongoose from 'mongoose'
-import { expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import { prepareFileModel } from '../../src/files/file.model.ts'
 
 const SOCKET_TIMEOUT_MS = 2_000
 
-test('indexes may take longer to build than any other answer of the database', async () => {
+testInFull('indexes may take longer to build than any other answer of the database', async () => {
   const { port, hostname } = new URL(inject('mongoUrl'))
   let heldCount = 0
   const proxy = createServer((client) => {

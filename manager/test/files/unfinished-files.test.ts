@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import type { FileRecord } from '../../src/files/file.model.ts'
 import { FileRecords } from '../../src/files/file-records.ts'
 import { UnfinishedFiles } from '../../src/files/unfinished-files.ts'
@@ -22,7 +23,7 @@ async function store(unfinished: UnfinishedFiles): Promise<FileRecord> {
 
 const expiryOf = async ({ _id }: FileRecord) => (await used.model.findById(_id).lean())?.expiresAt
 
-test('files of a form do not expire while others come in, and stay when all are there', async () => {
+testInFull('files of a form do not expire while others come in, and stay when all are there', async () => {
   using unfinished = new UnfinishedFiles(records, UNFINISHED_MS)
   const first = await store(unfinished)
   await delay(2 * UNFINISHED_MS)

@@ -4,6 +4,7 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { ServerId } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import type { FileServerRegistry } from '../../src/chunks/registry.ts'
 import { garbageCollector } from '../../src/upkeep/collect-garbage.ts'
 import { FaultCluster } from './fault-cluster.ts'
@@ -30,7 +31,7 @@ function withFailingDeletes(registry: FileServerRegistry, broken: ServerId): Fil
   })
 }
 
-test('a file-server whose deletes fail keeps the bytes on none of the others', async () => {
+testInFull('a file-server whose deletes fail keeps the bytes on none of the others', async () => {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 2 })
   const { registry, records, holders } = cluster.first
   const files = cluster.connection.collection('files')
@@ -49,22 +50,25 @@ test('a file-server whose deletes fail keeps the bytes on none of the others', a
   expect(await cluster.copies()).toHaveLength((await files.countDocuments()) - LONG_WAITING)
 })
 
-test('copies on a file-server whose deletes fail keep no others of their files, and no files behind them, from going', async () => {
-  await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 2 })
-  const { registry, records, holders } = cluster.first
-  const files = cluster.connection.collection('files')
-  const [broken = '' as ServerId] = registry.links.map((link) => link.id)
-  const leaving = { server: broken, slot: 1_000_000, copyId: newCopyId() }
-  for (let index = 0; index < 40; index++) await cluster.upload(`f-${index}`, randomBytes(10))
-  // As after moves away from the broken disk: the copy that counts is on the other file-server.
-  await files.updateMany({ 'chunks.replicas.server': { $ne: broken } }, { $set: { 'chunks.0.leaving': [leaving] } })
-  for (let index = 0; index < 40; index++) await records.markDeleted(`f-${index}` as FileName)
-  const collector = garbageCollector({ registry: withFailingDeletes(registry, broken), records, holders, log }, 1_000)
-  await collector.run(new AbortController().signal)
-  const healthy = { $elemMatch: { server: { $ne: broken } } }
-  expect(await files.countDocuments({ 'chunks.replicas': healthy })).toBe(0)
-  expect(await files.countDocuments({ 'chunks.leaving.server': broken })).toBeGreaterThan(16)
-})
+testInFull(
+  'copies on a file-server whose deletes fail keep no others of their files, and no files behind them, from going',
+  async () => {
+    await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 2 })
+    const { registry, records, holders } = cluster.first
+    const files = cluster.connection.collection('files')
+    const [broken = '' as ServerId] = registry.links.map((link) => link.id)
+    const leaving = { server: broken, slot: 1_000_000, copyId: newCopyId() }
+    for (let index = 0; index < 40; index++) await cluster.upload(`f-${index}`, randomBytes(10))
+    // As after moves away from the broken disk: the copy that counts is on the other file-server.
+    await files.updateMany({ 'chunks.replicas.server': { $ne: broken } }, { $set: { 'chunks.0.leaving': [leaving] } })
+    for (let index = 0; index < 40; index++) await records.markDeleted(`f-${index}` as FileName)
+    const collector = garbageCollector({ registry: withFailingDeletes(registry, broken), records, holders, log }, 1_000)
+    await collector.run(new AbortController().signal)
+    const healthy = { $elemMatch: { server: { $ne: broken } } }
+    expect(await files.countDocuments({ 'chunks.replicas': healthy })).toBe(0)
+    expect(await files.countDocuments({ 'chunks.leaving.server': broken })).toBeGreaterThan(16)
+  },
+)
 
 test('looking for what has to go reads the records of deleted files, not those of all files', async () => {
   await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), managers: 1, fileServers: 1 })

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import { ConnectionDealer, type Taker } from '../../src/workers/connection-dealer.ts'
 
 const toClose: (() => void)[] = []
@@ -86,7 +87,7 @@ test('closes the connection that a dying worker was given, and gives it no more'
   expect([dying.given.length, next.isEnded]).toEqual([1, false])
 })
 
-test('closes a connection that no worker takes in time', async () => {
+testInFull('closes a connection that no worker takes in time', async () => {
   const { dealer, dial } = await startDealer()
   const frozen = new RecordedTaker()
   dealer.add(frozen)
@@ -116,18 +117,21 @@ test('closes what waits when it is closed', async () => {
   })
 })
 
-test('a connection that is lost on its way to a worker holds the worker up for five seconds, not for ever', async () => {
-  const { dealer, dial } = await startDealer()
-  const worker = new RecordedTaker()
-  dealer.add(worker)
-  const lost = await dial()
-  await vi.waitFor(() => expect([worker.numbers.length, worker.asked]).toEqual([1, worker.numbers]))
-  await vi.waitFor(() => expect(lost.isEnded).toBe(true))
-  dealer.took(worker, worker.lastNumber)
-  const next = await dial()
-  await vi.waitFor(() => expect(worker.given).toHaveLength(2))
-  expect(next.isEnded).toBe(false)
-})
+testInFull(
+  'a connection that is lost on its way to a worker holds the worker up for five seconds, not for ever',
+  async () => {
+    const { dealer, dial } = await startDealer()
+    const worker = new RecordedTaker()
+    dealer.add(worker)
+    const lost = await dial()
+    await vi.waitFor(() => expect([worker.numbers.length, worker.asked]).toEqual([1, worker.numbers]))
+    await vi.waitFor(() => expect(lost.isEnded).toBe(true))
+    dealer.took(worker, worker.lastNumber)
+    const next = await dial()
+    await vi.waitFor(() => expect(worker.given).toHaveLength(2))
+    expect(next.isEnded).toBe(false)
+  },
+)
 
 test('an answer that comes twice does not free the worker from the connection that it was given next', async () => {
   const { dealer, dial } = await startDealer()

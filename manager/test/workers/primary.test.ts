@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from '@holdfast/shared/node/logger'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 import { Primary } from '../../src/workers/primary.ts'
 
 /**
@@ -104,16 +105,20 @@ test('a worker that stops alone gets no more connections while it drains', async
   }, 10_000)
 }, 30_000)
 
-test('a worker that lost a connection for want of descriptors is given others again', async () => {
-  const wrapper = join(directory, 'node')
-  await writeFile(wrapper, `#!/bin/sh\nulimit -n 64\nexec '${execPath}' "$@"\n`, { mode: 0o755 })
-  process.execPath = wrapper
-  const ask = await start(1)
-  const [pid = Number.NaN] = await pidsOf(1, ask)
-  process.kill(pid, 'SIGHUP')
-  await vi.waitFor(async () => expect(await ask()).toBe(''), 20_000)
-  await vi.waitFor(async () => expect(await ask()).toBe(String(pid)), 10_000)
-}, 45_000)
+testInFull(
+  'a worker that lost a connection for want of descriptors is given others again',
+  async () => {
+    const wrapper = join(directory, 'node')
+    await writeFile(wrapper, `#!/bin/sh\nulimit -n 64\nexec '${execPath}' "$@"\n`, { mode: 0o755 })
+    process.execPath = wrapper
+    const ask = await start(1)
+    const [pid = Number.NaN] = await pidsOf(1, ask)
+    process.kill(pid, 'SIGHUP')
+    await vi.waitFor(async () => expect(await ask()).toBe(''), 20_000)
+    await vi.waitFor(async () => expect(await ask()).toBe(String(pid)), 10_000)
+  },
+  45_000,
+)
 
 test('a worker that cannot be started is tried again', async () => {
   process.execPath = join(directory, 'none')

@@ -2,6 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { audioFieldsOf } from '../../../src/audio/audio-fields-of.ts'
 import { AudioCheck } from '../../../src/audio/decoding/check-audio.ts'
 import { CannotDecode, type Decoded, DecoderEnded, type DecodeWish } from '../../../src/audio/decoding/decode-audio.ts'
@@ -164,7 +165,7 @@ test('a file that its decoder ended over is not begun anew, and says why', async
   expect((await read(record)).audio.reason).toBe('it was not decoded: ended by SIGKILL')
 })
 
-test('the loop goes on behind those that it added before', async () => {
+testInFull('the loop goes on behind those that it added before', async () => {
   const { check, store, jobs } = await open(decodeWell)
   const files = Array.from({ length: 600 }, () => {
     const name = newName()

@@ -10,8 +10,8 @@ import {
 } from '../../../src/audio/decoding/peaks.ts'
 
 function draw(samples: readonly number[], pieceBytes = 1_000): Peaks {
-  const bytes = Buffer.alloc(samples.length * 2)
-  for (const [index, sample] of samples.entries()) bytes.writeInt16LE(sample, index * 2)
+  // Machines that run Node hold the lower byte first, as PCM does.
+  const bytes = Buffer.from(Int16Array.from(samples).buffer)
   const meter = new PeakMeter()
   for (let at = 0; at < bytes.length; at += pieceBytes) meter.push(bytes.subarray(at, at + pieceBytes))
   expect(meter.sampleCount).toBe(samples.length)
@@ -35,7 +35,7 @@ test('any file is drawn in at most so many peaks that cover it, and its extremes
       const { data, samplesPerPeak } = draw(samples, 65_536)
       expect(data.length / 2).toBe(Math.ceil(length / samplesPerPeak))
       expect(data.length / 2).toBeLessThanOrEqual(MAX_PEAKS)
-      if (length > 0) expect([...data]).toContain(extreme >> 8)
+      if (length > 0) expect(data.includes(extreme >> 8)).toBe(true)
     }),
     { numRuns: 20 },
   )

@@ -1,5 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { afterEach, expect, test } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { MetadataReader, type MetadataReaderOptions } from '../../../src/audio/metadata/metadata-reader.ts'
 import { audioBytes, box, id3Tag } from '../audio-files.ts'
 
@@ -79,7 +80,7 @@ test('bytes that come too slowly are no fault of the file, and others have their
   expect(second).toMatchObject({ status: 'fulfilled', value: { kind: 'audio' } })
 })
 
-test('the time in which bytes are waited for is not that of the file', async () => {
+testInFull('the time in which bytes are waited for is not that of the file', async () => {
   const [fileMs, delayMs] = [3_000, 800]
   const reader = open({ fileMs })
   // With this the thread is there, and has little to do.

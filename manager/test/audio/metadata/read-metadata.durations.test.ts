@@ -71,9 +71,9 @@ async function make(name: string, as: string, seconds: number) {
   return { file, isEstimated, duration: duration ?? Number.NaN }
 }
 
-describe.runIf(canMakeAudio)('within 30 ms', () => {
+describe.runIf(canMakeAudio && isFullRun)('within 30 ms', () => {
   test.each(Object.entries(told))('the duration of %s is what ffprobe says', async (name, as) => {
-    for (const seconds of isFullRun ? [7.3, 313.7] : [7.3]) {
+    for (const seconds of [7.3, 313.7]) {
       const { file, duration, isEstimated } = await make(name, as, seconds)
       expect(isEstimated).toBe(false)
       expect(Math.abs(duration - (await probeDuration(file)))).toBeLessThanOrEqual(WITHIN_S)
@@ -87,9 +87,12 @@ describe.runIf(canMakeAudio)('within 30 ms', () => {
   })
 })
 
-test.runIf(canMakeAudio).each(Object.entries(untold))('a long %s is estimated, and says so', async (name, as) => {
-  const { file, duration, isEstimated } = await make(name, as, 60)
-  expect(isEstimated).toBe(true)
-  const frames = await probePackets(file)
-  expect(Math.abs(duration - frames) / frames).toBeLessThan(0.02)
-})
+test.runIf(canMakeAudio && isFullRun).each(Object.entries(untold))(
+  'a long %s is estimated, and says so',
+  async (name, as) => {
+    const { file, duration, isEstimated } = await make(name, as, 60)
+    expect(isEstimated).toBe(true)
+    const frames = await probePackets(file)
+    expect(Math.abs(duration - frames) / frames).toBeLessThan(0.02)
+  },
+)

@@ -4,6 +4,7 @@ import { PROTOCOL_VERSION } from '@holdfast/shared/wire/protocol'
 import type { Challenge } from '@holdfast/shared/wire/shapes'
 import { io } from 'socket.io-client'
 import { expect, test, vi } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import {
   type Ack,
   aCopy,
@@ -149,9 +150,15 @@ test('invariant 10: before its proof a file-server is not heard: no heartbeats, 
   const honest = dial()
   await linkOf(registry, honest)
   expect(registry.links.map((link) => link.id)).toEqual([honest.hello.serverId])
-  // The handshake's deadline ends it.
-  expect(await ended(stranger)).toMatch(/disconnect|close/)
+  stranger.socket.disconnect()
   expect([stranger.isWelcome, await answers]).toEqual([false, ['no ack', 'no ack', 'no ack']])
+})
+
+testInFull('a file-server that does not prove itself in time is let go', async () => {
+  const { registry, dial } = await start()
+  const stranger = dial({ onChallenge: () => undefined })
+  expect(await ended(stranger)).toMatch(/disconnect|close/)
+  expect([stranger.isWelcome, registry.links]).toEqual([false, []])
 })
 
 test('strangers are bounded: the hundred-and-first waits until others are gone, and the honest come in then', async () => {

@@ -3,6 +3,7 @@ import { type CopyId, chunkNumberOf, type Digest, type FileId, type Slot } from 
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { afterEach, expect, test, vi } from 'vitest'
+import { countOf, testInFull } from '../../../../test/full-run.ts'
 import { BufferPool } from '../../../src/chunks/buffer-pool.ts'
 import type { PlacedChunk, Replica } from '../../../src/chunks/chunk.ts'
 import { HedgeBudget } from '../../../src/chunks/reading/hedge-budget.ts'
@@ -12,6 +13,8 @@ import { type Ack, leftOf, linkOf, nothing, type ScriptedFileServer, useSocketSe
 
 const { start } = useSocketServer()
 const copyIds = new CopyIds()
+
+const DAMAGED = countOf(300, 60)
 
 afterEach(() => void vi.restoreAllMocks())
 /** With one and the same lot for all, equal replicas are asked in the order in which the record names them. */
@@ -194,7 +197,7 @@ test.each(sizes)(
   },
 )
 
-test('a file-server that was frozen and answers again is used again', async () => {
+testInFull('a file-server that was frozen and answers again is used again', async () => {
   const { bytes, a, b, linkA, deps, read } = await stored([SMALL])
   inOrder()
   useUp(deps.hedges)
@@ -291,7 +294,7 @@ test('where both replicas are bad the file is unavailable, and both are marked',
   ])
 })
 
-test.each(sizes)(
+testInFull.each(sizes)(
   'a good replica that is slower than silence is waited for where the other is damaged: %s',
   async (_, size) => {
     const { bytes, a, b, deps, read } = await stored([size])
@@ -305,7 +308,7 @@ test.each(sizes)(
   },
 )
 
-test('a single replica is waited for, and its silence is not held against it', async () => {
+testInFull('a single replica is waited for, and its silence is not held against it', async () => {
   const { bytes, a, linkA, deps, read } = await stored([SMALL, LARGE], 1)
   a.conductOf = () => ({ afterMs: 2_200 })
   expect((await read()).equals(bytes)).toBe(true)
@@ -315,7 +318,7 @@ test('a single replica is waited for, and its silence is not held against it', a
   expect(hedgeCount).toBe(10)
 })
 
-test('where one of two file-servers is away the other one is not hurried', async () => {
+testInFull('where one of two file-servers is away the other one is not hurried', async () => {
   const { bytes, a, b, linkA, linkB, read } = await stored([SMALL])
   a.peer.socket.disconnect()
   await vi.waitFor(() => expect(linkA.isConnected).toBe(false))
@@ -370,7 +373,7 @@ test('while a chunk is on its way to the client the next one is fetched', async 
   expect([Buffer.concat(read).equals(bytes), (await reading.next()).done]).toEqual([true, true])
 })
 
-test('invariant 3: 300 replicas damaged at random cost no reader a byte or an error, and what was read is marked', async () => {
+test(`invariant 3: ${DAMAGED} replicas damaged at random cost no reader a byte or an error, and what was read is marked`, async () => {
   const conducts: Conduct[] = [
     'flipped',
     'too short',
@@ -379,7 +382,7 @@ test('invariant 3: 300 replicas damaged at random cost no reader a byte or an er
     { error: 'DISK_FAILED' },
   ]
   let damageCount = 0
-  while (damageCount < 300) {
+  while (damageCount < DAMAGED) {
     const lengths = Array.from({ length: 30 }, (_, number) =>
       number % 10 === 9 ? INLINE_MAX_BYTES + randomInt(2 * FRAME_BYTES) : 1 + randomInt(SMALL),
     )

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { CopyId, Digest, FileId, ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { expect, test, vi } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import type { FileServerLink } from '../../../src/chunks/links/file-server-link.ts'
 import { type ChunkWriter, chunkWriter } from '../../../src/chunks/writing/chunk-writer.ts'
 import type { ReplicaWish } from '../../../src/chunks/writing/store-replicas.ts'
@@ -210,7 +211,7 @@ test.each(kinds)('one that is silent (%s) is made up for, and what it stores lat
   await nothingIsLeft()
 })
 
-test('a copy that comes late but before its substitute is a replica, and the substitute goes', async () => {
+testInFull('a copy that comes late but before its substitute is a replica, and the substitute goes', async () => {
   const { writer, store, idsOf, counts } = await cluster({}, {}, {})
   let answerLate = (): void => undefined
   store(0).onStore('inline', (_copyId, _ack, goOn) => {
@@ -240,7 +241,7 @@ test.each<[string, Script]>([
   expect(tookMs).toBeLessThan(SILENCE_MS)
 })
 
-test.each(kinds)('where the only other one is silent (%s) the chunk is short when that shows', async (kind) => {
+testInFull.each(kinds)('where the only other one is silent (%s) the chunk is short when that shows', async (kind) => {
   const { writer, store, link, idsOf, nothingIsLeft } = await cluster({}, {})
   store(0).fall()
   const { isShort, serverIds, settled, tookMs } = await put(writer, kind)
@@ -263,7 +264,7 @@ test.each(kinds)('where the only other one is silent (%s) the chunk is short whe
   await nothingIsLeft()
 })
 
-test('one that is only busy is not left out: a frame that it takes of anybody ends its silence', async () => {
+testInFull('one that is only busy is not left out: a frame that it takes of anybody ends its silence', async () => {
   const { writer, store, link, idsOf } = await cluster({}, {})
   const late: Ack[] = []
   store(1).peer.answer('upload-frame', (_frame: unknown, _bytes: Buffer, ack: Ack) => void late.push(ack))

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { STALL_LIMIT_MS } from '@holdfast/shared/node/write-unless-stalled'
 import { expect, onTestFinished, test } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { serve } from '../http-fixture.ts'
 import { rawExchange } from '../raw-exchange.ts'
 
@@ -51,7 +52,7 @@ test.each([
   expect(untakenBytes).toBeGreaterThan(0)
 })
 
-test('a client that is to wait for its answer for longer gets it', async () => {
+testInFull('a client that is to wait for its answer for longer gets it', async () => {
   const { port } = await serveImpatiently()
   expect(await rawExchange(port, head('GET', '/slow', LAST))).toMatch(/late$/)
   expect(await rawExchange(port, `${head('POST', '/slow', `Content-Length: 5\r\n${LAST}`)}hello`)).toMatch(/late$/)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
+import { testInFull } from '../../../../test/full-run.ts'
 import type { ManagerStats, TrackerStatus } from '../../../src/peers/stats/tracker-stats.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, listenUdp, startTracker, type Tracker } from '../tracker-fixture.ts'
@@ -65,7 +66,7 @@ test('a closed tracker counts what it does not track, and a full swarm whom it h
   expect(open.peers.counts.announces.http).toBe(64)
 })
 
-test('heartbeats are counted by what came of them, and users by whether they are online', async () => {
+testInFull('heartbeats are counted by what came of them, and users by whether they are online', async () => {
   const tracker = await startTracker(used.database, { heartbeatEveryMs: 100 })
   const user = async (ip: string, isSilent: boolean) => {
     const { port } = await listenUdp(ip, (datagram, socket, source) => {
@@ -88,7 +89,7 @@ test('heartbeats are counted by what came of them, and users by whether they are
   expect(sent).toBeGreaterThanOrEqual(answered + lost)
 })
 
-test('any manager tells of all, those that ended excepted', async () => {
+testInFull('any manager tells of all, those that ended excepted', async () => {
   const [one, other] = [await startTracker(used.database), await startTracker(used.database)]
   await announce(one, hash())
   const managersOf = async (tracker: Tracker) => (await tracker.peers.stats.read()).managers

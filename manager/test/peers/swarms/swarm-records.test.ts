@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mongo } from 'mongoose'
 import { expect, test } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { SwarmRecords } from '../../../src/peers/swarms/swarm-records.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 
@@ -28,7 +29,7 @@ test('swarms that nobody registered take no place from those that somebody does,
   ])
 })
 
-test('a quiet swarm is read whole beside busy ones that have more than 20,000 peers', async () => {
+testInFull('a quiet swarm is read whole beside busy ones that have more than 20,000 peers', async () => {
   const records = new SwarmRecords(used.database)
   await records.prepare()
   const newHash = () => randomBytes(20).toString('hex')

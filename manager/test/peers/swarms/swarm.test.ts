@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { parseAddress } from '@holdfast/shared/node/address'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { peerOf, Swarm, type SwarmPeer } from '../../../src/peers/swarms/swarm.ts'
 
 function addressOf(ip: string) {
@@ -133,7 +134,7 @@ test('of a full swarm the one goes that announced longest ago, though it came la
   expect(swarm.get(newPeer('10.0.0.0', 1).key)).toBeDefined()
 })
 
-test('a peer takes less than 300 bytes of memory, and a swarm of one less than 600', () => {
+testInFull('a peer takes less than 300 bytes of memory, and a swarm of one less than 600', () => {
   // The collector is at hand in a context of its own where Node was not started for it.
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')

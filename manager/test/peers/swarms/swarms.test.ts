@@ -3,6 +3,7 @@ import { parseAddress } from '@holdfast/shared/node/address'
 import { describe, expect, test, vi } from 'vitest'
 import { bdecode } from '../../../../test/cluster/bdecode.ts'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
+import { testInFull } from '../../../../test/full-run.ts'
 import { FileRecords } from '../../../src/files/file-records.ts'
 import { newName, newRecord, useDatabase } from '../../mongo/mongo-fixture.ts'
 import { exchange, startTracker, type Tracker } from '../tracker-fixture.ts'
@@ -155,7 +156,7 @@ describe('swarms are in the database', () => {
     expect([complete, downloaded]).toEqual([10, 10])
   })
 
-  test('peers of one manager are soon told of by the other, and those that left are not', async () => {
+  testInFull('peers of one manager are soon told of by the other, and those that left are not', async () => {
     const trackers = [await startTracker(used.database), await startTracker(used.database)] as const
     const hash = newHash()
     await announce(trackers[0], hash, '127.0.0.2')
@@ -251,7 +252,7 @@ describe('a tracker that is not open', () => {
   })
 })
 
-test('an info-hash that was asked for while too many were read is known as soon as they are', async () => {
+testInFull('an info-hash that was asked for while too many were read is known as soon as they are', async () => {
   const { swarms } = (await startTracker(used.database)).peers
   const address = parseAddress('93.184.216.34')
   if (address === null) throw new Error('no address')
@@ -265,7 +266,7 @@ test('an info-hash that was asked for while too many were read is known as soon 
   expect(await ask(hash)).toMatchObject({ seeds: 1 })
 })
 
-test('what is in memory is bounded under random info-hashes', { timeout: 120_000 }, async () => {
+testInFull('what is in memory is bounded under random info-hashes', { timeout: 120_000 }, async () => {
   const tracker = await startTracker(used.database)
   const { swarms } = tracker.peers
   const wish = { isSeed: true, event: null, wanted: 0, family: null, peerId: Buffer.alloc(20) }

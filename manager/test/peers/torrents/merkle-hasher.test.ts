@@ -8,8 +8,10 @@ import { libtorrentVectors } from './libtorrent-vectors.ts'
 
 const KIB = 1024
 const sha256 = (...bytes: Uint8Array[]) => createHash('sha256').update(Buffer.concat(bytes)).digest()
+const LONGEST = Math.max(400 * KIB, ...libtorrentVectors.map(({ size }) => size))
 /** What the files of the vectors hold. */
-const bytesOf = (size: number) => Buffer.from(Uint8Array.from({ length: size }, (_, index) => index % 251))
+const content = Buffer.from(Uint8Array.from({ length: LONGEST }, (_, index) => index % 251))
+const bytesOf = (size: number) => content.subarray(0, size)
 
 function hash(bytes: Buffer, pieceLength: number, cutAt: readonly number[] = []) {
   const hashers = [new MerkleHasher(pieceLength), new PieceHasher(pieceLength)] as const

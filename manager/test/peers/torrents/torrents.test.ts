@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import type { FileRecord } from '../../../src/files/file.model.ts'
 import { FileRecords } from '../../../src/files/file-records.ts'
 import type { Jobs } from '../../../src/jobs/jobs.ts'
@@ -89,7 +90,7 @@ test('another manager does the job', async () => {
   expect(await asking.torrents.of(record, '1')).toMatchObject({ pieces })
 })
 
-test('a request that has waited long enough is told how far it is, and a later one has the torrent', async () => {
+testInFull('a request that has waited long enough is told how far it is, and a later one has the torrent', async () => {
   let isReleased = false
   const { torrents, torrentJobs, store } = await open(async function* () {
     for (let at = 0; at < 75_000; at += 1_000) {
@@ -112,7 +113,7 @@ test('a request that has waited long enough is told how far it is, and a later o
   expect(await torrents.of(record, '1')).toMatchObject({ pieces })
 })
 
-test('whoever waits is answered in his own time, however many come after him', async () => {
+testInFull('whoever waits is answered in his own time, however many come after him', async () => {
   const { torrents, store } = await open(readAll, 1_000)
   const record = await store()
   const first = torrents.of(record, '1').catch(({ name }: Error) => name)

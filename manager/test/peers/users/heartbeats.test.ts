@@ -1,5 +1,6 @@
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, test, vi } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { newCounts } from '../../../src/peers/stats/tracker-counts.ts'
 import { Heartbeats } from '../../../src/peers/users/heartbeats.ts'
 import type { TrackRecords } from '../../../src/peers/users/track-records.ts'
@@ -29,7 +30,7 @@ function startBusy() {
   return { heartbeats, endSilent, takeDue }
 }
 
-test('users fall silent also where more are due than can be sent to', async () => {
+testInFull('users fall silent also where more are due than can be sent to', async () => {
   const { heartbeats, endSilent } = startBusy()
   await vi.waitFor(() => expect(endSilent).toHaveBeenCalledTimes(2), { timeout: 60_000 })
   await heartbeats.close()

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { planSearch, type SearchPlan, type SearchWish } from '../../../src/peers/users/search-terms.ts'
 import { describeTrack, type TrackDocument, TrackRecords } from '../../../src/peers/users/track-records.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
@@ -41,7 +42,7 @@ async function readAll(plan: SearchPlan, limit: number) {
   }
 }
 
-test('finds what fulfils a plan and nothing else, on whatever pages', async () => {
+testInFull('finds what fulfils a plan and nothing else, on whatever pages', async () => {
   const words = ['the', 'love', 'night', 'nights', 'a', 'rarely', 'rare', 'forever']
   const any = (seed: number) => words[seed % words.length] ?? ''
   const stored = Array.from({ length: 400 }, (_, number) =>
@@ -79,7 +80,7 @@ test('finds what fulfils a plan and nothing else, on whatever pages', async () =
   }
 })
 
-test('common words that are hardly ever together are looked for in pages, some of them empty', async () => {
+testInFull('common words that are hardly ever together are looked for in pages, some of them empty', async () => {
   const many = Array.from({ length: 20_000 }, (_, number) => track(number, { song: number % 2 === 0 ? 'one' : 'two' }))
   await collection().insertMany([...many, track(30_000, { song: 'two one' })])
   const { lengths, contents } = await readAll(planOf({ song: 'one two' }), 50)
@@ -89,7 +90,7 @@ test('common words that are hardly ever together are looked for in pages, some o
   expect((await readAll(planOf({ song: 'two', artist: 'rare' }), 50)).lengths).toEqual([0])
 })
 
-test('of a file that thousands have one is found, by what its user tells of it', async () => {
+testInFull('of a file that thousands have one is found, by what its user tells of it', async () => {
   const copies = Array.from({ length: 3_000 }, (_, number) =>
     track(1, { song: number === 2_500 ? 'other name' : 'usual' }),
   )

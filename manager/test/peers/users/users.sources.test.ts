@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { parseAddress } from '@holdfast/shared/node/address'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import { planSearch } from '../../../src/peers/users/search-terms.ts'
 import { TrackRecords } from '../../../src/peers/users/track-records.ts'
 import { UserRecords } from '../../../src/peers/users/user-records.ts'
@@ -9,7 +10,7 @@ import { useDatabase } from '../../mongo/mongo-fixture.ts'
 
 const used = useDatabase()
 
-test('somebody whom the asker can reach is found behind many whom he cannot', { timeout: 60_000 }, async () => {
+testInFull('somebody whom the asker can reach is found behind many whom he cannot', { timeout: 60_000 }, async () => {
   const deps = { users: new UserRecords(used.database), tracks: new TrackRecords(used.database) }
   await Promise.all([deps.users.prepare(), deps.tracks.prepare()])
   const file = { song: 'elise', artist: '', album: '', duration: null, year: null, fileSize: 5, checksum: randomUUID() }

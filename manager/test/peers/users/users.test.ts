@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { parseAddress } from '@holdfast/shared/node/address'
 import { describe, expect, test, vi } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
+import { testInFull } from '../../../../test/full-run.ts'
 import { TrackRecords } from '../../../src/peers/users/track-records.ts'
 import { UserRecords } from '../../../src/peers/users/user-records.ts'
 import { show } from '../../../src/peers/users/users.ts'
@@ -67,7 +68,7 @@ describe('the flow of the document', () => {
     expect(located.body).toEqual({ ip: owner.ip, port: owner.port, checksum: file.checksum, fileSize: file.fileSize })
   })
 
-  test('who leaves three heartbeats unanswered is offered no longer, until it checks in again', async () => {
+  testInFull('who leaves three heartbeats unanswered is offered no longer, until it checks in again', async () => {
     const tracker = await startTracker(used.database)
     const user = await startUser(tracker, '127.0.0.4')
     const file = elise()
@@ -233,7 +234,7 @@ describe('nobody can have heartbeats sent to an address that is not his own', ()
     expect((await exchange(tracker.port, '/search?q=fur', { headers })).body.results).toEqual([])
   })
 
-  test('a /64 of IPv6 has at most 64 users, whichever of its addresses they have', async () => {
+  testInFull('a /64 of IPv6 has at most 64 users, whichever of its addresses they have', async () => {
     const { users } = (await startTracker(used.database)).peers
     const user = (ip: string) => {
       const address = parseAddress(ip)
@@ -259,7 +260,7 @@ describe('searches of others than this machine', () => {
   const headers = { 'x-forwarded-for': '93.184.216.34' }
   const start = () => startTracker(used.database, {}, { trustedProxies: ['127.0.0.1'] })
 
-  test('are 200 of a network, and some every second after that', async () => {
+  testInFull('are 200 of a network, and some every second after that', async () => {
     const tracker = await start()
     let count = 0
     for (let isLimited = false; !isLimited; ) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
+import { testInFull } from '../../../../test/full-run.ts'
 import type { Replica } from '../../../src/chunks/chunk.ts'
 import { BadReplicaReports } from '../../../src/files/bad-replica-reports.ts'
 import type { HolderRecords } from '../../../src/files/holder-records.ts'
@@ -60,24 +61,27 @@ test('invariant 8: what a lost file-server had is healed on others, and goes fro
   await expectWhole(cluster, 'a', 'b', 'c')
 })
 
-test('a lost file-server that comes back in the middle leaves no chunk with more replicas than it should have', async () => {
-  const cluster = shared()
-  for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
-  await cluster.noteFileServers()
-  await cluster.killFileServer('1')
-  await cluster.waitForLoss('1')
-  const asleep = gate(cluster.first.holders, 'changeReplicas', 'before')
-  const healing = cluster.heal({ ...cluster.first, holders: asleep.gated })
-  await asleep.reached
-  await cluster.startFileServer('1')
-  await cluster.noteFileServers()
-  asleep.open()
-  await healing
-  await cluster.heal()
-  await cluster.collectGarbage()
-  await expectWhole(cluster, 'a', 'b')
-  expect(await cluster.copies()).toHaveLength(8)
-})
+testInFull(
+  'a lost file-server that comes back in the middle leaves no chunk with more replicas than it should have',
+  async () => {
+    const cluster = shared()
+    for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
+    await cluster.noteFileServers()
+    await cluster.killFileServer('1')
+    await cluster.waitForLoss('1')
+    const asleep = gate(cluster.first.holders, 'changeReplicas', 'before')
+    const healing = cluster.heal({ ...cluster.first, holders: asleep.gated })
+    await asleep.reached
+    await cluster.startFileServer('1')
+    await cluster.noteFileServers()
+    asleep.open()
+    await healing
+    await cluster.heal()
+    await cluster.collectGarbage()
+    await expectWhole(cluster, 'a', 'b')
+    expect(await cluster.copies()).toHaveLength(8)
+  },
+)
 
 test('a surplus goes once the others were verified, and not while one of them is damaged', async () => {
   const cluster = shared()
@@ -96,7 +100,7 @@ test('a surplus goes once the others were verified, and not while one of them is
   expect(await cluster.copies()).toHaveLength(4)
 })
 
-test('while fewer than half are there none is lost, and nothing is copied', async () => {
+testInFull('while fewer than half are there none is lost, and nothing is copied', async () => {
   const cluster = shared()
   await cluster.uploadReplicated('a', chunks, ['1', '2'])
   await cluster.noteFileServers()
@@ -139,24 +143,27 @@ test('a damaged replica that a reader reports is replaced and deleted', async ()
   expect(await cluster.copies()).not.toContain(path)
 })
 
-test('a chunk whose last sound copy is gone is kept and told, and the others of its file are healed', async () => {
-  const cluster = shared()
-  const record = await cluster.uploadReplicated('a', chunks, ['1', '2'])
-  await damage(cluster, record.chunks[0]?.replicas[1])
-  await cluster.noteFileServers()
-  await cluster.killFileServer('1')
-  await cluster.waitForLoss('1')
-  expect(await cluster.heal()).toBe('1 chunk: no sound copy is left')
-  const after = await cluster.recordOf('a')
-  expect(after.short).toBe(0)
-  expect(after.chunks[0]?.replicas.map(({ bad }) => bad)).toEqual([undefined, 'damaged'])
-  expect(after.chunks[1]?.replicas.map(({ server }) => nameOf(cluster, server))).not.toContain('away')
-  // The lost file-server has the chunk, so all is well when it comes back.
-  await cluster.startFileServer('1')
-  await cluster.noteFileServers()
-  expect(await cluster.heal()).toBeUndefined()
-  await expectWhole(cluster, 'a')
-})
+testInFull(
+  'a chunk whose last sound copy is gone is kept and told, and the others of its file are healed',
+  async () => {
+    const cluster = shared()
+    const record = await cluster.uploadReplicated('a', chunks, ['1', '2'])
+    await damage(cluster, record.chunks[0]?.replicas[1])
+    await cluster.noteFileServers()
+    await cluster.killFileServer('1')
+    await cluster.waitForLoss('1')
+    expect(await cluster.heal()).toBe('1 chunk: no sound copy is left')
+    const after = await cluster.recordOf('a')
+    expect(after.short).toBe(0)
+    expect(after.chunks[0]?.replicas.map(({ bad }) => bad)).toEqual([undefined, 'damaged'])
+    expect(after.chunks[1]?.replicas.map(({ server }) => nameOf(cluster, server))).not.toContain('away')
+    // The lost file-server has the chunk, so all is well when it comes back.
+    await cluster.startFileServer('1')
+    await cluster.noteFileServers()
+    expect(await cluster.heal()).toBeUndefined()
+    await expectWhole(cluster, 'a')
+  },
+)
 
 test('a chunk whose replicas are all marked is healed from one that can be read after all', async () => {
   const cluster = shared()
@@ -171,7 +178,7 @@ test('a chunk whose replicas are all marked is healed from one that can be read 
   expect(await cluster.copies()).toHaveLength(4)
 })
 
-test('a round is over after its time, and the next one goes on with what it left', async () => {
+testInFull('a round is over after its time, and the next one goes on with what it left', async () => {
   const cluster = shared()
   for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
   await cluster.noteFileServers()
@@ -209,53 +216,59 @@ async function backUp(cluster: FaultCluster, name: string): Promise<string> {
   return copy
 }
 
-test('a file-server that was restored from an old copy of its directory: what it misses is marked, and healed', async () => {
-  const cluster = shared()
-  for (const name of ['old-1', 'old-2', 'old-3']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
-  const backup = await backUp(cluster, '1')
-  await cluster.uploadReplicated('new', chunks, ['1', '2'])
-  await rollBack(cluster, '1', backup)
-  await cluster.noteFileServers()
-  const reports = await cluster.reconcile(cluster.second, 5)
-  expect(reports.map(({ markedCount }) => markedCount).sort()).toEqual([0, 0, 0, 2])
-  expect(reports.some(({ isMissingShare }) => isMissingShare)).toBe(false)
-  expect(await placesOf(cluster, 'new')).toEqual([
-    ['1 missing', '2'],
-    ['1 missing', '2'],
-  ])
-  expect(await cluster.heal()).toBeUndefined()
-  await cluster.collectGarbage()
-  await expectWhole(cluster, 'old-1', 'old-2', 'old-3', 'new')
-  expect(await cluster.copies()).toHaveLength(16)
-})
+testInFull(
+  'a file-server that was restored from an old copy of its directory: what it misses is marked, and healed',
+  async () => {
+    const cluster = shared()
+    for (const name of ['old-1', 'old-2', 'old-3']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
+    const backup = await backUp(cluster, '1')
+    await cluster.uploadReplicated('new', chunks, ['1', '2'])
+    await rollBack(cluster, '1', backup)
+    await cluster.noteFileServers()
+    const reports = await cluster.reconcile(cluster.second, 5)
+    expect(reports.map(({ markedCount }) => markedCount).sort()).toEqual([0, 0, 0, 2])
+    expect(reports.some(({ isMissingShare }) => isMissingShare)).toBe(false)
+    expect(await placesOf(cluster, 'new')).toEqual([
+      ['1 missing', '2'],
+      ['1 missing', '2'],
+    ])
+    expect(await cluster.heal()).toBeUndefined()
+    await cluster.collectGarbage()
+    await expectWhole(cluster, 'old-1', 'old-2', 'old-3', 'new')
+    expect(await cluster.copies()).toHaveLength(16)
+  },
+)
 
-test('where an unlikely share is missing it is copied and nothing is dropped, and it counts again when it is back', async () => {
-  const cluster = shared()
-  const empty = await backUp(cluster, '1')
-  const names = ['a', 'b', 'c', 'd']
-  for (const name of names) await cluster.uploadReplicated(name, chunks, ['1', '2'])
-  const full = await backUp(cluster, '1')
-  await rollBack(cluster, '1', empty)
-  await cluster.noteFileServers()
-  const reports = await cluster.reconcile(cluster.second, 5)
-  expect(reports.filter(({ isMissingShare }) => isMissingShare)).toMatchObject([{ missingCount: 8, markedCount: 8 }])
-  expect(await cluster.heal()).toBeUndefined()
-  for (const name of names) {
-    for (const places of await placesOf(cluster, name)) expect(places).toEqual(['1 missing', '2', expect.anything()])
-    expect((await cluster.recordOf(name)).short).toBe(2)
-    expect((await cluster.read(name))?.equals(bytes)).toBe(true)
-  }
-  await rollBack(cluster, '1', full)
-  await cluster.noteFileServers()
-  const recounted = await cluster.reconcile(cluster.second, 5)
-  expect(recounted.reduce((sum, report) => sum + report.recountedCount, 0)).toBe(8)
-  expect(await cluster.heal()).toBeUndefined()
-  await cluster.collectGarbage()
-  await expectWhole(cluster, ...names)
-  expect(await cluster.copies()).toHaveLength(16)
-})
+testInFull(
+  'where an unlikely share is missing it is copied and nothing is dropped, and it counts again when it is back',
+  async () => {
+    const cluster = shared()
+    const empty = await backUp(cluster, '1')
+    const names = ['a', 'b', 'c', 'd']
+    for (const name of names) await cluster.uploadReplicated(name, chunks, ['1', '2'])
+    const full = await backUp(cluster, '1')
+    await rollBack(cluster, '1', empty)
+    await cluster.noteFileServers()
+    const reports = await cluster.reconcile(cluster.second, 5)
+    expect(reports.filter(({ isMissingShare }) => isMissingShare)).toMatchObject([{ missingCount: 8, markedCount: 8 }])
+    expect(await cluster.heal()).toBeUndefined()
+    for (const name of names) {
+      for (const places of await placesOf(cluster, name)) expect(places).toEqual(['1 missing', '2', expect.anything()])
+      expect((await cluster.recordOf(name)).short).toBe(2)
+      expect((await cluster.read(name))?.equals(bytes)).toBe(true)
+    }
+    await rollBack(cluster, '1', full)
+    await cluster.noteFileServers()
+    const recounted = await cluster.reconcile(cluster.second, 5)
+    expect(recounted.reduce((sum, report) => sum + report.recountedCount, 0)).toBe(8)
+    expect(await cluster.heal()).toBeUndefined()
+    await cluster.collectGarbage()
+    await expectWhole(cluster, ...names)
+    expect(await cluster.copies()).toHaveLength(16)
+  },
+)
 
-test('two managers that heal at once leave every chunk with just its replicas', async () => {
+testInFull('two managers that heal at once leave every chunk with just its replicas', async () => {
   const cluster = shared()
   const names = ['a', 'b', 'c', 'd', 'e']
   for (const name of names) await cluster.uploadReplicated(name, chunks, ['1', '2'])
@@ -283,7 +296,7 @@ const cutOff: [string, (holders: HolderRecords) => HolderRecords][] = [
   ['before `short` is settled', (holders) => instead(holders, 'settleShort', lost)],
 ]
 
-test.each(cutOff)('a heal that is cut off %s loses nothing, and another manager ends it', async (_, cut) => {
+testInFull.each(cutOff)('a heal that is cut off %s loses nothing, and another manager ends it', async (_, cut) => {
   const cluster = shared()
   for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
   await cluster.noteFileServers()
@@ -304,7 +317,7 @@ test.each(cutOff)('a heal that is cut off %s loses nothing, and another manager 
   expect(await cluster.copies()).toHaveLength(8)
 })
 
-test('a file that is deleted while it is healed stays deleted, and leaves no bytes', async () => {
+testInFull('a file that is deleted while it is healed stays deleted, and leaves no bytes', async () => {
   const cluster = shared()
   await cluster.uploadReplicated('a', chunks, ['1', '2'])
   await cluster.noteFileServers()
@@ -322,25 +335,28 @@ test('a file that is deleted while it is healed stays deleted, and leaves no byt
   expect(await cluster.read('a')).toBeNull()
 })
 
-test('with nothing to go to the loop says that it is stuck, and goes on when a file-server comes; the lost one is forgotten', async () => {
-  await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
-  await cluster.uploadReplicated('a', chunks, ['1', '2'])
-  await cluster.noteFileServers()
-  await cluster.killFileServer('1')
-  await cluster.waitForLoss('1')
-  const loop = cluster.replicator()
-  expect(await cluster.heal(cluster.first, loop)).toBe('2 chunks: no file-server can take a copy')
-  expect((await cluster.recordOf('a')).short).toBe(1)
-  await cluster.startFileServer('1', `${cluster.fileServers[0]?.directory}-new`)
-  expect(await cluster.heal(cluster.first, loop)).toBeUndefined()
-  await expectWhole(cluster, 'a')
-  const isLost = async (): Promise<number> =>
-    (await cluster.directoryOf(cluster.first).read()).filter((server) => server.isLost).length
-  expect(await isLost()).toBe(1)
-  // After a week nobody waits for it any more.
-  const lostAt = new Date(Date.now() - 8 * 24 * 3_600_000)
-  await cluster.connection.collection('fileServers').updateMany({ lostAt: { $exists: true } }, { $set: { lostAt } })
-  await cluster.heal(cluster.first, loop)
-  expect(await isLost()).toBe(0)
-  expect((await cluster.recordOf('a')).chunks.flatMap(({ leaving = [] }) => leaving)).toEqual([])
-})
+testInFull(
+  'with nothing to go to the loop says that it is stuck, and goes on when a file-server comes; the lost one is forgotten',
+  async () => {
+    await using cluster = await FaultCluster.start({ mongoUrl: inject('mongoUrl'), fileServers: 2 })
+    await cluster.uploadReplicated('a', chunks, ['1', '2'])
+    await cluster.noteFileServers()
+    await cluster.killFileServer('1')
+    await cluster.waitForLoss('1')
+    const loop = cluster.replicator()
+    expect(await cluster.heal(cluster.first, loop)).toBe('2 chunks: no file-server can take a copy')
+    expect((await cluster.recordOf('a')).short).toBe(1)
+    await cluster.startFileServer('1', `${cluster.fileServers[0]?.directory}-new`)
+    expect(await cluster.heal(cluster.first, loop)).toBeUndefined()
+    await expectWhole(cluster, 'a')
+    const isLost = async (): Promise<number> =>
+      (await cluster.directoryOf(cluster.first).read()).filter((server) => server.isLost).length
+    expect(await isLost()).toBe(1)
+    // After a week nobody waits for it any more.
+    const lostAt = new Date(Date.now() - 8 * 24 * 3_600_000)
+    await cluster.connection.collection('fileServers').updateMany({ lostAt: { $exists: true } }, { $set: { lostAt } })
+    await cluster.heal(cluster.first, loop)
+    expect(await isLost()).toBe(0)
+    expect((await cluster.recordOf('a')).chunks.flatMap(({ leaving = [] }) => leaving)).toEqual([])
+  },
+)
