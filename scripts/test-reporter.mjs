@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs'
  * @property {string} path
  * @property {string} project the vitest project it belongs to
  * @property {number} passed
+ * @property {number} skipped
  * @property {string[]} failed names of tests, or the file's own path where it could not be loaded
  *
  * @typedef {object} RunReport
@@ -28,6 +29,7 @@ export default class TestReporter {
         path: module.moduleId,
         project: module.project.name,
         passed: [...module.children.allTests('passed')].length,
+        skipped: [...module.children.allTests('skipped')].length,
         failed: module.state() === 'failed' && failed.length === 0 ? [module.moduleId] : failed,
       }
     })

@@ -44,8 +44,9 @@ export function mergeReports(first, again) {
  */
 export function countTests({ files, unhandledErrors }) {
   const passed = files.reduce((sum, file) => sum + file.passed, 0)
+  const skipped = files.reduce((sum, file) => sum + file.skipped, 0)
   const failed = files.reduce((sum, file) => sum + file.failed.length, unhandledErrors)
-  return { passed, failed: passed + failed === 0 ? 1 : failed }
+  return { passed, skipped, failed: passed + failed === 0 ? 1 : failed }
 }
 
 /**
@@ -126,7 +127,11 @@ async function runTests(given) {
   const first = await runVitest(args, env)
   const repeated = given.length === 0 ? filesToRepeat(first) : []
   const report = repeated.length === 0 ? first : await repeat(first, repeated, env)
-  const { passed, failed } = countTests(report)
+  const { passed, skipped, failed } = countTests(report)
+  if (skipped > 0 && !isFaultRun && !given.includes('-t'))
+    console.log(
+      `holdfast: ${skipped} tests did not run: they are for npm run test:faults, or need what the output says is missing`,
+    )
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }

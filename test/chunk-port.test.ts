@@ -9,6 +9,7 @@ import { download, request } from './cluster/http.ts'
 import { type Described, put, sha256, share } from './cluster/shares.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
+import { testInFull } from './full-run.ts'
 
 const MIB = 1024 * 1024
 const mongoUrl = inject('mongoUrl')
@@ -203,7 +204,7 @@ describe('with DIRECT_DOWNLOADS', () => {
     expect([got.status, got.body.equals(bytes)]).toEqual([200, true])
   })
 
-  test('chunks that are posted to a file-server go after ORPHAN_GRACE_MS', async () => {
+  testInFull('chunks that are posted to a file-server go after ORPHAN_GRACE_MS', async () => {
     const [node] = await cluster.activeNodes()
     const { id: server = '' } = node ?? {}
     const send = (method: string, path: string, body?: Buffer) => {

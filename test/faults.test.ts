@@ -9,46 +9,50 @@ import { openFiles, residentBytes } from './cluster/process-measures.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
+import { testInFull } from './full-run.ts'
 
 const run = promisify(execFile)
 const MIB = KIB * KIB
 /** With these settings upkeep collects within a test whatever nobody wants. */
 const hasty = { ORPHAN_GRACE_MS: '1000', RECONCILE_EVERY_MS: '200', UPKEEP_EVERY_MS: '200' }
 
-test('a manager stopped for longer than the grace period, its record on the way, acknowledges nothing and leaves nothing', async () => {
-  await using cluster = await TestCluster.start({
-    mongoUrl: inject('mongoUrl'),
-    fileServers: 1,
-    // The manager has to be stopped before its grace is over.
-    managerEnvironment: { ...hasty, ORPHAN_GRACE_MS: '4000' },
-  })
-  const direct = new URL(cluster.mongoUrl)
-  await using proxy = await ChaosProxy.start({ host: direct.hostname, port: Number(direct.port) })
-  const proxied = `mongodb://127.0.0.1:${proxy.port}${direct.pathname}?directConnection=true`
-  const sleeper = cluster.startManagerProcess({ MONGO_URL: proxied })
-  try {
-    const url = String((await sleeper.line((line) => line.message === 'manager started')).url)
-    await waitUntil('the file-server has dialled the second manager', async () => {
-      const nodes = (await (await fetch(`${url}/active-nodes`)).json()) as unknown[]
-      return nodes.length === 1
+testInFull(
+  'a manager stopped for longer than the grace period, its record on the way, acknowledges nothing and leaves nothing',
+  async () => {
+    await using cluster = await TestCluster.start({
+      mongoUrl: inject('mongoUrl'),
+      fileServers: 1,
+      // The manager has to be stopped before its grace is over.
+      managerEnvironment: { ...hasty, ORPHAN_GRACE_MS: '4000' },
     })
-    // The command is an OP_MSG whose first element is `insert: "files"`.
-    const held = proxy.holdAt(Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1'))
-    const answer = upload(url, 'slept', randomBytes(10_000))
-    await held
-    sleeper.signal('SIGSTOP')
-    expect(await copiesIn(cluster.directories)).toHaveLength(1)
-    await waitUntil('its bytes are collected', async () => (await copiesIn(cluster.directories)).length === 0)
-    await proxy.releaseAndAnswer()
-    sleeper.signal('SIGCONT')
-    expect((await answer).status).toBe(503)
-    for (const manager of [cluster.url, url]) expect((await download(manager, 'slept')).status).toBe(404)
-    expect((await upload(url, 'slept', Buffer.from('again'))).status).toBe(201)
-    expect((await download(cluster.url, 'slept')).body.toString()).toBe('again')
-  } finally {
-    await sleeper.kill()
-  }
-})
+    const direct = new URL(cluster.mongoUrl)
+    await using proxy = await ChaosProxy.start({ host: direct.hostname, port: Number(direct.port) })
+    const proxied = `mongodb://127.0.0.1:${proxy.port}${direct.pathname}?directConnection=true`
+    const sleeper = cluster.startManagerProcess({ MONGO_URL: proxied })
+    try {
+      const url = String((await sleeper.line((line) => line.message === 'manager started')).url)
+      await waitUntil('the file-server has dialled the second manager', async () => {
+        const nodes = (await (await fetch(`${url}/active-nodes`)).json()) as unknown[]
+        return nodes.length === 1
+      })
+      // The command is an OP_MSG whose first element is `insert: "files"`.
+      const held = proxy.holdAt(Buffer.from('\x02insert\0\x06\0\0\0files\0', 'latin1'))
+      const answer = upload(url, 'slept', randomBytes(10_000))
+      await held
+      sleeper.signal('SIGSTOP')
+      expect(await copiesIn(cluster.directories)).toHaveLength(1)
+      await waitUntil('its bytes are collected', async () => (await copiesIn(cluster.directories)).length === 0)
+      await proxy.releaseAndAnswer()
+      sleeper.signal('SIGCONT')
+      expect((await answer).status).toBe(503)
+      for (const manager of [cluster.url, url]) expect((await download(manager, 'slept')).status).toBe(404)
+      expect((await upload(url, 'slept', Buffer.from('again'))).status).toBe(201)
+      expect((await download(cluster.url, 'slept')).body.toString()).toBe('again')
+    } finally {
+      await sleeper.kill()
+    }
+  },
+)
 
 test('row 39: clients that hang up at every 64 KiB, up and down, leave no file, no bytes and no open descriptor', async () => {
   await using cluster = await TestCluster.start({

@@ -7,7 +7,7 @@ import { TestCluster } from './cluster/test-cluster.ts'
 import { useTestCluster } from './cluster/use-test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
 import { endDeadLease } from './faults/cluster/dead-lease.ts'
-import { isFullRun } from './full-run.ts'
+import { isFullRun, testInFull } from './full-run.ts'
 
 const hasty = {
   ...{ UPKEEP_EVERY_MS: '200', RECONCILE_EVERY_MS: '500', ORPHAN_GRACE_MS: '5000' },
@@ -50,33 +50,36 @@ async function expectTwoOfEach(cluster: TestCluster, files: ReadonlyMap<string, 
   for (const [name, bytes] of files) expect((await download(cluster.url, name)).body.equals(bytes)).toBe(true)
 }
 
-test('files that came with another number of replicas are given the one that is wished for now, or lose what is too much', async () => {
-  await using cluster = await TestCluster.start({
-    mongoUrl: inject('mongoUrl'),
-    managerEnvironment: { ...hasty, FILE_SERVER_GRACE_MS: '60000', REPLICAS: '1' },
-  })
-  await cluster.settled()
-  const files = new Map(['small', 'large'].map((name, large) => [name, randomBytes(large ? 5_000_000 : 20_000)]))
-  for (const [name, bytes] of files) {
-    const put = await fetch(`${cluster.url}/file/${name}`, { method: 'PUT', body: bytes })
-    expect(put.status).toBe(201)
-  }
-  const copyCount = async (wanted: number) => {
-    const copies = await copiesIn(cluster.directories)
-    return copies.length === wanted || copies.length
-  }
-  await waitUntil('each chunk has one replica', () => copyCount(3))
-  for (const replicas of [3, 2]) {
-    await cluster.restartManager(0, { REPLICAS: String(replicas) })
+testInFull(
+  'files that came with another number of replicas are given the one that is wished for now, or lose what is too much',
+  async () => {
+    await using cluster = await TestCluster.start({
+      mongoUrl: inject('mongoUrl'),
+      managerEnvironment: { ...hasty, FILE_SERVER_GRACE_MS: '60000', REPLICAS: '1' },
+    })
     await cluster.settled()
-    await waitUntil(`each chunk has ${replicas} replicas`, () => copyCount(3 * replicas))
-  }
-  for (const [name, bytes] of files) {
-    const { status, body } = await download(cluster.url, name)
-    expect([status, body.length]).toEqual([200, bytes.length])
-    expect(body.equals(bytes)).toBe(true)
-  }
-})
+    const files = new Map(['small', 'large'].map((name, large) => [name, randomBytes(large ? 5_000_000 : 20_000)]))
+    for (const [name, bytes] of files) {
+      const put = await fetch(`${cluster.url}/file/${name}`, { method: 'PUT', body: bytes })
+      expect(put.status).toBe(201)
+    }
+    const copyCount = async (wanted: number) => {
+      const copies = await copiesIn(cluster.directories)
+      return copies.length === wanted || copies.length
+    }
+    await waitUntil('each chunk has one replica', () => copyCount(3))
+    for (const replicas of [3, 2]) {
+      await cluster.restartManager(0, { REPLICAS: String(replicas) })
+      await cluster.settled()
+      await waitUntil(`each chunk has ${replicas} replicas`, () => copyCount(3 * replicas))
+    }
+    for (const [name, bytes] of files) {
+      const { status, body } = await download(cluster.url, name)
+      expect([status, body.length]).toEqual([200, bytes.length])
+      expect(body.equals(bytes)).toBe(true)
+    }
+  },
+)
 
 test('every manager tells how upkeep goes, and which file-servers are lost', async () => {
   await using cluster = await TestCluster.start({

@@ -6,6 +6,7 @@ import { download, upload } from './cluster/http.ts'
 import { TestCluster } from './cluster/test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
 import { ChaosProxy } from './faults/chaos-proxy.ts'
+import { testInFull } from './full-run.ts'
 
 const start = (fileServers: number, managerEnvironment: Record<string, string> = {}) =>
   TestCluster.start({ mongoUrl: inject('mongoUrl'), fileServers, managerEnvironment })
@@ -29,7 +30,7 @@ test('invariant 10: a file-server without the cluster’s secret gets no command
   expect(stranger?.isRunning).toBe(true)
 })
 
-test('invariant 5: an upload whose ack was lost with its link leaves one copy after upkeep', async () => {
+testInFull('invariant 5: an upload whose ack was lost with its link leaves one copy after upkeep', async () => {
   await using cluster = await start(1, collecting)
   for (let index = 0; index < 3; index++) await upload(cluster.url, `before-${index}`, randomBytes(500))
   await using proxy = await ChaosProxy.start(cluster.url)

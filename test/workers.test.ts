@@ -9,7 +9,7 @@ import { download, remove, request, upload } from './cluster/http.ts'
 import type { LogLine } from './cluster/test-process.ts'
 import { useTestCluster } from './cluster/use-test-cluster.ts'
 import { waitUntil } from './cluster/wait-until.ts'
-import { countOf } from './full-run.ts'
+import { countOf, testInFull } from './full-run.ts'
 
 const WORKERS = 3
 /** Clients come in gusts, because a load without pauses would take what the workers need to start. */
@@ -159,7 +159,7 @@ test('invariant 1: what was acknowledged is there although workers are killed un
   expect(failedCount).toBeLessThan(number / 2)
 }, 120_000)
 
-test('a frozen worker holds up nobody for long', async () => {
+testInFull('a frozen worker holds up nobody for long', async () => {
   const cluster = shared()
   const [frozen] = await allServe()
   if (frozen === undefined) throw new Error('no worker')

@@ -10,6 +10,7 @@ import { StoreClient } from '@holdfast/client/store-client'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
+import { testInFull } from '../full-run.ts'
 
 const main = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
 const NAME = 'files.example.test'
@@ -127,7 +128,7 @@ describe('holdfast', () => {
     expect(await holdfast(['rm', link])).toMatchObject({ code: 0, stdout: 'deleted mine.jpg\n' })
   })
 
-  test('shows zones, and chunks that lack a replica while a file-server is away', async () => {
+  testInFull('shows zones, and chunks that lack a replica while a file-server is away', async () => {
     await cluster.fileServers[1]?.process.kill()
     await waitUntil('it is away', async () => (await cluster.activeNodes()).length === 1)
     const put = await holdfast(['put', 'photo.jpg', 'short', '--class', 'replicated'])

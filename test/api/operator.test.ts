@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
+import { testInFull } from '../full-run.ts'
 
 const run = promisify(execFile)
 const holdfast = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
@@ -179,7 +180,7 @@ describe('a manager that only its own machine reaches', () => {
     },
   )
 
-  test('shows the ping of a file-server that is frozen, and counts it as away all the same', async () => {
+  testInFull('shows the ping of a file-server that is frozen, and counts it as away all the same', async () => {
     const [frozen] = cluster.fileServers
     frozen?.process.signal('SIGSTOP')
     try {

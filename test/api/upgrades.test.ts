@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { download, upload } from '../cluster/http.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
+import { isFullRun } from '../full-run.ts'
 import { isInstalled } from '../install/installed.ts'
 
 const run = promisify(execFile)
@@ -13,7 +14,7 @@ const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const hasJava = await isInstalled('java', ['--list-modules'], /jdk\.compiler@/)
 const hasCurl = await isInstalled('curl', ['--version'], /\bHTTP2\b/)
 
-describe.each([1, 3])('with %i workers', (workers) => {
+describe.each(isFullRun ? [1, 3] : [3])('with %i workers', (workers) => {
   let cluster: TestCluster
   beforeAll(async () => {
     const managerEnvironment = { MANAGER_WORKERS: String(workers) }

@@ -176,14 +176,15 @@ describe('the results of tests', () => {
     path,
     project,
     passed,
+    skipped: 1,
     failed,
   })
   const report = (files: ReturnType<typeof file>[], unhandledErrors = 0) => ({ files, unhandledErrors })
 
   test('count errors that belong to no test, and a run of nothing, as failures', () => {
-    expect(countTests(report([file('a', 2), file('b', 1, ['one'])]))).toEqual({ passed: 3, failed: 1 })
-    expect(countTests(report([file('a', 2)], 1))).toEqual({ passed: 2, failed: 1 })
-    expect(countTests(report([]))).toEqual({ passed: 0, failed: 1 })
+    expect(countTests(report([file('a', 2), file('b', 1, ['one'])]))).toEqual({ passed: 3, skipped: 2, failed: 1 })
+    expect(countTests(report([file('a', 2)], 1))).toEqual({ passed: 2, skipped: 1, failed: 1 })
+    expect(countTests(report([]))).toEqual({ passed: 0, skipped: 0, failed: 1 })
   })
 
   test('name the few files that failed beside others as those to run again', () => {
@@ -202,8 +203,8 @@ describe('the results of tests', () => {
 
   test('of a file that ran again count only once', () => {
     const first = report([file('a', 2), file('b', 1, ['one'])])
-    expect(countTests(mergeReports(first, report([file('b', 2)])))).toEqual({ passed: 4, failed: 0 })
-    expect(countTests(mergeReports(first, report([file('b', 1, ['two'])])))).toEqual({ passed: 3, failed: 1 })
-    expect(countTests(mergeReports(first, report([], 1)))).toEqual({ passed: 3, failed: 2 })
+    expect(countTests(mergeReports(first, report([file('b', 2)])))).toEqual({ passed: 4, skipped: 2, failed: 0 })
+    expect(countTests(mergeReports(first, report([file('b', 1, ['two'])])))).toEqual({ passed: 3, skipped: 2, failed: 1 })
+    expect(countTests(mergeReports(first, report([], 1)))).toEqual({ passed: 3, skipped: 2, failed: 2 })
   })
 })

@@ -14,6 +14,7 @@ import { TestPeer } from '../cluster/test-peer.ts'
 import { type MadeFile, makeFolderTorrent, TestWebSeed } from '../cluster/torrents.ts'
 import { useTestCluster } from '../cluster/use-test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
+import { testInFull } from '../full-run.ts'
 
 const cluster = useTestCluster({ fileServers: 2, managerEnvironment: { TORRENT_PRIVATE_NETWORKS: 'true' } })
 
@@ -174,7 +175,7 @@ const isRunning = (pid: number) =>
     () => false,
   )
 
-test('a manager that is killed leaves no process, and the next one goes on where it was', async () => {
+testInFull('a manager that is killed leaves no process, and the next one goes on where it was', async () => {
   await using seed = await TestWebSeed.start()
   const { id, bytes } = await beginHalf(seed, 'killed')
   const [manager] = cluster().managers

@@ -11,7 +11,7 @@ import { jsonOf, put, sha256 } from '../cluster/shares.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { TestPeer } from '../cluster/test-peer.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
-import { countOf } from '../full-run.ts'
+import { countOf, testInFull } from '../full-run.ts'
 
 let cluster: TestCluster
 beforeAll(async () => {
@@ -106,44 +106,47 @@ test.each([['json'], ['torrent']].slice(0, countOf(2, 1)))(
   },
 )
 
-test('the tracker is killed while three download: nobody is lost, all finish, and a fourth one finds them all', async () => {
-  await using seeder = await TestPeer.make(cluster.url)
-  const bytes = randomBytes(12_000_000)
-  await writeFile(seeder.path('film.bin'), bytes)
-  const seeding = await seeder.run()
-  seeding.type('upload film.bin film.torrent')
-  await seeding.says('SUCCESSFUL UPLOAD')
-  const torrent = seeder.path('film.torrent')
-  const { announce, scrape, countStored } = await trackerOf(torrent)
-  // Bytes come only when everybody is known.
-  seeding.freeze()
-  await using one = await TestPeer.make(cluster.url)
-  await using two = await TestPeer.make(cluster.url)
-  await using three = await TestPeer.make(cluster.url)
-  const loaders = [one, two, three]
-  const loading = await Promise.all(loaders.map((peer) => peer.run()))
-  for (const online of loading) online.type(`download ${torrent} got.bin`)
-  await waitUntil('the tracker knows one seed and three others', async () => {
-    const counts = await scrape()
-    return (counts.complete === 1 && counts.incomplete === 3) || counts
-  })
-  await waitUntil('it has written them down', async () => (await countStored()) === 4)
+testInFull(
+  'the tracker is killed while three download: nobody is lost, all finish, and a fourth one finds them all',
+  async () => {
+    await using seeder = await TestPeer.make(cluster.url)
+    const bytes = randomBytes(12_000_000)
+    await writeFile(seeder.path('film.bin'), bytes)
+    const seeding = await seeder.run()
+    seeding.type('upload film.bin film.torrent')
+    await seeding.says('SUCCESSFUL UPLOAD')
+    const torrent = seeder.path('film.torrent')
+    const { announce, scrape, countStored } = await trackerOf(torrent)
+    // Bytes come only when everybody is known.
+    seeding.freeze()
+    await using one = await TestPeer.make(cluster.url)
+    await using two = await TestPeer.make(cluster.url)
+    await using three = await TestPeer.make(cluster.url)
+    const loaders = [one, two, three]
+    const loading = await Promise.all(loaders.map((peer) => peer.run()))
+    for (const online of loading) online.type(`download ${torrent} got.bin`)
+    await waitUntil('the tracker knows one seed and three others', async () => {
+      const counts = await scrape()
+      return (counts.complete === 1 && counts.incomplete === 3) || counts
+    })
+    await waitUntil('it has written them down', async () => (await countStored()) === 4)
 
-  await cluster.killManager()
-  expect(loading.map((online) => online.hasPrinted('SUCCESSFUL DOWNLOAD'))).toEqual([false, false, false])
-  seeding.thaw()
-  await waitUntil('bytes have come', async () => (await bytesIn(one.path('got.bin.part'))) > 0)
-  await cluster.restartManager()
-  const { complete, incomplete } = await scrape()
-  expect(complete + incomplete).toBe(4)
-  await Promise.all(loading.map((online) => online.says('SUCCESSFUL DOWNLOAD')))
+    await cluster.killManager()
+    expect(loading.map((online) => online.hasPrinted('SUCCESSFUL DOWNLOAD'))).toEqual([false, false, false])
+    seeding.thaw()
+    await waitUntil('bytes have come', async () => (await bytesIn(one.path('got.bin.part'))) > 0)
+    await cluster.restartManager()
+    const { complete, incomplete } = await scrape()
+    expect(complete + incomplete).toBe(4)
+    await Promise.all(loading.map((online) => online.says('SUCCESSFUL DOWNLOAD')))
 
-  await using fourth = await TestPeer.make(cluster.url)
-  expect(await fourth.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
-  for (const peer of [...loaders, fourth]) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
-  // A seed is told of no other seeds, so this one asks as if it had nothing.
-  expect((await announce()).peers).toHaveLength(4 * 6)
-})
+    await using fourth = await TestPeer.make(cluster.url)
+    expect(await fourth.do('download', torrent, 'got.bin')).toMatchObject({ code: 0, out: 'SUCCESSFUL DOWNLOAD\n' })
+    for (const peer of [...loaders, fourth]) expect((await readFile(peer.path('got.bin'))).equals(bytes)).toBe(true)
+    // A seed is told of no other seeds, so this one asks as if it had nothing.
+    expect((await announce()).peers).toHaveLength(4 * 6)
+  },
+)
 
 test('a stored file is downloaded by its torrent from the store, as a user types it', async () => {
   // A test before this one restarted the manager.

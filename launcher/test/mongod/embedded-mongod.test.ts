@@ -11,6 +11,7 @@ import { writeMongodRecord } from '@holdfast/launcher/mongod/mongod-record'
 import type { RunningProcess } from '@holdfast/launcher/processes/running-process'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { testInFull } from '../../../test/full-run.ts'
 
 let directory: string
 let lines: string[] = []
@@ -148,23 +149,26 @@ describe('the embedded MongoDB, again and again on the same data,', () => {
     expect(await names(mongod.urlOf(''))).toEqual(kept)
   })
 
-  test('moves with its data to another port when its own is taken, even by somebody who never answers', async () => {
-    const first = mongod
-    await first.running.stop()
-    const squatter = await listen(first.port)
-    try {
-      const second = await start()
-      expect(second.port).not.toBe(first.port)
-      expect(await names(second.urlOf(''))).toEqual(kept)
-      expect(lines).toContain(`mongod: port ${first.port} is taken, port ${second.port} is used instead`)
-      await second.running.stop()
-      mongod = await start()
-      expect(mongod.port).toBe(second.port)
-      expect(await names(mongod.urlOf(''))).toEqual(kept)
-    } finally {
-      squatter.close()
-    }
-  })
+  testInFull(
+    'moves with its data to another port when its own is taken, even by somebody who never answers',
+    async () => {
+      const first = mongod
+      await first.running.stop()
+      const squatter = await listen(first.port)
+      try {
+        const second = await start()
+        expect(second.port).not.toBe(first.port)
+        expect(await names(second.urlOf(''))).toEqual(kept)
+        expect(lines).toContain(`mongod: port ${first.port} is taken, port ${second.port} is used instead`)
+        await second.running.stop()
+        mongod = await start()
+        expect(mongod.port).toBe(second.port)
+        expect(await names(mongod.urlOf(''))).toEqual(kept)
+      } finally {
+        squatter.close()
+      }
+    },
+  )
 
   test('fails with its reason, not with an exception, when its data cannot be opened', async () => {
     const { binary, running: last } = mongod

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { expect, inject, test } from 'vitest'
+import { expect, inject } from 'vitest'
 import { waitUntil } from '../../cluster/wait-until.ts'
-import { isFullRun } from '../../full-run.ts'
+import { testInFull } from '../../full-run.ts'
 import type { Direction } from '../chaos-proxy-lane.ts'
 import { WireMessages } from '../chaos-proxy-messages.ts'
 import { checkCluster } from '../check/check-cluster.ts'
@@ -11,11 +11,8 @@ import { RecordedClient } from '../load/recorded-client.ts'
 const KIB = 1024
 /** They travel as three frames of base64. */
 const bytes = randomBytes(500 * KIB)
-/**
- * `npm test` cuts a byte before one border and a byte after the next; a full run cuts at each border and on both sides
- * of it.
- */
-const around = (index: number): number[] => (isFullRun ? [-1, 0, 1] : [index % 2 === 0 ? -1 : 1])
+/** Links are cut at each border and on both sides of it. */
+const around = [-1, 0, 1]
 
 /** Notes what passes in one direction, and where each of its messages ends. */
 class Borders {
@@ -40,7 +37,7 @@ class Borders {
   }
 }
 
-test.each<[string, Direction]>([
+testInFull.each<[string, Direction]>([
   ['commands', 'toClient'],
   ['acks and downloads', 'toTarget'],
 ])(
@@ -61,8 +58,8 @@ test.each<[string, Direction]>([
     }
     borders.reset()
     expect(await round('whole')).toEqual([201, 200, 200])
-    const cuts = borders.ends.flatMap((end, index) => around(index).map((offset) => end + offset))
-    expect(cuts.length).toBeGreaterThanOrEqual(7 * around(0).length)
+    const cuts = borders.ends.flatMap((end) => around.map((offset) => end + offset))
+    expect(cuts.length).toBeGreaterThanOrEqual(7 * around.length)
     let cutCount = 0
     for (const [index, cut] of cuts.entries()) {
       await waitUntil('the file-server is connected', async () => (await faults.cluster.activeNodes()).length === 1)
