@@ -6,7 +6,6 @@ import { peakBytes } from '../cluster/process-measures.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { useTestCluster } from '../cluster/use-test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
-import { testInFull } from '../full-run.ts'
 import { exchange, post } from './client.ts'
 import { frame, OPCODE, upgradeRequest } from './websocket.ts'
 
@@ -71,28 +70,24 @@ async function honestTraffic(cluster: TestCluster, name: string, isOver: () => b
 describe.concurrent('beside honest traffic', () => {
   const shared = useTestCluster({ fileServers: 2 })
 
-  testInFull(
-    '200 connections with half a header, and 100 with none, are closed with a 408 in time',
-    async ({ expect }) => {
-      const cluster = shared()
-      using slow = new HeldConnections(portOf(cluster), 200, 'GET /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ')
-      using silent = new HeldConnections(portOf(cluster), 100, '')
-      // A byte now and then is no excuse.
-      const dribble = setInterval(() => {
-        for (const { socket, isClosed } of slow.all) if (!isClosed) socket.write('x')
-      }, 1_000)
-      const isOver = (): boolean => slow.isEveryClosed && silent.isEveryClosed
-      try {
-        const traffic = honestTraffic(cluster, 'slowloris', isOver)
-        await waitUntil('all of them are closed', isOver, HEADERS_DEADLINE_MS)
-        expect(await traffic).toBeLessThan(HONEST_LIMIT_MS)
-      } finally {
-        clearInterval(dribble)
-      }
-      expect(slow.all.every((client) => client.received.startsWith('HTTP/1.1 408 Request Timeout\r\n'))).toBe(true)
-    },
-    120_000,
-  )
+  test('200 connections with half a header, and 100 with none, are closed with a 408 in time', async ({ expect }) => {
+    const cluster = shared()
+    using slow = new HeldConnections(portOf(cluster), 200, 'GET /file/x HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ')
+    using silent = new HeldConnections(portOf(cluster), 100, '')
+    // A byte now and then is no excuse.
+    const dribble = setInterval(() => {
+      for (const { socket, isClosed } of slow.all) if (!isClosed) socket.write('x')
+    }, 1_000)
+    const isOver = (): boolean => slow.isEveryClosed && silent.isEveryClosed
+    try {
+      const traffic = honestTraffic(cluster, 'slowloris', isOver)
+      await waitUntil('all of them are closed', isOver, HEADERS_DEADLINE_MS)
+      expect(await traffic).toBeLessThan(HONEST_LIMIT_MS)
+    } finally {
+      clearInterval(dribble)
+    }
+    expect(slow.all.every((client) => client.received.startsWith('HTTP/1.1 408 Request Timeout\r\n'))).toBe(true)
+  }, 120_000)
 
   test('300 idle connections cost the others nothing', async ({ expect }) => {
     const cluster = shared()

@@ -204,7 +204,11 @@ describe('the results of tests', () => {
   test('of a file that ran again count only once', () => {
     const first = report([file('a', 2), file('b', 1, ['one'])])
     expect(countTests(mergeReports(first, report([file('b', 2)])))).toEqual({ passed: 4, skipped: 2, failed: 0 })
-    expect(countTests(mergeReports(first, report([file('b', 1, ['two'])])))).toEqual({ passed: 3, skipped: 2, failed: 1 })
+    expect(countTests(mergeReports(first, report([file('b', 1, ['two'])])))).toEqual({
+      passed: 3,
+      skipped: 2,
+      failed: 1,
+    })
     expect(countTests(mergeReports(first, report([], 1)))).toEqual({ passed: 3, skipped: 2, failed: 2 })
   })
 })

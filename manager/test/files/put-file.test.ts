@@ -4,7 +4,6 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { CopyId } from '@holdfast/shared/ids'
 import { FRAME_BYTES, INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { afterEach, expect, test, vi } from 'vitest'
-import { testInFull } from '../../../test/full-run.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import { type FileSource, type PutDeps, putFile } from '../../src/files/put-file.ts'
 import { type Ack, aHeartbeat } from '../chunks/scripted-file-server.ts'
@@ -176,7 +175,7 @@ test.each(['small', 'large'])(
   },
 )
 
-testInFull('a file-server that is silent alone is waited for', async () => {
+test('a file-server that is silent alone is waited for', async () => {
   const { deps, first, stores } = await fileServers(1, { silenceMs: SILENCE_MS })
   const [store] = stores
   first.answer('upload-file', ({ copyId }: { copyId: CopyId }, bytes: Buffer, ack: Ack) => {

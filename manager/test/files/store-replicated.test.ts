@@ -7,7 +7,6 @@ import { digestPart } from '@holdfast/shared/node/part-digest'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { afterEach, expect, test, vi } from 'vitest'
-import { testInFull } from '../../../test/full-run.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
 import { type PlacedChunk, proofOfPart, tagsOf } from '../../src/chunks/chunk.ts'
 import type { ChunkWriter } from '../../src/chunks/writing/chunk-writer.ts'
@@ -290,31 +289,28 @@ test('base64 that breaks off in the middle of a group leaves nothing', async () 
   await expectNothing(deps, stores, name)
 })
 
-testInFull(
-  'an upload that sends no more is ended when others wait for its memory, and those that go on finish',
-  async () => {
-    const { deps, peers, stores } = await fileServers(2, 4 * PART_BYTES)
-    const name = newName()
-    let stop: (error: Error) => void = () => undefined
-    const stopped = new Promise<never>((_, reject) => {
-      stop = reject
-    })
-    const by = context(undefined, () => stop(new StoreError('CANCELLED')))
-    // It has most of a chunk, and then sends no more.
-    const meanwhile = (piece: number): unknown => ((piece + 1) * ODD_BYTES < PART_BYTES ? null : stopped)
-    const slow = put(deps, incoming(randomBytes(2 * PART_BYTES), { name, meanwhile }), { by })
-    const refused = expect(slow).rejects.toMatchObject({ name: 'REQUEST_TIMEOUT' })
-    await vi.waitFor(() => expect(deps.uploadMemory.usedBytes).toBeGreaterThan(PART_BYTES - 2 * ODD_BYTES))
-    // What is on its way to file-servers is still to come back.
-    using _held = hold(deps, 1.45 * PART_BYTES)
-    const bytes = randomBytes(PART_BYTES)
-    const record = await put(deps, incoming(bytes))
-    using _waiting = hold(deps, 1.45 * PART_BYTES)
-    await refused
-    expectStored(record, bytes, peers, stores)
-    expect(await deps.records.findLive(name as FileName)).toBeNull()
-  },
-)
+test('an upload that sends no more is ended when others wait for its memory, and those that go on finish', async () => {
+  const { deps, peers, stores } = await fileServers(2, 4 * PART_BYTES)
+  const name = newName()
+  let stop: (error: Error) => void = () => undefined
+  const stopped = new Promise<never>((_, reject) => {
+    stop = reject
+  })
+  const by = context(undefined, () => stop(new StoreError('CANCELLED')))
+  // It has most of a chunk, and then sends no more.
+  const meanwhile = (piece: number): unknown => ((piece + 1) * ODD_BYTES < PART_BYTES ? null : stopped)
+  const slow = put(deps, incoming(randomBytes(2 * PART_BYTES), { name, meanwhile }), { by })
+  const refused = expect(slow).rejects.toMatchObject({ name: 'REQUEST_TIMEOUT' })
+  await vi.waitFor(() => expect(deps.uploadMemory.usedBytes).toBeGreaterThan(PART_BYTES - 2 * ODD_BYTES))
+  // What is on its way to file-servers is still to come back.
+  using _held = hold(deps, 1.45 * PART_BYTES)
+  const bytes = randomBytes(PART_BYTES)
+  const record = await put(deps, incoming(bytes))
+  using _waiting = hold(deps, 1.45 * PART_BYTES)
+  await refused
+  expectStored(record, bytes, peers, stores)
+  expect(await deps.records.findLive(name as FileName)).toBeNull()
+})
 
 /** Takes memory as an upload does that is quick. */
 function hold({ uploadMemory }: PutDeps, bytes: number): Disposable {

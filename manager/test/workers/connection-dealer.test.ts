@@ -117,21 +117,18 @@ test('closes what waits when it is closed', async () => {
   })
 })
 
-testInFull(
-  'a connection that is lost on its way to a worker holds the worker up for five seconds, not for ever',
-  async () => {
-    const { dealer, dial } = await startDealer()
-    const worker = new RecordedTaker()
-    dealer.add(worker)
-    const lost = await dial()
-    await vi.waitFor(() => expect([worker.numbers.length, worker.asked]).toEqual([1, worker.numbers]))
-    await vi.waitFor(() => expect(lost.isEnded).toBe(true))
-    dealer.took(worker, worker.lastNumber)
-    const next = await dial()
-    await vi.waitFor(() => expect(worker.given).toHaveLength(2))
-    expect(next.isEnded).toBe(false)
-  },
-)
+test('a connection that is lost on its way to a worker holds the worker up for five seconds, not for ever', async () => {
+  const { dealer, dial } = await startDealer()
+  const worker = new RecordedTaker()
+  dealer.add(worker)
+  const lost = await dial()
+  await vi.waitFor(() => expect([worker.numbers.length, worker.asked]).toEqual([1, worker.numbers]))
+  await vi.waitFor(() => expect(lost.isEnded).toBe(true))
+  dealer.took(worker, worker.lastNumber)
+  const next = await dial()
+  await vi.waitFor(() => expect(worker.given).toHaveLength(2))
+  expect(next.isEnded).toBe(false)
+})
 
 test('an answer that comes twice does not free the worker from the connection that it was given next', async () => {
   const { dealer, dial } = await startDealer()

@@ -6,7 +6,6 @@ import { encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { readTorrent } from '@holdfast/shared/node/torrent/metainfo'
 import { afterEach, expect, test } from 'vitest'
 import type { Torrent } from 'webtorrent'
-import { testInFull } from '../../../test/full-run.ts'
 import { everywhere } from '../../src/swarm/reach.ts'
 import { WebSeed } from '../../src/swarm/web-seed.ts'
 import { makeTorrent } from '../../src/torrent/make-torrent.ts'
@@ -53,7 +52,7 @@ const otherSources: [string, object[]][] = [
   ['a peer of other pieces', [{ type: 'tcpIncoming', peerChoking: false, peerPieces: { get: () => false } }]],
 ]
 
-testInFull('one that is slow is waited for while it sends something, where no peer has the piece', async () => {
+test('one that is slow is waited for while it sends something, where no peer has the piece', async () => {
   const all = Buffer.concat([...Array(8).keys()].map((part) => Buffer.alloc(5, part)))
   const isWaitedFor = async ([who, wires]: [string, object[]]) =>
     expect(await ask(trickle, wires, 6_000), who).toEqual(all)

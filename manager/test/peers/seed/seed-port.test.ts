@@ -2,7 +2,6 @@ import { createServer } from 'node:net'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { waitUntil } from '../../../../test/cluster/wait-until.ts'
-import { testInFull } from '../../../../test/full-run.ts'
 import type { SeedPortDeps } from '../../../src/peers/seed/seed-port.ts'
 import { useDatabase } from '../../mongo/mongo-fixture.ts'
 import { RawPeer } from './raw-peer.ts'
@@ -11,7 +10,7 @@ import { askForMetadata, BLOCK, listen, openSeed, portOf } from './seed-fixture.
 const used = useDatabase()
 const open = (deps?: Partial<SeedPortDeps>) => openSeed(used, deps)
 
-testInFull('a peer that sends no handshake, and one that asks for nothing, are let go', async () => {
+test('a peer that sends no handshake, and one that asks for nothing, are let go', async () => {
   const impatient = await open({ timing: { handshakeMs: 200, idleMs: 60_000 } })
   const silent = await RawPeer.connect(impatient.port)
   silent.socket.write(Buffer.from('\x13BitTorrent', 'latin1'))

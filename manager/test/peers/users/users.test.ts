@@ -68,7 +68,7 @@ describe('the flow of the document', () => {
     expect(located.body).toEqual({ ip: owner.ip, port: owner.port, checksum: file.checksum, fileSize: file.fileSize })
   })
 
-  testInFull('who leaves three heartbeats unanswered is offered no longer, until it checks in again', async () => {
+  test('who leaves three heartbeats unanswered is offered no longer, until it checks in again', async () => {
     const tracker = await startTracker(used.database)
     const user = await startUser(tracker, '127.0.0.4')
     const file = elise()
@@ -260,7 +260,7 @@ describe('searches of others than this machine', () => {
   const headers = { 'x-forwarded-for': '93.184.216.34' }
   const start = () => startTracker(used.database, {}, { trustedProxies: ['127.0.0.1'] })
 
-  testInFull('are 200 of a network, and some every second after that', async () => {
+  test('are 200 of a network, and some every second after that', async () => {
     const tracker = await start()
     let count = 0
     for (let isLimited = false; !isLimited; ) {

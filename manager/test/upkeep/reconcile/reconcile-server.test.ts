@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import {
   type CopyId,
+  type Digest,
   type FileId,
   isPosted,
   makeCopyId,
@@ -219,6 +221,32 @@ test('copies that records name and that are not there are counted, across pages,
   for (const slot of [0, 7, 35]) await liveAt(link, slot)
   expect(await run(link)).toMatchObject({ copyCount: 4, missingCount: 3, orphanCount: 0 })
   expect(inventory.moves).toEqual([])
+})
+
+test('an unlikely share of missing copies is told before any is marked, and is none when they are there and count again', async () => {
+  const { peer, link } = await connect()
+  const inventory = new Inventory(peer)
+  const empty = createHash('sha256').digest('hex') as Digest
+  const copies: NamedCopy[] = []
+  for (let slot = 0; slot < 51; slot++) {
+    const record = newRecord(newName(), { storageClass: 'replicated' })
+    const replica = newReplica(record._id, { server: link.id, slot: slot as Slot })
+    await records.insert({ ...record, chunks: [newChunk([replica], { size: 0, sha256: empty })] })
+    copies.push({ copyId: replica.copyId, slot: replica.slot, sha256: empty })
+  }
+  const marked = () => used.model.countDocuments({ 'chunks.replicas.bad': 'missing' })
+  shares.length = 0
+  const markedWhenTold: number[] = []
+  const noteMissingShare = async (_server: ServerId, share: MissingShare | null) => {
+    shares.push(share)
+    markedWhenTold.push(await marked())
+  }
+  const pass = () =>
+    reconcileServer({ ...reconcileDeps(), holders, noteMissingShare }, link, limits, new AbortController().signal)
+  expect(await pass()).toMatchObject({ missingCount: 51, markedCount: 51, isMissingShare: true })
+  inventory.tree.push(...copies)
+  expect(await pass()).toMatchObject({ missingCount: 0, recountedCount: 51, isMissingShare: false })
+  expect([shares, markedWhenTold, await marked()]).toEqual([[{ missing: 51, copies: 51 }, null], [0, 0], 0])
 })
 
 test('missing copies that are marked take no place from those that are not, and a pass that leaves some says so', async () => {
