@@ -39,22 +39,27 @@ export async function drop(page: Page, paths: readonly string[]): Promise<void> 
   const data = { items: [], files: [...paths], dragOperationsMask: 1 }
   const send = (type: 'dragEnter' | 'dragOver' | 'drop') =>
     debug.send('Input.dispatchDragEvent', { type, x: width / 2, y: height / 2, data })
-  const hasLanded = () =>
+  const shows = (selector: string) =>
     page
-      .locator('.dropzone:not(.over)')
+      .locator(selector)
       .waitFor({ timeout: 10_000 })
       .then(
         () => true,
         () => false,
       )
-  await send('dragEnter')
-  // A browser that is busy loses the event now and then, as a hand that slips.
-  for (let attempt = 0; attempt < 3; attempt++) {
-    await send('dragOver')
-    await send('drop')
-    if (await hasLanded()) break
+  try {
+    // A browser that is busy loses an event now and then, as a hand that slips.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await send('dragEnter')
+      await send('dragOver')
+      if (!(await shows('.dropzone.over'))) continue
+      await send('drop')
+      if (await shows('.dropzone:not(.over)')) return
+    }
+    throw new Error('the page took no drop')
+  } finally {
+    await debug.detach()
   }
-  await debug.detach()
 }
 
 /** A random block in each MiB tells all of them apart, and the zeros between them take no place on the disk. */

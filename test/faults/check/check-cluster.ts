@@ -38,7 +38,7 @@ export async function checkCluster(view: ClusterView, operations: readonly Opera
     ...findContradictions(operations),
     ...wrong.map(({ name, reads }) => `${name}: reads ${reads}: ${tellStory(operations, name)}`),
     ...wrongAfterUpkeep.map(({ name, reads }) => `${name}: after upkeep reads ${reads}`),
-    ...left,
+    ...left.slice(-SHOWN),
     // Where copies are missing there is no point in waiting for all to be hashed.
     ...(left.length === 0 ? await checkBytes(view) : []),
   ].slice(0, SHOWN)
@@ -71,7 +71,7 @@ async function readBack(
 }
 
 /** @returns what upkeep has not put right in time. */
-async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Promise<string[]> {
+async function waitForUpkeep({ urls, mongoUrl, directories, parent }: ClusterView): Promise<string[]> {
   let problems: string[] = []
   await using records = await openRecords(mongoUrl)
   await records.endKeeping()
@@ -86,8 +86,14 @@ async function waitForUpkeep({ mongoUrl, directories, parent }: ClusterView): Pr
     return []
   } catch (error) {
     if (problems.length === 0) throw error
-    return problems
+    return [...problems, ...(await tellUpkeep(urls))]
   }
+}
+
+/** @returns what explains problems, where upkeep is not at its end */
+async function tellUpkeep([url]: readonly string[]): Promise<string[]> {
+  const response = await fetch(`${url}/upkeep`).catch(() => null)
+  return response === null ? [] : [`upkeep says: ${await response.text()}`]
 }
 
 /** Hashes every copy of every file. Its name on disk, its record and its bytes have to agree. */
