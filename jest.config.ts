@@ -15,9 +15,13 @@ const packages = [
 const isFullRun = process.env.FAULTS === 'full'
 /** They run only in `npm run test:faults`, but for the kills among replicas, of which there are a few in `npm test`. */
 const campaigns = ['test/faults/campaigns/**/*.test.ts']
-/** They come after all others, one at a time: a load that is too slow shows nothing, and fails. */
+/**
+ * They come after all others, one at a time: a load that is too slow shows nothing, and fails. What a process holds at most
+ * is more on a machine that others keep busy.
+ */
 const underLoad = [
   'test/{kills,power-cut}.test.ts',
+  'test/hostile/unread-answers.test.ts',
   'test/faults/rows/commands.test.ts',
   ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated/kills.test.ts']),
 ]

@@ -1,71 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
 import { describe, expect, inject, test } from 'vitest'
-import { download, request, upload } from '../cluster/http.ts'
-import { peakBytes } from '../cluster/process-measures.ts'
+import { request, upload } from '../cluster/http.ts'
 import { TestCluster } from '../cluster/test-cluster.ts'
 import { useTestCluster } from '../cluster/use-test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 import { exchange, post } from './client.ts'
-import { frame, OPCODE, upgradeRequest } from './websocket.ts'
+import { HeldConnections, HONEST_LIMIT_MS, honestTraffic, portOf } from './held-connections.ts'
 
-const MIB = 1024 * 1024
-/** A round that somebody else's connection holds up takes at least as long as one of the manager's time limits. */
-const HONEST_LIMIT_MS = 9_000
 /** Headers may take 10 s, and the manager looks once a second. Node's own limits would be a minute and more. */
 const HEADERS_DEADLINE_MS = 30_000
-
-interface HeldConnection {
-  readonly socket: Socket
-  received: string
-  isClosed: boolean
-}
-
-/** These connections send some bytes and nothing more, and never hang up by themselves. */
-class HeldConnections implements Disposable {
-  readonly all: readonly HeldConnection[]
-
-  constructor(port: number, count: number, bytes: string) {
-    this.all = Array.from({ length: count }, () => {
-      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-      const held: HeldConnection = { socket, received: '', isClosed: false }
-      socket.on('data', (data) => {
-        held.received += data.toString('latin1')
-      })
-      // A reset is an end too, and a good one here.
-      for (const event of ['end', 'close', 'error']) {
-        socket.on(event, () => {
-          held.isClosed = true
-        })
-      }
-      socket.write(bytes)
-      return held
-    })
-  }
-
-  get isEveryClosed(): boolean {
-    return this.all.every((held) => held.isClosed)
-  }
-
-  [Symbol.dispose](): void {
-    for (const { socket } of this.all) socket.destroy()
-  }
-}
-
-const portOf = (cluster: TestCluster): number => Number(new URL(cluster.url).port)
-
-/** Uploads and reads back, again and again until `isOver`. @returns the slowest of these rounds, in milliseconds */
-async function honestTraffic(cluster: TestCluster, name: string, isOver: () => boolean): Promise<number> {
-  let slowestMs = 0
-  for (let round = 0; round < 20 || !isOver(); round++) {
-    const bytes = randomBytes(3_000)
-    const startedAt = performance.now()
-    expect((await upload(cluster.url, `${name}/${round}`, bytes)).status).toBe(201)
-    expect((await download(cluster.url, `${name}/${round}`)).body.equals(bytes)).toBe(true)
-    slowestMs = Math.max(slowestMs, performance.now() - startedAt)
-  }
-  return slowestMs
-}
 
 describe.concurrent('beside honest traffic', () => {
   const shared = useTestCluster({ fileServers: 2 })
@@ -127,38 +69,3 @@ test('uploads beyond MAX_UPLOADS get 503 and code 17 before their body, and plac
   )
   expect((await request(`${cluster.url}/file/after`)).status).toBe(200)
 }, 120_000)
-
-describe('clients that read nothing', () => {
-  const shared = useTestCluster({ fileServers: 1 })
-
-  // They come first, for the most memory that was ever held says nothing of them later.
-  test('strangers that send pings without end and read no answer are let go before they fill the memory', async () => {
-    const cluster = shared()
-    const before = await peakBytes(cluster.managers[0]?.process.pid ?? 0)
-    const pings = Buffer.concat(Array.from({ length: 500 }, () => frame('x'.repeat(120), { opcode: OPCODE.ping })))
-    using strangers = new HeldConnections(portOf(cluster), 10, upgradeRequest().toString('latin1'))
-    await waitUntil('all are upgraded', () => strangers.all.every(({ received }) => received.includes(' 101 ')))
-    for (const { socket } of strangers.all) {
-      socket.pause()
-      const pump = (): void => {
-        while (socket.writable && socket.write(pings)) {
-          // The client writes until the connection takes no more for the moment.
-        }
-      }
-      socket.on('drain', pump)
-      pump()
-    }
-    await waitUntil('all are let go', () => strangers.isEveryClosed, 20_000)
-    expect((await peakBytes(cluster.managers[0]?.process.pid ?? 0)) - before).toBeLessThan(150 * MIB)
-    expect((await upload(cluster.url, 'honest', Buffer.from('x'))).status).toBe(201)
-  }, 120_000)
-
-  test('readers that take nothing hold little memory and stop nobody', async () => {
-    const cluster = shared()
-    await upload(cluster.url, 'large', randomBytes(24 * MIB))
-    using readers = new HeldConnections(portOf(cluster), 60, 'GET /file/large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
-    for (const { socket } of readers.all) socket.pause()
-    expect(await honestTraffic(cluster, 'readers', () => true)).toBeLessThan(HONEST_LIMIT_MS)
-    expect(await peakBytes(cluster.managers[0]?.process.pid ?? 0)).toBeLessThan(700 * MIB)
-  }, 120_000)
-})
