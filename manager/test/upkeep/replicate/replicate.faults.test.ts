@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { createLogger } from '@holdfast/shared/node/logger'
 import { expect, inject, test } from 'vitest'
-import { isFullRun, testInFull } from '../../../../test/full-run.ts'
+import { testInFull } from '../../../../test/full-run.ts'
 import type { Replica } from '../../../src/chunks/chunk.ts'
 import { BadReplicaReports } from '../../../src/files/bad-replica-reports.ts'
 import type { HolderRecords } from '../../../src/files/holder-records.ts'
@@ -268,7 +268,7 @@ testInFull(
   },
 )
 
-testInFull('two managers that heal at once leave every chunk with just its replicas', async () => {
+test('two managers that heal at once leave every chunk with just its replicas', async () => {
   const cluster = shared()
   const names = ['a', 'b', 'c', 'd', 'e']
   for (const name of names) await cluster.uploadReplicated(name, chunks, ['1', '2'])
@@ -296,31 +296,28 @@ const cutOff: [string, (holders: HolderRecords) => HolderRecords][] = [
   ['before `short` is settled', (holders) => instead(holders, 'settleShort', lost)],
 ]
 
-test.each(isFullRun ? cutOff : cutOff.slice(1, 2))(
-  'a heal that is cut off %s loses nothing, and another manager ends it',
-  async (_, cut) => {
-    const cluster = shared()
-    for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
-    await cluster.noteFileServers()
-    await cluster.killFileServer('1')
-    await cluster.waitForLoss('1')
-    const first: ManagerDeps = { ...cluster.first, holders: cut(cluster.first.holders) }
-    await cluster
-      .replicator(first)
-      .run(new AbortController().signal)
-      .catch(() => undefined)
-    for (const name of ['a', 'b']) expect((await cluster.read(name))?.equals(bytes)).toBe(true)
-    await cluster.heal(cluster.second)
-    await cluster.startFileServer('1')
-    await cluster.noteFileServers()
-    await cluster.reconcile()
-    await cluster.collectGarbage()
-    await expectWhole(cluster, 'a', 'b')
-    expect(await cluster.copies()).toHaveLength(8)
-  },
-)
+test.each(cutOff)('a heal that is cut off %s loses nothing, and another manager ends it', async (_, cut) => {
+  const cluster = shared()
+  for (const name of ['a', 'b']) await cluster.uploadReplicated(name, chunks, ['1', '2'])
+  await cluster.noteFileServers()
+  await cluster.killFileServer('1')
+  await cluster.waitForLoss('1')
+  const first: ManagerDeps = { ...cluster.first, holders: cut(cluster.first.holders) }
+  await cluster
+    .replicator(first)
+    .run(new AbortController().signal)
+    .catch(() => undefined)
+  for (const name of ['a', 'b']) expect((await cluster.read(name))?.equals(bytes)).toBe(true)
+  await cluster.heal(cluster.second)
+  await cluster.startFileServer('1')
+  await cluster.noteFileServers()
+  await cluster.reconcile()
+  await cluster.collectGarbage()
+  await expectWhole(cluster, 'a', 'b')
+  expect(await cluster.copies()).toHaveLength(8)
+})
 
-testInFull('a file that is deleted while it is healed stays deleted, and leaves no bytes', async () => {
+test('a file that is deleted while it is healed stays deleted, and leaves no bytes', async () => {
   const cluster = shared()
   await cluster.uploadReplicated('a', chunks, ['1', '2'])
   await cluster.noteFileServers()
