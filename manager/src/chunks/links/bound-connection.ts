@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net'
 import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
-/** At most this many bytes wait to be sent to somebody who has proved nothing: a challenge and a few pongs. */
-export const MAX_STRANGER_BACKLOG_BYTES = 64 * 1024
+/**
+ * Whoever has proved nothing yet may send this many bytes, which is many times what a proof takes. No more than that waits
+ * to be sent to them either, for a pong is as long as its ping.
+ */
+export const MAX_STRANGER_BYTES = 64 * 1024
 /**
  * At most this many bytes wait for a file-server: all that may be unacknowledged, a few times over, for commands and acks come on
  * top.
@@ -17,13 +20,17 @@ export interface EngineConnection {
 }
 
 /**
- * Ends a connection whose other side sends but does not read, before the answers to its pings fill the memory. Also ends one
- * that is closed without waiting for the other side to agree.
+ * Ends a connection whose other side sends but does not read, before the answers to its pings fill the memory, and one on
+ * which a stranger goes on sending. Also ends one that is closed without waiting for the other side to agree.
  */
 export function boundConnection(connection: EngineConnection, isTrusted: () => boolean): void {
   const { socket } = connection.request
+  const readBefore = socket.bytesRead
   socket.on('data', () => {
-    if (socket.writableLength > (isTrusted() ? MAX_BACKLOG_BYTES : MAX_STRANGER_BACKLOG_BYTES)) socket.destroy()
+    const isTooMuch = isTrusted()
+      ? socket.writableLength > MAX_BACKLOG_BYTES
+      : socket.bytesRead - readBefore > MAX_STRANGER_BYTES
+    if (isTooMuch) socket.destroy()
   })
   connection.once('close', () => {
     const timer = setTimeout(() => socket.destroy(), CLOSE_MS)

@@ -1,19 +1,15 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import {
-  boundConnection,
-  MAX_BACKLOG_BYTES,
-  MAX_STRANGER_BACKLOG_BYTES,
-} from '../../../src/chunks/links/bound-connection.ts'
+import { boundConnection, MAX_BACKLOG_BYTES, MAX_STRANGER_BYTES } from '../../../src/chunks/links/bound-connection.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-/** Starts a server that answers what it gets with ten times as much, to a client that reads nothing. */
-async function echo(isTrusted: boolean): Promise<{ client: Socket; accepted: Socket; close: () => void }> {
+/** Starts a server that answers what it gets with so many times as much, to a client that reads nothing. */
+async function echo(isTrusted: boolean, factor = 10): Promise<{ client: Socket; accepted: Socket; close: () => void }> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
@@ -27,7 +23,7 @@ async function echo(isTrusted: boolean): Promise<{ client: Socket; accepted: Soc
   const [accepted] = (await once(server, 'connection')) as [Socket]
   accepted.on('error', () => accepted.destroy())
   accepted.on('data', (bytes) => {
-    for (let times = 0; times < 10; times++) accepted.write(bytes)
+    for (let times = 0; times < factor; times++) accepted.write(bytes)
   })
   let close = (): void => {}
   const connection = {
@@ -40,25 +36,41 @@ async function echo(isTrusted: boolean): Promise<{ client: Socket; accepted: Soc
   return { client, accepted, close: () => close() }
 }
 
-test.each([
-  ['a stranger', false, MAX_STRANGER_BACKLOG_BYTES],
-  ['a file-server', true, MAX_BACKLOG_BYTES],
-])('%s that sends and does not read is let go before its answers fill the memory', async (_, isTrusted, most) => {
-  const { client, accepted } = await echo(isTrusted)
-  let largest = 0
-  accepted.on('data', () => {
-    largest = Math.max(largest, accepted.writableLength)
-  })
-  const pump = (): void => {
+/** Writes without end, as fast as the connection takes it. */
+function pump(client: Socket): void {
+  const write = (): void => {
     while (client.writable && client.write(Buffer.alloc(64 * 1024))) {
       // This writes until the connection takes no more for the moment.
     }
   }
-  client.on('drain', pump)
-  pump()
+  client.on('drain', write)
+  write()
+}
+
+test('a file-server that sends and does not read is let go before its answers fill the memory', async () => {
+  const { client, accepted } = await echo(true)
+  let largest = 0
+  accepted.on('data', () => {
+    largest = Math.max(largest, accepted.writableLength)
+  })
+  pump(client)
   await vi.waitFor(() => expect(accepted.destroyed).toBe(true), 10_000)
   // One read of at most 64 KiB, ten times over, may come on top.
-  expect(largest).toBeLessThanOrEqual(most + 10 * 64 * 1024)
+  expect(largest).toBeLessThanOrEqual(MAX_BACKLOG_BYTES + 10 * 64 * 1024)
+})
+
+test('a stranger that goes on sending is let go, though it is owed nothing', async () => {
+  const { client, accepted } = await echo(false, 0)
+  pump(client)
+  await vi.waitFor(() => expect(accepted.destroyed).toBe(true), 10_000)
+  expect(accepted.bytesRead).toBeLessThanOrEqual(MAX_STRANGER_BYTES + 64 * 1024)
+})
+
+test('a file-server goes on sending for as long as it likes', async () => {
+  const { client, accepted } = await echo(true, 0)
+  pump(client)
+  await vi.waitFor(() => expect(accepted.bytesRead).toBeGreaterThan(100 * MAX_STRANGER_BYTES), 10_000)
+  expect(accepted.destroyed).toBe(false)
 })
 
 test('a closed connection does not wait for the other side to agree', async () => {
