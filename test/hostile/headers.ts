@@ -14,7 +14,7 @@ const methods = [
 const targets = [
   '*', 'http:///none', 'http://x/none', 'http://[::1/file/none', 'http://[::1/file/none?', 'http://%@h/file/none',
   'http://%zz@h/file/none', 'http://a:99999999/file/none', 'https://u:p@h/file/none', 'foo://h/file/none',
-  'file:///etc/passwd', 'x', 'x:1', 'localhost:80', '//h/file/none', '///', '/file', '/file/', '/file//', '/file/%',
+  'file:///etc/passwd', 'x', 'x:1', 'localhost:80', '//h/file/none', '///', '/file', '/file/', '/file/%',
   '/filex', '/file\\x', '/../../etc/passwd', '/.git/config', '/socket.io', '/socket.io/',
   '/socket.io/?EIO=4&transport=polling', '/socket.io/?EIO=3', '/ready/x', '/health%00', '/%', '/\x80',
   `/${'a'.repeat(15_000)}`, `/${'a'.repeat(20_000)}`, '/file/none#x', '//u@[::1/file/none#', '//%@h/file/none#',

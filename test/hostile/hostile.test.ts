@@ -19,9 +19,9 @@ import { Random } from './random.ts'
 import { hostileSockets, meet } from './sockets.ts'
 
 const MAX_PEAK_BYTES = 400 * 1024 * 1024
-const INPUT_COUNT = countOf(10_000, 3_000)
-const SOCKET_COUNT = countOf(1_400, 400)
-const MESSAGE_COUNT = countOf(250, 80)
+const INPUT_COUNT = countOf(10_000, 2_000)
+const SOCKET_COUNT = countOf(1_400, 280)
+const MESSAGE_COUNT = countOf(250, 50)
 /** The hostile file-server has to be asked for at least so many of each, or its bad answers are not met. */
 const LEAST_COMMANDS: Record<string, number> = {
   'grouped upload-file': 100,
@@ -36,11 +36,11 @@ const LEAST_COMMANDS: Record<string, number> = {
 const seed = Number(process.env.HOSTILE_SEED ?? 1)
 
 const families: Record<string, (random: Random) => HostileInput[]> = {
-  names: (random) => hostileNames(random, countOf(2_600, 700)),
-  json: (random) => hostileJson(random, countOf(2_600, 700)),
-  forms: (random) => hostileForms(random, countOf(1_300, 400)),
-  base64: (random) => hostileBase64(random, countOf(1_700, 450)),
-  headers: (random) => hostileHeaders(random, countOf(1_600, 450)),
+  names: (random) => hostileNames(random, countOf(2_600, 480)),
+  json: (random) => hostileJson(random, countOf(2_600, 480)),
+  forms: (random) => hostileForms(random, countOf(1_300, 280)),
+  base64: (random) => hostileBase64(random, countOf(1_700, 320)),
+  headers: (random) => hostileHeaders(random, countOf(1_600, 320)),
 }
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
