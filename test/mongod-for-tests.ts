@@ -22,9 +22,10 @@ async function chooseParent(): Promise<string> {
   return bavail * bsize > ROOM_BYTES && freemem() > 2 * ROOM_BYTES ? MEMORY : tmpdir()
 }
 
-/** One embedded MongoDB serves all suites that need one. */
+/** One embedded MongoDB serves all suites that need one: the first project of Vitest starts it for the others. */
 // biome-ignore lint/style/noDefaultExport: Vitest takes a global setup's default export.
-export default async function startMongodForTests(project: TestProject): Promise<() => Promise<void>> {
+export default async function startMongodForTests({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if (vitest.getProvidedContext().mongoUrl !== undefined) return undefined
   const directory = await mkdtemp(join(await chooseParent(), 'holdfast-test-mongo-'))
   const steps: string[] = []
   try {
@@ -35,7 +36,7 @@ export default async function startMongodForTests(project: TestProject): Promise
       onLogLine: () => undefined,
       signal: AbortSignal.timeout(10 * 60_000),
     })
-    project.provide('mongoUrl', mongod.urlOf(''))
+    vitest.provide('mongoUrl', mongod.urlOf(''))
     return async () => {
       await mongod.running.stop()
       await rm(directory, { recursive: true, force: true })
