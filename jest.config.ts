@@ -13,17 +13,13 @@ const packages = [
   'web/test/**/*.test.ts',
 ]
 const isFullRun = process.env.FAULTS === 'full'
-/** They run only in `npm run test:faults`, but for the kills among replicas, of which there are a few in `npm test`. */
+/** They run only in `npm run test:faults`. */
 const campaigns = ['test/faults/campaigns/**/*.test.ts']
-/**
- * They come after all others, one at a time: a load that is too slow shows nothing, and fails. What a process holds at most
- * is more on a machine that others keep busy.
- */
+/** They come after all others, one at a time, because a load that is too slow shows nothing, and fails. */
 const underLoad = [
   'test/{kills,power-cut}.test.ts',
-  'test/hostile/unread-answers.test.ts',
   'test/faults/rows/commands.test.ts',
-  ...(isFullRun ? campaigns : ['test/faults/campaigns/replicated/kills.test.ts']),
+  ...(isFullRun ? campaigns : []),
 ]
 const globalSetup = ['test/mongod-for-tests.ts']
 
@@ -62,7 +58,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'packages', include: packages, sequence: { groupOrder: 1 } },
+        test: { name: 'packages', include: packages, maxWorkers: 5 },
       },
       {
         extends: true,

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { expectNoHarm, runCampaign } from './faults/campaign.ts'
 import { FaultCluster } from './faults/cluster/fault-cluster.ts'
+import { replicatedCluster } from './faults/cluster/replicated-cluster.ts'
 import { announceRun, runSeed } from './faults/seed.ts'
 import { countOf } from './full-run.ts'
 
@@ -26,14 +27,14 @@ const kills: readonly ((cluster: FaultCluster) => Promise<void>)[] = [
 beforeAll(announceRun)
 
 test('kill -9 of each role and of everything, under load, loses and changes nothing acknowledged, shows nothing half and leaks no space', async () => {
-  await using cluster = await FaultCluster.start({ managers: 2, fileServers: 3 })
+  await using cluster = await FaultCluster.start({ ...replicatedCluster, fileServers: 3 })
   const waiting = runSeed.fork('order').random().sample(kills, kills.length)
   const result = await runCampaign({
     kind: 'kill -9 of each role',
     faultCount: waiting.length,
     seed: runSeed.fork('kill-each'),
     cluster,
-    load: { gustMs: GUST_MS },
+    load: { storageClass: 'both', gustMs: GUST_MS },
     strike: async (_cluster, _random, load) => {
       await waiting.shift()?.(cluster)
       await load.isServed(SERVED_UPLOADS)

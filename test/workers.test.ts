@@ -13,7 +13,7 @@ import { countOf, testInFull } from './full-run.ts'
 
 const WORKERS = 3
 /** Clients come in gusts, because a load without pauses would take what the workers need to start. */
-const GUST_MS = countOf(0, 40)
+const GUST_MS = countOf(0, 100)
 
 const shared = useTestCluster({ managerEnvironment: { MANAGER_WORKERS: String(WORKERS) } })
 

@@ -14,7 +14,7 @@ import { canMakeAudio, makeAudio } from './make-audio.ts'
 
 const MIB = 1024 ** 2
 const RSS_LIMIT_BYTES = 300 * MIB
-const SECONDS = countOf(3_600, 60)
+const SECONDS = countOf(3_600, 20)
 /** Whoever asks more often makes the manager hold more. */
 const POLL_MS = countOf(1_000, 100)
 const LIMIT_MS = countOf(3 * 3_600_000, 180_000)

@@ -1,12 +1,8 @@
-import { isFullRun } from '../full-run.ts'
-
 export interface FaultCount {
   /** All runs of the kind have so many together. */
   readonly full: number
   /** One run has so many, with a cluster, a load and a seed of its own, and ends with a heal and a check. */
   readonly perRun: number
-  /** `npm test` has one run of so many, where it has the kind at all. */
-  readonly few?: number
 }
 
 /** Only this table says how often each fault strikes in `npm run test:faults`. */
@@ -27,7 +23,7 @@ export const faultCounts = {
   loseAnswer: { full: 40, perRun: 20 },
   restartStorm: { full: 300, perRun: 100 },
   raceTransfers: { full: 60, perRun: 20 },
-  killAmongReplicas: { full: 100, perRun: 50, few: 4 },
+  killAmongReplicas: { full: 100, perRun: 50 },
   loseDirectory: { full: 10, perRun: 5 },
   restoreDirectory: { full: 6, perRun: 3 },
   troubleFileServer: { full: 30, perRun: 10 },
@@ -37,7 +33,6 @@ export const faultCounts = {
 } as const satisfies Record<string, FaultCount>
 
 /** @returns how many faults each run of a kind has */
-export function runsOf({ full, perRun, few }: FaultCount): number[] {
-  if (!isFullRun && few !== undefined) return [few]
+export function runsOf({ full, perRun }: FaultCount): number[] {
   return Array.from({ length: Math.ceil(full / perRun) }, (_, index) => Math.min(perRun, full - index * perRun))
 }

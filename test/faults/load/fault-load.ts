@@ -20,12 +20,13 @@ const REGAIN_MS = 120_000
 const MAX_NAMES = 150
 const POOL_BYTES = 12 * 1024 * 1024
 /** Files of class `single` are hardly larger than a part, and those of class `replicated` have several chunks. */
-const MAX_BYTES = { single: 4 * 1024 * 1024 + 1, replicated: 9 * 1024 * 1024 }
+const MAX_BYTES = { single: 4 * 1024 * 1024 + 1, replicated: 9 * 1024 * 1024, both: 9 * 1024 * 1024 }
+const WAYS = { single: singleWays, replicated: replicatedWays, both: [...singleWays, ...replicatedWays] }
 /** All clients together have so many goes at a contested name before the next one is opened. */
 const CONTEST_GOES = 10
 /** Where files can be replaced, so many of what would be downloads replace one. */
 const REPLACED_SHARE = 0.2
-/** The share of downloads of class `replicated` that ask for a range. */
+/** The share of downloads that ask for a range, where there are files of class `replicated`. */
 const RANGES_SHARE = 0.3
 
 /** The bytes that an upload takes from the pool, of which the first 8 are a number of its own where there are so many. */
@@ -51,7 +52,7 @@ export interface FaultLoadOptions {
   readonly seed: Seed
   readonly clients?: number
   readonly maxBytes?: number
-  readonly storageClass?: 'single' | 'replicated'
+  readonly storageClass?: 'single' | 'replicated' | 'both'
   /**
    * Clients go on all at once, at the next multiple of so many milliseconds. With 0 each goes on as soon as it has its
    * answer.
@@ -162,8 +163,12 @@ export class FaultLoad {
     return Math.floor(this.#contestGoes++ / CONTEST_GOES)
   }
 
+  get #storageClass() {
+    return this.#options.storageClass ?? 'single'
+  }
+
   get #ways(): readonly UploadWay[] {
-    return this.#options.storageClass === 'replicated' ? replicatedWays : singleWays
+    return WAYS[this.#storageClass]
   }
 
   #kindOf({ kind }: Step, own: OwnName, random: Random): OperationKind {
@@ -236,7 +241,7 @@ export class FaultLoad {
   }
 
   #chooseRange({ sizeBytes }: OwnName, random: Random): Range | null {
-    if (this.#options.storageClass !== 'replicated' || sizeBytes === 0 || !random.isTrue(RANGES_SHARE)) return null
+    if (this.#storageClass === 'single' || sizeBytes === 0 || !random.isTrue(RANGES_SHARE)) return null
     const start = random.integer(0, sizeBytes - 1)
     return { start, end: random.integer(start + 1, sizeBytes) }
   }
@@ -254,7 +259,7 @@ export class FaultLoad {
 
   /** @returns bytes that no other upload has, unless they are too few for that */
   #makeFile(name: string, random: Random): Sent {
-    const { storageClass = 'single', maxBytes = MAX_BYTES[storageClass] } = this.#options
+    const { maxBytes = MAX_BYTES[this.#storageClass] } = this.#options
     const sizeBytes = chooseSize(random, maxBytes)
     const offset = random.integer(0, POOL_BYTES - sizeBytes)
     const content = { offset, sizeBytes, number: this.#uploadCount++ }

@@ -3,7 +3,6 @@ import { open, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, inject, test } from 'vitest'
 import { waitUntil } from '../../../cluster/wait-until.ts'
-import { countOf } from '../../../full-run.ts'
 import { checkCluster } from '../../check/check-cluster.ts'
 import { type PlacedFile, pathOf } from '../../check/compare-disks.ts'
 import { digestOf, lookAtDisks } from '../../check/disk-picture.ts'
@@ -65,7 +64,7 @@ test.each([...runsOf(faultCounts.damageCopy).entries()])(
     const history = new History()
     using client = new LightClient()
     const files: StoredFile[] = []
-    for (let index = 0; index < countOf(60, 18); index++) files.push(await put(client, faults, history, index))
+    for (let index = 0; index < 60; index++) files.push(await put(client, faults, history, index))
     await waitForHeal(faults.view)
     await using readers = new Readers(client, faults.urls, files, seed.fork('readers').random())
     const done: Record<string, number> = {}

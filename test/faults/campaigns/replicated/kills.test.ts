@@ -1,5 +1,4 @@
 import { beforeAll, expect, inject, test } from 'vitest'
-import { countOf } from '../../../full-run.ts'
 import { runCampaign } from '../../campaign.ts'
 import { FaultCluster } from '../../cluster/fault-cluster.ts'
 import { replicatedCluster } from '../../cluster/replicated-cluster.ts'
@@ -21,7 +20,7 @@ test.each([...runsOf(faultCounts.killAmongReplicas).entries()])(
       faultCount,
       seed: runSeed.fork(`kill-among-replicas-${run}`),
       cluster,
-      load: { storageClass: 'replicated', gustMs: countOf(0, 40) },
+      load: { storageClass: 'replicated' },
       strike: async ({ cluster: { fileServers, managers } }, random) => {
         const kills = [cluster.killFileServer(random.integer(0, fileServers.length - 1))]
         if (random.isTrue(MANAGER_SHARE)) kills.push(cluster.killManager(random.integer(0, managers.length - 1)))

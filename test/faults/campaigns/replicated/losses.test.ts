@@ -1,5 +1,4 @@
 import { beforeAll, expect, inject, test } from 'vitest'
-import { countOf } from '../../../full-run.ts'
 import { runCampaign } from '../../campaign.ts'
 import { waitForHeal } from '../../check/wait-for-heal.ts'
 import { FaultCluster } from '../../cluster/fault-cluster.ts'
@@ -12,7 +11,7 @@ const RUN_DEADLINE_MS = 1_800_000
 /** So often a manager dies while the loss is healed. */
 const MANAGER_SHARE = 0.5
 /** This many uploads come before a loss, and between an old copy and its return. */
-const UPLOADS_BETWEEN = countOf(300, 25)
+const UPLOADS_BETWEEN = 300
 
 beforeAll(announceRun)
 
@@ -25,7 +24,7 @@ test.each([...runsOf(faultCounts.loseDirectory).entries()])(
       faultCount,
       seed: runSeed.fork(`lose-directory-${run}`),
       cluster,
-      load: { storageClass: 'replicated', gustMs: countOf(0, 40) },
+      load: { storageClass: 'replicated' },
       strike: async ({ cluster: { fileServers, managers } }, random, load) => {
         await load.isServed(UPLOADS_BETWEEN)
         expect(await loseDirectory(cluster, random.integer(0, fileServers.length - 1))).toBeGreaterThan(0)
@@ -48,7 +47,7 @@ test.each([...runsOf(faultCounts.restoreDirectory).entries()])(
       faultCount,
       seed: runSeed.fork(`restore-directory-${run}`),
       cluster,
-      load: { storageClass: 'replicated', gustMs: countOf(0, 40) },
+      load: { storageClass: 'replicated' },
       strike: async ({ cluster: { fileServers, managers } }, random, load) => {
         await load.isServed(UPLOADS_BETWEEN)
         await using copy = await OldCopy.make(cluster, random.integer(0, fileServers.length - 1))
