@@ -1,7 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Digest } from '@holdfast/shared/ids'
 import { bodyDigest } from '@holdfast/shared/node/ticket'
-import { koaBody } from 'koa-body'
 import type { z } from 'zod'
 import { withDeadline } from '../with-deadline.ts'
 import { parseInput } from './parse-input.ts'
@@ -13,11 +12,16 @@ const MAX_BYTES = 64 * 1024
 const jsonTypes = ['application/json', 'application/x-www-form-urlencoded']
 const REPLACEMENT = '\ufffd'
 
-const readerOf = (maxBytes: number) =>
-  koaBody({
+/** koa-body is loaded only when it is needed, for it takes a tenth of a manager's start. */
+async function loadReader(maxBytes: number) {
+  const { koaBody } = await import('koa-body')
+  return koaBody({
     ...{ json: true, jsonLimit: maxBytes, jsonTypes, includeUnparsed: true },
     ...{ text: false, urlencoded: false, multipart: false },
   })
+}
+
+type Reader = Awaited<ReturnType<typeof loadReader>>
 
 interface JsonBodyLimits {
   readonly maxBytes?: number
@@ -39,10 +43,12 @@ export function jsonBody<Schema extends z.ZodType>(
   schema: Schema,
   { maxBytes = MAX_BYTES, patienceMs = 10_000 }: JsonBodyLimits = {},
 ): JsonBodyReader<z.output<Schema>> {
-  const readJson = readerOf(maxBytes)
+  let reader: Promise<Reader> | undefined
   return async (ctx, judge) => {
     ctx.req.headers['content-type'] ??= jsonTypes[0]
     judgeHeaders(ctx, maxBytes)
+    reader ??= loadReader(maxBytes)
+    const readJson = await reader
     if (expectsContinue(ctx.req)) ctx.res.writeContinue()
     const { text, body, problem } = await readInTime(ctx, readJson, { maxBytes, patienceMs })
     judge?.(bodyDigest(text))
@@ -71,7 +77,7 @@ interface ReadBody {
 
 async function readInTime(
   ctx: AppContext,
-  readJson: ReturnType<typeof readerOf>,
+  readJson: Reader,
   { maxBytes, patienceMs }: Required<JsonBodyLimits>,
 ): Promise<ReadBody> {
   const late = () => new StoreError('REQUEST_TIMEOUT', 'the JSON did not come in time')
