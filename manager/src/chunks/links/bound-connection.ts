@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import { MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 
 /**
- * Whoever has proved nothing yet may send this many bytes, which is many times what a proof takes. No more than that waits
- * to be sent to them either, for a pong is as long as its ping.
+ * Whoever has proved nothing yet may send this many bytes, which is many times what a proof takes, and at most as many wait
+ * to be sent to them: a challenge and a few pongs.
  */
 export const MAX_STRANGER_BYTES = 64 * 1024
 /**
@@ -27,10 +27,9 @@ export function boundConnection(connection: EngineConnection, isTrusted: () => b
   const { socket } = connection.request
   const readBefore = socket.bytesRead
   socket.on('data', () => {
-    const isTooMuch = isTrusted()
-      ? socket.writableLength > MAX_BACKLOG_BYTES
-      : socket.bytesRead - readBefore > MAX_STRANGER_BYTES
-    if (isTooMuch) socket.destroy()
+    const isStranger = !isTrusted()
+    const isBehind = socket.writableLength > (isStranger ? MAX_STRANGER_BYTES : MAX_BACKLOG_BYTES)
+    if (isBehind || (isStranger && socket.bytesRead - readBefore > MAX_STRANGER_BYTES)) socket.destroy()
   })
   connection.once('close', () => {
     const timer = setTimeout(() => socket.destroy(), CLOSE_MS)
