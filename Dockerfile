@@ -1,4 +1,4 @@
-# One image for both programs: `node manager/dist/main.js` and `node file-server/dist/main.js`. The manager runs the peer.
+# One image for both programs: `node manager/bundle/main.js` and `node file-server/bundle/main.js`. The manager runs the peer.
 FROM node:22-bookworm-slim AS build
 WORKDIR /app
 # One package of the peer is compiled where it does not come compiled.
@@ -29,8 +29,10 @@ COPY peer/src peer/src
 COPY peer/no-webrtc peer/no-webrtc
 COPY web/index.html web/tsconfig.json web/*.mjs web/*.ts web/
 COPY web/src web/src
+COPY scripts/bundle.mjs scripts/
 # Then what the programs need while they run, and nothing else.
 RUN npx tsc -b manager file-server peer \
+  && node scripts/bundle.mjs manager file-server peer \
   && node web/build.mjs \
   && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server --workspace peer \
   && rm -rf */src */tsconfig.* */dist/tsconfig.tsbuildinfo
@@ -53,4 +55,4 @@ COPY --from=build /app/peer peer
 COPY --from=build /app/web/dist web/dist
 USER node
 EXPOSE 8000
-CMD ["node", "manager/dist/main.js"]
+CMD ["node", "manager/bundle/main.js"]

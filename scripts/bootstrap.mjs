@@ -2,9 +2,11 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { fileURLToPath } from 'node:url'
 import { isPageBuilt } from '../web/sources.mjs'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
+import { noteOf } from './bundle.mjs'
 import { runChild } from './run-child.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+const bundler = `${root}scripts/bundle.mjs`
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
 /** Shells end with it where there is no such command. */
@@ -138,9 +140,10 @@ export async function ensurePeerInstalled() {
  */
 export async function ensureBuilt(projects = []) {
   const startedAt = performance.now()
-  const timer = setTimeout(() => say('building (tsc -b, vite build)'), 1_500)
+  const timer = setTimeout(() => say('building (tsc -b, rolldown, vite build)'), 1_500)
   await withBootstrapLock(lockDirectory, say, async () => {
     await build([`${root}node_modules/typescript/bin/tsc`, '-b', '.', ...projects], 'sources')
+    await build([bundler, 'manager', 'file-server', ...projects], 'programs')
     if (!isPageBuilt()) await build([`${root}web/build.mjs`], 'page')
   })
   clearTimeout(timer)
@@ -150,22 +153,22 @@ export async function ensureBuilt(projects = []) {
 /** Compiles the peer where its sources are newer than what was compiled, and ends the process where that fails. */
 export async function ensurePeerBuilt() {
   if (isPeerBuilt()) return
-  say('building the peer (tsc -b)')
-  await withBootstrapLock(lockDirectory, say, () =>
-    build([`${root}node_modules/typescript/bin/tsc`, '-b', 'peer'], 'peer'),
-  )
+  say('building the peer (tsc -b, rolldown)')
+  await withBootstrapLock(lockDirectory, say, async () => {
+    await build([`${root}node_modules/typescript/bin/tsc`, '-b', 'peer'], 'peer')
+    await build([bundler, 'peer'], 'peer')
+  })
 }
 
-/** tsc renews the date of its note also where nothing had to be compiled. */
+/** A bundle's note gets a new date also where nothing had to be bundled. */
 function isPeerBuilt() {
-  const note = `${root}peer/dist/tsconfig.tsbuildinfo`
-  if (!existsSync(note) || !existsSync(`${root}peer/dist/main.js`)) return false
+  const note = noteOf('peer')
+  if (!existsSync(note)) return false
   const builtAt = statSync(note).mtimeMs
-  return ['shared', 'peer'].every((folder) =>
-    readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' }).every(
-      (name) => statSync(`${root}${folder}/src/${name}`).mtimeMs <= builtAt,
-    ),
+  const sources = ['shared/src', 'peer/src'].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   )
+  return [...sources, 'package-lock.json'].every((path) => statSync(root + path).mtimeMs <= builtAt)
 }
 
 /** @param {readonly string[]} workspaces @returns {string[]} */

@@ -10,6 +10,6 @@ import { ensurePeerBuilt, ensurePeerInstalled } from './bootstrap.mjs'
 export async function runPeer(args, options) {
   await ensurePeerInstalled()
   await ensurePeerBuilt()
-  const { main } = await import(new URL('../peer/dist/main.js', import.meta.url).href)
+  const { main } = await import(new URL('../peer/bundle/main.js', import.meta.url).href)
   return main(args, options)
 }

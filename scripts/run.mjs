@@ -33,10 +33,10 @@ if (program === 'file-server') {
   process.exitCode =
     plan.kind === 'end'
       ? plan.exitCode
-      : await runNode([...nodeFlags.fileServer, built('file-server/dist/main.js')], plan.env)
+      : await runNode([...nodeFlags.fileServer, built('file-server/bundle/main.js')], plan.env)
 } else {
   const env = { UV_THREADPOOL_SIZE: '16', ...process.env }
   process.exitCode = await (program === 'bench'
     ? runNode([built('bench/dist/main.js'), ...args], env)
-    : runNode([...nodeFlags.manager, built('manager/dist/main.js')], env))
+    : runNode([...nodeFlags.manager, built('manager/bundle/main.js')], env))
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
-const skipped = new Set(['node_modules', 'dist', 'coverage'])
+const skipped = new Set(['node_modules', 'dist', 'bundle', 'coverage'])
 /** `npm start` keeps its data in this directory at the root. */
 const dataDirectory = 'data'
 

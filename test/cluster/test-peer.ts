@@ -9,7 +9,7 @@ import { waitUntil } from './wait-until.ts'
 const code = `
 const stop = new AbortController()
 process.on('SIGTERM', () => stop.abort())
-const { main } = await import(${JSON.stringify(new URL('../../peer/dist/main.js', import.meta.url).href)})
+const { main } = await import(${JSON.stringify(new URL('../../peer/bundle/main.js', import.meta.url).href)})
 process.exit(await main(process.argv.slice(1), { manager: 'http://127.0.0.1:9', signal: stop.signal }))`
 
 export interface PeerOutcome {

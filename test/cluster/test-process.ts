@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { nodeFlags } from '@holdfast/launcher/processes/node-flags'
 
 const programs = {
-  manager: { entry: '../../manager/dist/main.js', flags: nodeFlags.manager },
-  'file-server': { entry: '../../file-server/dist/main.js', flags: nodeFlags.fileServer },
+  manager: { entry: '../../manager/bundle/main.js', flags: nodeFlags.manager },
+  'file-server': { entry: '../../file-server/bundle/main.js', flags: nodeFlags.fileServer },
 } as const
 
 /** The last lines of a process's log are kept, at most this many, to be shown when a test fails. */

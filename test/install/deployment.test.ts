@@ -64,8 +64,8 @@ describe('docker-compose.yml', () => {
   })
 
   test('runs Node as `npm start` does', () => {
-    expect(manager.command).toEqual(['node', ...nodeFlags.manager, 'manager/dist/main.js'])
-    expect(fileServer.command).toEqual(['node', ...nodeFlags.fileServer, 'file-server/dist/main.js'])
+    expect(manager.command).toEqual(['node', ...nodeFlags.manager, 'manager/bundle/main.js'])
+    expect(fileServer.command).toEqual(['node', ...nodeFlags.fileServer, 'file-server/bundle/main.js'])
   })
 
   test('builds the image once, and asks no registry for it', () => {

@@ -73,7 +73,7 @@ test.runIf(process.platform === 'linux')(
   'a program that may open too few files says so before it loads its code',
   async () => {
     for (const program of ['manager', 'file-server']) {
-      const script = fileURLToPath(new URL(`../../${program}/dist/main.js`, import.meta.url))
+      const script = fileURLToPath(new URL(`../../${program}/bundle/main.js`, import.meta.url))
       const child = spawn('sh', ['-c', 'ulimit -n 64 && exec "$0" "$1"', process.execPath, script], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })

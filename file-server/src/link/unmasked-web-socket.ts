@@ -1,4 +1,4 @@
-import { NodeWebSocket } from './socket-io.ts'
+import { NodeWebSocket } from 'engine.io-client'
 
 type Created = ReturnType<typeof NodeWebSocket.prototype.createSocket>
 

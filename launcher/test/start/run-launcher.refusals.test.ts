@@ -32,7 +32,7 @@ describe('npm start says in one sentence and ends with exit code 1', () => {
     await mkdir(join(older, 'tree'), { recursive: true })
     const identity = JSON.stringify({ format: 1, radix: 36, serverId: 'a1'.repeat(8), clusterId: null })
     await writeFile(join(older, 'identity.json'), identity)
-    const FILE_SERVER_SCRIPT = fileURLToPath(new URL('../../../file-server/dist/main.js', import.meta.url))
+    const FILE_SERVER_SCRIPT = fileURLToPath(new URL('../../../file-server/bundle/main.js', import.meta.url))
     expect(await refusal(anyPort, { FILE_SERVER_SCRIPT })).toBe(
       `holdfast: The file-server 1 cannot start: ${older} is a data directory of format 1, and this version of Holdfast reads format 2: start the version that made it, or use an empty directory`,
     )

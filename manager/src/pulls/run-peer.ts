@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import {
   GO,
   type PullMessage,
@@ -16,11 +15,6 @@ import { JobRefusal } from '../jobs/jobs.ts'
 const END_MS = 10_000
 const HEAP_MIB = 384
 const MAX_COMPLAINT = 1_000
-
-/** The first of these that is there is run: a clone of the project installs and builds the peer, an image has it built. */
-export const peerScripts = ['../../../scripts/pull.mjs', '../../../peer/dist/pull-main.js'].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-)
 
 export interface PeerHooks {
   /** What the torrent is of is known. It may throw to call the pull off, before anything is loaded. */

@@ -58,9 +58,15 @@ async function judge({ file, find, replace, caughtBy }: Mutant): Promise<{ isCau
 function build(): boolean {
   const tsc = join(directory, 'node_modules/typescript/bin/tsc')
   const packages = ['shared', 'launcher', 'manager', 'file-server', 'client']
-  const { status, stdout } = run([tsc, '-b', ...packages])
-  if (status !== 0) console.error(stdout)
-  return status === 0
+  const steps = [
+    [tsc, '-b', ...packages],
+    [join(directory, 'scripts/bundle.mjs'), 'manager', 'file-server'],
+  ]
+  return steps.every((step) => {
+    const { status, stdout, stderr } = run(step)
+    if (status !== 0) console.error(stdout + stderr)
+    return status === 0
+  })
 }
 
 function runTest({ file, test }: Mutant['caughtBy']): Verdict {

@@ -2,12 +2,9 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { lookup } from 'mime-types'
+import { builtPage } from '../../beside.ts'
 import type { PageLinks } from '../file-exchange/plain-page.ts'
-
-/** `npm run build` puts the page there, beside this package. */
-const BUILT_PAGE = fileURLToPath(new URL('../../../../web/dist/', import.meta.url))
 
 const encodings = { br: '.br', gzip: '.gz' } as const
 export type PageEncoding = keyof typeof encodings
@@ -28,7 +25,7 @@ export interface PageFiles extends PageLinks {
 }
 
 /** Reads the built page. Where it was not built there is none of it, and the rest of the manager works all the same. */
-export async function readPageFiles(directory = BUILT_PAGE): Promise<PageFiles> {
+export async function readPageFiles(directory = builtPage): Promise<PageFiles> {
   const path = join(directory, 'assets')
   if (!existsSync(path)) return { index: null, assets: new Map(), stylesheet: null, icon: null }
   const names = (await readdir(path)).filter(
