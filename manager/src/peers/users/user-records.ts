@@ -90,10 +90,8 @@ export class UserRecords {
 
   /** @returns users whose tracks stand otherwise than they should */
   async findMisshown(limit: number): Promise<UserDocument[]> {
-    const [active, inactive] = await Promise.all(
-      [true, false].map((isActive) => this.#users.find({ isActive, isShown: !isActive }).limit(limit).toArray()),
-    )
-    return [...(active ?? []), ...(inactive ?? [])]
+    const misshown = [true, false].map((isActive) => ({ isActive, isShown: !isActive }))
+    return this.#users.find({ $or: misshown }).limit(limit).toArray()
   }
 
   /** Takes users whose heartbeat is due, so that no other manager sends it. @returns them, with the count of this one in it */
