@@ -143,7 +143,7 @@ export async function ensureBuilt(projects = []) {
   const timer = setTimeout(() => say('building (tsc -b, rolldown, vite build)'), 1_500)
   await withBootstrapLock(lockDirectory, say, async () => {
     await build([`${root}node_modules/typescript/bin/tsc`, '-b', '.', ...projects], 'sources')
-    await build([bundler, 'manager', 'file-server', ...projects], 'programs')
+    await build([bundler, 'manager', 'file-server', 'client', ...projects], 'programs')
     if (!isPageBuilt()) await build([`${root}web/build.mjs`], 'page')
   })
   clearTimeout(timer)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-// Bundles programs: node scripts/bundle.mjs manager | file-server | peer ...
+// Bundles programs: node scripts/bundle.mjs manager | file-server | client | peer ...
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -20,6 +20,7 @@ const entries = {
     'wasm-decoder': 'audio/decoding/wasm-decoder.js',
   },
   'file-server': { main: 'main.js' },
+  client: { 'cli/main': 'cli/main.js' },
   peer: { main: 'main.js', 'pull-main': 'pull-main.js' },
 }
 

@@ -12,7 +12,7 @@ import { TestCluster } from '../cluster/test-cluster.ts'
 import { waitUntil } from '../cluster/wait-until.ts'
 import { testInFull } from '../full-run.ts'
 
-const main = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
+const main = fileURLToPath(new URL('../../client/bundle/cli/main.js', import.meta.url))
 const NAME = 'files.example.test'
 const bytes = randomBytes(9_000_001)
 const sha256 = createHash('sha256').update(bytes).digest('hex')

@@ -11,7 +11,7 @@ import { waitUntil } from '../cluster/wait-until.ts'
 import { testInFull } from '../full-run.ts'
 
 const run = promisify(execFile)
-const holdfast = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
+const holdfast = fileURLToPath(new URL('../../client/bundle/cli/main.js', import.meta.url))
 const NAME = 'files.example.test'
 
 interface Exchange {

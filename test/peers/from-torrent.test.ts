@@ -259,7 +259,7 @@ test('the command line shows how it goes until all is stored', async () => {
   seed.serve('typed', files)
   const path = join(cluster().directory, 'typed.torrent')
   await writeFile(path, makeFolderTorrent('typed', files, { 'url-list': seed.url }))
-  const holdfast = fileURLToPath(new URL('../../client/dist/cli/main.js', import.meta.url))
+  const holdfast = fileURLToPath(new URL('../../client/bundle/cli/main.js', import.meta.url))
   const args = [holdfast, '--manager', cluster().url, 'from-torrent', path, 'by hand']
   const { stdout } = await promisify(execFile)(process.execPath, args)
   expect(stdout).toBe('stored typed: 1 files, 97.7 KiB\n')

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
 import { readAll, StandInManager } from '../stand-in-manager.ts'
 
-export const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+export const main = fileURLToPath(new URL('../../bundle/cli/main.js', import.meta.url))
 
 /** A test gets a manager, and a directory in which it runs the command as a user would. */
 export class Workplace implements AsyncDisposable {

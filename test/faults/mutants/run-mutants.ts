@@ -60,7 +60,7 @@ function build(): boolean {
   const packages = ['shared', 'launcher', 'manager', 'file-server', 'client']
   const steps = [
     [tsc, '-b', ...packages],
-    [join(directory, 'scripts/bundle.mjs'), 'manager', 'file-server'],
+    [join(directory, 'scripts/bundle.mjs'), 'manager', 'file-server', 'client'],
   ]
   return steps.every((step) => {
     const { status, stdout, stderr } = run(step)
