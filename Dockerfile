@@ -29,13 +29,13 @@ COPY peer/src peer/src
 COPY peer/no-webrtc peer/no-webrtc
 COPY web/index.html web/tsconfig.json web/*.mjs web/*.ts web/
 COPY web/src web/src
-COPY scripts/bundle.mjs scripts/
+COPY scripts/bundle.mjs scripts/bundles.mjs scripts/
 # Then what the programs need while they run, and nothing else.
 RUN npx tsc -b manager file-server peer \
   && node scripts/bundle.mjs manager file-server peer \
   && node web/build.mjs \
   && npm ci --no-audit --omit=dev --workspace shared --workspace manager --workspace file-server --workspace peer \
-  && rm -rf */src */tsconfig.* */dist/tsconfig.tsbuildinfo
+  && rm -rf */src */tsconfig.* shared/dist manager/dist file-server/dist peer/dist
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production

@@ -2,11 +2,10 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync 
 import { fileURLToPath } from 'node:url'
 import { isPageBuilt } from '../web/sources.mjs'
 import { withBootstrapLock } from './bootstrap-lock.mjs'
-import { noteOf } from './bundle.mjs'
+import { isBundled } from './bundles.mjs'
 import { runChild } from './run-child.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const bundler = `${root}scripts/bundle.mjs`
 const lockDirectory = `${root}.bootstrap-lock`
 const oldestNode = [20, 19]
 /** Shells end with it where there is no such command. */
@@ -143,32 +142,39 @@ export async function ensureBuilt(projects = []) {
   const timer = setTimeout(() => say('building (tsc -b, rolldown, vite build)'), 1_500)
   await withBootstrapLock(lockDirectory, say, async () => {
     await build([`${root}node_modules/typescript/bin/tsc`, '-b', '.', ...projects], 'sources')
-    await build([bundler, 'manager', 'file-server', 'client', ...projects], 'programs')
+    await bundle(['manager', 'file-server', 'client', ...projects])
     if (!isPageBuilt()) await build([`${root}web/build.mjs`], 'page')
   })
   clearTimeout(timer)
   if (performance.now() - startedAt > 1_500) say(`built in ${secondsSince(startedAt)} s`)
 }
 
-/** Compiles the peer where its sources are newer than what was compiled, and ends the process where that fails. */
+/** Builds the peer where its sources are newer than what was compiled, and ends the process where that fails. */
 export async function ensurePeerBuilt() {
   if (isPeerBuilt()) return
   say('building the peer (tsc -b, rolldown)')
   await withBootstrapLock(lockDirectory, say, async () => {
     await build([`${root}node_modules/typescript/bin/tsc`, '-b', 'peer'], 'peer')
-    await build([bundler, 'peer'], 'peer')
+    await bundle(['peer'])
   })
 }
 
-/** A bundle's note gets a new date also where nothing had to be bundled. */
+/** tsc renews the date of its note also where nothing had to be compiled. */
 function isPeerBuilt() {
-  const note = noteOf('peer')
-  if (!existsSync(note)) return false
+  const note = `${root}peer/dist/tsconfig.tsbuildinfo`
+  if (!existsSync(note) || !isBundled('peer')) return false
   const builtAt = statSync(note).mtimeMs
-  const sources = ['shared/src', 'peer/src'].flatMap((folder) =>
-    readdirSync(root + folder, { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
+  return ['shared', 'peer'].every((folder) =>
+    readdirSync(`${root}${folder}/src`, { recursive: true, encoding: 'utf8' }).every(
+      (name) => statSync(`${root}${folder}/src/${name}`).mtimeMs <= builtAt,
+    ),
   )
-  return [...sources, 'package-lock.json'].every((path) => statSync(root + path).mtimeMs <= builtAt)
+}
+
+/** @param {readonly string[]} programs */
+async function bundle(programs) {
+  const stale = programs.filter((program) => !isBundled(program))
+  if (stale.length > 0) await build([`${root}scripts/bundle.mjs`, ...stale], 'programs')
 }
 
 /** @param {readonly string[]} workspaces @returns {string[]} */

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { builtWorkspaces, findNeeded, isInstalled, peerWorkspaces } from '../../scripts/bootstrap.mjs'
+import { digestOf, isBundled, noteOf } from '../../scripts/bundles.mjs'
 import { countTests, filesOfTwoSizes, filesToRepeat, mergeReports } from '../../scripts/test.mjs'
 
 const scripts = fileURLToPath(new URL('../../scripts', import.meta.url))
@@ -87,6 +88,29 @@ describe('what a workspace needs', () => {
     expect(findNeeded(packages, peerWorkspaces)).toEqual(
       expect.arrayContaining(['node_modules/webtorrent', 'node_modules/utp-native', 'peer/no-webrtc']),
     )
+  })
+})
+
+describe('a bundle', () => {
+  const files = ['manager/dist/main.js', 'manager/dist/audio/thread.js', 'shared/dist/ids.js', 'package-lock.json']
+  const others = ['manager/package.json', 'shared/package.json', 'peer/no-webrtc/webrtc.js', 'scripts/bundle.mjs']
+
+  test('counts as made while it is whole and all that it was made of is the same', () => {
+    for (const file of [...files, ...others, 'manager/bundle/main.js']) {
+      mkdirSync(dirname(join(directory, file)), { recursive: true })
+      writeFileSync(join(directory, file), file)
+    }
+    expect(isBundled('manager', directory)).toBe(false)
+    writeFileSync(noteOf('manager', directory), digestOf('manager', directory))
+    expect(isBundled('manager', directory)).toBe(true)
+    for (const file of [...files, ...others]) {
+      writeFileSync(join(directory, file), 'changed')
+      expect([file, isBundled('manager', directory)]).toEqual([file, false])
+      writeFileSync(join(directory, file), file)
+    }
+    expect(isBundled('manager', directory)).toBe(true)
+    writeFileSync(join(directory, 'shared/dist/new.js'), '')
+    expect(isBundled('manager', directory)).toBe(false)
   })
 })
 

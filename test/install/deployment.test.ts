@@ -221,6 +221,8 @@ describe('Dockerfile', () => {
     for (const { name } of files.filter((entry) => entry.isFile()))
       expect([name, patterns.some((pattern) => pattern.test(`web/${name}`))]).toEqual([name, true])
     expect(dockerfile).toMatch(/^RUN npx tsc -b manager file-server peer/m)
+    expect(dockerfile).toContain('\nCOPY scripts/bundle.mjs scripts/bundles.mjs scripts/\n')
+    expect(dockerfile).toContain('&& node scripts/bundle.mjs manager file-server peer ')
   })
 
   test('carries only what manager and file-server need', () => {
@@ -249,7 +251,7 @@ describe('Dockerfile', () => {
 
   test('leaves out secrets, data and what is built here', () => {
     const ignored = read('.dockerignore').split('\n')
-    expect(ignored).toEqual(expect.arrayContaining(['**/node_modules', '**/dist', '.env', 'data', '.git']))
+    expect(ignored).toEqual(expect.arrayContaining(['**/node_modules', '**/dist', '**/bundle', '.env', 'data', '.git']))
   })
 })
 

@@ -22,7 +22,7 @@ afterEach(async () => {
 
 test('a pull that is called off while the peer is installed ends npm, which nobody else would wait for', async () => {
   for (const folder of ['scripts', 'web']) await mkdir(join(tree, folder))
-  const copied = ['pull', 'bootstrap', 'bootstrap-lock', 'bundle', 'run-child'].map((name) => `scripts/${name}.mjs`)
+  const copied = ['pull', 'bootstrap', 'bootstrap-lock', 'bundles', 'run-child'].map((name) => `scripts/${name}.mjs`)
   for (const path of [...copied, 'web/sources.mjs']) await copyFile(join(project, path), join(tree, path))
   const packages = { peer: { dependencies: { missing: '1' } }, 'node_modules/missing': { version: '1' } }
   await writeFile(join(tree, 'package-lock.json'), JSON.stringify({ packages }))

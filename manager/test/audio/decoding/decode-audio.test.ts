@@ -65,7 +65,7 @@ test('where there is no ffmpeg, that is all that is said', async () => {
 const untold = ['sine.aac', 'sine.opus', 'sine.ogg', 'cbr.mp3', 'sine.m4a', 'faststart.m4a', 'sine.wav']
 
 /** A process of its own runs what was built. */
-const built = new URL('../../../dist/audio/decoding/wasm-decoder.js', import.meta.url)
+const built = new URL('../../../bundle/wasm-decoder.js', import.meta.url)
 const decoders = [
   { by: 'ffmpeg', decoder: ffmpegDecoder, isHere: () => hasIt },
   { by: 'wasm', decoder: wasmDecoder(built), isHere: () => true },
