@@ -12,7 +12,7 @@ import type { DiskCalls } from './disk/disk-calls.ts'
 import { isErrno } from './disk/disk-health.ts'
 
 const FILE = 'identity.json'
-/** It covers the paths, the names in them and the journal's frames. */
+/** It covers the paths and the names in them, the journal's files included. What is in those has a format of its own. */
 const FORMAT = 2
 
 const schema = z.object({
