@@ -25,9 +25,9 @@ const checks = {
   'dead code (knip)': ['knip', '--no-progress'],
   'format and lint (biome)': ['biome', 'ci', '--error-on-warnings', '--colors=off'],
   'generated docs': tsx('generate-docs.ts', '--check'),
-  'import directions': tsx('check-imports.ts'),
-  'tests mirror sources': tsx('check-test-mirror.ts'),
-  'exact dependencies': tsx('check-packages.ts'),
+  'import directions': tsx('checks/check-imports.ts'),
+  'tests mirror sources': tsx('checks/check-test-mirror.ts'),
+  'exact dependencies': tsx('checks/check-packages.ts'),
 }
 
 /**

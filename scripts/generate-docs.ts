@@ -5,9 +5,9 @@ import { fileServerSettings } from '@holdfast/file-server/config'
 import { launcherSettings } from '@holdfast/launcher/config'
 import { managerSettings } from '@holdfast/manager/config'
 import { openApiDocument } from '@holdfast/manager/openapi-document'
+import { root } from './checks/source-files.ts'
 import { renderErrors } from './render-errors.ts'
 import { renderConfiguration, renderEnvExample } from './render-settings.ts'
-import { root } from './source-files.ts'
 
 const processes = [
   { process: 'manager', table: managerSettings },

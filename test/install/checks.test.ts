@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { findImportProblems } from '../../scripts/import-rules.ts'
-import { findLockProblems, findVersionProblems } from '../../scripts/package-rules.ts'
+import { findImportProblems } from '../../scripts/checks/import-rules.ts'
+import { findLockProblems, findVersionProblems } from '../../scripts/checks/package-rules.ts'
 
 const problemsOf = (path: string, ...imports: string[]): string[] =>
   findImportProblems([{ path, imports, isBarrel: false }])

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const root = fileURLToPath(new URL('..', import.meta.url))
+export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 const skipped = new Set(['node_modules', 'dist', 'bundle', 'coverage'])
 /** `npm start` keeps its data in this directory at the root. */

@@ -25,8 +25,8 @@ const packageRules: Readonly<Record<string, readonly string[]>> = {
 const apiMayImport = ['api/file-exchange', 'files', 'peers', 'chunks', 'upkeep', 'jobs', 'bodies', 'http'] as const
 
 /**
- * Which folder of a package may import which others of it, or which one file. A folder of `api/` is an api, and none imports
- * another; a folder of `store/` is a room. What stands beside the folders may import, and be imported by, any.
+ * Says which folder of a package may import which others of it, or which one file. A folder of `api/` is an api, and none
+ * imports another. What stands beside the folders may import, and be imported by, any.
  */
 const folderRules: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   manager: {
@@ -153,7 +153,8 @@ function folderProblem(from: string, target: string): string | null {
   const rules = folderRules[importer.workspace]
   if (rules === undefined || importer.workspace !== imported.workspace) return null
   const allowed = rules[importer.folder]
-  if (allowed === undefined) return `the folder ${importer.folder} is not in the table of scripts/import-rules.ts`
+  if (allowed === undefined)
+    return `the folder ${importer.folder} is not in the table of scripts/checks/import-rules.ts`
   if (allowed.includes(imported.folder) || allowed.includes(imported.path)) return null
   return `the folder ${importer.folder} may import ${allowed.join(', ') || 'no other folder'}`
 }

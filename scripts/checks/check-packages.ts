@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findMissing } from './complete-lock.mjs'
+import { findMissing } from '../complete-lock.mjs'
 import { findLockProblems, findVersionProblems, type PackageJson } from './package-rules.ts'
 import { root } from './source-files.ts'
 
