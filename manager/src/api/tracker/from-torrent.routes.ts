@@ -3,6 +3,7 @@ import { bodyDigest } from '@holdfast/shared/node/ticket'
 import { parseMagnet } from '@holdfast/shared/node/torrent/magnet'
 import { readTorrent, TorrentError } from '@holdfast/shared/node/torrent/metainfo'
 import Router from '@koa/router'
+import { decodeBase64Field } from '../../bodies/base64-field.ts'
 import { readRequestBytes } from '../../bodies/request-bytes.ts'
 import type { Callers } from '../../http/callers.ts'
 import { jsonBody } from '../../http/json-body.ts'
@@ -114,10 +115,8 @@ async function readTorrentBody(ctx: AppContext): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function decode(base64: string): Buffer {
-  const bytes = Buffer.from(base64, 'base64')
-  if (bytes.toString('base64').replace(/=+$/, '') !== base64.trim().replace(/=+$/, ''))
-    throw new StoreError('INVALID_REQUEST', 'torrent must be base64')
+function decode(torrent: string): Buffer {
+  const bytes = decodeBase64Field(torrent)
   if (bytes.length > MAX_TORRENT_BYTES) throw tooLarge()
   return bytes
 }
