@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { Service } from '@holdfast/shared/node/run-service'
 import { startStopping } from '@holdfast/shared/node/stop-stack'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import { UploadGate } from './api/file-exchange/upload-gate.ts'
 import { readPageFiles } from './api/page/page-files.ts'
 import { startSubsonic } from './api/subsonic/start-subsonic.ts'
 import { isSubsonicPath, SUBSONIC_HEADER_BYTES } from './api/subsonic/subsonic.routes.ts'
 import { startAudio } from './audio/start-audio.ts'
-import { BufferPool } from './chunks/buffer-pool.ts'
 import type { Replica } from './chunks/chunk.ts'
 import { isWireUpgrade, SocketServer } from './chunks/links/socket-server.ts'
 import { DownloadMemory } from './chunks/reading/download-memory.ts'
@@ -144,7 +144,7 @@ export async function startManager(
       ...{ httpServer, registry, log },
       identity: { managerId, clusterId, secret: settings.clusterSecret },
       managers: () => directory.urls,
-      countFiles: (id) => records.countOn(id),
+      countCopies: (id) => records.countOn(id),
       tagsOf: (copyId) => findPartTags(holders, copyId),
       onJoining: (link) => fileServers.noteJoining(link),
       onConnected: () => upkeep?.wake(),

@@ -118,8 +118,8 @@ const status = '"sizeBytes":0,"freeBytes":1,"totalBytes":1,"isInventoryDone":tru
  */
 // biome-ignore format: a table
 const messages: readonly string[] = [
-  '["heartbeat"]', '["heartbeat",5,null]', '["heartbeat",5,[]]', '["heartbeat",5,{}]', `["heartbeat",5,{"fileCount":-1,${status}}]`, `["heartbeat",5,{"fileCount":1e99,${status}}]`,
-  `["heartbeat",5,{"fileCount":"1",${status}}]`, `["heartbeat",5,{"fileCount":1.5,${status}}]`, `["heartbeat",5,{"fileCount":1,"extra":1,${status}}]`, `["heartbeat",5,{"__proto__":{"fileCount":1},${status}}]`,
+  '["heartbeat"]', '["heartbeat",5,null]', '["heartbeat",5,[]]', '["heartbeat",5,{}]', `["heartbeat",5,{"copyCount":-1,${status}}]`, `["heartbeat",5,{"copyCount":1e99,${status}}]`,
+  `["heartbeat",5,{"copyCount":"1",${status}}]`, `["heartbeat",5,{"copyCount":1.5,${status}}]`, `["heartbeat",5,{"copyCount":1,"extra":1,${status}}]`, `["heartbeat",5,{"__proto__":{"copyCount":1},${status}}]`,
   '["stream-frame"]', '["stream-frame",5,{}]', '["stream-frame",5,null,null]', '["stream-frame",5,{"streamId":"0000000000000000","seq":0,"isLast":true},"x"]',
   '["stream-frame",5,{"streamId":"0000000000000000","seq":-1,"isLast":true},null]', '["stream-frame",5,{"streamId":"__proto__","seq":0,"isLast":true},{}]', '["stream-frame",5,{"streamId":"0000000000000000","seq":9007199254740993,"isLast":1},[]]',
   '["stream-error"]', '["stream-error",5,{}]', '["stream-error",5,{"streamId":"0000000000000000","error":{"name":"x"}}]', '["stream-error",5,{"streamId":"0000000000000000"},1,2,3]',

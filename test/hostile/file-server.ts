@@ -28,7 +28,7 @@ export const sendGroup = (socket: RawWebSocket, group: Buffer): void =>
 /** It claims to be empty and roomy, so that every upload is sent to it first. */
 // biome-ignore format: a table
 const heartbeat = {
-  fileCount: 0, sizeBytes: 0, freeBytes: 2 ** 50, totalBytes: 2 ** 51, isInventoryDone: true, isWritable: true,
+  copyCount: 0, sizeBytes: 0, freeBytes: 2 ** 50, totalBytes: 2 ** 51, isInventoryDone: true, isWritable: true,
 }
 
 export interface Command {

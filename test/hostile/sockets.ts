@@ -141,7 +141,7 @@ export function hostileSockets(random: Random, count: number): HostileSocketInpu
   ]) {
     for (const before of [
       [],
-      [`42${NAMESPACE},["heartbeat",{"fileCount":-1}]`],
+      [`42${NAMESPACE},["heartbeat",{"copyCount":-1}]`],
       [`42${NAMESPACE},9["stream-frame",{"streamId":"x"},1]`, `42${NAMESPACE},["error",1]`],
     ]) {
       add(

@@ -36,7 +36,7 @@ export function startHeartbeats(store: Store, send: (heartbeat: Heartbeat) => vo
 /** Free space changes by itself, so it does not count as a change. */
 function isSame(one: Heartbeat, other: Heartbeat): boolean {
   return (
-    one.fileCount === other.fileCount &&
+    one.copyCount === other.copyCount &&
     one.sizeBytes === other.sizeBytes &&
     one.isInventoryDone === other.isInventoryDone &&
     one.isWritable === other.isWritable

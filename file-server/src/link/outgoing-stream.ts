@@ -1,9 +1,9 @@
 import { StoreError, toWireError } from '@holdfast/shared/errors/store-error'
-import { FRAME_BYTES } from '@holdfast/shared/limits'
+import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { BufferPool, type PooledBuffer } from '@holdfast/shared/wire/buffer-pool'
 import type { FileServerCommands } from '@holdfast/shared/wire/commands'
 import type { FrameBudget } from '@holdfast/shared/wire/frame-budget'
-import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { Peer } from '@holdfast/shared/wire/peer'
 import { sendFrames } from '@holdfast/shared/wire/send-frames'
 import type { CopyReader, CopySpan } from '../store/store.ts'
@@ -19,7 +19,7 @@ export class OutgoingStreams {
   readonly #peer: Peer<FileServerCommands>
   readonly #budget: FrameBudget
   readonly #log: Logger
-  readonly #buffers = new FrameBuffers(FRAME_BYTES)
+  readonly #buffers = new BufferPool(FRAME_BYTES, MAX_UNACKED_BYTES)
   #openCount = 0
 
   constructor(peer: Peer<FileServerCommands>, budget: FrameBudget, log: Logger) {
@@ -49,18 +49,16 @@ export class OutgoingStreams {
 
   async #send(streamId: string, reader: CopyReader, { offset, length }: StreamSpan): Promise<void> {
     await using open = reader
-    const buffers = this.#buffers
     const frameCount = Math.max(1, Math.ceil(length / FRAME_BYTES))
     await sendFrames(
       {
         budget: this.#budget,
-        buffers,
         send: (seq, bytes, signal) => {
           const isLast = seq === frameCount - 1
           return this.#peer.call('stream-frame', { streamId, seq, isLast, bytes }, { signal })
         },
       },
-      readFrames(open, offset, length, buffers),
+      readFrames(open, offset, length, this.#buffers),
     )
   }
 }
@@ -69,12 +67,13 @@ async function* readFrames(
   reader: CopyReader,
   offset: number,
   length: number,
-  buffers: FrameBuffers,
-): AsyncGenerator<Buffer> {
-  if (length === 0) yield Buffer.alloc(0)
+  buffers: BufferPool,
+): AsyncGenerator<PooledBuffer> {
+  if (length === 0) yield buffers.take(0)
   for (let sent = 0; sent < length; sent += FRAME_BYTES) {
-    const frame = buffers.take().subarray(0, length - sent)
+    const { bytes, giveBack } = buffers.take()
+    const frame = bytes.subarray(0, length - sent)
     await reader.read(offset + sent, frame)
-    yield frame
+    yield { bytes: frame, giveBack }
   }
 }

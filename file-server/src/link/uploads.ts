@@ -22,7 +22,7 @@ type Upload =
 type InlineCopy = Pick<UploadFile, 'copyId' | 'encoding' | 'sizeBytes' | 'sha256'>
 type UploadCommands = 'upload-file' | 'open-upload' | 'upload-frame' | 'upload-end'
 
-/** A copy that this file-server gets by itself. */
+/** This file-server gets such a copy by itself. */
 interface Fetch {
   readonly kind: 'fetch'
   /** It ends with this connection. */

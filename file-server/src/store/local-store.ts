@@ -24,7 +24,7 @@ interface LocalStoreDeps {
   readonly journal: Journal | null
 }
 
-/** The store on this machine's disk: it lets commands in until it is closed, and translates the disk's errors. */
+/** This is the store on this machine's disk: it lets commands in until it is closed, and translates the disk's errors. */
 export class LocalStore implements Store {
   readonly #deps: LocalStoreDeps
   readonly failed: Promise<never>
@@ -68,7 +68,7 @@ export class LocalStore implements Store {
     const { tree, room, health } = this.#deps
     this.#working.track(room.refresh().catch((error) => health.report(error)))
     return {
-      fileCount: tree.fileCount,
+      copyCount: tree.copyCount,
       sizeBytes: tree.sizeBytes,
       freeBytes: room.freeBytes,
       totalBytes: room.totalBytes,

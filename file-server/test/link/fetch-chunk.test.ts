@@ -48,7 +48,7 @@ test('invariant 5: a copy is fetched from the other file-server once, however of
   const copies = acks.map(({ copy }) => copy as StoredCopy)
   for (const copy of copies) expect(copy).toEqual(copies[0])
   expect(copies[0]).toMatchObject({ copyId: order.copyId, sha256: order.sha256, sizeBytes: bytes.length })
-  expect(store.status().fileCount).toBe(1)
+  expect(store.status().copyCount).toBe(1)
   expect(await on.call('verify-file', { ...named(copies[0] as StoredCopy), sizeBytes: bytes.length })).toMatchObject({})
 })
 

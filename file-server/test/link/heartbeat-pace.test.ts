@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { HeartbeatPace } from '../../src/link/heartbeat-pace.ts'
 
 const quiet: Heartbeat = {
-  fileCount: 3,
+  copyCount: 3,
   sizeBytes: 300,
   freeBytes: 1_000,
   totalBytes: 2_000,
@@ -31,7 +31,7 @@ test('is sent at the start, once more, and then regularly while nothing changes'
 })
 
 test.each<[string, Partial<Heartbeat>]>([
-  ['a file more', { fileCount: 4 }],
+  ['a file more', { copyCount: 4 }],
   ['other bytes', { sizeBytes: 301 }],
   ['the inventory', { isInventoryDone: false }],
   ['a full disk', { isWritable: false }],
@@ -45,6 +45,6 @@ test('does not follow free space, which others change all the time', () => {
 })
 
 test('follows changes that go on, and once more after the last', () => {
-  const heartbeats = Array.from({ length: 10 }, (_, index) => ({ ...quiet, fileCount: Math.min(index, 6) }))
+  const heartbeats = Array.from({ length: 10 }, (_, index) => ({ ...quiet, copyCount: Math.min(index, 6) }))
   expect(ticksOf(heartbeats)).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
 })

@@ -59,7 +59,7 @@ test('sends heartbeats that tell what it holds, from one timer, also after a rec
     await uploadInline(on, Buffer.alloc(1_000))
     vi.advanceTimersByTime(HEARTBEAT_CHANGE_MS)
     await vi.waitFor(() => expect(manager.heartbeats).toHaveLength(1))
-    expect(manager.heartbeats[0]).toMatchObject({ fileCount: 1, sizeBytes: 1_000, isWritable: true })
+    expect(manager.heartbeats[0]).toMatchObject({ copyCount: 1, sizeBytes: 1_000, isWritable: true })
     const timerCount = vi.getTimerCount()
     on.socket.disconnect(true)
     await manager.connection(2, manager.admitted)

@@ -23,7 +23,7 @@ test('invariant 5: an inline upload delivered twice, at once or later, has the e
   const [path, ...others] = await files()
   expect(others).toEqual([])
   expect((await readFile(path ?? '')).equals(bytes)).toBe(true)
-  expect(store.status().fileCount).toBe(1)
+  expect(store.status().copyCount).toBe(1)
 })
 
 test('invariant 5: frames and ends delivered twice, at once or later, have the effect of one', async () => {
@@ -42,7 +42,7 @@ test('invariant 5: frames and ends delivered twice, at once or later, have the e
   const whole = Buffer.concat(frames)
   for (const { copy } of ends) expect(copy).toMatchObject({ sha256: digestOf(whole), sizeBytes: whole.length })
   expect(await files()).toHaveLength(1)
-  expect([store.status().fileCount, uploads.runningCount]).toEqual([1, 0])
+  expect([store.status().copyCount, uploads.runningCount]).toEqual([1, 0])
 })
 
 test('invariant 5: a delete delivered twice removes one copy, and an upload after it is refused for ever', async () => {
@@ -83,7 +83,7 @@ test('a delete without a slot, while its inline upload is being written, removes
     expect(deleted).toMatchObject({ status: 'fulfilled', value: { existed: stored.status === 'fulfilled' } })
   }
   expect(await files()).toEqual([])
-  expect(store.status().fileCount).toBe(0)
+  expect(store.status().copyCount).toBe(0)
 })
 
 test('a delete in the middle of a stream ends it and leaves nothing', async () => {
@@ -111,7 +111,7 @@ test('a delete that races the end of its stream leaves nothing, whichever comes 
     await Promise.allSettled(round % 2 === 0 ? [end(), discard()] : [discard(), end()])
   }
   expect(await files()).toEqual([])
-  expect(store.status().fileCount).toBe(0)
+  expect(store.status().copyCount).toBe(0)
 })
 
 test('a copyId names one upload for ever: another link, another way of sending, or a second stream is refused', async () => {
@@ -143,7 +143,7 @@ test('the bytes of a wrong digest are refused and leave nothing', async () => {
   await on.call('open-upload', openingOf(copyId, { sha256 }))
   await on.call('upload-frame', { copyId, seq: 0 }, Buffer.from('others'))
   expect(await on.refusal('upload-end', { copyId, frameCount: 1 })).toMatchObject({ name: 'DIGEST_MISMATCH' })
-  expect([await files(), store.status().fileCount]).toEqual([[], 0])
+  expect([await files(), store.status().copyCount]).toEqual([[], 0])
 })
 
 test('a body of another length than the manager said is refused and leaves nothing', async () => {
@@ -151,7 +151,7 @@ test('a body of another length than the manager said is refused and leaves nothi
   const command = uploadOf(newCopyId(), { encoding: 'base64', sizeBytes: 4 })
   const body = Buffer.from(Buffer.from('five!').toString('base64'))
   expect(await on.refusal('upload-file', command, body)).toMatchObject({ name: 'DIGEST_MISMATCH' })
-  expect([await files(), store.status().fileCount]).toEqual([[], 0])
+  expect([await files(), store.status().copyCount]).toEqual([[], 0])
 })
 
 test('a command that fails is logged with the id of its request, of which no more is kept than an id has', async () => {
@@ -268,5 +268,5 @@ test('a disconnect in the middle of streams leaves no .part, frees their slots, 
   const slots: number[] = []
   for (let count = 0; count < 5; count++) slots.push((await uploadInline(second, randomBytes(10))).slot)
   expect(Math.max(...slots)).toBeLessThan(10)
-  expect(store.status().fileCount).toBe(5)
+  expect(store.status().copyCount).toBe(5)
 })

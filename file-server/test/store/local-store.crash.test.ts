@@ -26,7 +26,7 @@ it('keeps every acknowledged copy through kill -9 in the middle of writing', { t
   const { tree, quarantine } = await listAll(store)
   expect(quarantine).toEqual([])
   expect(new Set(tree.map((copy) => copy.slot)).size).toBe(tree.length)
-  expect(store.status().fileCount).toBe(tree.length)
+  expect(store.status().copyCount).toBe(tree.length)
   // A copy that was written but not acknowledged may be there, whole; one that was cut off may not.
   for (const copy of tree) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
   const files = await filesUnder(data.path('tree'))

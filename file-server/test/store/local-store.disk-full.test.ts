@@ -90,7 +90,7 @@ describe.each(canMount ? ['tmpfs', 'seam'] : ['seam'])('a full disk (%s)', (kind
     const opened = await open(0, { readRoom: claimsToBeEmpty })
     const copies = await fill(opened)
     expect(copies.length).toBeGreaterThanOrEqual(7)
-    expect(opened.status()).toMatchObject({ fileCount: copies.length, isWritable: true })
+    expect(opened.status()).toMatchObject({ copyCount: copies.length, isWritable: true })
     for (const copy of copies) expect(digestOf(await get(opened, copy))).toBe(copy.sha256)
     expect(await filesUnder(join(root, 'data', 'tree'))).toHaveLength(copies.length)
     for (const copy of copies.slice(3, 5)) expect(await opened.deleteCopy(copy.copyId, copy.slot)).toBe(true)

@@ -71,7 +71,7 @@ async function compare(store: Store, model: Model, root: string): Promise<void> 
   for (const { copy, bytes } of model.tree.values()) expect((await get(store, copy)).equals(bytes)).toBe(true)
   await inventoryDone(store)
   const sizeBytes = [...model.tree.values()].reduce((sum, { bytes }) => sum + bytes.length, 0)
-  expect(store.status()).toMatchObject({ fileCount: model.tree.size, sizeBytes })
+  expect(store.status()).toMatchObject({ copyCount: model.tree.size, sizeBytes })
   for (const { names } of await walkDirectories(join(root, 'tree'))) expect(names.length).toBeLessThanOrEqual(36)
   if (model.tree.size === 0) expect(await readdir(join(root, 'tree'))).toEqual([])
 }

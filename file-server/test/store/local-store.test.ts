@@ -81,7 +81,7 @@ describe('a copy', () => {
     await using writer = await store.createCopy(copyId, null)
     await writer.write(bytesOf('half'))
     expect((await listAll(store)).tree).toEqual([])
-    expect(store.status().fileCount).toBe(0)
+    expect(store.status().copyCount).toBe(0)
     expect(await store.deleteCopy(copyId, 0 as Slot)).toBe(false)
     const copy = { copyId, slot: 0 as Slot, sha256: digestOf(bytesOf('half')) }
     await expect(store.openCopy(copy)).rejects.toMatchObject({ name: 'COPY_NOT_FOUND' })
@@ -119,7 +119,7 @@ describe('a slot', () => {
     const copy = await put(store, bytesOf('abc'))
     const answers = await Promise.all(Array.from({ length: 10 }, () => store.deleteCopy(copy.copyId, copy.slot)))
     expect(answers.filter((existed) => existed)).toHaveLength(1)
-    expect(store.status()).toMatchObject({ fileCount: 0, sizeBytes: 0 })
+    expect(store.status()).toMatchObject({ copyCount: 0, sizeBytes: 0 })
     expect(await readdir(data.path('tree'))).toEqual([])
   })
 
@@ -148,7 +148,7 @@ describe('after a restart', () => {
     const second = await data.open()
     expect((await put(second, bytesOf('early'))).slot).toBeLessThanOrEqual(200)
     await inventoryDone(second)
-    expect(second.status()).toMatchObject({ fileCount: 101, sizeBytes: 305 })
+    expect(second.status()).toMatchObject({ copyCount: 101, sizeBytes: 305 })
     for (const copy of copies.slice(100)) expect((await get(second, copy)).length).toBe(3)
     const slots = []
     for (let count = 0; count < 99; count++) slots.push((await put(second, bytesOf('new'))).slot)
@@ -250,7 +250,7 @@ it(`invariant 6: no directory has more than 36 entries after ${COPY_COUNT} copie
   for (const root of ['tree', 'quarantine'])
     for (const { names } of await walkDirectories(data.path(root))) expect(names.length).toBeLessThanOrEqual(36)
   expect(await filesUnder(data.path('tree'))).toHaveLength(COPY_COUNT)
-  expect(store.status().fileCount).toBe(COPY_COUNT)
+  expect(store.status().copyCount).toBe(COPY_COUNT)
   const sample = [...stored.values()].filter((_, index) => index % 97 === 0)
   for (const copy of sample) expect(digestOf(await get(store, copy))).toBe(copy.sha256)
 })
@@ -266,7 +266,7 @@ it('removes every directory with the last copy, while others are being stored', 
     )
   }
   expect(await readdir(data.path('tree'))).toEqual([])
-  expect(store.status()).toMatchObject({ fileCount: 0, sizeBytes: 0 })
+  expect(store.status()).toMatchObject({ copyCount: 0, sizeBytes: 0 })
 })
 
 it('refuses work after close, having given up what was being written', async () => {

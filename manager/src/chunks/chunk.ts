@@ -19,7 +19,7 @@ export interface Chunk {
   /** These copies do not count. They are named until they are deleted, so that reconcile does not take them for orphans. */
   readonly leaving?: readonly Replica[]
   /**
-   * The tag of each of its parts, 16 bytes each, where it came in frames, or is of class `replicated` and larger than a
+   * Each of its parts has a tag of 16 bytes here, where it came in frames, or is of class `replicated` and larger than a
    * message. Any other one is verified by its sha-256.
    */
   readonly tags?: Buffer
@@ -27,16 +27,16 @@ export interface Chunk {
   readonly version: number
 }
 
-/** A chunk together with what follows from its place in a file. */
+/** Has a chunk together with what follows from its place in its holder. */
 export interface PlacedChunk {
-  /** The chunk's place in its file, from 0. */
+  /** This is the chunk's place in its holder, from 0. */
   readonly number: number
   readonly chunk: Chunk
-  /** The tags of the file's parts are made with this key. It is undefined where the file has none. */
+  /** The tags of the holder's parts are made with this key. It is undefined where none has a tag. */
   readonly partKey: PartKey | undefined
 }
 
-/** The tags of all parts of a chunk, and the key that they are made with. */
+/** Has the tags of all parts of a chunk, and the key that they are made with. */
 export interface PartTags {
   readonly key: PartKey
   readonly tags: Buffer
@@ -72,7 +72,7 @@ export function proofOfPart(place: PlacedChunk, index: number): PartProof {
 /** A range wants these bytes of a part of a chunk. */
 export interface PartSpan {
   readonly place: PlacedChunk
-  /** The part's place in its chunk, from 0. */
+  /** This is the part's place in its chunk, from 0. */
   readonly index: number
   /** The part begins at this byte of its chunk. */
   readonly offset: number

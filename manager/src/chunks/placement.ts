@@ -3,16 +3,16 @@ import type { ServerId } from '@holdfast/shared/ids'
 /** Placement sees a file-server like this. */
 export interface ServerView {
   readonly id: ServerId
-  /** Whether it is connected and was heard from lately. */
+  /** Tells whether it is connected and was heard from lately. */
   readonly isActive: boolean
-  /** Whether it takes new copies, being neither full nor with a failed disk. */
+  /** Tells whether it takes new copies, being neither full nor with a failed disk. */
   readonly isWritable: boolean
-  /** Whether it lately was asked to store bytes and did not answer in time. */
+  /** Tells whether it lately was asked to store bytes and did not answer in time. */
   readonly isSilent: boolean
   /** What has the same zone fails together. */
   readonly zone: string
   /** Counts the copies that it holds, and those on their way to it. */
-  readonly fileCount: number
+  readonly copyCount: number
   /** It can still take so many bytes; those on their way to it are taken off. */
   readonly roomBytes: number
 }
@@ -31,12 +31,12 @@ export type CopyWish = Omit<PlacementWish, 'count'>
 
 /**
  * Chooses at most `count` active file-servers with room, one after the other: those that were silent last, then those whose
- * zone has no replica yet first, then those with the fewest files, and among equals the roomier one.
+ * zone has no replica yet first, then those with the fewest copies, and among equals the roomier one.
  */
 export function chooseServers(servers: readonly ServerView[], wish: PlacementWish): ServerId[] {
   const left = servers
     .filter((server) => canTake(server, wish))
-    .sort((a, b) => a.fileCount - b.fileCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
+    .sort((a, b) => a.copyCount - b.copyCount || b.roomBytes - a.roomBytes || (a.id < b.id ? -1 : 1))
   const zones = new Set(wish.zones)
   const rankOf = ({ isSilent, zone }: ServerView): number => 2 * Number(isSilent) + Number(zones.has(zone))
   const chosen: ServerId[] = []

@@ -12,7 +12,7 @@ const TOGETHER_MAX_BYTES = 256 * 1024
 interface Account {
   /** The records count so many copies, which is used until the file-server has counted for itself. */
   recordCount: number
-  /** Copies stored less copies deleted since the last heartbeat. */
+  /** Counts the copies stored less those deleted since all were last counted. */
   changeCount: number
   inFlightCount: number
   inFlightBytes: number
@@ -126,7 +126,7 @@ export class FileServerRegistry {
   /**
    * Chooses up to `count` file-servers for copies of one chunk and takes a place on each. Small ones of one turn of the event
    * loop go to the same file-servers, where they share messages and a sync, which is most of their cost; the next turn goes to
-   * whoever has the fewest files then. @throws SERVERS_UNAVAILABLE where fewer than `least` are active, INSUFFICIENT_STORAGE
+   * whoever has the fewest copies then. @throws SERVERS_UNAVAILABLE where fewer than `least` are active, INSUFFICIENT_STORAGE
    * where full ones are among those that are missing
    */
   reserveSeveral(wish: SeveralWish): Reservation[] {
@@ -183,14 +183,14 @@ export class FileServerRegistry {
 
   #viewOf(link: FileServerLink): ServerView {
     const account = this.#accountOf(link.id)
-    const counted = link.heartbeat.isInventoryDone ? link.heartbeat.fileCount : account.recordCount
+    const counted = link.heartbeat.isInventoryDone ? link.heartbeat.copyCount : account.recordCount
     return {
       id: link.id,
       isActive: this.isActive(link),
       isWritable: link.heartbeat.isWritable,
       isSilent: link.isSilent,
       zone: link.zone,
-      fileCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
+      copyCount: Math.max(0, counted + account.changeCount) + account.inFlightCount,
       roomBytes: link.heartbeat.freeBytes - account.inFlightBytes,
     }
   }

@@ -17,7 +17,6 @@ interface FileServerDocument {
   readonly _id: ServerId
   readonly name: string
   readonly zone: string
-  readonly bootId: string
   /** This is by mongod's clock. */
   readonly lastHeardAt: Date
   readonly lostAt?: Date
@@ -28,7 +27,7 @@ export interface KnownFileServer extends HeardFileServer {
   readonly name: string
   readonly zone: string
   readonly isActive: boolean
-  /** By mongod's clock, as it was recorded last. */
+  /** This is by mongod's clock, as it was recorded last. */
   readonly lastHeardAt: Date
   readonly lostAt: Date | null
   /** Nothing of it is dropped while there is one. */
@@ -169,9 +168,9 @@ export class FileServerDirectory {
 }
 
 function recordOf(link: FileServerLink) {
-  const { id, name, zone, bootId, silentMs } = link
+  const { id, name, zone, silentMs } = link
   const heardAt = { $subtract: ['$$NOW', Math.round(silentMs)] }
-  const told = { name: { $literal: name }, zone: { $literal: zone }, bootId }
+  const told = { name: { $literal: name }, zone: { $literal: zone } }
   const update = [{ $set: { ...told, lastHeardAt: { $max: ['$lastHeardAt', heardAt] } } }, { $unset: 'lostAt' }]
   return { updateOne: { filter: { _id: id }, update, upsert: true } }
 }

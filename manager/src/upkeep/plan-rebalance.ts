@@ -9,7 +9,7 @@ export interface PlannedMoves {
 }
 
 export interface RebalanceLimits {
-  /** File-servers may differ by this many files. Once they differ by more they are brought to half of it. */
+  /** File-servers may differ by this many copies. Once they differ by more they are brought to half of it. */
   readonly threshold: number
   /** At most so many moves are planned at once. */
   readonly batch: number
@@ -17,10 +17,10 @@ export interface RebalanceLimits {
 
 /**
  * Plans moves that bring active file-servers nearer to each other, from the fullest to the emptiest. Only writable ones with
- * room for a part take files, but a full one gives.
+ * room for a part take copies, but a full one gives.
  */
 export function planRebalance(servers: readonly ServerView[], limits: RebalanceLimits): PlannedMoves[] {
-  const counts = new Map(servers.filter((server) => server.isActive).map((server) => [server.id, server.fileCount]))
+  const counts = new Map(servers.filter((server) => server.isActive).map((server) => [server.id, server.copyCount]))
   const takers = servers.filter((server) => canTake(server, { sizeBytes: PART_BYTES })).map((server) => server.id)
   if (widestGap(counts, takers).size <= limits.threshold) return []
   const moves = new Map<string, { from: ServerId; to: ServerId; count: number }>()
@@ -38,8 +38,8 @@ export function planRebalance(servers: readonly ServerView[], limits: RebalanceL
 /** @returns how many moves are still to be made in all, for progress and estimates */
 export function countExcess(servers: readonly ServerView[]): number {
   const active = servers.filter((server) => server.isActive)
-  const mean = active.reduce((sum, server) => sum + server.fileCount, 0) / Math.max(1, active.length)
-  return Math.round(active.reduce((sum, server) => sum + Math.max(0, server.fileCount - mean), 0))
+  const mean = active.reduce((sum, server) => sum + server.copyCount, 0) / Math.max(1, active.length)
+  return Math.round(active.reduce((sum, server) => sum + Math.max(0, server.copyCount - mean), 0))
 }
 
 interface Gap {

@@ -1,6 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
 import type { StopStack } from '@holdfast/shared/node/stop-stack'
-import { BufferPool } from '../chunks/buffer-pool.ts'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import type { FileServerRegistry } from '../chunks/registry.ts'
 import type { ChunkWriter } from '../chunks/writing/chunk-writer.ts'
 import { DirectTransfers } from '../chunks/writing/direct-transfers.ts'
@@ -27,7 +27,7 @@ export interface UpkeepDeps {
   readonly holders: HolderRecords
   readonly writer: ChunkWriter
   readonly fileServers: FileServerDirectory
-  /** Loops of other folders, which run beside those of this one. */
+  /** These loops of other folders run beside those of this one. */
   readonly otherLoops: readonly Loop[]
   readonly log: Logger
 }

@@ -10,21 +10,21 @@ const view = (number: number, fields: Partial<ServerView> = {}): ServerView => (
   isWritable: true,
   isSilent: false,
   zone: `zone of ${number}`,
-  fileCount: 10,
+  copyCount: 10,
   roomBytes: 1_000,
   ...fields,
 })
 const wish = { count: 1, sizeBytes: 100 }
 
 test.each<[string, ServerView[], number[]]>([
-  ['the one with the fewest files', [view(1, { fileCount: 5 }), view(2, { fileCount: 4 }), view(3)], [2]],
-  ['one that was silent only where there is no other', [view(1, { fileCount: 0, isSilent: true }), view(2)], [2]],
+  ['the one with the fewest copies', [view(1, { copyCount: 5 }), view(2, { copyCount: 4 }), view(3)], [2]],
+  ['one that was silent only where there is no other', [view(1, { copyCount: 0, isSilent: true }), view(2)], [2]],
   ['one that was silent rather than none', [view(1, { isSilent: true })], [1]],
   ['none of none', [], []],
-  ['not an inactive one', [view(1, { fileCount: 0, isActive: false }), view(2)], [2]],
-  ['not one that takes nothing', [view(1, { fileCount: 0, isWritable: false }), view(2)], [2]],
-  ['not one without the room', [view(1, { fileCount: 0, roomBytes: 99 }), view(2)], [2]],
-  ['one with exactly the room', [view(1, { fileCount: 0, roomBytes: 100 }), view(2)], [1]],
+  ['not an inactive one', [view(1, { copyCount: 0, isActive: false }), view(2)], [2]],
+  ['not one that takes nothing', [view(1, { copyCount: 0, isWritable: false }), view(2)], [2]],
+  ['not one without the room', [view(1, { copyCount: 0, roomBytes: 99 }), view(2)], [2]],
+  ['one with exactly the room', [view(1, { copyCount: 0, roomBytes: 100 }), view(2)], [1]],
   ['the roomier of two equal ones', [view(1), view(2, { roomBytes: 2_000 })], [2]],
   ['the lower id where all is equal', [view(2), view(1)], [1]],
   ['none where all are full', [view(1, { roomBytes: 0 }), view(2, { isWritable: false })], []],
@@ -40,17 +40,17 @@ test('a copy of unknown size fits wherever something can be taken', () => {
 test.each<[string, ServerView[], { count: number; zones?: string[] }, number[]]>([
   [
     'another zone before fewer files',
-    [view(1, { zone: 'a', fileCount: 1 }), view(2, { zone: 'a', fileCount: 2 }), view(3, { zone: 'b' })],
+    [view(1, { zone: 'a', copyCount: 1 }), view(2, { zone: 'a', copyCount: 2 }), view(3, { zone: 'b' })],
     { count: 2 },
     [1, 3],
   ],
   [
     'a zone twice where there are not enough',
-    [view(1, { zone: 'a', fileCount: 1 }), view(2, { zone: 'a', fileCount: 2 }), view(3, { zone: 'b' })],
+    [view(1, { zone: 'a', copyCount: 1 }), view(2, { zone: 'a', copyCount: 2 }), view(3, { zone: 'b' })],
     { count: 3 },
     [1, 3, 2],
   ],
-  ['a zone that has no replica yet', [view(1, { zone: 'a', fileCount: 1 }), view(2)], { count: 1, zones: ['a'] }, [2]],
+  ['a zone that has no replica yet', [view(1, { zone: 'a', copyCount: 1 }), view(2)], { count: 1, zones: ['a'] }, [2]],
   ['a zone that has one rather than none', [view(1, { zone: 'a' })], { count: 1, zones: ['a'] }, [1]],
   [
     'one that answers in a zone twice rather than one that was silent in another',
@@ -65,11 +65,11 @@ test.each<[string, ServerView[], { count: number; zones?: string[] }, number[]]>
 const anyView = fc.record({
   isActive: fc.boolean(),
   isWritable: fc.boolean(),
-  fileCount: fc.nat(20),
+  copyCount: fc.nat(20),
   roomBytes: fc.integer({ min: -50, max: 200 }),
 })
 
-test('whatever the views and their order: the fewest files first among those with room, and nobody else', () => {
+test('whatever the views and their order: the fewest copies first among those with room, and nobody else', () => {
   const property = fc.property(
     fc.array(anyView, { maxLength: 8 }).map((views) => views.map((fields, index) => view(index, fields))),
     fc.record({ count: fc.nat(9), sizeBytes: fc.nat(150) }),
@@ -83,8 +83,8 @@ test('whatever the views and their order: the fewest files first among those wit
       )
       expect(chosen).toHaveLength(Math.min(count, able.length))
       expect(new Set(chosen).size).toBe(chosen.length)
-      const countOf = (id: ServerId): number => able.find((one) => one.id === id)?.fileCount ?? Number.NaN
-      const left = able.filter((one) => !chosen.includes(one.id)).map((one) => one.fileCount)
+      const countOf = (id: ServerId): number => able.find((one) => one.id === id)?.copyCount ?? Number.NaN
+      const left = able.filter((one) => !chosen.includes(one.id)).map((one) => one.copyCount)
       const order = chosen.map(countOf)
       expect(order).toEqual([...order].sort((a, b) => a - b))
       if (order.length > 0) expect(Math.max(...order)).toBeLessThanOrEqual(Math.min(...left, Number.POSITIVE_INFINITY))
@@ -102,7 +102,7 @@ test('whatever the zones: as many as there can be, used ones only after the othe
   const anyZone = fc.constantFrom<string[]>('a', 'b', 'c', 'd')
   const property = fc.property(
     fc
-      .array(fc.record({ zone: anyZone, isSilent: fc.boolean(), fileCount: fc.nat(5) }), { maxLength: 8 })
+      .array(fc.record({ zone: anyZone, isSilent: fc.boolean(), copyCount: fc.nat(5) }), { maxLength: 8 })
       .map((views) => views.map((fields, index) => view(index, fields))),
     fc.nat(9),
     fc.array(anyZone, { maxLength: 2 }),

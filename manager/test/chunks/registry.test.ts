@@ -11,11 +11,11 @@ afterEach(() => {
 
 /** Connects file-servers with these heartbeats. */
 async function connected(...heartbeats: Partial<Heartbeat>[]) {
-  const { registry, dial } = await start({ countFiles: async () => 10 })
+  const { registry, dial } = await start({ countCopies: async () => 10 })
   const peers = heartbeats.map((fields) => dial({ heartbeat: { ...aHeartbeat, ...fields } }))
   const links = await Promise.all(peers.map((peer) => linkOf(registry, peer)))
   const countOf = (index: number): number | undefined =>
-    registry.views().find((view) => view.id === peers[index]?.hello.serverId)?.fileCount
+    registry.views().find((view) => view.id === peers[index]?.hello.serverId)?.copyCount
   const idOf = (index: number) => (peers[index] as ScriptedFileServer).hello.serverId
   return { registry, peers, links, countOf, idOf }
 }
@@ -29,7 +29,7 @@ const refusal = (work: () => unknown): string => {
 }
 
 test('a place that is taken counts until it is given back, however often that is', async () => {
-  const { registry, countOf } = await connected({ fileCount: 3, freeBytes: 1_000 })
+  const { registry, countOf } = await connected({ copyCount: 3, freeBytes: 1_000 })
   {
     using first = registry.reserve({ sizeBytes: 600 })
     expect([countOf(0), registry.views()[0]?.roomBytes, first.link.isConnected]).toEqual([4, 400, true])
@@ -62,7 +62,7 @@ test('the places of one turn of the event loop are on one file-server, those of 
   const perServer = registry.links.map((link) => turns.flat().filter((place) => place.link === link).length)
   expect(perServer).toEqual([10, 10, 10])
   for (const place of turns.flat()) place[Symbol.dispose]()
-  expect(registry.views().map((view) => view.fileCount)).toEqual([3, 3, 3])
+  expect(registry.views().map((view) => view.copyCount)).toEqual([3, 3, 3])
 })
 
 test.each([
@@ -111,7 +111,7 @@ test('the replicas of small chunks of one turn are on the same two file-servers,
   const serversOf = (places: Reservation[][] | undefined) => new Set(places?.flat().map(({ link }) => link.id))
   expect(turns.map((places) => serversOf(places).size)).toEqual([2, 2])
   expect(new Set(turns.flat(2).map(({ link }) => link)).size).toBe(4)
-  expect(registry.views().map((view) => view.fileCount)).toEqual([8, 8, 8, 8])
+  expect(registry.views().map((view) => view.copyCount)).toEqual([8, 8, 8, 8])
 })
 
 test('as many places as there are will do, but not fewer than wished for at least', async () => {
@@ -132,23 +132,23 @@ test('within a turn no replica goes to a zone that has one', async () => {
 })
 
 test('what was stored and deleted counts at once, and not twice when the heartbeat tells it', async () => {
-  const { registry, peers, countOf, idOf } = await connected({ fileCount: 3 })
+  const { registry, peers, countOf, idOf } = await connected({ copyCount: 3 })
   for (const change of [1, 1, 1, -1] as const) registry.count(idOf(0), change)
   expect(countOf(0)).toBe(5)
-  await peers[0]?.send('heartbeat', { ...aHeartbeat, fileCount: 5 })
+  await peers[0]?.send('heartbeat', { ...aHeartbeat, copyCount: 5 })
   await vi.waitFor(() => expect(countOf(0)).toBe(5))
-  await vi.waitFor(() => expect(registry.links[0]?.heartbeat.fileCount).toBe(5))
+  await vi.waitFor(() => expect(registry.links[0]?.heartbeat.copyCount).toBe(5))
   expect(countOf(0)).toBe(5)
 })
 
 test('until a file-server has counted, the records and what changed since are what counts', async () => {
-  const { registry, peers, countOf, idOf } = await connected({ fileCount: 1, isInventoryDone: false })
+  const { registry, peers, countOf, idOf } = await connected({ copyCount: 1, isInventoryDone: false })
   registry.count(idOf(0), 1)
   expect(countOf(0)).toBe(11)
-  await peers[0]?.send('heartbeat', { ...aHeartbeat, fileCount: 2, isInventoryDone: false })
-  await vi.waitFor(() => expect(registry.links[0]?.heartbeat.fileCount).toBe(2))
+  await peers[0]?.send('heartbeat', { ...aHeartbeat, copyCount: 2, isInventoryDone: false })
+  await vi.waitFor(() => expect(registry.links[0]?.heartbeat.copyCount).toBe(2))
   expect(countOf(0)).toBe(11)
-  await peers[0]?.send('heartbeat', { ...aHeartbeat, fileCount: 12 })
+  await peers[0]?.send('heartbeat', { ...aHeartbeat, copyCount: 12 })
   await vi.waitFor(() => expect(countOf(0)).toBe(12))
 })
 

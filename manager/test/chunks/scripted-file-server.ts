@@ -25,7 +25,7 @@ export const newServerId = (): ServerId => randomBytes(8).toString('hex') as Ser
 export const aCopy = (): NamedCopy => ({ copyId: newCopyId(), slot: 5 as Slot, sha256: 'cd'.repeat(32) as Digest })
 
 export const aHeartbeat: Heartbeat = {
-  fileCount: 3,
+  copyCount: 3,
   sizeBytes: 300,
   freeBytes: 1e9,
   totalBytes: 2e9,
@@ -188,7 +188,7 @@ export function useSocketServer() {
       identity: { managerId: MANAGER, clusterId: CLUSTER, secret: SECRET },
       log: createLogger('test', 'silent'),
       managers: () => [url],
-      countFiles: async () => 0,
+      countCopies: async () => 0,
       onConnected: () => undefined,
       ...deps,
     })

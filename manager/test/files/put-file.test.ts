@@ -40,7 +40,7 @@ test.each([2, 3])('a small file goes to another of %i file-servers when the firs
   const [replica] = record.chunks[0]?.replicas ?? []
   expect(replica?.server).not.toBe(first.hello.serverId)
   expect(stores[1]?.copies.get(replica?.copyId as CopyId)?.toString()).toBe('bytes')
-  expect(registry.views().map((view) => view.fileCount)).toEqual([2, 2].slice(0, count - 1))
+  expect(registry.views().map((view) => view.copyCount)).toEqual([2, 2].slice(0, count - 1))
 })
 
 test.each([
@@ -138,7 +138,7 @@ test.each(['small', 'large'])('no place stays taken after a %s upload, successfu
   for (const command of ['upload-file', 'open-upload'])
     first.answer(command, (...args: unknown[]) => (args.at(-1) as Ack)({ ok: false, error: { name: 'DISK_FULL' } }))
   await put(deps, file()).catch(() => undefined)
-  expect(registry.views()).toMatchObject([{ fileCount: 1, roomBytes: aHeartbeat.freeBytes }])
+  expect(registry.views()).toMatchObject([{ copyCount: 1, roomBytes: aHeartbeat.freeBytes }])
 })
 
 test.each(['small', 'large'])(
@@ -160,7 +160,7 @@ test.each(['small', 'large'])(
     const record = await put(deps, size === 'small' ? small(newName()) : large(newName()))
     expect(performance.now() - startedAt).toBeLessThan(10 * SILENCE_MS)
     expect(record.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
-    // The next upload does not try it first, although it has the fewest files.
+    // The next upload does not try it first, although it has the fewest copies.
     const next = await put(deps, small(newName()))
     expect(next.chunks[0]?.replicas[0]?.server).not.toBe(first.hello.serverId)
     for (const answer of late) answer()
@@ -169,7 +169,7 @@ test.each(['small', 'large'])(
     expect(
       registry
         .views()
-        .map(({ fileCount }) => fileCount)
+        .map(({ copyCount }) => copyCount)
         .sort(),
     ).toEqual([0, 3])
   },

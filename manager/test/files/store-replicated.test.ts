@@ -121,7 +121,7 @@ test.each(sizes.flatMap((size) => [[size, 'binary'] as const, [size, 'base64'] a
       chunks: chunksOf(record).map(withPlainTags),
     })
     expect(deps.uploadMemory.usedBytes).toBe(0)
-    expect(registry.views().reduce((sum, { fileCount }) => sum + fileCount, 0)).toBe(3 + 2 * record.chunks.length)
+    expect(registry.views().reduce((sum, { copyCount }) => sum + copyCount, 0)).toBe(3 + 2 * record.chunks.length)
   },
 )
 

@@ -75,8 +75,8 @@ export function useStores() {
       const { registry, dial } = await start()
       const peers: ScriptedFileServer[] = []
       for (let index = 0; index < count; index++) {
-        // It has the fewest files.
-        const peer = dial({ heartbeat: { ...aHeartbeat, fileCount: index } })
+        // It has the fewest copies.
+        const peer = dial({ heartbeat: { ...aHeartbeat, copyCount: index } })
         await linkOf(registry, peer)
         peers.push(peer)
       }

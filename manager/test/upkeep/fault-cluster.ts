@@ -10,13 +10,13 @@ import type { FileName } from '@holdfast/shared/file-name'
 import type { ClusterId, Digest, FileId, ServerId } from '@holdfast/shared/ids'
 import { INLINE_MAX_BYTES } from '@holdfast/shared/limits'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import mongoose, { type Connection, Types } from 'mongoose'
 import { afterAll, afterEach, beforeAll, inject } from 'vitest'
 import { copiesIn } from '../../../test/cluster/disk.ts'
 import { TestProcess } from '../../../test/cluster/test-process.ts'
 import { waitUntil } from '../../../test/cluster/wait-until.ts'
 import { IncomingBytes } from '../../src/bodies/incoming-bytes.ts'
-import { BufferPool } from '../../src/chunks/buffer-pool.ts'
 import type { Chunk, Replica } from '../../src/chunks/chunk.ts'
 import type { FileServerLink } from '../../src/chunks/links/file-server-link.ts'
 import { SocketServer } from '../../src/chunks/links/socket-server.ts'
@@ -100,7 +100,7 @@ export class FaultCluster implements AsyncDisposable {
         identity,
         log: quiet,
         managers: () => urls,
-        countFiles: async () => 0,
+        countCopies: async () => 0,
         onConnected: () => undefined,
       })
       this.#closing.push(

@@ -6,13 +6,13 @@ import type { ServerView } from '../../src/chunks/placement.ts'
 import { countExcess, type PlannedMoves, planRebalance } from '../../src/upkeep/plan-rebalance.ts'
 
 const idOf = (number: number): ServerId => number.toString(16).padStart(16, '0') as ServerId
-const view = (number: number, fileCount: number, fields: Partial<ServerView> = {}): ServerView => ({
+const view = (number: number, copyCount: number, fields: Partial<ServerView> = {}): ServerView => ({
   id: idOf(number),
   isActive: true,
   isWritable: true,
   isSilent: false,
   zone: `zone of ${number}`,
-  fileCount,
+  copyCount,
   roomBytes: 1_000 * PART_BYTES,
   ...fields,
 })
@@ -23,7 +23,7 @@ function apply(servers: readonly ServerView[], plan: readonly PlannedMoves[]): S
   return servers.map((server) => {
     const taken = plan.filter((moves) => moves.to === server.id).reduce((sum, moves) => sum + moves.count, 0)
     const given = plan.filter((moves) => moves.from === server.id).reduce((sum, moves) => sum + moves.count, 0)
-    return { ...server, fileCount: server.fileCount + taken - given }
+    return { ...server, copyCount: server.copyCount + taken - given }
   })
 }
 
@@ -62,11 +62,11 @@ test('counts what is above the mean as still to move', () => {
 
 const roomBytes = fc.constantFrom(0, PART_BYTES - 1, PART_BYTES, 1_000 * PART_BYTES)
 const anyServers = fc
-  .array(fc.record({ fileCount: fc.nat(300), isWritable: fc.boolean(), isActive: fc.boolean(), roomBytes }), {
+  .array(fc.record({ copyCount: fc.nat(300), isWritable: fc.boolean(), isActive: fc.boolean(), roomBytes }), {
     minLength: 1,
     maxLength: 7,
   })
-  .map((all) => all.map(({ fileCount, ...fields }, index) => view(index, fileCount, fields)))
+  .map((all) => all.map(({ copyCount, ...fields }, index) => view(index, copyCount, fields)))
 
 const takes = (server: ServerView): boolean => server.isActive && server.isWritable && server.roomBytes >= PART_BYTES
 
@@ -77,15 +77,15 @@ test('batch by batch: the total stays, the gap never widens, full ones only give
     fc.integer({ min: 1, max: 100 }),
     (start, threshold, batch) => {
       let servers = start
-      const total = servers.reduce((sum, server) => sum + server.fileCount, 0)
+      const total = servers.reduce((sum, server) => sum + server.copyCount, 0)
       for (let round = 0; ; round++) {
         const plan = planRebalance(servers, { threshold, batch })
         if (plan.length === 0) break
         expect(round).toBeLessThan(3_000)
         const next = apply(servers, plan)
-        expect(next.reduce((sum, server) => sum + server.fileCount, 0)).toBe(total)
-        expect(next.every((server) => server.fileCount >= 0)).toBe(true)
-        const active = (all: ServerView[]): number[] => all.filter((one) => one.isActive).map((one) => one.fileCount)
+        expect(next.reduce((sum, server) => sum + server.copyCount, 0)).toBe(total)
+        expect(next.every((server) => server.copyCount >= 0)).toBe(true)
+        const active = (all: ServerView[]): number[] => all.filter((one) => one.isActive).map((one) => one.copyCount)
         expect(gapOf(active(next))).toBeLessThanOrEqual(gapOf(active(servers)))
         for (const { from, to, count } of plan) {
           expect(count).toBeGreaterThan(0)
@@ -94,8 +94,8 @@ test('batch by batch: the total stays, the gap never widens, full ones only give
         }
         servers = next
       }
-      const takers = servers.filter(takes).map((one) => one.fileCount)
-      const all = servers.filter((server) => server.isActive).map((server) => server.fileCount)
+      const takers = servers.filter(takes).map((one) => one.copyCount)
+      const all = servers.filter((server) => server.isActive).map((server) => server.copyCount)
       if (takers.length > 0) expect(Math.max(...all) - Math.min(...takers)).toBeLessThanOrEqual(threshold)
     },
   )

@@ -13,8 +13,8 @@ const [source, nearlyFull, fresh] = ['1', '2', '3'].map((digit) => digit.repeat(
   ServerId,
   ServerId,
 ]
-const view = (id: ServerId, fileCount: number, roomBytes: number): ServerView => ({
-  ...{ id, fileCount, roomBytes, zone: id },
+const view = (id: ServerId, copyCount: number, roomBytes: number): ServerView => ({
+  ...{ id, copyCount, roomBytes, zone: id },
   ...{ isActive: true, isWritable: true, isSilent: false },
 })
 const signal = new AbortController().signal

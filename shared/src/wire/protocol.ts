@@ -1,5 +1,5 @@
 /** Both sides must speak the same version; anything else is refused at the handshake. */
-export const PROTOCOL_VERSION = 8
+export const PROTOCOL_VERSION = 9
 
 /** File-servers dial this Socket.IO namespace; every other one is refused. */
 export const FILE_SERVER_NAMESPACE = '/file-server'

@@ -1,25 +1,25 @@
 import { StoreError, toStoreError } from '../errors/store-error.ts'
+import type { PooledBuffer } from './buffer-pool.ts'
 import type { FrameBudget } from './frame-budget.ts'
-import type { FrameBuffers } from './frame-buffers.ts'
 
 export interface FrameSender {
   readonly budget: FrameBudget
-  /** Each frame that was acknowledged is given back to them. */
-  readonly buffers?: FrameBuffers
   /** Resolves when the other end has taken the frame `seq`. The sender sets its own deadline and ends when the signal fires. */
   readonly send: (seq: number, bytes: Uint8Array, signal: AbortSignal) => Promise<unknown>
 }
 
 /**
  * Sends frames in order, as many at once as the budget allows, and waits until all are acknowledged. After the first failure
- * no further frame is sent, and that failure is thrown. @returns the number of frames
+ * no further frame is sent, and that failure is thrown. It owns each frame that the source yields, and gives it back once
+ * it is acknowledged; the memory of one that failed may still be on its way out, and is left to the collector.
+ * @returns the number of frames
  */
 export async function sendFrames(
   sender: FrameSender,
-  frames: AsyncIterable<Uint8Array>,
+  frames: AsyncIterable<PooledBuffer>,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { budget, buffers } = sender
+  const { budget } = sender
   const stop = new AbortController()
   const forward = (): void => stop.abort(signal?.reason)
   if (signal?.aborted) forward()
@@ -29,12 +29,12 @@ export async function sendFrames(
   let failure: unknown
   let seq = 0
 
-  const send = async (bytes: Uint8Array): Promise<void> => {
+  const send = async ({ bytes, giveBack }: PooledBuffer): Promise<void> => {
     const sentAt = performance.now()
     try {
       await sender.send(seq++, bytes, stop.signal)
       budget.release(bytes.length, performance.now() - sentAt)
-      buffers?.giveBack(bytes)
+      giveBack()
     } catch (error) {
       budget.release(bytes.length, null)
       failure ??= error
@@ -46,7 +46,7 @@ export async function sendFrames(
     for (;;) {
       const step = await nextUnlessStopped(iterator, stop.signal)
       if (step.done === true) break
-      await budget.acquire(step.value.length, stop.signal)
+      await budget.acquire(step.value.bytes.length, stop.signal)
       const sending = send(step.value)
       inFlight.add(sending)
       sending.finally(() => inFlight.delete(sending))

@@ -47,7 +47,7 @@ export const hello = z.strictObject({
   name: z.string().max(100),
   /** What has the same zone fails together, and has one replica of a chunk at most while there are enough zones. */
   zone: z.string().min(1).max(MAX_ZONE_LENGTH),
-  /** Whether a manager on the same machine may read large copies from its disk. */
+  /** Tells whether a manager on the same machine may read large copies from its disk. */
   allowsLocalReads: z.boolean(),
   /** Other file-servers, and clients with a ticket, reach its chunk port here, if they do. */
   chunkUrl: z.url({ protocol: /^https?$/ }).max(300),
@@ -70,8 +70,8 @@ export const welcome = z.strictObject({
     .max(300)
     .readonly(),
   /**
-   * Whether several managers share the address that was dialled: it only tells where each of them is, and the connection
-   * ends.
+   * Tells whether several managers share the address that was dialled: then the welcome only says where each of them is,
+   * and the connection ends.
    */
   isReferral: z.boolean().default(false),
 })
@@ -79,7 +79,7 @@ export type Welcome = Readonly<z.infer<typeof welcome>>
 
 export const heartbeat = z.strictObject({
   /** Counts copies in the tree; it and `sizeBytes` are lower bounds until the inventory is done. */
-  fileCount: count,
+  copyCount: count,
   sizeBytes: count,
   freeBytes: count,
   totalBytes: count,

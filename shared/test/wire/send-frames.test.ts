@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { WireError } from '@holdfast/shared/errors/store-error'
 import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
+import type { PooledBuffer } from '@holdfast/shared/wire/buffer-pool'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
 import { encodeGroup } from '@holdfast/shared/wire/group'
 import { Peer } from '@holdfast/shared/wire/peer'
@@ -60,6 +61,8 @@ const good: Frame = (_seq, _bytes, ack) => ack()
 /** Makes a source that counts what is taken of it, and says whether it was let go. */
 class Source {
   takenCount = 0
+  /** The indexes of frames whose memory may be used again. */
+  readonly givenBack: number[] = []
   isClosed = false
   readonly #count: number
   readonly #bytes = Buffer.alloc(FRAME_BYTES, 7)
@@ -70,12 +73,12 @@ class Source {
     this.#beforeEach = beforeEach
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<PooledBuffer> {
     try {
       for (let index = 0; index < this.#count; index++) {
         await this.#beforeEach(index)
         this.takenCount++
-        yield this.#bytes
+        yield { bytes: this.#bytes, giveBack: () => this.givenBack.push(index) }
       }
     } finally {
       this.isClosed = true
@@ -98,7 +101,9 @@ test('frames arrive in order, none twice, and all are acknowledged before it end
       ack()
     })
   })
-  expect(await sendFrames(sender, new Source(100))).toBe(100)
+  const source = new Source(100)
+  expect(await sendFrames(sender, source)).toBe(100)
+  expect(source.givenBack.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index))
   expect(seqs).toEqual(Array.from({ length: 100 }, (_, index) => index))
   expect(ackedCount).toBe(100)
   nothingIsLeft()
@@ -135,6 +140,7 @@ test('an error ack ends the stream with that error, and the source is let go', a
   onFrame((seq, _bytes, ack) => ack(seq === 3 ? { name: 'DISK_FULL' } : null))
   const source = new Source(10_000)
   await expect(sendFrames(sender, source)).rejects.toMatchObject({ name: 'DISK_FULL' })
+  expect(source.givenBack).not.toContain(3)
   expect(source.takenCount).toBeLessThan(10_000)
   await vi.waitFor(() => expect(source.isClosed).toBe(true))
   nothingIsLeft()

@@ -8,8 +8,8 @@ import { GroupedSync } from './grouped-sync.ts'
 export class NameNotDurableError extends Error {}
 
 /**
- * The one place where bytes become durable: when a method here has returned, a power cut does not undo it. Everything
- * else in the store only relies on that.
+ * This is the one place where bytes become durable: when a method here has returned, a power cut does not undo it.
+ * Everything else in the store only relies on that.
  */
 export class DurableWrite {
   readonly #disk: DiskCalls

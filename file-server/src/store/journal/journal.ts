@@ -34,8 +34,8 @@ export interface JournalDeps {
 export type PendingPut = Pick<Entry, 'synced' | 'written' | 'isWithdrawn'>
 
 /**
- * The write-ahead journal: a frame is durable when its promise resolves, and so are all frames before it. Frames go to one
- * segment; when it is full or old the other takes over, and it is used again when all it says is durable in the tree.
+ * This is the write-ahead journal: a frame is durable when its promise resolves, and so are all frames before it. Frames go
+ * to one segment; when it is full or old the other takes over, and it is used again when all it says is durable in the tree.
  */
 export class Journal {
   readonly failed: Promise<never>

@@ -26,8 +26,8 @@ export class CopyTree {
   }
 
   /** Counts the copies in the tree, as far as the inventory has come. */
-  get fileCount(): number {
-    return this.#deps.leaves.fileCount
+  get copyCount(): number {
+    return this.#deps.leaves.copyCount
   }
 
   get sizeBytes(): number {

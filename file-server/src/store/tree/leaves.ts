@@ -37,7 +37,7 @@ export class Leaves {
   readonly #locks = new KeyedLock<Leaf>()
   readonly #loaded = new Set<Leaf>()
   readonly #blocked = new Set<Leaf>()
-  #fileCount = 0
+  #copyCount = 0
   #sizeBytes = 0
 
   constructor({ root, disk, durable, quarantine, log }: Options) {
@@ -57,8 +57,8 @@ export class Leaves {
   }
 
   /** Counts the copies in the leaves that were loaded. */
-  get fileCount(): number {
-    return this.#fileCount
+  get copyCount(): number {
+    return this.#copyCount
   }
 
   get sizeBytes(): number {
@@ -77,14 +77,14 @@ export class Leaves {
 
   /** Notes that a slot of a loaded leaf holds this copy from now on. */
   noteIn({ slot, sha256 }: Pick<NamedCopy, 'slot' | 'sha256'>, sizeBytes: number): void {
-    this.#fileCount++
+    this.#copyCount++
     this.#sizeBytes += sizeBytes
     this.digests.add(sha256, slot)
   }
 
   /** Notes that it does not any more. */
   noteOut({ slot, sha256 }: Pick<NamedCopy, 'slot' | 'sha256'>, sizeBytes: number): void {
-    this.#fileCount--
+    this.#copyCount--
     this.#sizeBytes -= sizeBytes
     this.digests.remove(sha256, slot)
   }

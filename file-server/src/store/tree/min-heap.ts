@@ -1,4 +1,4 @@
-/** A binary heap of numbers, the smallest first. */
+/** Keeps numbers in a binary heap, the smallest first. */
 export class MinHeap {
   readonly #items: number[] = []
 

@@ -10,7 +10,7 @@ export class PartTagger {
   #part: PartDigester | null = null
   #partBytes = 0
 
-  /** @param chunk the chunk's place in its file, from 0 */
+  /** @param chunk the chunk's place in the document that has the key, from 0 */
   constructor(key: PartKey, chunk: number) {
     this.#key = key
     this.#chunk = chunk

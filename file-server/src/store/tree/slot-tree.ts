@@ -12,7 +12,7 @@ interface Options {
   readonly disk: DiskCalls
   readonly durable: DurableWrite
   readonly log: Logger
-  /** Reads a leaf left by an earlier run and adds its free slots; nothing where that was done before. */
+  /** Reads a leaf left by an earlier run and adds its free slots, unless that was done before. */
   readonly load: (leaf: Leaf) => Promise<void>
   /** Tells whether the slot, empty as it is, is kept for a copy that may come back to it. */
   readonly isWithheld?: (slot: Slot) => boolean

@@ -111,7 +111,7 @@ describe('a disk that fails', () => {
     failures.set('syncDirectory', errno('EIO'))
     await expect(put(store, bytesOf('abc'))).rejects.toMatchObject({ name: 'DISK_FAILED' })
     failures.clear()
-    expect(store.status()).toMatchObject({ isWritable: false, fileCount: 2 })
+    expect(store.status()).toMatchObject({ isWritable: false, copyCount: 2 })
     expect((await listAll(store)).tree.map((copy) => copy.slot)).toEqual([0, 2])
     // The kernel reports such an error only once, so the next fsync of the same directory proves nothing.
     await running.write(bytesOf('later'))
@@ -125,14 +125,14 @@ describe('a disk that fails', () => {
   it('only for want of a file descriptor at the fsync of a directory: no answer, and the next copy is taken', async () => {
     const { disk, failures } = recordingDisk(() => data.path())
     const store = await data.open({ disk })
-    for (const { fileCount, text } of [
-      { fileCount: 0, text: 'at making the directory' },
-      { fileCount: 2, text: 'after the rename' },
+    for (const { copyCount, text } of [
+      { copyCount: 0, text: 'at making the directory' },
+      { copyCount: 2, text: 'after the rename' },
     ]) {
       failures.set('syncDirectory', errno('EMFILE'))
       await expect(put(store, bytesOf(text))).rejects.toMatchObject({ name: 'OVERLOADED' })
       failures.clear()
-      expect(store.status()).toMatchObject({ isWritable: true, fileCount })
+      expect(store.status()).toMatchObject({ isWritable: true, copyCount })
       const copy = await put(store, bytesOf('next'))
       expect((await get(store, copy)).toString()).toBe('next')
     }

@@ -199,7 +199,7 @@ describe('the journal', () => {
     expect(await filesUnder(data.path('tree'))).toHaveLength(stored.length)
     open()
     await vi.waitFor(async () => expect((await store1(store, bytesOf('goes on'))).sizeBytes).toBe(7), 5_000)
-    expect(store.status()).toMatchObject({ fileCount: stored.length + 1, isWritable: true })
+    expect(store.status()).toMatchObject({ copyCount: stored.length + 1, isWritable: true })
   })
 
   it('is not used again after a checkpoint that failed: the disk is suspect, and the next start replays', async () => {
@@ -318,7 +318,7 @@ describe('the journal', () => {
     await expect(store1(store, bytesOf('refused'))).rejects.toMatchObject({ name: 'DISK_FULL' })
     disk.createFile = realDisk.createFile
     expect((await listAll(store)).tree).toEqual([named(kept)])
-    expect(store.status()).toMatchObject({ fileCount: 1, isWritable: true })
+    expect(store.status()).toMatchObject({ copyCount: 1, isWritable: true })
     const after = await data.copyTo('crashed')
     expect((await listAll(await data.open({ dataDirectory: after }))).tree).toEqual([named(kept)])
     expect((await store1(store, bytesOf('next'))).slot).toBe(1)

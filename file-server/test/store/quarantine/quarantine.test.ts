@@ -16,7 +16,7 @@ describe('the quarantine', () => {
     const copy = await put(first, bytesOf('wanted after all'))
     await first.quarantineCopy(named(copy))
     await expect(first.openCopy(copy)).rejects.toMatchObject({ name: 'COPY_NOT_FOUND' })
-    expect(first.status()).toMatchObject({ fileCount: 1, sizeBytes: 6 })
+    expect(first.status()).toMatchObject({ copyCount: 1, sizeBytes: 6 })
     await first.close()
 
     const store = await data.open()
@@ -35,11 +35,11 @@ describe('the quarantine', () => {
     expect((await listAll(store)).quarantine).toEqual([copy])
     await Promise.all(times.map(() => store.restoreCopy(copy)))
     expect((await listAll(store)).tree).toEqual([copy])
-    expect(store.status()).toMatchObject({ fileCount: 1, sizeBytes: 3 })
+    expect(store.status()).toMatchObject({ copyCount: 1, sizeBytes: 3 })
     await store.quarantineCopy(copy)
     await Promise.all(times.map(() => store.discardCopy(copy)))
     expect(await listAll(store)).toEqual({ tree: [], quarantine: [] })
-    expect(store.status()).toMatchObject({ fileCount: 0, sizeBytes: 0 })
+    expect(store.status()).toMatchObject({ copyCount: 0, sizeBytes: 0 })
     expect(await filesUnder(data.path('quarantine'))).toEqual([])
   })
 

@@ -8,7 +8,7 @@ import type { ActiveNode } from './active-nodes.operations.ts'
 export function activeNodesRoutes(registry: FileServerRegistry): Router<RequestState> {
   const router = new Router<RequestState>()
   router.get('/active-nodes', (ctx) => {
-    const counts = new Map(registry.views().map((view) => [view.id, view.fileCount]))
+    const counts = new Map(registry.views().map((view) => [view.id, view.copyCount]))
     ctx.body = registry.links
       .filter((link) => registry.isActive(link))
       .map((link) => rowOf(link, counts.get(link.id) ?? 0, Date.now()))

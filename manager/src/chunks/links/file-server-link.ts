@@ -1,9 +1,9 @@
 import type { ServerId } from '@holdfast/shared/ids'
-import { FRAME_BYTES } from '@holdfast/shared/limits'
+import { FRAME_BYTES, MAX_UNACKED_BYTES } from '@holdfast/shared/limits'
 import type { Logger } from '@holdfast/shared/node/logger'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import type { AckOf, ArgumentOf, ManagerCommands, NameIn } from '@holdfast/shared/wire/commands'
 import { FrameBudget } from '@holdfast/shared/wire/frame-budget'
-import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
 import type { CallOptions, Peer } from '@holdfast/shared/wire/peer'
 import type { Heartbeat, Hello } from '@holdfast/shared/wire/shapes'
 import type { Socket } from 'socket.io'
@@ -40,7 +40,7 @@ export class FileServerLink {
   readonly inbound = new FrameBudget()
   readonly streams = new IncomingStreams()
   /** All uploads to the file-server share the memory for their frames. */
-  readonly frames = new FrameBuffers(FRAME_BYTES)
+  readonly frames = new BufferPool(FRAME_BYTES, MAX_UNACKED_BYTES)
   /** Reads the file-server's disk where that is this machine's. */
   readonly disk: LocalDisk
   readonly readHistory: ReadHistory
@@ -84,12 +84,12 @@ export class FileServerLink {
     return this.#heartbeat
   }
 
-  /** Milliseconds since its last heartbeat. */
+  /** Counts the milliseconds since its last heartbeat. */
   get silentMs(): number {
     return this.#now() - this.#heardAt
   }
 
-  /** Milliseconds since its last heartbeat or, where that came later, the last ping that someone sent for it. */
+  /** Counts the milliseconds since its last heartbeat or, where that came later, the last ping that someone sent for it. */
   get sincePingMs(): number {
     return this.#now() - Math.max(this.#heardAt, this.#pingedAt)
   }
@@ -99,7 +99,7 @@ export class FileServerLink {
     this.#pingedAt = this.#now()
   }
 
-  /** Whether it lately left bytes unanswered for so long that they went elsewhere. Its heartbeats may come all the same. */
+  /** Tells whether it lately left bytes unanswered for so long that they went elsewhere. Its heartbeats may come all the same. */
   get isSilent(): boolean {
     return this.#now() - this.#silentAt < SILENT_FOR_MS
   }

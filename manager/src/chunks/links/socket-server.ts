@@ -41,13 +41,13 @@ export interface SocketServerDeps {
   /** Gives the addresses of all managers, this one included. */
   readonly managers: () => readonly string[]
   /** Counts the files that a file-server holds by the records. */
-  readonly countFiles: (id: ServerId) => Promise<number>
+  readonly countCopies: (id: ServerId) => Promise<number>
   /** Is called before a file-server gets anything, and waited for. */
   readonly onJoining?: (link: FileServerLink) => Promise<void>
   /** Looks up the tags of a copy that a file-server has, in its record. @returns null where there are none */
   readonly tagsOf?: (copyId: CopyId) => Promise<PartTags | null>
   readonly onConnected: (link: FileServerLink) => void
-  /** Whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
+  /** Tells whether a connection came by an address that several managers share: the file-server is then told where each of them is. */
   readonly isShared?: (connection: NetSocket) => boolean
 }
 
@@ -116,7 +116,7 @@ export class SocketServer {
   }
 
   async #admit(socket: Socket): Promise<void> {
-    const { registry, identity, log, countFiles, onConnected } = this.#deps
+    const { registry, identity, log, countCopies, onConnected } = this.#deps
     const hello = socket.data.hello as Hello
     const place = { serverId: hello.serverId, name: hello.name, address: socket.handshake.address }
     const isShared = this.#deps.isShared?.(socket.request.socket) === true
@@ -146,10 +146,10 @@ export class SocketServer {
       this.#takeOver(link)
       // This only helps to place files until the file-server has counted for itself, and its own count does too.
       const count = heartbeat.isInventoryDone
-        ? heartbeat.fileCount
-        : countFiles(link.id).catch((thrown: unknown) => {
+        ? heartbeat.copyCount
+        : countCopies(link.id).catch((thrown: unknown) => {
             log.warn({ ...place, error: toStoreError(thrown).name }, 'the records of a file-server were not counted')
-            return heartbeat.fileCount
+            return heartbeat.copyCount
           })
       const [recordCount] = await Promise.all([count, this.#deps.onJoining?.(link)])
       this.#listen(socket, link)
@@ -160,7 +160,7 @@ export class SocketServer {
       registry.add(link, recordCount)
       // Managers that came while it was told were announced without it.
       if (told.join() !== this.#deps.managers().join()) this.announceManagers()
-      log.info({ ...place, files: recordCount }, 'file-server connected')
+      log.info({ ...place, copies: recordCount }, 'file-server connected')
       socket.once('disconnect', (reason) => {
         registry.remove(link)
         if (!this.#isClosing) log.warn({ ...place, reason }, 'file-server disconnected')

@@ -15,7 +15,7 @@ export interface Turn extends Caller {
   hear(): void
 }
 
-/** One of several places that may give the same answer. */
+/** A source is one of several places that may give the same answer. */
 export interface Source<T> {
   /** @returns null where it does not give the answer @throws only where nobody wants an answer any more */
   readonly ask: (turn: Turn) => Promise<T | null>
@@ -153,9 +153,9 @@ class Turns<T> {
   }
 }
 
-/** A turn that is looked at while it is quiet. */
+/** Such a turn is looked at while it is quiet. */
 class WatchedTurn implements Turn {
-  /** Whether the source after it was asked, which happens at most once for each. */
+  /** Tells whether the source after it was asked, which happens at most once for each. */
   isFollowed = false
   isGivenUp = false
   readonly #caller: Caller

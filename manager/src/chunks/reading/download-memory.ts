@@ -6,7 +6,7 @@ const SMALL_FILES_SHARE = 1 / 8
 
 /** A download may hold this while it lasts. */
 export interface MemoryShare extends Disposable {
-  /** Whether two parts fit, so that the next one may be fetched while this one is on its way to the client. */
+  /** Tells whether two parts fit, so that the next one may be fetched while this one is on its way to the client. */
   readonly isAhead: boolean
 }
 

@@ -53,7 +53,7 @@ export class LocalReads {
 export interface LocalDiskDeps {
   /** This manager sees the file-server at this address. */
   readonly address: string
-  /** Whether the file-server lets its disk be read (LOCAL_READS). */
+  /** Tells whether the file-server lets its disk be read (LOCAL_READS). */
   readonly isAllowed: boolean
   /** Asks the file-server where a copy lies. */
   readonly locate: (copy: NamedCopy) => Promise<LocatedFile>
@@ -100,7 +100,7 @@ export class LocalDisk {
     this.#setback = new Setback(deps.log, 'its disk is not read: large files come from the file-server')
   }
 
-  /** Whether a read is worth trying at this moment. */
+  /** Tells whether a read is worth trying at this moment. */
   get isUsable(): boolean {
     return this.#isHere && !this.#deps.reads.isFull && this.#setback.isOver
   }

@@ -2,9 +2,9 @@ import type { ReadPace } from './read-history.ts'
 
 /** The order sees a replica like this. */
 export interface ReplicaView extends Pick<ReadPace, 'msPerByte'> {
-  /** Whether its bytes were missing or wrong. They may be right all the same, and are verified like any others. */
+  /** Tells whether its bytes were missing or wrong. They may be right all the same, and are verified like any others. */
   readonly isBad: boolean
-  /** Whether its file-server is heard from and answers what it is asked. */
+  /** Tells whether its file-server is heard from and answers what it is asked. */
   readonly isAnswering: boolean
   /** The reads that are under way there cost so much, the one to be placed included. */
   readonly loadBytes: number

@@ -1,7 +1,7 @@
 import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import type { CopyId } from '@holdfast/shared/ids'
 import type { Logger } from '@holdfast/shared/node/logger'
-import type { BufferPool } from '../buffer-pool.ts'
+import type { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import {
   type ByteSpan,
   type Chunk,
@@ -50,9 +50,9 @@ export interface ReadPlan {
 }
 
 export interface ReadPace {
-  /** Whether the next part may be fetched while this one is on its way. */
+  /** Tells whether the next part may be fetched while this one is on its way. */
   readonly isAhead: boolean
-  /** Whether all that was handed out has left this process. */
+  /** Tells whether all that was handed out has left this process. */
   readonly isTaken: () => boolean
 }
 

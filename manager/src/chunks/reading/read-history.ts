@@ -7,7 +7,7 @@ const READ_COST_BYTES = 256 * 1024
 /** So much of what is known of a file-server's speed is what its last read took. */
 const LAST_SHARE = 1 / 4
 
-/** A read that is under way at a file-server. */
+/** Follows a read that is under way at a file-server. */
 export interface NotedRead {
   /** Notes that something arrived. @returns whether the file-server was silent until then */
   hear(): boolean
@@ -25,7 +25,7 @@ export function costOf(bytes: number): number {
 /** This is how a file-server reads, as far as its reads of late tell. */
 export interface ReadPace {
   readonly isSilent: boolean
-  /** What a byte takes, or null where nothing is known of late. */
+  /** A byte takes this long; it is null where nothing is known of late. */
   readonly msPerByte: number | null
   /** The reads that are under way cost so much. */
   readonly loadBytes: number
@@ -57,7 +57,7 @@ export class ReadHistory {
     }
   }
 
-  /** Milliseconds since any of its reads brought something. */
+  /** Counts the milliseconds since any of its reads brought something. */
   get quietMs(): number {
     return this.#now() - this.#heardAt
   }

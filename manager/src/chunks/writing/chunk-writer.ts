@@ -14,7 +14,7 @@ const SILENCE_MS = 2_000
 /** Says where a chunk belongs and how its bytes travel. */
 export interface ChunkOrder {
   readonly fileId: FileId
-  /** The chunk's place in its holder, from 0. */
+  /** This is the chunk's place in its holder, from 0. */
   readonly number: number
   readonly encoding: Encoding
   readonly requestId: string

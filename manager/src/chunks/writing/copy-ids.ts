@@ -9,7 +9,7 @@ export class CopyIds {
   #drawn = ''
   #used = 0
 
-  /** @param number the chunk's place in its file */
+  /** @param number the chunk's place in its holder */
   next(fileId: FileId, number: number): CopyId {
     if (this.#used + COPY_RANDOM_DIGITS > this.#drawn.length) {
       this.#drawn = randomBytes(DRAWN_BYTES).toString('hex')

@@ -1,6 +1,6 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 import type { Digest } from '@holdfast/shared/ids'
-import type { BufferPool, PooledBuffer } from '../buffer-pool.ts'
+import type { BufferPool, PooledBuffer } from '@holdfast/shared/wire/buffer-pool'
 import type { HeldChunk } from './store-replicas.ts'
 
 /**

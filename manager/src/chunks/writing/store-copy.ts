@@ -97,7 +97,6 @@ async function storeStream(
   const frameCount = await sendFrames(
     {
       budget: link.outbound,
-      buffers: frames,
       send: async (seq, bytes, stop) => {
         await link.call('upload-frame', { copyId, seq, bytes }, { signal: stop })
         // A file-server that is only busy answers somebody: it must not be left out for the others' sake.

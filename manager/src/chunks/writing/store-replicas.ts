@@ -14,7 +14,7 @@ const MAX_SUBSTITUTES = 2
 
 /** These bytes are all in memory, so they can be sent more than once. They have to stay as they are until `settled`. */
 export interface HeldChunk {
-  /** The bytes as they travel, in order. */
+  /** These are the bytes as they travel, in order. */
   readonly pieces: readonly Buffer[]
   /** Counts the bytes after decoding. */
   readonly sizeBytes: number
@@ -32,7 +32,7 @@ export interface ReplicaWish {
 export interface ReplicatedStore {
   /** All of its replicas are durable. */
   readonly chunk: Chunk
-  /** Whether it has fewer replicas than were wished for. */
+  /** Tells whether it has fewer replicas than were wished for. */
   readonly isShort: boolean
   /** Fulfils when no attempt holds the bytes any more: those that came too late end by their deadlines. It never rejects. */
   readonly settled: Promise<void>
@@ -57,7 +57,7 @@ export function storeReplicas(
 /** A file-server is asked to store the bytes. */
 interface Attempt {
   readonly link: FileServerLink
-  /** Whether the outcome waits for it, which it does until the file-server has been silent for too long. */
+  /** Tells whether the outcome waits for it, which it does until the file-server has been silent for too long. */
   isAwaited: boolean
 }
 
@@ -73,7 +73,7 @@ class ReplicaStore {
   readonly #stored: { readonly link: FileServerLink; readonly copy: StoredCopy }[] = []
   #lastError: unknown
   #isDecided = false
-  /** Whether the caller has gone and an attempt was given up for that. Those that go on are waited for. */
+  /** Tells whether the caller has gone and an attempt was given up for that. Those that go on are waited for. */
   #isCalledOff = false
   #stop: AbortController | undefined
   #settle: (() => void) | undefined

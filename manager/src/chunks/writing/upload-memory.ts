@@ -1,6 +1,6 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 import { PART_BYTES } from '@holdfast/shared/limits'
-import { BufferPool } from '../buffer-pool.ts'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import { SenderPace } from './sender-pace.ts'
 import type { Caller } from './store-copy.ts'
 
@@ -19,7 +19,7 @@ const SLOW_BYTES_PER_MS = 512
 const FINISHERS_SHARE = 1 / 8
 
 export interface Joiner {
-  /** Whether the file is known to be a small one. */
+  /** Tells whether the file is known to be a small one. */
   readonly isSmall: boolean
   /** Its signal is asked for only when the upload has to wait. */
   readonly caller: Caller

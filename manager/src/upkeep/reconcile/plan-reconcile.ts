@@ -19,7 +19,7 @@ export interface PlacedReplica {
 
 export interface MissingCopy extends NamedCopy {
   readonly storageClass: StorageClass
-  /** Whether its record has it as missing already. */
+  /** Tells whether its record has it as missing already. */
   readonly isMarked: boolean
 }
 

@@ -3,8 +3,8 @@ import { fileIdOf, isPosted, type ServerId, SLOT_COUNT, type Slot } from '@holdf
 import { INVENTORY_PAGE } from '@holdfast/shared/limits'
 import { failpoint } from '@holdfast/shared/node/failpoint'
 import type { Logger } from '@holdfast/shared/node/logger'
+import type { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import type { CopyPage, InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
-import type { BufferPool } from '../../chunks/buffer-pool.ts'
 import type { FileServerLink } from '../../chunks/links/file-server-link.ts'
 import { readPart } from '../../chunks/reading/read-part.ts'
 import type { HolderRecords } from '../../files/holder-records.ts'
@@ -37,17 +37,17 @@ export interface ReconcileReport {
   readonly collectedCount: number
   readonly restoredCount: number
   readonly missingCount: number
-  /** How many of those were the only copies of their files. */
+  /** So many of those were the only copies of their files. It stops counting at `maxMarked`. */
   readonly missingSingleCount: number
-  /** How many replicas were marked: they do not count, and will be replaced. */
+  /** So many replicas were marked: they do not count, and will be replaced. */
   readonly markedCount: number
-  /** How many that were missing are there again, and count. */
+  /** So many that were missing are there again, and count. */
   readonly recountedCount: number
-  /** Whether nothing that is missing is dropped, because all of it together is an unlikely share. */
+  /** Tells whether nothing that is missing is dropped, because all of it together is an unlikely share. */
   readonly isMissingShare: boolean
-  /** Whether orphans past their grace were kept, because all orphans together are an unlikely share. */
+  /** Tells whether orphans past their grace were kept, because all orphans together are an unlikely share. */
   readonly isHalted: boolean
-  /** Whether there are more missing copies to be marked than one pass marks. */
+  /** Tells whether there are more missing copies to be marked than one pass marks. */
   readonly isCut: boolean
 }
 

@@ -9,9 +9,9 @@ const COUNT_ALL_EVERY_MS = 600_000
 const COUNT_ALL_SHARE = 0.01
 
 export interface ReplicaCounts {
-  /** All chunks of class `replicated`. */
+  /** Counts all chunks of class `replicated`. */
   readonly total: number
-  /** How many of them have so many replicas that count: "0", "1", … */
+  /** Counts them by how many replicas they have that count: "0", "1", … */
   readonly byReplicas: Readonly<Record<string, number>>
   /** All were counted then. Those that lack some are counted more often. */
   readonly countedAt: string
@@ -49,7 +49,7 @@ export class ChunkCounts {
     return { total: this.#total, byReplicas, countedAt: this.#countedAt.toISOString() }
   }
 
-  /** What could be healed, for it has some replicas that count, but too few. */
+  /** Counts what could be healed, for it has some replicas that count, but too few. */
   get lacking(): { readonly chunks: number; readonly bytes: number } | null {
     if (this.#short === null) return null
     const some = this.#short.filter(({ good }) => good > 0 && good < this.#replicas)

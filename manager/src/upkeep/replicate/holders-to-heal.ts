@@ -20,7 +20,7 @@ interface Sweep {
   /** All slots before this one are dealt with. */
   nextSlot: number
   doneAt: number | null
-  /** What is still to be looked at, as far as it is known. */
+  /** Counts what is still to be looked at, as far as it is known. */
   left: { chunks: number; bytes: number } | null
 }
 
@@ -49,13 +49,13 @@ export class HoldersToHeal {
     this.#others = newPass({ from: replicas, below: Number.POSITIVE_INFINITY }, { from: 0, below: 1 })
   }
 
-  /** Whether nothing is left to be looked at: the next batch begins new passes. */
+  /** Tells whether nothing is left to be looked at: then the next batch begins new passes. */
   get isPassOver(): boolean {
     const isRead = this.#endangered.batches === null && this.#others.batches === null
     return isRead && [...this.#sweeps.values()].every(({ doneAt }) => doneAt !== null)
   }
 
-  /** What the sweeps have still to look at; null where that is not known. */
+  /** Counts what the sweeps have still to look at; it is null where that is not known. */
   get left(): { readonly chunks: number; readonly bytes: number } | null {
     let sum = { chunks: 0, bytes: 0 }
     for (const { doneAt, left } of this.#sweeps.values()) {

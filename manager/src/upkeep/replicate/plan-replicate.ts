@@ -2,17 +2,17 @@ import type { ServerId } from '@holdfast/shared/ids'
 import type { Chunk, Replica } from '../../chunks/chunk.ts'
 import { chooseServers, type ServerView } from '../../chunks/placement.ts'
 
-/** What a chunk is healed by. */
+/** The plan for a chunk goes by these. */
 export interface Circumstances {
   /** Every chunk should have so many replicas that count. */
   readonly replicas: number
-  /** The file-servers that are connected. */
+  /** These file-servers are connected. */
   readonly servers: readonly ServerView[]
   /** What these have does not count. */
   readonly lost: ReadonlySet<ServerId>
   /** Nothing that these should have is dropped. */
   readonly kept: ReadonlySet<ServerId>
-  /** The zones of file-servers that are not connected. */
+  /** Has the zone of every file-server, connected or not. */
   readonly zones: ReadonlyMap<ServerId, string>
 }
 
@@ -114,7 +114,7 @@ function keepSpread(
 ): Replica[] {
   const viewOf = (id: ServerId) => servers.find((server) => server.id === id)
   const zone = ({ server }: Replica): string => viewOf(server)?.zone ?? zones.get(server) ?? server
-  const fullness = ({ server }: Replica): number => viewOf(server)?.fileCount ?? 0
+  const fullness = ({ server }: Replica): number => viewOf(server)?.copyCount ?? 0
   const left = good.toSorted((a, b) => Number(isHere(b)) - Number(isHere(a)) || fullness(a) - fullness(b))
   const staying: Replica[] = []
   while (staying.length < wanted && left.length > 0) {

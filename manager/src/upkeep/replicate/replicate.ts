@@ -50,7 +50,7 @@ export interface ReplicateSettings {
 /** Counts what a round came to. */
 interface Tally {
   changed: number
-  /** Whether the last round was over before all of its batch was begun. */
+  /** Tells whether the last round was over before all of its batch was begun. */
   isCut: boolean
   /** Counts chunks by what stands in their way. */
   readonly waiting: Map<string, number>
@@ -194,7 +194,7 @@ interface Round {
   readonly tally: Tally
   readonly meter: RateMeter
   readonly lastResorts: LastResorts
-  /** Whether nothing more is begun. */
+  /** Tells whether nothing more is begun. */
   readonly isOver: () => boolean
   readonly signal: AbortSignal
 }

@@ -28,11 +28,11 @@ const ended = (peer: ScriptedFileServer): Promise<string> =>
 
 test('a file-server that proves itself is listed, and the manager proved itself first', async () => {
   const onConnected = vi.fn()
-  const { registry, dial } = await start({ countFiles: async () => 7, onConnected })
+  const { registry, dial } = await start({ countCopies: async () => 7, onConnected })
   const peer = dial({ name: 'the first', heartbeat: uncounted })
   const link = await linkOf(registry, peer)
   expect([peer.isManagerProven, peer.isWelcome, link.name]).toEqual([true, true, 'the first'])
-  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, fileCount: 7 }])
+  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, copyCount: 7 }])
   expect(onConnected).toHaveBeenCalledExactlyOnceWith(link)
 })
 
@@ -68,7 +68,7 @@ test.each<[string, Script]>([
     { onChallenge: (_, ack) => ack({ ok: false, error: { name: 'NOT_AUTHENTICATED' } }) },
   ],
   ['garbage instead of an ack', { onChallenge: (_, ack) => ack('ok') }],
-  ['a heartbeat that is none', { heartbeat: { fileCount: -1 } }],
+  ['a heartbeat that is none', { heartbeat: { copyCount: -1 } }],
   ['a welcome refused', { onWelcome: (ack) => ack({ ok: false, error: { name: 'WRONG_CLUSTER' } }) }],
 ])('invariant 10: a file-server with %s is sent away and in no list', async (_, script) => {
   const { registry, dial } = await start()
@@ -213,13 +213,13 @@ test.each([
   const counted = new Promise<number>((resolve) => {
     release = resolve
   })
-  const countFiles = vi.fn((_id: ServerId) => counted)
-  const { registry, dial } = await start({ countFiles })
+  const countCopies = vi.fn((_id: ServerId) => counted)
+  const { registry, dial } = await start({ countCopies })
   const serverId = newServerId()
   const peers = ['1', '2'].map((digit) =>
     dial({ serverId, bootId: (isSameBoot ? '1' : digit).repeat(16), heartbeat: uncounted }),
   )
-  await vi.waitFor(() => expect(countFiles).toHaveBeenCalledTimes(2))
+  await vi.waitFor(() => expect(countCopies).toHaveBeenCalledTimes(2))
   release(0)
   await vi.waitFor(() => expect(peers.filter((peer) => peer.ended !== null)).toHaveLength(1))
   const [kept] = peers.filter((peer) => peer.ended === null)
@@ -228,19 +228,19 @@ test.each([
 })
 
 test('a file-server whose records cannot be counted counts with what it has itself', async () => {
-  const { registry, dial } = await start({ countFiles: () => Promise.reject(new Error('the database is too slow')) })
+  const { registry, dial } = await start({ countCopies: () => Promise.reject(new Error('the database is too slow')) })
   const peer = dial({ heartbeat: uncounted })
   const { heartbeat } = await linkOf(registry, peer)
-  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, fileCount: heartbeat.fileCount }])
+  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, isActive: true, copyCount: heartbeat.copyCount }])
 })
 
 test('a file-server that has counted for itself does not wait for a count of its records', async () => {
-  const countFiles = vi.fn(() => new Promise<number>(() => undefined))
-  const { registry, dial } = await start({ countFiles })
+  const countCopies = vi.fn(() => new Promise<number>(() => undefined))
+  const { registry, dial } = await start({ countCopies })
   const peer = dial()
   await linkOf(registry, peer)
-  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, fileCount: aHeartbeat.fileCount }])
-  expect(countFiles).not.toHaveBeenCalled()
+  expect(registry.views()).toMatchObject([{ id: peer.hello.serverId, copyCount: aHeartbeat.copyCount }])
+  expect(countCopies).not.toHaveBeenCalled()
 })
 
 test('a connection that ends while its files are counted leaves nothing in the list', async () => {
@@ -248,10 +248,10 @@ test('a connection that ends while its files are counted leaves nothing in the l
   const counted = new Promise<number>((resolve) => {
     release = resolve
   })
-  const countFiles = vi.fn((_id: ServerId) => counted)
-  const { registry, dial } = await start({ countFiles })
+  const countCopies = vi.fn((_id: ServerId) => counted)
+  const { registry, dial } = await start({ countCopies })
   const peer = dial({ heartbeat: uncounted })
-  await vi.waitFor(() => expect(countFiles).toHaveBeenCalled())
+  await vi.waitFor(() => expect(countCopies).toHaveBeenCalled())
   peer.socket.disconnect()
   release(0)
   const next = dial()
@@ -261,7 +261,7 @@ test('a connection that ends while its files are counted leaves nothing in the l
 
 test('heartbeats are heard, hostile messages are not, and the connection stays', async () => {
   const { peer, link } = await connect()
-  for (const value of [null, 'x', {}, { ...aHeartbeat, fileCount: -1 }, { ...aHeartbeat, freeBytes: Number.NaN }])
+  for (const value of [null, 'x', {}, { ...aHeartbeat, copyCount: -1 }, { ...aHeartbeat, freeBytes: Number.NaN }])
     expect(await peer.send('heartbeat', value)).toMatchObject({ ok: false, error: { name: 'INVALID_REQUEST' } })
   peer.socket.emit('heartbeat')
   peer.socket.emit('heartbeat', aHeartbeat)
@@ -285,8 +285,8 @@ test('heartbeats are heard, hostile messages are not, and the connection stays',
       error: { name: expect.any(String) },
     })
   expect(link.heartbeat).toEqual(aHeartbeat)
-  expect(await peer.send('heartbeat', { ...aHeartbeat, fileCount: 44 })).toEqual({ ok: true })
-  expect(link.heartbeat.fileCount).toBe(44)
+  expect(await peer.send('heartbeat', { ...aHeartbeat, copyCount: 44 })).toEqual({ ok: true })
+  expect(link.heartbeat.copyCount).toBe(44)
   expect(link.isConnected).toBe(true)
 })
 

@@ -1,6 +1,6 @@
 import { digestPart } from '@holdfast/shared/node/part-digest'
+import { BufferPool, type PooledBuffer } from '@holdfast/shared/wire/buffer-pool'
 import { expect } from 'vitest'
-import { BufferPool, type PooledBuffer } from '../../../src/chunks/buffer-pool.ts'
 import { readPart } from '../../../src/chunks/reading/read-part.ts'
 
 /** Remembers the memory that it lends. */

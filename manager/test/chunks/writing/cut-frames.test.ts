@@ -1,4 +1,4 @@
-import { FrameBuffers } from '@holdfast/shared/wire/frame-buffers'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { cutFrames } from '../../../src/chunks/writing/cut-frames.ts'
@@ -9,8 +9,8 @@ async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> 
 
 async function cut(sizes: readonly number[], frameBytes: number): Promise<Buffer[]> {
   const frames: Buffer[] = []
-  for await (const frame of cutFrames(from(sizes.map((size) => Buffer.alloc(size))), new FrameBuffers(frameBytes)))
-    frames.push(frame)
+  for await (const frame of cutFrames(from(sizes.map((size) => Buffer.alloc(size))), new BufferPool(frameBytes)))
+    frames.push(frame.bytes)
   return frames
 }
 
@@ -39,7 +39,7 @@ test('whatever the chunks, the bytes are the same and only the last frame is sho
     fc.integer({ min: 1, max: 17 }),
     async (chunks, frameBytes) => {
       const frames: Buffer[] = []
-      for await (const frame of cutFrames(from(chunks), new FrameBuffers(frameBytes))) frames.push(frame)
+      for await (const frame of cutFrames(from(chunks), new BufferPool(frameBytes))) frames.push(frame.bytes)
       expect(Buffer.concat(frames).equals(Buffer.concat(chunks))).toBe(true)
       for (const frame of frames.slice(0, -1)) expect(frame.length).toBe(frameBytes)
       if (frames.length > 0) expect(frames.at(-1)?.length).toBeGreaterThan(0)
@@ -49,15 +49,15 @@ test('whatever the chunks, the bytes are the same and only the last frame is sho
 })
 
 test('a frame that was handed out is not written to again', async () => {
-  const frames = cutFrames(from([Buffer.from('aaaa'), Buffer.from('bbbb')]), new FrameBuffers(4))
+  const frames = cutFrames(from([Buffer.from('aaaa'), Buffer.from('bbbb')]), new BufferPool(4))
   const first = (await frames.next()).value
   await frames.next()
-  expect(first?.toString()).toBe('aaaa')
+  expect(first?.bytes.toString()).toBe('aaaa')
 })
 
 test('who stops early lets the source go', async () => {
   const source = from([Buffer.alloc(10), Buffer.alloc(10)])
   const end = vi.spyOn(source, 'return')
-  for await (const frame of cutFrames(source, new FrameBuffers(4))) if (frame.length === 4) break
+  for await (const frame of cutFrames(source, new BufferPool(4))) if (frame.bytes.length === 4) break
   expect(end).toHaveBeenCalledTimes(1)
 })

@@ -105,12 +105,12 @@ async function cluster(...scripts: Script[]) {
   const stores: Store[] = []
   const links: FileServerLink[] = []
   for (const [index, script] of scripts.entries()) {
-    const heartbeat = { ...aHeartbeat, fileCount: 10 * index, ...(script.heartbeat as object) }
+    const heartbeat = { ...aHeartbeat, copyCount: 10 * index, ...(script.heartbeat as object) }
     const peer = dial({ ...script, heartbeat })
     links.push(await linkOf(registry, peer))
     stores.push(new Store(peer))
   }
-  const counts = (): number[] => registry.views().map(({ fileCount }) => fileCount)
+  const counts = (): number[] => registry.views().map(({ copyCount }) => copyCount)
   const idsOf = (...indexes: number[]) => indexes.map((index) => stores[index]?.id).sort()
   const store = (index: number): Store => stores[index] ?? expect.unreachable()
   const link = (index: number): FileServerLink => links[index] ?? expect.unreachable()

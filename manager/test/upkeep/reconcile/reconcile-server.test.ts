@@ -11,10 +11,10 @@ import {
   type Slot,
 } from '@holdfast/shared/ids'
 import { createLogger } from '@holdfast/shared/node/logger'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import type { InventoryCursor, NamedCopy } from '@holdfast/shared/wire/shapes'
 import { Types } from 'mongoose'
 import { beforeEach, expect, test } from 'vitest'
-import { BufferPool } from '../../../src/chunks/buffer-pool.ts'
 import type { FileServerLink } from '../../../src/chunks/links/file-server-link.ts'
 import { FileRecords } from '../../../src/files/file-records.ts'
 import { HolderRecords } from '../../../src/files/holder-records.ts'

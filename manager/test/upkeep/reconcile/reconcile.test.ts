@@ -1,6 +1,6 @@
 import type { Logger } from '@holdfast/shared/node/logger'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import { expect, test, vi } from 'vitest'
-import { BufferPool } from '../../../src/chunks/buffer-pool.ts'
 import type { FileServerRegistry } from '../../../src/chunks/registry.ts'
 import { HolderRecords } from '../../../src/files/holder-records.ts'
 import { reconciler } from '../../../src/upkeep/reconcile/reconcile.ts'

@@ -12,7 +12,7 @@ const on = (server: number, bad?: Replica['bad']): Replica => ({
 })
 const viewOf = (number: number, fields: object = {}) => ({
   ...{ id: idOf(number), zone: idOf(number), isActive: true, isWritable: true, isSilent: false },
-  ...{ fileCount: number, roomBytes: 1e9 },
+  ...{ copyCount: number, roomBytes: 1e9 },
   ...fields,
 })
 const around = (fields: Partial<Circumstances> = {}): Circumstances => ({

@@ -1,6 +1,6 @@
 import { PART_BYTES } from '@holdfast/shared/limits'
+import { BufferPool } from '@holdfast/shared/wire/buffer-pool'
 import { expect, test } from 'vitest'
-import { BufferPool } from '../../src/chunks/buffer-pool.ts'
 
 test('memory of a whole part is used again once it was given back, and by one at a time', () => {
   const buffers = new BufferPool()

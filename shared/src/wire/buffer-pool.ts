@@ -1,6 +1,6 @@
-import { PART_BYTES } from '@holdfast/shared/limits'
+import { PART_BYTES } from '../limits.ts'
 
-/** At most so many bytes wait for their next use. */
+/** At most so many bytes wait for their next use, unless the pool is told otherwise. */
 const KEPT_BYTES = 16 * 1024 * 1024
 
 /** Whoever has the buffer owns its memory. */
@@ -10,7 +10,7 @@ export interface PooledBuffer {
    * Ends the ownership: neither the owner nor anything that it lent the memory to may use it after this call. A buffer that
    * is not given back is collected like any other.
    */
-  giveBack(): void
+  readonly giveBack: () => void
 }
 
 /**
@@ -20,11 +20,16 @@ export interface PooledBuffer {
  */
 export class BufferPool {
   readonly #sizeBytes: number
+  readonly #keptBytes: number
   readonly #free: Buffer[] = []
 
-  /** @param sizeBytes is the size of a buffer, that of a whole part unless given */
-  constructor(sizeBytes: number = PART_BYTES) {
+  /**
+   * @param sizeBytes is the size of a buffer, that of a whole part unless given
+   * @param keptBytes wait for their next use at most
+   */
+  constructor(sizeBytes: number = PART_BYTES, keptBytes: number = KEPT_BYTES) {
     this.#sizeBytes = sizeBytes
+    this.#keptBytes = keptBytes
   }
 
   /** A buffer that is not a whole one gets memory of just its length, for that is what its user was granted. */
@@ -35,7 +40,7 @@ export class BufferPool {
     return {
       bytes,
       giveBack: () => {
-        if (isMine && (this.#free.length + 1) * this.#sizeBytes <= KEPT_BYTES) this.#free.push(bytes)
+        if (isMine && (this.#free.length + 1) * this.#sizeBytes <= this.#keptBytes) this.#free.push(bytes)
         isMine = false
       },
     }
