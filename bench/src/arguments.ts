@@ -16,7 +16,7 @@ export const usage = `npm run bench -- [--quick | --long] [--only ${sectionNames
 export interface BenchOptions {
   readonly plan: Plan
   readonly sections: readonly SectionName[]
-  /** The path of another checkout, or null. */
+  /** It is the path of another checkout, or null. */
   readonly beside: string | null
   readonly directory: string
   readonly hasImage: boolean
@@ -63,7 +63,7 @@ function chooseSections(only: readonly string[], hasBeside: boolean): readonly S
   return possible.filter((section) => (wanted.length === 0 ? usual : wanted).includes(section))
 }
 
-/** Whether a section can be measured with a checkout of any age. */
+/** @returns whether a section can be measured with a checkout of any age */
 function anyKnows(section: SectionName): boolean {
   return section !== 'replicated'
 }

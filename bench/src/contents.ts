@@ -1,6 +1,6 @@
 import { createCipheriv } from 'node:crypto'
 
-/** Large files repeat a block of this size, a multiple of 3, so that their base64 repeats the block's base64. Bytes. */
+/** Large files repeat a block of this size, a multiple of 3, so that their base64 repeats the block's base64. */
 export const BLOCK_BYTES = 768 * 1024
 /** Every size has so many different contents. */
 const SEED_COUNT = 64

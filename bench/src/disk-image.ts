@@ -14,7 +14,7 @@ const IMAGE_SIZE = '40G'
  * well, which favours whoever shares syncs. Mounting it needs root.
  */
 export class DiskImage implements Disposable {
-  /** The directory that the disk is mounted on. */
+  /** The disk is mounted on this directory. */
   readonly directory: string
   #isMounted = true
 

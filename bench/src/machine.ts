@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Machine } from './result.ts'
 
-/** File systems by the magic numbers of statfs(2). */
+/** Names file systems by the magic numbers of statfs(2). */
 const fileSystems: Readonly<Record<number, string>> = {
   61267: 'ext4',
   16914836: 'tmpfs',

@@ -1,7 +1,7 @@
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Sections that measure Holdfast and others in the same rounds. */
+/** These sections measure Holdfast and others in the same rounds. */
 export const sideBySideNames = ['small', 'large', 'replicated', 'mixed', 'delete'] as const
 export type SideBySideName = (typeof sideBySideNames)[number]
 

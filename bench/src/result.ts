@@ -13,7 +13,7 @@ export interface Cell {
   readonly operation: Operation
   readonly sizeBytes: number
   readonly clients: number
-  /** The samples of each system in the order of the rounds, by its name. */
+  /** These are the samples of each system in the order of the rounds, by its name. */
   readonly samples: Readonly<Record<string, readonly Sample[]>>
 }
 
@@ -21,15 +21,15 @@ export interface AnnounceSample extends AnnounceResult {
   readonly usage: readonly RoleUsage[]
 }
 
-/** One way to announce, measured on every tracker in turn, round after round. */
+/** A cell is one way to announce, measured on every tracker in turn, round after round. */
 export interface AnnounceCell extends Pick<AnnounceOrder, 'protocol' | 'peers' | 'clients'> {
   readonly samples: Readonly<Record<string, readonly AnnounceSample[]>>
 }
 
-/** How long one kind of search took, in milliseconds. */
+/** Tells how long one kind of search took, in milliseconds. */
 export interface SearchTimes {
   readonly search: string
-  /** Such as `artist=bea`. */
+  /** It is a query such as `artist=bea`. */
   readonly example: string
   readonly count: number
   /** Counts the results of a page, on average. */
@@ -39,7 +39,7 @@ export interface SearchTimes {
   readonly mostMs: number
 }
 
-/** Searches among so many tracks, which took so long to store. */
+/** Tells of searches among so many tracks, which took so long to store. */
 export interface Searches {
   readonly trackCount: number
   readonly userCount: number
@@ -68,7 +68,7 @@ export interface Heal {
 /** Tells what it took one client to load a file, from its start until it had the whole. */
 export interface Transfer {
   readonly seconds: number
-  /** Null where nothing can be read of processes. */
+  /** It is null where nothing can be read of processes. */
   readonly usage: { readonly cpuSeconds: number; readonly peakRssBytes: number } | null
 }
 
@@ -106,17 +106,17 @@ export interface Machine {
   readonly system: string
   readonly node: string
   readonly fileSystem: string
-  /** The file system in words. */
+  /** Describes the file system in words. */
   readonly disk: string
 }
 
 export interface BenchResult {
   readonly at: string
   readonly commit: string
-  /** The commit of the checkout that was measured beside this one. */
+  /** This is the commit of the checkout that was measured beside this one. */
   readonly besideCommit?: string
   readonly mode: 'quick' | 'full' | 'long'
-  /** Whether the data was on a disk made for the run. */
+  /** Tells whether the data was on a disk made for the run. */
   readonly hasImage: boolean
   readonly seconds: number
   readonly machine: Machine
@@ -151,7 +151,7 @@ export function quantileOf(values: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
 }
 
-/** From this size on MB/s say more than files per second. Bytes. */
+/** From this size on MB/s say more than files per second. */
 const LARGE_BYTES = 16 * 1024 * 1024
 
 export function isLarge({ sizeBytes }: Cell): boolean {

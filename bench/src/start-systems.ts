@@ -11,9 +11,9 @@ import { System } from './system.ts'
 
 export type Report = (line: string) => void
 
-/** What every system of a run is started with. */
+/** Every system of a run is started with these. */
 export interface StartContext {
-  /** The path of another checkout, or null. */
+  /** It is the path of another checkout, or null. */
   readonly beside: string | null
   readonly directory: string
   readonly report: Report

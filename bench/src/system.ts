@@ -29,12 +29,12 @@ export interface SystemDeps {
   readonly findProcesses: () => Promise<readonly WatchedProcess[]>
 }
 
-/** A system that is measured. It knows which files it holds. */
+/** Measures a system, and knows which files that holds. */
 export class System {
   readonly name: string
   readonly #deps: SystemDeps
   readonly #stored = new Map<number, { first: number; count: number }>()
-  /** The number of the oldest file that is still there. */
+  /** No file that is still there has a lower number. */
   #firstNumber = 0
   #nextNumber = 0
   #fileCount = 0
@@ -49,7 +49,7 @@ export class System {
     return new System({ ...this.#deps, name, uploadWay, run: `${this.#deps.run}-${uploadWay}` })
   }
 
-  /** How many files the system holds. */
+  /** Counts the files that the system holds. */
   get fileCount(): number {
     return this.#fileCount
   }

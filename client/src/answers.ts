@@ -26,7 +26,7 @@ export interface DeletedFile {
 export interface FileDescription {
   /** A file with a path has 24 hex digits; a share has the 32 of its link, which let everyone read it who knows them. */
   readonly id: string
-  /** The path of a file, or the label of a share. */
+  /** It is the path of a file, or the label of a share. */
   readonly name: string
   readonly sizeBytes: number
   /** It has its quotes, as in the header. */
@@ -43,11 +43,11 @@ export interface FileDescription {
 }
 
 export interface ChunkDescription {
-  /** Its sha-256. */
+  /** This is the chunk's sha-256. */
   readonly id: string
   readonly order: number
   readonly sizeBytes: number
-  /** The ids of the file-servers that have it. */
+  /** These are the ids of the file-servers that have it. */
   readonly locations: readonly string[]
 }
 
@@ -57,7 +57,7 @@ export interface FileWithChunks extends FileDescription {
 
 export interface FilePage {
   readonly files: readonly FileDescription[]
-  /** The next page begins there; null at the last one. */
+  /** The next page begins there; it is null at the last one. */
   readonly next: string | null
 }
 
@@ -65,7 +65,7 @@ export interface FilePage {
 export interface ActiveNode {
   readonly id: string
   readonly name: string
-  /** What fails together with it, such as a machine; null where the manager does not say. */
+  /** All file-servers of a zone, such as a machine, fail together; it is null where the manager does not say. */
   readonly zone: string | null
   readonly state: string
   /** The time is in ISO 8601. */
@@ -74,16 +74,16 @@ export interface ActiveNode {
   readonly bytes: number
   readonly freeBytes: number
   readonly totalBytes: number
-  /** Whoever has a ticket posts and gets chunks there; null where the manager does not say. */
+  /** Whoever has a ticket posts and gets chunks there; it is null where the manager does not say. */
   readonly chunkUrl: string | null
 }
 
-/** One repeating piece of upkeep. What is not known is null. */
+/** A loop is one repeating piece of upkeep. What is not known is null. */
 export interface UpkeepLoop {
-  /** Such as `replicate`, which heals. */
+  /** It is a name such as `replicate`, which heals. */
   readonly name: string
   readonly state: string
-  /** Why it is stuck. */
+  /** Says why it is stuck. */
   readonly detail?: string
   readonly done: number
   readonly remaining: number | null
@@ -93,13 +93,13 @@ export interface UpkeepLoop {
   readonly lastError?: string
 }
 
-/** How upkeep goes, as the manager that does it told last. Times are in ISO 8601. */
+/** Tells how upkeep goes, as the manager that does it told last. Times are in ISO 8601. */
 export interface Upkeep {
-  /** The id of that manager, which has done it since then. */
+  /** The manager with this id has done it since then. */
   readonly manager: string
   readonly since: string
   readonly loops: readonly UpkeepLoop[]
-  /** Chunks of class `replicated`, by how many replicas of them count ("0", "1", …); null until they were counted. */
+  /** Counts chunks of class `replicated`, by how many replicas of them count ("0", "1", …); it is null until they were counted. */
   readonly chunks: {
     readonly total: number
     readonly byReplicas: Readonly<Record<string, number>>
@@ -125,19 +125,19 @@ export interface Upkeep {
   }[]
 }
 
-/** Something that the manager does by and by, such as to pull a torrent in. */
+/** A job is something that the manager does by and by, such as to pull a torrent in. */
 export interface Job {
   readonly id: string
   readonly state: 'waiting' | 'delayed' | 'running' | 'failed' | 'done'
-  /** The last failure, also while it is tried again. */
+  /** This is the last failure, also while it is tried again. */
   readonly error: string | null
-  /** How it goes, as the job itself tells it. */
+  /** Tells how it goes, as the job itself tells it. */
   readonly progress: Readonly<Record<string, unknown>>
 }
 
-/** What the trackers of all managers hold, and have done. */
+/** Counts what the trackers of all managers hold, and have done. */
 export interface TrackerStatus {
-  /** BitTorrent's. */
+  /** Counts those of BitTorrent. */
   readonly peers: number
   /** Counts what the users of the Napster tracker have. */
   readonly tracks: number

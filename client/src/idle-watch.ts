@@ -27,7 +27,7 @@ export class IdleWatch implements Disposable {
     return this.#controller.signal.aborted
   }
 
-  /** The time that runs, or ran out. */
+  /** Gives the time that runs, or ran out. */
   get runningMs(): number {
     return this.#runningMs
   }

@@ -2,7 +2,7 @@ import { isLinkId, type LinkId } from '@holdfast/shared/ids'
 
 /** Whoever has the link of a share can read it. */
 export interface Link {
-  /** The address of a manager, or null where the link is only an id. */
+  /** It is the address of a manager, or null where the link is only an id. */
   readonly baseUrl: string | null
   readonly id: LinkId
 }

@@ -3,7 +3,7 @@ import type { RetryLimits } from './retry-policy.ts'
 
 export interface StoreClientOptions {
   /**
-   * The address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
+   * It is the address of a manager, such as `http://127.0.0.1:8000`, or of a proxy, with a path such as `https://host/store`.
    */
   readonly baseUrl: string
   /**
@@ -31,7 +31,7 @@ export interface CallOptions {
 export interface UploadOptions extends CallOptions {
   /** Is told how many bytes of the file have gone out; it starts again from 0 when the upload is sent again. */
   readonly onProgress?: (sentBytes: number) => void
-  /** The file ends after a duration such as `90s`, `12h` or `7d`, or at a date; never unless given. */
+  /** The file ends after a duration such as `90s`, `12h` or `7d`, or at a date, and never unless one is given. */
   readonly expires?: string | Date
   readonly storageClass?: StorageClass
 }
@@ -46,7 +46,7 @@ export interface PutOptions extends UploadOptions {
 
 /** A share is of class `replicated` unless another is asked for. */
 export interface ShareOptions extends UploadOptions {
-  /** The share's label, which others may have too; made up by the store unless given. */
+  /** This is the share's label, which others may have too; the store makes one up unless it is given. */
   readonly name?: string
 }
 
@@ -56,11 +56,11 @@ export interface GetOptions extends CallOptions {
 }
 
 export interface FilesOptions extends CallOptions {
-  /** Only names that begin with it. */
+  /** Only files whose names begin with it are listed. */
   readonly prefix?: string
-  /** A page has at most so many files, at most 1000; 100 unless given. */
+  /** A page has at most so many files: 1000 at most, and 100 unless it is given. */
   readonly limit?: number
-  /** Files with a link in place of those with a path. It is a route of the operator. */
+  /** Files with a link are listed in place of those with a path. It is a route of the operator. */
   readonly shares?: boolean
 }
 
@@ -73,13 +73,13 @@ export interface FileChange {
   /** A file with a path has it as its name. */
   readonly name?: string
   readonly contentType?: string
-  /** A duration such as `7d`, a date, or null for never. */
+  /** The file ends after a duration such as `7d`, at a date, or never where it is null. */
   readonly expiresAt?: string | Date | null
 }
 
 export interface PullOptions extends CallOptions {
   /** The names of the files begin with it. */
   readonly folder?: string
-  /** `replicated` unless given. */
+  /** It is `replicated` unless given. */
   readonly storageClass?: StorageClass
 }

@@ -13,7 +13,7 @@ import { SuspectClock } from './link/suspect-clock.ts'
 import { Uploads } from './link/uploads.ts'
 import { openStore } from './store/open-store.ts'
 
-/** The composition root: no other file knows every slice of the file-server. */
+/** This is the composition root: no other file knows every slice of the file-server. */
 export async function startFileServer(settings: FileServerSettings, log: Logger): Promise<Service> {
   const { dataDirectory, dataRoot, minFreeBytes } = settings
   if ((dataDirectory === '') === (dataRoot === '')) throw new StartError('Give either DATA_DIR or DATA_ROOT.')

@@ -26,7 +26,7 @@ export interface RouterDeps {
   readonly peers: TorrentApiDeps & NapsterApiDeps & StatsApiDeps
   readonly cluster: PingDeps & JobsApiDeps & FromTorrentDeps & { readonly database: Database }
   readonly page: PageFiles
-  /** The routes of `/rest`, where they are on. */
+  /** These are the routes of `/rest`, where they are on. */
   readonly subsonic: readonly Router<RequestState>[]
 }
 

@@ -6,7 +6,7 @@ import { PeerError, reasonOf } from './peer-error.ts'
 const MAX_BYTES = 64 * 1024
 const port = z.int().min(0).max(65_534)
 
-/** The file of the document, and nothing else. */
+/** The file has the fields of the document, and no others. */
 const file = z.strictObject({
   self: z.strictObject({
     service: z.string().min(1).max(1_000),
@@ -22,11 +22,11 @@ const file = z.strictObject({
 export interface PeerConfig {
   /** What the peer knows is kept there, and so is what it downloads unless a path says otherwise. */
   readonly directory: string
-  /** Where it listens. */
+  /** It listens at this address. */
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** The origin of the tracker. */
+  /** This is the origin of the tracker. */
   readonly tracker: string
 }
 

@@ -1,6 +1,6 @@
 import { FollowingAbort } from '@holdfast/shared/following-abort'
 
-/** A signal that fires when another one does, or after so long. */
+/** Fires when another signal does, or after so long. */
 export class Deadline extends FollowingAbort {
   readonly #timer: NodeJS.Timeout
 

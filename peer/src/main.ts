@@ -13,7 +13,7 @@ import { ControlServer } from './control/control-server.ts'
 import { PeerError, reasonOf } from './peer-error.ts'
 
 export interface MainOptions {
-  /** The tracker where no config file names one. */
+  /** It is the tracker where no config file names one. */
   readonly manager: string
   /** Ends whatever is under way. */
   readonly signal: AbortSignal

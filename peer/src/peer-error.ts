@@ -1,4 +1,4 @@
-/** Something that the user is told in its one sentence. Any other error is a defect, or the system's. */
+/** The user is told its one sentence. Any other error is a defect, or the system's. */
 export class PeerError extends Error {
   override readonly name = 'PeerError'
 }

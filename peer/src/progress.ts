@@ -1,11 +1,11 @@
-/** How far a file is that is loaded, or hashed. */
+/** Tells how far a file is that is loaded, or hashed. */
 export interface Progress {
   readonly doneBytes: number
   readonly totalBytes: number
   readonly bytesPerSecond: number
-  /** How many are connected; null where the file is hashed, which needs nobody. */
+  /** So many are connected; it is null where the file is hashed, which needs nobody. */
   readonly peers: number | null
-  /** Null while nothing arrives. */
+  /** It is null while nothing arrives. */
   readonly secondsLeft: number | null
 }
 

@@ -59,14 +59,13 @@ export class TrackerError extends PeerError {
 
 /** Asks a tracker of the manager's kind; what it answers is checked and bounded. All methods throw PeerError. */
 export class TrackerClient {
-  /** The origin of the tracker. */
   readonly origin: string
 
   constructor(origin: string) {
     this.origin = origin
   }
 
-  /** Where torrents are announced. */
+  /** Torrents are announced there. */
   get trackers(): string[] {
     const { protocol, hostname, port: named } = new URL(this.origin)
     const overHttp = `${this.origin}/announce`

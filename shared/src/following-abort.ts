@@ -1,5 +1,5 @@
 /**
- * A signal that fires when another one does, or when it is told to. Node keeps something of each `AbortSignal.any` for as long as
+ * Its signal fires when another one does, or when it is told to. Node keeps something of each `AbortSignal.any` for as long as
  * its sources live, which is too long where one of them ends with the process: this one is forgotten when it is disposed.
  */
 export class FollowingAbort implements Disposable {

@@ -3,7 +3,8 @@ import { StoreError } from './errors/store-error.ts'
 /** A file's id has 24 hex digits and is its record's `_id`. */
 export type FileId = string & { readonly brand: 'FileId' }
 /**
- * A copyId has 40 hex digits: the file's id (24), the chunk's number in the file (5) and random ones (11). It names one
+ * A copyId has 40 hex digits: its holder's id (24), the chunk's number in that (5) and random ones (11). The holder is the
+ * file's record, or an extent of it. It names one
  * placement for ever.
  */
 export type CopyId = string & { readonly brand: 'CopyId' }

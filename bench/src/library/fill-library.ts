@@ -7,7 +7,7 @@ const BATCH = 1_000
 /** Questions are made of what so many of the tracks have. */
 const KNOWN_COUNT = 500
 
-/** What can be asked for so that there is something. */
+/** Something is found where this is asked for. */
 export interface KnownTrack {
   readonly id: string
   readonly name: string

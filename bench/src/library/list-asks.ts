@@ -1,6 +1,6 @@
 import type { KnownTrack } from './fill-library.ts'
 
-/** One kind of question, asked again and again with other values. */
+/** A question of one kind is asked again and again with other values. */
 export interface AskKind {
   readonly group: string
   /** Values that differ from one turn to the next stand in it as `…`. */
@@ -62,7 +62,7 @@ const dayFrom =
   (turn) =>
     new Date(Date.UTC(year, 9, 1 + (turn % 55))).toISOString().slice(0, 10)
 
-/** Questions of `GET /list`, for 100 tracks each. */
+/** Makes questions of `GET /list`, for 100 tracks each. */
 export function listAsks({ artist, album, genre, year, word }: KnownValues): AskKind[] {
   const letters =
     (count: number): Value =>

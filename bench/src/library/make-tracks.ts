@@ -24,7 +24,7 @@ const genres = [
 ]
 const syllables = 'ba be bo da de di ka ke ko la le lo ma mi mo na ne no ra ri ro sa se so ta ti to va vi ve'.split(' ')
 
-/** How albums are encoded, the commonest first. */
+/** Albums are encoded like this, the commonest way first. */
 const encodings = [
   { share: 0.58, container: 'mp3', codec: 'mp3', ending: 'mp3', rates: [320_000, 256_000, 192_000, 128_000] },
   { share: 0.26, container: 'flac', codec: 'flac', ending: 'flac', rates: [940_000, 860_000, 1_020_000, 720_000] },

@@ -1,6 +1,6 @@
 import type { AskKind, KnownValues } from './list-asks.ts'
 
-/** What was found out of the library beforehand. */
+/** This was found out of the library beforehand. */
 export interface KnownLibrary {
   readonly songCount: number
   readonly albumCount: number
@@ -10,10 +10,10 @@ export interface KnownLibrary {
 
 type Parameters = Readonly<Record<string, string | number>>
 
-/** The largest page that the protocol's lists have. */
+/** The protocol's lists have no larger page. */
 const PAGE = 500
 
-/** The main calls of a player. @param credentials are in each of them */
+/** Makes the main calls of a player. @param credentials are in each of them */
 export function subsonicAsks(
   values: KnownValues,
   { songCount, albumCount, albumIds, artistIds }: KnownLibrary,

@@ -1,6 +1,6 @@
-/** Who announces itself to a tracker. Its address is that of the announcer. */
+/** Such a peer announces itself to a tracker. Its address is that of the announcer. */
 export interface AnnouncingPeer {
-  /** The number of an info-hash. */
+  /** It is the number of an info-hash. */
   readonly swarm: number
   readonly port: number
   readonly isSeed: boolean

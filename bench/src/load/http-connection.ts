@@ -10,7 +10,7 @@ interface Waiting {
 }
 
 /**
- * A keep-alive connection with one request under way. It uses a bare socket, prepared bytes and one buffer for all reads,
+ * Keeps a connection alive, with one request under way. It uses a bare socket, prepared bytes and one buffer for all reads,
  * for node:http's client costs as much CPU as the server that is measured.
  */
 export class HttpConnection {

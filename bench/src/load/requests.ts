@@ -2,8 +2,8 @@ import { type BenchFile, BLOCK_BYTES, contentAt, contentOf } from '../contents.t
 import type { WantedAnswer } from './response-reader.ts'
 
 /**
- * How files are uploaded: as JSON with base64 by POST /file, or as they are by PUT /file/:name, which is told the class, by
- * those who know classes.
+ * Files are uploaded as JSON with base64 by POST /file, or as they are by PUT /file/:name, which is told the class where the
+ * system knows classes.
  */
 export type UploadWay = 'json' | 'raw' | 'raw-single' | 'raw-replicated'
 

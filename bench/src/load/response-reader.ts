@@ -1,14 +1,14 @@
-/** No server that is measured sends a longer head. Bytes. */
+/** No server that is measured sends a longer head. */
 const MAX_HEAD_BYTES = 16 * 1024
-/** An error quotes so much of an unexpected answer. Bytes. */
+/** An error quotes so much of an unexpected answer. */
 const TOLD_BYTES = 300
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 export interface WantedAnswer {
   readonly status: number
-  /** The bytes that the body must consist of, in pieces of any size; null where any body will do. */
+  /** The body must consist of these bytes, in pieces of any size; it is null where any body will do. */
   readonly body: { readonly sizeBytes: number; readonly pieceAt: (offset: number) => Buffer } | null
-  /** What any other body must begin with. */
+  /** Any other body must begin with this. */
   readonly beginsWith?: Buffer
 }
 

@@ -8,9 +8,9 @@ import { UdpAnnouncer } from './udp-announcer.ts'
 /** Tells a load process to announce peers. Everything in it survives JSON. */
 export interface AnnounceOrder {
   readonly protocol: 'udp' | 'http'
-  /** The tracker's address over HTTP. It has the same port over UDP. */
+  /** This is the tracker's address over HTTP. It has the same port over UDP. */
   readonly url: string
-  /** Whether each client announces the same peer in every swarm again and again, or a new one each time. */
+  /** Tells whether each client announces the same peer in every swarm again and again, or a new one each time. */
   readonly peers: 'known' | 'new'
   readonly clients: number
   readonly swarmCount: number
@@ -19,7 +19,7 @@ export interface AnnounceOrder {
   readonly maxEach: number
   /** The info-hashes follow from it. */
   readonly run: string
-  /** The lowest number that no new peer of any client has had. */
+  /** This is the lowest number that no new peer of any client has had. */
   readonly nextNumber: number
 }
 
@@ -31,7 +31,7 @@ export interface AnnounceResult {
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** The CPU that the load process itself used. */
+  /** Tells how much CPU the load process itself used. */
   readonly clientUs: number
 }
 

@@ -16,21 +16,21 @@ export interface LoadOrder {
   readonly maxCount: number
   /** The names of files begin with it. */
   readonly run: string
-  /** The lowest number that no file has had. */
+  /** This is the lowest number that no file has had. */
   readonly nextNumber: number
-  /** The numbers of files that are there to be downloaded or deleted. */
+  /** These are the numbers of files that are there to be downloaded or deleted. */
   readonly stored: { readonly first: number; readonly count: number }
 }
 
 export interface LoadResult {
   readonly doneCount: number
-  /** How many files the load made. */
+  /** Counts the files that the load made. */
   readonly uploadCount: number
   readonly deleteCount: number
   readonly seconds: number
   readonly p50Ms: number
   readonly p99Ms: number
-  /** The CPU that the load process itself used. */
+  /** Tells how much CPU the load process itself used. */
   readonly clientUs: number
 }
 

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { type Announcer, type AnnouncingPeer, PEER_ID, WANTED_PEERS } from './announcer.ts'
 
-/** BEP 15: https://www.bittorrent.org/beps/bep_0015.html */
+/** BEP 15 gives these numbers: https://www.bittorrent.org/beps/bep_0015.html */
 const PROTOCOL_ID = 0x41727101980n
 const CONNECT = 0
 const ANNOUNCE = 1

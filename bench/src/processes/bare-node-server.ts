@@ -12,7 +12,7 @@ import { serve } from './serve.ts'
  * Every file is written, fsynced, renamed to its name, and its directory fsynced before the answer.
  */
 const directory = process.env.DIRECTORY ?? ''
-/** Up to this size a file is read whole, which is cheaper than a stream. Bytes. */
+/** Up to this size a file is read whole, which is cheaper than a stream. */
 const WHOLE_MAX_BYTES = 1024 * 1024
 let uploadCount = 0
 

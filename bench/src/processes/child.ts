@@ -6,7 +6,7 @@ const START_LIMIT_MS = 30_000
 const STOP_LIMIT_MS = 30_000
 const KEPT_BYTES = 8_000
 
-/** A process of the benchmark. It ends with this one, whose end closes its IPC channel. */
+/** Runs a process of the benchmark. It ends with this one, whose end closes its IPC channel. */
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcess
   readonly #exited: Promise<unknown>
@@ -29,7 +29,7 @@ export class Child implements AsyncDisposable {
     return this.#process.pid ?? -1
   }
 
-  /** The end of what the process printed, for when something goes wrong. */
+  /** Gives the end of what the process printed, for when something goes wrong. */
   get output(): string {
     return this.#output
   }

@@ -1,4 +1,4 @@
-/** Bodies up to this size are parsed whole. Bytes. */
+/** Bodies up to this size are parsed whole. */
 const WHOLE_MAX_BYTES = 1024 * 1024
 
 export interface DecodedUpload {

@@ -11,11 +11,11 @@ export interface RunningHoldfast extends AsyncDisposable {
   readonly url: string
   readonly mongoUrl: string
   readonly fileServersDirectory: string
-  /** The launcher's process. */
+  /** It is the id of the launcher's process. */
   readonly pid: number
 }
 
-/** This checkout's program that starts a system. */
+/** This program of this checkout starts a system. */
 const ownLauncher = new URL('../../../launcher/dist/main.js', import.meta.url)
 
 /**

@@ -5,7 +5,7 @@ export interface RoleUsage {
   readonly role: string
   readonly processCount: number
   readonly cpuUs: number
-  /** The sum of the processes' own peaks. */
+  /** It is the sum of the processes' own peaks. */
   readonly peakRssBytes: number
 }
 

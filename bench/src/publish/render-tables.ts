@@ -51,7 +51,7 @@ export function renderBeside(cells: readonly Cell[]): string {
   return renderTable(['operation', 'size', 'clients', 'this / beside', 'least', 'most', 'rounds', 'CPU'], rows)
 }
 
-/** The CPU of one operation without the load's own. */
+/** @returns the CPU of one operation without the load's own */
 function serverCpuOf(samples: readonly Sample[] | undefined): number {
   const costs = costsOf(samples).filter(({ role }) => role !== 'client' && roles.includes(role))
   return costs.reduce((sum, { cpuUsPerOperation }) => sum + cpuUsPerOperation, 0)

@@ -40,7 +40,7 @@ export function renderAnnounces(cells: readonly AnnounceCell[]): string {
   return renderTable(header, rows)
 }
 
-/** The process that answers announces, whichever system it is of. */
+/** Finds the process that answers announces, whichever system it is of. */
 function trackerOf(costs: ReturnType<typeof costsOf>): ReturnType<typeof costsOf>[number] | undefined {
   return costs.find(({ role }) => role === 'manager' || role === 'server')
 }

@@ -5,7 +5,7 @@ import type { Plan } from '../plan.ts'
 import type { Heal } from '../result.ts'
 import type { System } from '../system.ts'
 
-/** A Holdfast of the section's own, whose file-servers can be stopped. */
+/** The section has this Holdfast of its own, whose file-servers can be stopped. */
 export interface HealSystem {
   readonly system: System
   readonly url: string

@@ -10,7 +10,7 @@ const LARGE_LIMIT_MS = 120_000
 type Report = (line: string) => void
 export type Section = (systems: readonly System[], plan: Plan, report: Report) => Promise<Cell[]>
 
-/** The sections that compare Holdfast with others. */
+/** These sections compare Holdfast with others. */
 export const sideBySideSections = {
   small: (systems, plan, report) => measureSmall('small', systems, plan, plan.small, report),
   large: (systems, plan, report) => measureLarge('large', systems, plan, report),

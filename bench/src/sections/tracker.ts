@@ -5,7 +5,7 @@ import type { Child } from '../processes/child.ts'
 import { type WatchedProcess, watchUsage } from '../processes/usage.ts'
 import type { AnnounceCell, AnnounceSample } from '../result.ts'
 
-/** A tracker that is measured. */
+/** Such a tracker is measured. */
 export interface TrackerSystem {
   readonly name: string
   readonly url: string

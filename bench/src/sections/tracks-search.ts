@@ -11,7 +11,7 @@ type Query = Readonly<Record<string, string>>
 const WARM_SEARCHES = 20
 const PAGES = 5
 
-/** What people ask for. Each kind asks for something else each time. */
+/** People ask for these. Each kind asks for something else each time. */
 const kinds: Readonly<Record<string, (catalogue: Catalogue, random: Random) => Query>> = {
   'beginning of an artist': (catalogue, random) => ({ artist: firstLong(catalogue.any(random).artist).slice(0, 3) }),
   'longer beginning of an artist': (catalogue, random) => ({

@@ -9,13 +9,13 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 export interface SwarmWish {
   readonly torrent: string
-  /** An empty one but for the peer's `cfg.json`. */
+  /** It is empty but for the peer's `cfg.json`. */
   readonly directory: string
-  /** The file's path in the end. */
+  /** The file has this path in the end. */
   readonly target: string
 }
 
-/** A program that loads a torrent. */
+/** Such a program loads a torrent. */
 export interface SwarmClient {
   readonly name: string
   readonly command: string
@@ -26,7 +26,7 @@ export interface SwarmClient {
   readonly saysAtEnd: string
 }
 
-/** webtorrent as it comes from its package, but for what looks for peers elsewhere, and uTP, which the seeds do not speak. */
+/** This is webtorrent as it comes from its package, but for what looks for peers elsewhere, and uTP, which the seeds do not speak. */
 const webtorrent = `
 import WebTorrent from 'webtorrent'
 const client = new WebTorrent({ dht: false, lsd: false, natUpnp: false, natPmp: false, utp: false })

@@ -10,8 +10,8 @@ import { announceAnswer, type TorrentInfo, torrentOf } from './torrent.ts'
 const START_LIMIT_MS = 60_000
 
 /**
- * Seeds of one file, each an aria2c of its own, and a tracker that names the first so many of them. The seeds are the same
- * for everybody who loads, so that only the clients differ, and aria2c takes the least of a processor that all share.
+ * Runs seeds of one file, each an aria2c of its own, and a tracker that names the first so many of them. The seeds are the
+ * same for everybody who loads, so that only the clients differ, and aria2c takes the least of a processor that all share.
  */
 export class Seeds implements AsyncDisposable {
   readonly #children: ChildProcess[] = []

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type BenchFile, contentOf } from '../contents.ts'
 
-/** As the peer chooses it for 1 GiB. Bytes. */
+/** The peer chooses this size for 1 GiB. */
 const PIECE_BYTES = 1024 ** 2
 
-/** The torrent of a file whose bytes are those of `contentOf` (BEP 3), but for its tracker. */
+/** Holds the torrent of a file whose bytes are those of `contentOf` (BEP 3), but for its tracker. */
 export interface TorrentInfo {
   readonly bencoded: Buffer
-  /** The digest of the whole file, in hex. */
+  /** This is the digest of the whole file, in hex. */
   readonly sha256: string
 }
 

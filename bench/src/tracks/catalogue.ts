@@ -1,14 +1,14 @@
 import type { TrackMetadata } from '@holdfast/manager/peers/users/track-records'
 import { anyWord, type Random, randomFrom, rareWord } from './words.ts'
 
-/** How many files have the same bytes, on average. */
+/** So many files have the same bytes, on average. */
 const COPIES = 2.5
 /** An artist has so many recordings on average. */
 const RECORDINGS_OF_ARTIST = 8
 const FIRST_YEAR = 1_950
 const YEARS = 75
 
-/** Recordings that users may have, each the same for the same number. A few of them are at many users. */
+/** Makes recordings that users may have, each the same for the same number. A few of them are at many users. */
 export class Catalogue {
   readonly recordingCount: number
   readonly #artistCount: number

@@ -1,7 +1,7 @@
-/** A number from 0 to below 1. */
+/** Gives a number from 0 to below 1. */
 export type Random = () => number
 
-/** The commonest words of titles, the commonest first (after the titles of MusicBrainz). */
+/** These are the commonest words of titles, the commonest first (after the titles of MusicBrainz). */
 export const commonWords = [
   ...['the', 'you', 'a', 'of', 'love', 'in', 'me', 'and', 'to', 'i', 'my', 'it', 'on', 'no', 'for', 'is', 'be', 'all'],
   ...['your', 'time', 'night', 'life', 'one', 'from', 'heart', 'with', 'this', 'day', 'world', 'down', 'what', 'up'],

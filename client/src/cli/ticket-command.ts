@@ -13,9 +13,9 @@ const MAX_VALID_SECONDS = 86_400
 export interface TicketWish {
   readonly method: string
   readonly path: string
-  /** A file, or `-` for standard input. */
+  /** It is a file, or `-` for standard input. */
   readonly body?: string
-  /** The id of a file-server; without it the ticket is for a manager. */
+  /** It is the id of a file-server; without it the ticket is for a manager. */
   readonly server?: string
   readonly validSeconds: number
   readonly secretFile?: string

@@ -8,7 +8,7 @@ import { decodeBody } from '../decode/decode-body.ts'
 import type { Gate } from './gate.ts'
 import type { TicketedRequest } from './require-ticket.ts'
 
-/** A chunk in base64, and some room for the keys. */
+/** A chunk in base64 fits into this, with some room for the keys. */
 const MAX_JSON_BYTES = Math.ceil(PART_BYTES / 3) * 4 + 4_096
 /** The whole body may take so long, which is 70 KB/s for the largest. */
 const BODY_PATIENCE_MS = 60_000

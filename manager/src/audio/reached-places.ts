@@ -5,12 +5,12 @@ import type { TrackFilter, TrackOrder, TrackPlace } from './track-query.ts'
 const KEPT_MS = 30_000
 const MAX_PLACES = 1_000
 
-/** How far into a list somebody has come. */
+/** Tells how far into a list somebody has come. */
 export interface Reached {
-  /** The number of tracks up to the place, which is null at the beginning of the list. */
+  /** Counts the tracks up to the place, which is null at the beginning of the list. */
   readonly count: number
   readonly place: TrackPlace | null
-  /** When they began to be counted. */
+  /** They began to be counted then. */
   readonly countedAt: number
 }
 

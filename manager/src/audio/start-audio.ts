@@ -23,7 +23,7 @@ export interface StartAudioDeps {
 export interface AudioSlice {
   readonly metadata: MetadataReader
   readonly tracks: TrackList
-  /** Whether there is an ffmpeg. */
+  /** Tells whether there is an ffmpeg. */
   readonly canDecode: boolean
   /** Looks into files on their way in, and adds a job for what is found to be audio. */
   readonly inspection: InspectionDeps

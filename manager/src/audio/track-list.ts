@@ -17,7 +17,7 @@ import {
   visibleTracks,
 } from './track-query.ts'
 
-/** A file that is known to be audio. */
+/** A track is a file that is known to be audio. */
 export type Track = FileRecord & { readonly audio: AudioFields }
 
 export interface TrackWish {

@@ -4,7 +4,7 @@ import type { FileRecord } from '../files/file.model.ts'
 import { KEY_BREAK } from './audio-fields-of.ts'
 import { foldText, wordsOf } from './search-text.ts'
 
-/** Bounds of a number, both of them within. */
+/** Bounds a number; both bounds are within. */
 export interface Span {
   readonly min?: number | undefined
   readonly max?: number | undefined
@@ -31,7 +31,7 @@ export interface TrackFilter {
   readonly albumKey?: string | undefined
 }
 
-/** What a list can be sorted by: the field that has it, what no value of it is less than, and the index in this order. */
+/** A list can be sorted by these: each has its field, what no value of that is less than, and the index in this order. */
 const sorts = {
   name: { field: 'name', least: '', index: 'audio_order_name' },
   size: { field: 'size', least: 0, index: 'audio_order_size' },

@@ -4,7 +4,7 @@ import { Base64Decoder } from '@holdfast/shared/node/base64-decoder'
 import type { Encoding } from '@holdfast/shared/wire/shapes'
 
 export interface BytesKind {
-  /** Whether the body was announced as a small one. */
+  /** Tells whether the body was announced as a small one. */
   readonly isSmall: boolean
 }
 
@@ -14,7 +14,7 @@ export interface BytesKind {
  */
 export class IncomingBytes {
   readonly encoding: Encoding
-  /** Whether the file is known to be small before it is read. */
+  /** Tells whether the file is known to be small before it is read. */
   readonly isSmall: boolean
   readonly #source: AsyncIterator<Buffer>
   #head: Buffer = Buffer.alloc(0)
@@ -39,7 +39,7 @@ export class IncomingBytes {
     return incoming
   }
 
-  /** Whether the last byte has been read. */
+  /** Tells whether the last byte has been read. */
   get isComplete(): boolean {
     return this.#isComplete
   }

@@ -40,7 +40,7 @@ async function* eachFile(body: ScannedBody, first: Passed): AsyncGenerator<Incom
   }
 }
 
-/** The name that was read on the way to the next file, or, without an encoding, to the end of the body. */
+/** The name was read on the way to the next file, or, without an encoding, to the end of the body. */
 interface Passed {
   readonly name: FileName | null
   readonly encoding: Encoding | null

@@ -1,14 +1,14 @@
 import type { Schema } from 'mongoose'
 
-/** What is known of an audio file. What it does not tell itself is null. */
+/** These fields say what is known of an audio file. What it does not tell itself is null. */
 export interface AudioFields {
   readonly container: string
   readonly codec: string
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number | null
-  /** Whether the duration is an estimate by the bit rate. */
+  /** Tells whether the duration is an estimate by the bit rate. */
   readonly isEstimated: boolean
-  /** Bits a second. */
+  /** It counts bits a second. */
   readonly bitRate: number | null
   readonly sampleRate: number | null
   readonly channels: number | null
@@ -16,14 +16,14 @@ export interface AudioFields {
   readonly lossless: boolean
   readonly tags: Readonly<Record<string, string | number | readonly string[] | undefined>>
   readonly cover: { readonly contentType: string; readonly size: number } | null
-  /** What shows without decoding it that the file is not whole, if anything does. */
+  /** Says what shows, without decoding it, that the file is not whole, if anything does. */
   readonly flaw: string | null
-  /** What decoding it showed. */
+  /** Says what decoding it showed. */
   readonly verdict: 'unknown' | 'ok' | 'damaged'
   readonly reason: string | null
-  /** Whether it has been decoded. Until then it is due. */
+  /** Tells whether it has been decoded. Until then it is due. */
   readonly isChecked: boolean
-  /** Drawn while it was decoded: the rate of its samples, how many are in one peak, and two signed bytes a peak. */
+  /** They were drawn while it was decoded: the rate of its samples, how many are in one peak, and two signed bytes a peak. */
   readonly peaks?: { readonly sampleRate: number; readonly samplesPerPeak: number; readonly data: Buffer }
   readonly keys: AudioKeys
 }
@@ -34,13 +34,13 @@ export interface AudioKeys {
   readonly bitRate: number
   readonly year: number
   readonly title: string
-  /** Artist, album and place in it. */
+  /** It joins the artist, the album and the place in it. */
   readonly artist: string
-  /** Album, its artist and the place in it. */
+  /** It joins the album, its artist and the place in it. */
   readonly album: string
   readonly artists: readonly string[]
   readonly genres: readonly string[]
-  /** The words of title, artists, album, genres and name. */
+  /** These are the words of title, artists, album, genres and name. */
   readonly words: readonly string[]
 }
 
@@ -52,7 +52,7 @@ export const isLiveAudio = { ...liveAudio, 'audio.container': { $gt: '' } } as c
 
 /** An index that has these too tells whether a track may be seen. */
 const visibility = { state: 1, addressedBy: 1, 'audio.container': 1, expiresAt: 1 } as const
-/** All that a list can be filtered by, but for words and names, which are lists themselves. */
+/** A list can be filtered by these, besides words and names. */
 const facts = {
   ...visibility,
   'audio.keys.duration': 1,

@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 const MS_PER_UNIT = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 } as const
 const LONGEST_MS = 36_525 * MS_PER_UNIT.d
 
-/** `date-time` and `full-date` of RFC 3339. A `+` that nobody escaped in a query arrives as a space. */
+/** It matches `date-time` and `full-date` of RFC 3339. A `+` that nobody escaped in a query arrives as a space. */
 const dateTime = /^(\d{4}-\d\d-\d\d)(?:[Tt](\d\d:\d\d:\d\d(?:\.\d{1,9})?)([Zz]|[+ -]\d\d:\d\d))?$/
 
 /** Gives the moment at which what begins at `start` expires. */

@@ -45,7 +45,7 @@ export type FileChange = Partial<Pick<FileRecord, 'name' | 'contentType' | 'expi
 
 /** Reads and writes file records. Each change of state is one update with the expected state in its filter. */
 export class FileRecords {
-  /** What becomes of files that are no longer visible. */
+  /** Ends files, and keeps the records of ended ones. */
   readonly ended: EndedRecords
   readonly #model: FileModel
   readonly #collection: mongo.Collection<FileRecord>

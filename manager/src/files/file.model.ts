@@ -33,7 +33,7 @@ export interface Holder {
 /** An extent holds the chunks of a large file that its own document has no place for. */
 export interface Extent extends Holder {
   readonly fileId: Types.ObjectId
-  /** The extent's place in its file, from 1, for the file's own document holds the first chunks. */
+  /** This is the extent's place in its file, from 1, for the file's own document holds the first chunks. */
   readonly extent: number
 }
 
@@ -50,16 +50,16 @@ export interface FileRecord extends Holder {
   readonly audio?: AudioFields
   /** The file may be audio, and could not be read when it came. Its metadata is due. */
   readonly audioDue?: true
-  /** The name in the file's torrents, which stays when the file is renamed, for another would make another info-hash. */
+  /** The file's torrents have this name. It stays when the file is renamed, for another would make another info-hash. */
   readonly torrentName?: string
-  /** What peers announce who have one of the file's torrents: an info-hash of version 1, and two of a hybrid, in 40 digits each. */
+  /** Peers that have one of the file's torrents announce these: an info-hash of version 1, and two of a hybrid, in 40 digits each. */
   readonly torrentHashes?: readonly string[]
   readonly owner: string | null
   readonly createdAt: Date
   readonly expiresAt: Date | null
   /** The file has so many extents beside its own document. */
   readonly extents?: number
-  /** An open file that nobody has added to since then is given up. By mongod's clock. */
+  /** The upload of an open file last went on then, by mongod's clock. One that stays away for too long is given up. */
   readonly touchedAt?: Date
   readonly deletedAt?: Date
   /** The copies of a deleted file stay until then, for the sake of those who read it. */
@@ -68,7 +68,7 @@ export interface FileRecord extends Holder {
   readonly deletedBy?: string
 }
 
-/** @returns the chunks of a holder, each with its place in the file */
+/** @returns the chunks of a holder, each with its place in it */
 export function chunksOf({ chunks, partKey }: Pick<Holder, 'chunks' | 'partKey'>): PlacedChunk[] {
   return chunks.map((chunk, number) => ({ number, chunk, partKey }))
 }

@@ -17,7 +17,7 @@ const MAX_ATTEMPTS = 3
 /** These fields are read of a holder whose bytes will be verified. The tags of a large file take more than all the rest. */
 const PLACES_AND_TAGS = { ...PLACES, 'chunks.tags': 1, partKey: 1 } as const
 
-/** A change of one chunk's replicas, which was planned on the chunk as it was read. */
+/** A change of one chunk's replicas is planned on the chunk as it was read. */
 export interface ChunkChange extends Pick<PlacedChunk, 'number' | 'chunk'> {
   readonly replicas: readonly Replica[]
   /** These leave the list, and are named until they are deleted. */
@@ -44,7 +44,7 @@ export interface ChunkCount {
   readonly bytes: number
 }
 
-/** Holders whose `short` is at least `from` and less than `below`. */
+/** The range has the holders whose `short` is at least `from` and less than `below`. */
 export interface ShortRange {
   readonly from: number
   readonly below: number
@@ -61,7 +61,7 @@ export interface SlotPage {
  * replicas with what it was planned on, so that changes of other chunks of the same file do not disturb it.
  */
 export class HolderRecords {
-  /** Which copies are to go. */
+  /** Keeps account of the copies that are to go. */
   readonly removals: CopyRemovals
   readonly #model: FileModel
   readonly #collection: mongo.Collection<FileRecord>

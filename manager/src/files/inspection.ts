@@ -6,10 +6,10 @@ import { type ReadDeps, readChunks } from '../chunks/reading/read-chunks.ts'
 import type { AudioFields } from './audio-fields.ts'
 import type { FileRecord } from './file.model.ts'
 
-/** A file on its way in, whose bytes are all there but whose record is not. */
+/** The bytes of a file on its way in are all there, but its record is not. */
 export interface IncomingContent {
   readonly size: number
-  /** The first bytes, as many as are held. */
+  /** These are the first bytes, as many as are held. */
   readonly head: Buffer
   /** @returns the bytes `start` to `end`. @throws FILE_UNAVAILABLE */
   read(start: number, end: number): Promise<Buffer>
@@ -26,7 +26,7 @@ export interface Findings {
   readonly name?: FileName
 }
 
-/** What there is to know of the file besides its content. */
+/** An inspection is told this of the file besides its content. */
 export interface InspectedFile {
   readonly name: FileName
   readonly requestId: string

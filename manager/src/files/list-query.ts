@@ -10,7 +10,7 @@ export type ListOrder = 'name' | 'size' | 'date'
 export interface ListPlace {
   readonly name: FileName
   readonly id: FileId
-  /** The size, or the date in milliseconds, where the list is in the order of it. */
+  /** This is the size, or the date in milliseconds, where the list is in the order of it. */
   readonly value: number | null
 }
 

@@ -24,15 +24,15 @@ export class OpenFiles {
   }
 }
 
-/** A document whose chunks are still being added to. */
+/** Chunks are still being added to such a document. */
 interface GrowingHolder {
   readonly _id: Types.ObjectId
-  /** 0 for the file's own document. */
+  /** It is 0 for the file's own document. */
   readonly extent: number
-  /** The key for the tags of its chunks, once one of them has a tag. Extents count their chunks anew, so each has its own. */
+  /** The tags of its chunks are made with this key, once one has a tag. Extents count their chunks anew, so each has its own. */
   partKey?: PartKey
   chunkCount: number
-  /** Whether the document is in the database. */
+  /** Tells whether the document is in the database. */
   isThere: boolean
 }
 
@@ -50,7 +50,7 @@ export class OpenFile {
     this.#holders = [{ _id, extent: 0, chunkCount: 0, isThere: false }]
   }
 
-  /** Whether a document of the file is in the database, so that what was added is removed by upkeep. */
+  /** Tells whether a document of the file is in the database, so that what was added is removed by upkeep. */
   get isThere(): boolean {
     return this.#holders.some((holder) => holder.isThere)
   }
@@ -75,7 +75,7 @@ export class OpenFile {
     return holder.partKey
   }
 
-  /** The key for the tags of the chunks in the file's own document, where one of them has a tag. */
+  /** The tags of the chunks in the file's own document are made with this key, where one of them has a tag. */
   get partKey(): PartKey | undefined {
     return this.#holderAt(0).partKey
   }

@@ -71,7 +71,7 @@ export interface SourceBytes {
   close(): Promise<void>
 }
 
-/** A file on its way to where it is stored. */
+/** Gives a file that is on its way to where it is stored. */
 export interface IncomingSource {
   readonly bytes: SourceBytes
   /** Is called when the first bytes are there. It may throw to refuse the file. */

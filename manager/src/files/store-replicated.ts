@@ -30,15 +30,15 @@ export interface ReplicatedDeps {
 export interface ReplicatedFile {
   readonly size: number
   readonly sha256: Digest
-  /** The chunks of the file's own document. */
+  /** The record is made with these chunks. There are none where `open` has them already. */
   readonly chunks: readonly Chunk[]
-  /** All chunks of the file, whichever document has them. */
+  /** These are all chunks of the file, whichever document has them. */
   readonly allChunks: readonly Chunk[]
   /** The tags of `chunks` are made with this key, where some have one. */
   readonly partKey?: PartKey
-  /** The smallest number of replicas that one of the chunks has, where that is too few. */
+  /** This is the smallest number of replicas that one of the chunks has, where that is too few. */
   readonly short: number | null
-  /** The document that has the chunks already, where the upload took long. */
+  /** This open file has the chunks already, where the upload became one. */
   readonly open: OpenFile | null
 }
 

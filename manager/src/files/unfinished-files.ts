@@ -17,7 +17,7 @@ export class UnfinishedFiles implements Disposable {
   readonly #records: FileRecords
   readonly #unfinishedMs: number
   readonly #stored: FileRecord[] = []
-  /** Every time that was given to one of the files, also by an update whose outcome is not known. */
+  /** Keeps every time that was given to one of the files, also by an update whose outcome is not known. */
   readonly #times: Date[] = []
   readonly #timer: NodeJS.Timeout
   #renewing: Promise<void> = Promise.resolve()
@@ -30,7 +30,7 @@ export class UnfinishedFiles implements Disposable {
     }, unfinishedMs / RENEWALS)
   }
 
-  /** When a file expires that comes next. */
+  /** Says when the file that comes next expires. */
   readonly expiry: Expiry = (start) => new Date(start.getTime() + this.#unfinishedMs)
 
   add(record: FileRecord): void {

@@ -1,6 +1,6 @@
-/** One figure of a process, as Prometheus reads it (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+/** A metric is one figure of a process, as Prometheus reads it (https://prometheus.io/docs/instrumenting/exposition_formats/). */
 export interface Metric {
-  /** A counter's ends in `_total`. */
+  /** The name of a counter ends in `_total`. */
   readonly name: string
   readonly kind: 'counter' | 'gauge'
   readonly help: string

@@ -2,24 +2,24 @@ import { type ErrorName, errorRow } from '@holdfast/shared/errors/error-table'
 import { z } from 'zod'
 import { errorBody } from './error-body.ts'
 
-/** A schema by each content type. */
+/** Each content type has its schema here. */
 type Content = Readonly<Record<string, z.ZodType>>
 
-/** An answer of one status. */
+/** Describes the answers of one status. */
 interface Answer {
   readonly description: string
   readonly headers?: z.ZodObject
   readonly content?: Content
 }
 
-/** One method of one path. Its schemas are those that parse its requests and type its answers. */
+/** An operation is one method of one path. Its schemas are those that parse its requests and type its answers. */
 export interface Operation {
   readonly method: 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete'
   /** Parameters stand in braces. */
   readonly path: string
   readonly operationId: string
   readonly summary: string
-  /** Whether it is an operator's route, which may need a ticket. */
+  /** Tells whether it is an operator's route, which may need a ticket. */
   readonly isOperators?: boolean
   readonly parameters?: { readonly path?: z.ZodObject; readonly query?: z.ZodObject; readonly header?: z.ZodObject }
   readonly body?: { readonly description?: string; readonly content: Content }

@@ -6,7 +6,7 @@ import { parseHttpDate } from './http-date.ts'
 export interface Validators {
   /** The tag is a strong one, quotes included. */
   readonly etag: string
-  /** Milliseconds since 1970, in whole seconds, as a client is told. */
+  /** It counts milliseconds since 1970, cut to a whole second, as a client is told it. */
   readonly lastModified: number
 }
 

@@ -10,7 +10,7 @@ export interface RequestState {
   readonly log: Logger
   /** Fires when the client hangs up before its answer is complete. */
   readonly signal: AbortSignal
-  /** Whether the client has hung up. */
+  /** Tells whether the client has hung up. */
   readonly isGone: boolean
 }
 

@@ -7,11 +7,11 @@ const readingMethods = ['GET', 'HEAD', 'OPTIONS']
 
 /** Says by which names clients reach this manager. */
 export interface KnownHosts {
-  /** HOST, the address it listens on */
+  /** HOST gives this address, on which the manager listens. */
   readonly host: string
-  /** MANAGER_URL */
+  /** MANAGER_URL gives it. */
   readonly publicUrl: string | null
-  /** PUBLIC_HOSTS */
+  /** PUBLIC_HOSTS and PUBLIC_URL name these. */
   readonly publicHosts: readonly string[]
 }
 

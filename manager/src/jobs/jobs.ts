@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 export type JobData = Readonly<Record<string, string | number | boolean | null>>
 
 export interface JobOrder {
-  /** Says which worker does it. */
+  /** A job is done by the function that `work` was given for its kind. */
   readonly kind: string
   /** Of one kind there is at most one job of a key, whether it waits, runs or has failed. */
   readonly key: string
@@ -19,11 +19,11 @@ export interface JobOrder {
 
 export interface Job extends Pick<JobOrder, 'kind' | 'key' | 'data'> {
   readonly id: string
-  /** The attempt that is under way, from 1. */
+  /** This attempt is under way, counted from 1. */
   readonly attempt: number
-  /** Whether the job has failed for good if this attempt fails. */
+  /** Tells whether the job has failed for good if this attempt fails. */
   readonly isLast: boolean
-  /** What an attempt before told last. */
+  /** An earlier attempt told this last. */
   readonly told: JobData | null
   /** Tells how it goes, to be seen. It never fails, and has the signal fire where the job was removed. */
   tell(progress: JobData): Promise<void>
@@ -45,9 +45,9 @@ export interface JobView {
   readonly state: 'waiting' | 'delayed' | 'running' | 'failed' | 'done'
   readonly attempts: number
   readonly createdAt: Date
-  /** The last failure, if there was one. */
+  /** Says what the last failure was, if there was one. */
   readonly error: string | null
-  /** What was told of it last. */
+  /** This was told of it last. */
   readonly progress: JobData | null
 }
 
@@ -82,11 +82,11 @@ export interface Jobs {
 export interface JobTiming {
   /** A job is tried so often. */
   readonly attempts: number
-  /** The pause after the first failure; each further one is twice as long. */
+  /** This is the pause after the first failure; each further one is twice as long. */
   readonly backOffMs: number
   /** A job whose process was killed goes to another after so long. */
   readonly leaseMs: number
-  /** How often a worker looks for jobs that others added. */
+  /** A manager looks so often for jobs that others added. */
   readonly pollMs: number
 }
 
@@ -97,7 +97,7 @@ export const ENDED_EACH_TIME = 'its process ended over it each time'
 
 /** Failed jobs are kept for so long. */
 export const KEPT_FAILED_MS = 30 * 24 * 3_600_000
-/** And those that are done and kept, for so long. */
+/** Jobs that are done and kept are kept for so long. */
 export const KEPT_DONE_MS = 24 * 3_600_000
 const MAX_ERROR_LENGTH = 600
 

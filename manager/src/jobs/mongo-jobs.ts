@@ -37,7 +37,7 @@ export class MongoJobs implements Jobs {
   readonly #log: Logger
   readonly #timing: JobTiming
   readonly #stop = new AbortController()
-  readonly #workers: Promise<void>[] = []
+  readonly #loops: Promise<void>[] = []
   readonly #wakes = new Map<string, () => void>()
 
   private constructor(collection: mongo.Collection<JobDocument>, log: Logger, timing: JobTiming) {
@@ -71,7 +71,7 @@ export class MongoJobs implements Jobs {
 
   work(kind: string, handler: JobHandler, atOnce: number, turn?: Promise<unknown>): void {
     const begin = (): void => {
-      if (!this.#stop.signal.aborted) this.#workers.push(this.#workOn(kind, handler, atOnce))
+      if (!this.#stop.signal.aborted) this.#loops.push(this.#workOn(kind, handler, atOnce))
     }
     if (turn === undefined) begin()
     else turn.then(begin, TELL_NOBODY)
@@ -104,7 +104,7 @@ export class MongoJobs implements Jobs {
   async close(): Promise<void> {
     this.#stop.abort()
     for (const wake of this.#wakes.values()) wake()
-    await Promise.all(this.#workers)
+    await Promise.all(this.#loops)
   }
 
   async #workOn(kind: string, handler: JobHandler, atOnce: number): Promise<void> {

@@ -5,13 +5,13 @@ import { ENDED_EACH_TIME, type JobData, type JobView } from './jobs.ts'
 export interface Kept {
   readonly key: string
   readonly data: JobData
-  /** It was removed while a worker had it, which is to end it. */
+  /** It was removed while a manager did it, and that manager is to end it. */
   readonly isRemoved?: boolean
   /** Another attempt would have ended alike. */
   readonly isRefused?: boolean
 }
 
-/** What BullMQ calls the states of a job. */
+/** BullMQ calls the states of a job by these names. */
 const states: Readonly<Record<string, JobView['state']>> = {
   failed: 'failed',
   active: 'running',

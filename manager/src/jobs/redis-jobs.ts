@@ -112,7 +112,7 @@ export class RedisJobs implements Jobs {
         maxStalledCount: attempts,
       },
     )
-    worker.on('error', (error) => this.#log.debug({ kind, err: error }, 'a worker of jobs'))
+    worker.on('error', (error) => this.#log.debug({ kind, err: error }, 'the queue of a kind of jobs has trouble'))
     worker.on('completed', (job) => {
       if (job.data.isRemoved) job.remove().catch(() => undefined)
     })

@@ -7,7 +7,7 @@ import mongoose, { type Connection } from 'mongoose'
 /** Connects this process to MongoDB. Every wait in it is bounded, and nothing is queued while the database is away. */
 export interface Database {
   readonly connection: Connection
-  /** Whether requests are worth trying. It is false within a moment of the database going away. */
+  /** Tells whether requests are worth trying. It is false within a moment of the database going away. */
   readonly isAvailable: boolean
   close(): Promise<void>
 }
@@ -21,7 +21,7 @@ export const ASK_DEADLINE_MS = 2_000
 /** A write counts only when it is durable on a majority (https://www.mongodb.com/docs/manual/reference/write-concern/). */
 export const DURABLE = { writeConcern: { w: 'majority', j: true } } as const
 
-/** Codes of mongod (https://www.mongodb.com/docs/manual/reference/error-codes/). */
+/** mongod answers with these codes (https://www.mongodb.com/docs/manual/reference/error-codes/). */
 export const MAX_TIME_EXPIRED = 50
 export const DUPLICATE_KEY = 11_000
 

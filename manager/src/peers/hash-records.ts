@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import type { Address } from '@holdfast/shared/node/address'
 import { askDatabase, type Database } from '../mongo/database.ts'
 
-/** Somebody who shares what a hash stands for, or did. */
+/** A peer of a hash shares what it stands for, or did. */
 interface HashPeer {
   readonly ip: string
   readonly network: string

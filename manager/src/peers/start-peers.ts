@@ -24,7 +24,7 @@ import { TrackRecords } from './users/track-records.ts'
 import { UserRecords } from './users/user-records.ts'
 import type { UsersDeps } from './users/users.ts'
 
-/** How often one network may write by JSON, announce and scrape, ask for a connection id over UDP, and search. */
+/** These bound how often one network may write by JSON, announce and scrape, ask for a connection id over UDP, and search. */
 const WRITES = { perSecond: 50, burst: 1_000 }
 const ANNOUNCES = { perSecond: 50, burst: 1_000 }
 const CONNECTS = { perSecond: 20, burst: 200 }
@@ -36,7 +36,7 @@ export interface PeersDeps {
   readonly managerId: string
   readonly log: Logger
   readonly stops: StopStack
-  /** Whether there are other managers on the same database. */
+  /** Tells whether there are other managers on the same database. */
   readonly hasOtherManagers: () => boolean
 }
 

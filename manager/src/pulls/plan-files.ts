@@ -2,9 +2,9 @@ import { hasErrorName, StoreError } from '@holdfast/shared/errors/store-error'
 import { type FileName, parseFileName } from '@holdfast/shared/file-name'
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 
-/** A file of a torrent, as it is to be stored. */
+/** Describes a file of a torrent as it is to be stored. */
 export interface PlannedFile {
-  /** Its number among the torrent's. */
+  /** This is its number among the torrent's files. */
   readonly number: number
   readonly name: FileName
   readonly length: number
@@ -12,7 +12,7 @@ export interface PlannedFile {
 
 export interface PlanLimits {
   readonly maxFileBytes: number
-  /** Of all files together. */
+  /** All files together may have so many bytes. */
   readonly maxTorrentBytes: number
 }
 

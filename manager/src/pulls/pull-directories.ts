@@ -22,7 +22,7 @@ export function defaultPullDirectory(clusterId: string): string {
 export class PullDirectories {
   readonly #root: string
   readonly #used = new Set<string>()
-  /** The bytes that are still to come into each directory. */
+  /** Counts the bytes that are still to come into each directory. */
   readonly #promised = new Map<string, number>()
   #lock: DirectoryLock | null = null
 

@@ -4,12 +4,12 @@ import type { StorageClass } from '../files/file.model.ts'
 import { KEPT_FAILED_MS } from '../jobs/jobs.ts'
 import { askDatabase, type Database, DURABLE } from '../mongo/database.ts'
 
-/** A torrent that is to be pulled in. It is needed until its files are stored, or somebody has called it off. */
+/** Describes a torrent that is to be pulled in. It is needed until its files are stored, or somebody has called it off. */
 export interface Pull {
-  /** Its job's. */
+  /** Its job has the same id. */
   readonly id: string
   readonly infoHash: string
-  /** The `.torrent`; null where only the magnet link is known. */
+  /** This is the `.torrent`, or null where only the magnet link is known. */
   readonly torrent: Buffer | null
   readonly magnet: string | null
   /** Its files' names begin with this. */

@@ -37,7 +37,7 @@ export interface PullsSettings {
 }
 
 export interface PullWish extends Omit<Pull, 'id'> {
-  /** What the torrent is of, where that is known already. */
+  /** Says what the torrent is of, where that is known already. */
   readonly metainfo: Metainfo | null
 }
 

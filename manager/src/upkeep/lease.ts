@@ -33,7 +33,7 @@ export class Lease {
     return performance.now() < this.#heldUntil
   }
 
-  /** Milliseconds since this manager has held the lease without a break, by its monotonic clock; 0 while it does not. */
+  /** Counts for how many milliseconds this manager has held the lease without a break, by its monotonic clock; 0 while it does not. */
   get heldMs(): number {
     return this.isHeld ? performance.now() - this.#heldSince : 0
   }

@@ -1,6 +1,6 @@
 import type { ServerId } from '@holdfast/shared/ids'
 
-/** A file-server as the cluster remembers it. */
+/** The cluster remembers this of a file-server. */
 export interface HeardFileServer {
   readonly id: ServerId
   /** No manager has heard from it for so long, by mongod's clock. */

@@ -16,12 +16,12 @@ export interface Halt {
   readonly name: string
   /** Orphans are not collected, or what is missing is not dropped. */
   readonly why: 'orphans' | 'missing'
-  /** How many copies it is about, and how many there are: an unlikely share. */
+  /** It is about `count` of all `copies`, which is an unlikely share. */
   readonly count: number
   readonly copies: number
 }
 
-/** What the manager that does the upkeep tells of it. Times are in ISO 8601, rates in bytes a second. */
+/** The manager that does the upkeep tells this of it. Times are in ISO 8601, rates in bytes a second. */
 export interface UpkeepStatus {
   readonly manager: string
   /** It has done the upkeep since then. */

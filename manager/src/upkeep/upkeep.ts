@@ -30,7 +30,7 @@ export interface LoopStatus extends Omit<Progress, 'stuck'> {
   readonly lastError?: string
 }
 
-/** What is kept of a loop from one round to the next. */
+/** This is kept of a loop from one round to the next. */
 interface Running {
   readonly loop: Loop
   isWorking: boolean

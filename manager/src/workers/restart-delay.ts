@@ -5,10 +5,10 @@ const GOOD_AFTER_MS = 10_000
 const BACK_OFF = { baseMs: 500, maxMs: 30_000 }
 
 export interface WorkerEnd {
-  /** Milliseconds from its start. */
+  /** Counts the milliseconds since its start. */
   readonly livedMs: number
   readonly hasServed: boolean
-  /** The number of workers in this place that did not last before it. */
+  /** So many workers in a row did not last in this place before it. */
   readonly failureCount: number
 }
 

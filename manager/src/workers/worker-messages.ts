@@ -10,7 +10,7 @@ export interface WorkerState {
   /** File-servers dial the worker at this address of its own, on which it listens at `ownPort`. */
   readonly url: string
   readonly ownPort: number
-  /** Whether it takes connections of the shared port. */
+  /** Tells whether it takes connections of the shared port. */
   readonly isServing: boolean
   readonly fileServerCount: number
 }

@@ -17,10 +17,10 @@ export class Prompt {
   readonly #isTty: boolean
   readonly #output: Output
   readonly #interface: Interface
-  /** Ends what is under way; null between lines. */
+  /** Ends what is under way; it is null between lines. */
   #running: FollowingAbort | null = null
   #isShown = false
-  /** The number of lines that wait since they were typed while nothing typed was shown. */
+  /** So many lines wait that were typed while nothing typed was shown. */
   #unseenCount = 0
 
   /** @param onLeave hears that the user wants to leave: of Ctrl-C between lines, and of Ctrl-D */

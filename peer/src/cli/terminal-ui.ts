@@ -4,7 +4,7 @@ import { progressLine, progressSentence } from './progress-line.ts'
 
 /** Where there is no terminal a line comes this often. */
 const LINE_EVERY_MS = 5_000
-/** Of ECMA-48: the cursor goes to the start of its line, and what stands from there to its end is cleared. */
+/** By ECMA-48 the cursor goes to the start of its line, and what stands from there to its end is cleared. */
 const [TO_START, CLEAR_REST] = ['\r', '\u001b[K']
 
 export interface TerminalUi extends Ui {

@@ -13,7 +13,7 @@ import { upload } from './upload.ts'
 const path = z.string().min(1).max(4_096)
 const word = z.string().max(1_000)
 
-/** What a peer is asked to do. Paths are whole, because it may run in another directory than who asks. */
+/** A peer is asked to do one of these. Paths are whole, because it may run in another directory than who asks. */
 export const command = z.discriminatedUnion('name', [
   z.object({ name: z.literal('upload'), path, torrent: path }),
   z.object({ name: z.literal('download'), torrent: path, path }),

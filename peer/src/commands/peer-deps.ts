@@ -2,7 +2,7 @@ import type { NapsterUser } from '../napster/napster-user.ts'
 import type { Progress } from '../progress.ts'
 import type { Sharing, SharingDeps } from '../shares/sharing.ts'
 
-/** What commands work with. */
+/** Commands work with these. */
 export interface PeerDeps extends SharingDeps {
   readonly directory: string
   readonly sharing: Sharing
@@ -10,11 +10,11 @@ export interface PeerDeps extends SharingDeps {
   readonly journals: string
 }
 
-/** The user, at this terminal or behind a connection. */
+/** Tells the user, at this terminal or behind a connection, what a command does. */
 export interface Ui {
-  /** A line of the result. */
+  /** Prints a line of the result. */
   print(line: string): void
-  /** A line beside it. */
+  /** Prints a line beside it. */
   say(line: string): void
   progress(title: string, progress: Progress): void
 }

@@ -17,7 +17,7 @@ export const isJson = (path: string): boolean => path.toLowerCase().endsWith('.j
 
 export interface GivenTorrent {
   readonly metainfo: Metainfo
-  /** The tracker's, of a torrent of the document. */
+  /** The tracker knows the peers of a torrent of the document by it; any other torrent has none. */
   readonly hash: string | null
 }
 

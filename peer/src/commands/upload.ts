@@ -45,7 +45,7 @@ interface Given {
 interface Prepared {
   readonly share: Share
   readonly content: string | Uint8Array
-  /** What other peers are told of it. */
+  /** Other peers are told this of it. */
   readonly torrent: Uint8Array
 }
 

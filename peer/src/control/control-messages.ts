@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** How a running peer is found by others of the same user: the file is private, and the token is asked for. */
+/** Other processes of the same user find a running peer by this: the file is private, and the token is asked for. */
 export const controlFile = z.object({ port: z.int().min(1).max(65_535), token: z.string().length(64), pid: z.int() })
 export const CONTROL_FILE = 'control.json'
 
@@ -9,7 +9,7 @@ const progress = z.object({
   ...{ peers: z.number().nullable(), secondsLeft: z.number().nullable() },
 })
 
-/** One line of what a command says; the last is its end, with the sentence of a failure. */
+/** A command says one of these a line; the last is its end, with the sentence of a failure. */
 export const controlMessage = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('print'), line: z.string() }),
   z.object({ kind: z.literal('say'), line: z.string() }),

@@ -2,7 +2,7 @@ import { type Metainfo, readTorrent } from '@holdfast/shared/node/torrent/metain
 import { PeerError } from '../peer-error.ts'
 import { makeTorrent, pieceLengthFor } from '../torrent/make-torrent.ts'
 
-/** What a song's checksum in the tracker says: the digest of its bytes, and the torrent by which peers hand them over. */
+/** A song's checksum in the tracker says this: the digest of its bytes, and the torrent by which peers hand them over. */
 export interface SongChecksum {
   readonly sha256: string
   readonly infoHash: string

@@ -14,7 +14,7 @@ const MAX_TRIES = 60
 
 export type NapsterUserDeps = Omit<SharingDeps, 'swarm'>
 
-/** This peer as a user of the Napster tracker: online while it runs, with the same ids in both databases. */
+/** Keeps this peer online as a user of the Napster tracker, with the same ids in both databases. */
 export class NapsterUser {
   readonly #deps: NapsterUserDeps
   readonly #stop = new AbortController()

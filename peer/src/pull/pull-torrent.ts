@@ -19,7 +19,7 @@ import { stallJudge } from './stall-judge.ts'
 const TELL_EVERY_MS = 1_000
 const EXACT_SOURCE_MS = 60_000
 
-/** Whoever has a torrent pulled in. */
+/** Stands for whoever has a torrent pulled in. */
 export interface PullOwner {
   tell(message: PullMessage): void
   /** Resolves when what the torrent is of may be loaded. */

@@ -9,7 +9,7 @@ import { writeWhole } from '../write-whole.ts'
 const file = {
   path: z.string(),
   size: z.int(),
-  /** Milliseconds, as `stat` tells. */
+  /** It counts milliseconds, as `stat` does. */
   changedAt: z.number(),
   infoHash: z.string().regex(/^[0-9a-f]{40}$/),
 }
@@ -19,7 +19,7 @@ const share = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('song'),
     ...file,
-    /** The tracker's, null until it has given one. */
+    /** The tracker gives it; until then it is null. */
     id: z.uuid().nullable(),
     checksum: z.string(),
     ...{ song: z.string(), artist: z.string(), album: z.string() },
@@ -36,13 +36,13 @@ const MAX_SHARES = 10_000
 const SAVE_EVERY_MS = 1_000
 
 /**
- * What this peer shares, in one file that is always whole: it is written beside and renamed. The torrents stand beside it, so
- * that nothing is hashed at a start.
+ * Keeps what this peer shares in one file that is always whole: it is written beside and renamed. The torrents stand beside
+ * it, so that nothing is hashed at a start.
  */
 export class ShareDatabase {
   readonly #directory: string
   readonly #shares: Map<string, Share>
-  /** Info-hashes whose torrents may be needed no longer. */
+  /** The torrents of these info-hashes may be needed no longer. */
   readonly #left = new Set<string>()
   #savedAt = 0
   #saving: Promise<void> = Promise.resolve()

@@ -9,7 +9,7 @@ export function askOnce(): void {
   const prototype = Wire.prototype as Wire & { asksOnce?: boolean }
   if (prototype.asksOnce) return
   const { request } = prototype
-  /** Those who wait for each block that is under way on a wire. */
+  /** Lists those who wait for each block that is under way on a wire. */
   const underWay = new WeakMap<Wire, Map<string, GotBlock[]>>()
   Object.assign(prototype, {
     asksOnce: true,

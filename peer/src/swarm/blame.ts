@@ -21,7 +21,7 @@ interface Suspect<Source> {
  * verified, and then compared with it, so that nobody is blamed for what others sent.
  */
 export class Blame<Source> {
-  /** Blocks of pieces that are not whole yet. */
+  /** Holds the blocks of pieces that are not whole yet. */
   readonly #arriving = new Map<number, Sent<Source>[]>()
   readonly #suspects = new Map<number, Suspect<Source>[]>()
 

@@ -24,17 +24,17 @@ const MAX_WEB_REQUESTS = 4
 
 export interface DownloadDeps {
   readonly swarm: SwarmClient
-  /** Where is noted what has been loaded. */
+  /** What has been loaded is noted in this directory. */
   readonly journals: string
   readonly log: Logger
 }
 
 export interface DownloadWish {
   readonly metainfo: Metainfo
-  /** What the whole is called in the end; nothing has that name yet. */
+  /** The whole is called this in the end; nothing has that name yet. */
   readonly target: string
   readonly isUdpOnly: boolean
-  /** Whether the files are called by their numbers, so that no name of the torrent's comes to the disk. */
+  /** Tells whether the files are called by their numbers, so that no name of the torrent's comes to the disk. */
   readonly isNumbered?: boolean
   /** Starts what looks for peers. */
   readonly findPeers: (found: FinderOptions) => readonly PeerFinder[]
@@ -49,7 +49,7 @@ export interface DownloadWish {
 export type FinderOptions = Pick<SwarmView, 'onPeers' | 'state'>
 
 export interface Downloaded {
-  /** What came over the network this time; the rest was there. */
+  /** Counts what came over the network this time; the rest was there. */
   readonly received: Received
   readonly resumedBytes: number
 }

@@ -1,8 +1,8 @@
 import type { Metainfo } from '@holdfast/shared/node/torrent/metainfo'
 
-/** A part of one file. */
+/** A span is a part of one file. */
 export interface Span {
-  /** Its number among the torrent's files. */
+  /** This is the file's number among those of the torrent. */
   readonly file: number
   readonly offset: number
   readonly length: number
@@ -11,7 +11,7 @@ export interface Span {
 /** Finds in which files the bytes of a torrent lie: it is its files, one after another (BEP 3). */
 export class FileSpans {
   readonly #files: Metainfo['files']
-  /** Where each file begins. */
+  /** Tells where each file begins. */
   readonly #offsets: readonly number[]
 
   constructor(files: Metainfo['files']) {

@@ -6,14 +6,14 @@ const MAX_OPEN = 16
 interface Opened {
   readonly handle: Promise<FileHandle>
   users: number
-  /** Whether the last user closes it. */
+  /** Tells whether the last user closes it. */
   isLeft: boolean
 }
 
 /** Keeps open the files that were used last, because opening one takes longer than reading a block of it. */
 export class OpenFiles {
   readonly #flags: string
-  /** Open files by their paths; those that were used last stand at the end. */
+  /** Holds the open files by their paths; those that were used last stand at the end. */
   readonly #opened = new Map<string, Opened>()
 
   /** @param flags as `open` takes them */

@@ -9,19 +9,19 @@ import { PeerError } from '../peer-error.ts'
 import { FileSpans, type Span } from './file-spans.ts'
 import { OpenFiles } from './open-files.ts'
 
-/** The size of what `stat` calls blocks. */
+/** What `stat` calls a block has this size. */
 const BLOCK_BYTES = 512
 
-/** The files of a torrent on the disk, as webtorrent reads and writes them: piece by piece, each verified before it is put. */
+/** Keeps the files of a torrent on the disk, as webtorrent reads and writes them: piece by piece, each verified before it is put. */
 export class PieceFiles implements ChunkStore {
   readonly chunkLength: number
   readonly #metainfo: Metainfo
   readonly #spans: FileSpans
   readonly #onPut: (index: number) => void
-  /** The number of bytes that were read so far. */
+  /** Counts the bytes that were read so far. */
   readBytes = 0
   #files = new OpenFiles('r')
-  /** Files that were written since the last sync. */
+  /** These files were found or written since the last sync. */
   #unsynced = new Set<number>()
   readonly #isNumbered: boolean
   #root: string

@@ -20,11 +20,11 @@ export class PieceOrder {
   readonly #torrent: OrderedTorrent
   readonly #shuffled: readonly number[]
   readonly #now: () => number
-  /** Pieces that are begun and have blocks that nobody is asked for, the oldest first. */
+  /** These pieces are begun and may have blocks that nobody is asked for; the oldest stand first. */
   #begun = new Set<number>()
-  /** Pieces all of whose blocks are asked for. */
+  /** All blocks of these pieces were asked for. */
   #taken = new Set<number>()
-  /** Other pieces, the rarest first; before `#from` there is none that can be chosen. */
+  /** Lists pieces, the rarest first; before `#from` there is none that can be begun. */
   #others: readonly number[]
   #from = 0
   #sortedAt = Number.NEGATIVE_INFINITY

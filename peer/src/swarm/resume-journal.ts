@@ -21,7 +21,7 @@ const written = z.array(z.int().min(0))
 
 export interface JournalKey {
   readonly infoHash: string
-  /** Where the download is until it is whole. */
+  /** The download is there until it is whole. */
   readonly path: string
   readonly pieces: number
 }
@@ -31,7 +31,7 @@ export interface JournalKey {
  * download is. A piece is listed only once its bytes are durable, so what is listed need not be hashed again.
  */
 export class ResumeJournal {
-  /** One bit a piece, the first in the highest; null where nothing is known of what is there. */
+  /** It has one bit a piece, the first in the highest; it is null where nothing is known of what is there. */
   readonly known: Uint8Array | null
   readonly #path: string
   readonly #head: string
@@ -98,7 +98,7 @@ export class ResumeJournal {
     return new ResumeJournal({ path, head, handle }, known, sync)
   }
 
-  /** Whether `known` has been written, and further pieces are listed after it. */
+  /** Tells whether `known` has been written, and further pieces are listed after it. */
   get isBegun(): boolean {
     return this.#handle !== null
   }

@@ -10,7 +10,7 @@ const SAMPLE = 8
 
 export interface Resumed {
   readonly journal: ResumeJournal
-  /** One bit a piece that is there; null where all of it has to be hashed. */
+  /** One bit is set for each piece that is there; it is null where all of it has to be hashed. */
   readonly known: Uint8Array | null
 }
 

@@ -30,14 +30,14 @@ function keyOf(source: string): string {
 
 export interface SourcesOptions {
   readonly banned: BannedSources
-  /** Whether only uTP is spoken. */
+  /** Tells whether only uTP is spoken. */
   readonly isUdpOnly: boolean
   /** Hears in a sentence that somebody is dropped. */
   readonly onDropped?: (sentence: string) => void
   readonly log: Logger
 }
 
-/** How many bytes came from where. */
+/** Counts the bytes that came over each kind of connection. */
 export interface Received {
   tcp: number
   utp: number

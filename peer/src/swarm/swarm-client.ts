@@ -13,12 +13,12 @@ import { everywhere, type Reach } from './reach.ts'
 import { BannedSources, watchSources } from './sources.ts'
 import { encryptedHashOf, WakingClient } from './waking-client.ts'
 
-/** What is whole on this disk, and is given to whoever asks. */
+/** An offer is whole on this disk, and is given to whoever asks. */
 export interface Offer {
-  /** The torrent as `readTorrent` reads it; read when somebody comes, because a user may share thousands of files. */
+  /** Reads the torrent, as `readTorrent` takes it, when somebody comes, because a user may share thousands of files. */
   readonly torrent: () => Promise<Uint8Array>
   readonly path: string
-  /** Whether nothing has changed on the disk. */
+  /** Tells whether nothing has changed on the disk. */
   readonly isUnchanged: () => Promise<boolean>
 }
 
@@ -27,13 +27,13 @@ const MAX_FREE_PORTS = 10
 /** So often those that are open are looked at: one that nobody asks for gives its memory back. */
 const CHECK_EVERY_MS = 20_000
 
-/** One listening port, TCP and UDP, with all torrents behind it. */
+/** Has one listening port, TCP and UDP, with all torrents behind it. */
 export class SwarmClient {
   readonly banned = new BannedSources()
   readonly reach: Reach
   readonly #client: WakingClient
   readonly #offers = new Map<string, Offer>()
-  /** Info-hashes by what stands for them in an encrypted handshake. */
+  /** Holds info-hashes by what stands for them in an encrypted handshake. */
   readonly #encrypted = new Map<string, string>()
   readonly #waking = new Map<string, Promise<Torrent | null>>()
   readonly #awake = new Map<Torrent, Offer>()
@@ -102,7 +102,7 @@ export class SwarmClient {
     return this.#client.peerId
   }
 
-  /** Where datagrams of other kinds than uTP arrive; null at an address of IPv6. */
+  /** Datagrams of other kinds than uTP arrive there; it is null where there is no uTP, as at an address of IPv6. */
   get udp(): UTP | null {
     return this.#utp
   }
@@ -230,7 +230,7 @@ export class SwarmClient {
 interface ListenOptions {
   readonly host: string
   readonly port: number
-  /** Whoever may be connected to; everybody unless given. */
+  /** Says who may be connected to; everybody may be unless it is given. */
   readonly reach?: Reach
   readonly isTcpOnly?: boolean
   readonly log: Logger

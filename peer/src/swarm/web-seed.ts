@@ -12,9 +12,9 @@ const SLOW_BYTES_PER_SECOND = 48 * 1024
 const PACE_MS = 30_000
 
 export interface Patience {
-  /** How long the seed may send nothing. */
+  /** The seed may send nothing for so long. */
   readonly silenceMs: number
-  /** How long it may be slow. */
+  /** It may be slow for so long. */
   readonly paceMs: number
 }
 
@@ -26,8 +26,8 @@ interface Pace {
 }
 
 /**
- * A web seed (BEP 19). webtorrent's own reads whatever is sent, however long it is, and takes the whole of a file for a
- * part of it; this one reads as much as it asked for, of an answer that says it is that part.
+ * Loads from a web seed (BEP 19). webtorrent's own reads whatever is sent, however long it is, and takes the whole of a file
+ * for a part of it; this one reads as much as it asked for, of an answer that says it is that part.
  */
 export class WebSeed extends WebConn {
   readonly #metainfo: Metainfo
@@ -51,7 +51,7 @@ export class WebSeed extends WebConn {
     this.#patience = patience
   }
 
-  /** What has come of requests that are not answered to their end: the torrent gets nothing of them before that. */
+  /** Counts what has come of requests that are not answered to their end: the torrent gets nothing of them before that. */
   get arrivingBytes(): number {
     return this.#arrivingBytes
   }

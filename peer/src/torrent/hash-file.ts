@@ -5,9 +5,9 @@ import { PeerError, reasonOf } from '../peer-error.ts'
 
 export interface HashedFile {
   readonly size: number
-  /** When the file was last changed, in milliseconds. A file that has the same size and time is taken for the same. */
+  /** The file was last changed then, in milliseconds. A file that has the same size and time is taken for the same. */
   readonly changedAt: number
-  /** SHA-1 a piece, 20 bytes each. */
+  /** It has the SHA-1 of each piece, 20 bytes each. */
   readonly pieces: Buffer
   readonly sha256: string
 }

@@ -16,7 +16,7 @@ const fileInfo = z.object({
   }),
 })
 
-/** A torrent of the document: what it describes, and the hash by which the tracker knows its peers. */
+/** A torrent of the document has what it describes, and the hash by which the tracker knows its peers. */
 export interface JsonTorrent {
   readonly hash: string
   readonly metainfo: Metainfo

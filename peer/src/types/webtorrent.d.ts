@@ -30,7 +30,7 @@ declare module 'webtorrent' {
   export interface UnfinishedPiece {
     readonly length: number
     readonly constructor: new (length: number) => UnfinishedPiece
-    /** The number of blocks; `_reservations` counts those that were asked for, and `_cancellations` has those to ask for again. */
+    /** It counts the blocks; `_reservations` counts those that were asked for, and `_cancellations` has those to ask for again. */
     readonly _chunks: number
     readonly _reservations: number
     readonly _cancellations: readonly number[] | null
@@ -44,7 +44,7 @@ declare module 'webtorrent' {
   export interface Torrent extends EventEmitter {
     readonly infoHash: string
     readonly torrentFile: Uint8Array
-    /** Null where a piece is verified. */
+    /** A piece that is verified is null. */
     readonly pieces: (UnfinishedPiece | null)[]
     readonly store: ChunkStore | null
     readonly downloaded: number
@@ -56,7 +56,7 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     readonly bitfield: { get(index: number): boolean }
     readonly _peers: ReadonlyMap<string, SwarmMember> | null
-    /** Knows of each piece how many have it. Null when the torrent has ended. */
+    /** Knows of each piece how many have it. It is null when the torrent has ended. */
     readonly _rarityMap: {
       readonly _pieces: readonly number[]
       getRarestPiece(filter: (index: number) => boolean): number
@@ -125,10 +125,10 @@ declare module 'bittorrent-protocol' {
 
   export type GotBlock = (error: Error | null, bytes?: Uint8Array) => void
 
-  /** Of ut_metadata: asks for the info of a torrent, and gives it. */
+  /** This is ut_metadata, which asks for the info of a torrent, and gives it. */
   export interface Metadata {
     readonly _fetching: boolean
-    /** Null while nobody has told. */
+    /** It is null while nobody has told. */
     readonly _metadataSize: number | null
     /** @returns whether the bytes are the info */
     setMetadata(bytes: Uint8Array): Promise<boolean>
@@ -142,14 +142,14 @@ declare module 'bittorrent-protocol' {
     readonly remoteAddress: string | undefined
     readonly remotePort: number | undefined
     readonly destroyed: boolean
-    /** Bytes a second. */
+    /** It counts bytes a second. */
     downloadSpeed(): number
     readonly peerChoking: boolean
     readonly peerPieces: { get(index: number): boolean }
-    /** What this end has asked for, and what the other has. */
+    /** These tell what this end has asked for, and what the other has. */
     readonly requests: readonly BlockRequest[]
     readonly peerRequests: readonly BlockRequest[]
-    /** Of streamx: so many bytes wait to be sent. */
+    /** This is streamx's: so many bytes wait to be sent. */
     readonly _readableState: { readonly buffered: number }
     choke(): void
     unchoke(): void
@@ -161,7 +161,7 @@ declare module 'bittorrent-protocol' {
     piece(index: number, offset: number, bytes: Uint8Array): void
     reject(index: number, offset: number, length: number): void
     readonly ut_metadata?: Metadata
-    /** What this end calls extensions, and what the other calls them. */
+    /** These tell what this end calls extensions, and what the other calls them. */
     readonly extendedMapping: Readonly<Record<number, string>>
     readonly peerExtendedMapping: Readonly<Record<string, number>>
     use(extension: unknown): void
@@ -192,7 +192,7 @@ declare module 'bittorrent-tracker' {
       readonly userAgent: string
       readonly getAnnounceOpts: () => object
     })
-    /** One for each address that is one. */
+    /** There is one for each address that is one. */
     readonly _trackers: readonly { setInterval(ms?: number): void }[]
     start(): void
     complete(): void

@@ -126,7 +126,10 @@ export const errorTable = {
 export interface ErrorRow {
   readonly code: number
   readonly status: number
-  /** Whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After` where their status is 503. */
+  /**
+   * Tells whether the same request may succeed later without a change. Over HTTP such answers carry `Retry-After` where their
+   * status is 503.
+   */
   readonly isRetryable: boolean
   readonly message: string
   readonly shownAs?: string

@@ -1,26 +1,26 @@
 import { isIP } from 'node:net'
 
-/** Who can reach an address: this machine alone, the networks around it, or everybody. */
+/** Says who can reach an address: this machine alone, the networks around it, or everybody. */
 export type Scope = 'loopback' | 'private' | 'public'
 
 /** A peer's address is always a literal, for a name could come to mean anything. */
 export interface Address {
-  /** The one form of it: no IPv4 within IPv6, and IPv6 in lower case with its longest zeros left out. */
+  /** It has one form only: no IPv4 within IPv6, and IPv6 in lower case with its longest zeros left out. */
   readonly ip: string
   readonly scope: Scope
-  /** 4 or 16 bytes. */
+  /** There are 4 or 16 of them. */
   readonly bytes: Buffer
-  /** What one customer usually has to himself: an IPv4 address, or 64 bits of IPv6. */
+  /** One customer usually has this to himself: an IPv4 address, or 64 bits of IPv6. */
   readonly network: string
 }
 
-/** An address with a port, as peers are told of each other. */
+/** Peers are told of each other as an address with a port. */
 export interface Endpoint {
   readonly address: Address
   readonly port: number
 }
 
-/** All addresses whose first bits are these. */
+/** A prefix stands for all addresses whose first bits are these. */
 interface Prefix {
   readonly bytes: Buffer
   readonly bits: number

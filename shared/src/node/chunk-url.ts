@@ -6,7 +6,7 @@ import { bodyDigest, issueTicket } from './ticket.ts'
 export interface DirectDownload {
   readonly contentType: string
   readonly disposition: string
-  /** In whole seconds since 1970. */
+  /** It counts whole seconds since 1970. */
   readonly modifiedAt: number
   /** The client is sent there where the file-server cannot give the bytes. */
   readonly otherwise: string

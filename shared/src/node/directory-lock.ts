@@ -36,7 +36,7 @@ const CANDIDATE_TRIES = 3
 const RECHECK_MS = 3_000
 const MAX_SUBDIRECTORIES = 1_000
 
-/** Whether a name in a locked directory belongs to the lock. */
+/** @returns whether a name in a locked directory belongs to the lock */
 export function isLockName(name: string): boolean {
   return /^lock(-[0-9a-f]{16})?$/.test(name)
 }

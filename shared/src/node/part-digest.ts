@@ -11,9 +11,9 @@ export type PartMethod = 'sha256' | PartTagging
 
 export interface PartTagging {
   readonly key: PartKey
-  /** The chunk's place in the document that has the key, from 0. */
+  /** This is the chunk's place in the document that has the key, from 0. */
   readonly chunk: number
-  /** The part's place in its chunk, from 0. */
+  /** This is the part's place in its chunk, from 0. */
   readonly index: number
 }
 

@@ -12,11 +12,11 @@ const FORM = /^v1\.(0|[1-9]\d{0,11})\.[A-Za-z0-9_-]{43}$/
 /** A ticket is for one request and for no other. */
 export interface TicketRequest {
   readonly method: string
-  /** The target as it is sent, percent-encoded and with its query. */
+  /** This is the target as it is sent, percent-encoded and with its query. */
   readonly path: string
-  /** The SHA-256 of the whole body; `bodyDigest('')` where there is none. */
+  /** This is the SHA-256 of the whole body, `bodyDigest('')` where there is none. */
   readonly bodySha256: Digest
-  /** Who is asked: MANAGER_TICKET or a file-server's id. */
+  /** Says who is asked: MANAGER_TICKET or a file-server's id. */
   readonly server: string
 }
 

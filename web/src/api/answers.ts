@@ -4,7 +4,7 @@ export interface FileDescription {
   readonly name: string
   readonly size: number
   readonly contentType: string
-  /** Where its bytes are, on the manager. */
+  /** Its bytes are there, on the manager. */
   readonly url: string
   readonly uploadedAt: string
   readonly expiresAt: string | null
@@ -18,12 +18,12 @@ export interface FileList {
 
 /** The manager describes an audio file like this (`docs/openapi.json`: Track). */
 export interface Track extends Pick<FileDescription, 'id' | 'name' | 'url'> {
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number | null
   readonly tags: { readonly title?: string; readonly artist?: string; readonly album?: string }
-  /** The embedded picture. */
+  /** This is the embedded picture. */
   readonly cover: { readonly contentType: string; readonly url: string } | null
-  /** What decoding it showed. */
+  /** Says what decoding it showed. */
   readonly verdict: 'unknown' | 'ok' | 'damaged'
   readonly reason: string | null
 }
@@ -33,7 +33,7 @@ export interface TrackPage {
   readonly next: string | null
 }
 
-/** In the form of audiowaveform: the least and the greatest sample of each stretch, alternating, in 8 bits. */
+/** It has the form of audiowaveform: the least and the greatest sample of each stretch, alternating, in 8 bits. */
 export interface Waveform {
   readonly data: readonly number[]
 }
@@ -62,7 +62,7 @@ export interface Loop {
   readonly lastError?: string
 }
 
-/** A file-server that the cluster has and does not hear from. */
+/** The cluster has such a file-server and does not hear from it. */
 export interface AbsentFileServer {
   readonly id: string
   readonly name: string

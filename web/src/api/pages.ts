@@ -11,7 +11,7 @@ export type PagesStatus = { readonly kind: 'loading' | 'ready' } | { readonly ki
 export interface Page<Row> {
   readonly rows: readonly Row[]
   readonly next: string | null
-  /** How many rows there are on all pages, where the first page tells. */
+  /** There are so many rows on all pages, where the first page tells. */
   readonly total?: number | null
 }
 

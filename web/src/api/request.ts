@@ -1,6 +1,6 @@
 const DEADLINE_MS = 15_000
 
-/** A request that failed. `status` is 0 where no answer came. */
+/** Tells that a request failed. `status` is 0 where no answer came. */
 export class RequestError extends Error {
   readonly status: number
   /** The store asks for such a pause before the next attempt. */

@@ -8,10 +8,10 @@ const ANSWER_MS = 180_000
 /** The store takes no longer name. */
 const MAX_NAME_BYTES = 255
 
-/** What every way in tells of a file that it has stored. */
+/** Every way in tells this of a file that it has stored. */
 export type StoredFile = Pick<FileDescription, 'id' | 'name' | 'url'>
 
-/** A way in: `POST /upload` gives any file a link, and `POST /post` takes only audio. */
+/** There are two ways in: `POST /upload` gives any file a link, and `POST /post` takes only audio. */
 export type UploadPath = '/upload' | '/post'
 
 export type SendOutcome<Stored extends StoredFile> =
@@ -25,7 +25,7 @@ export type SendOutcome<Stored extends StoredFile> =
   | { readonly kind: 'cut' }
   | { readonly kind: 'cancelled' }
 
-/** What is to be sent. The link is the page's own, so that the file is found where the answer is lost. */
+/** Says what is to be sent. The link is the page's own, so that the file is found where the answer is lost. */
 export interface FileToSend {
   readonly file: File
   readonly name: string
@@ -49,7 +49,7 @@ export function nameFor(path: UploadPath, inFolder: string): string {
   return name
 }
 
-/** 128 random bits, also where the page came over plain HTTP. */
+/** Makes a link of 128 random bits, also where the page came over plain HTTP. */
 export function makeLink(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -15,7 +15,7 @@ export interface TrackQuery {
   readonly search: string
   readonly sort: TrackSort
   readonly isDescending: boolean
-  /** Bounds of the duration in minutes, both of them within. */
+  /** These bound the duration in minutes; both are within. */
   readonly minMinutes: number | null
   readonly maxMinutes: number | null
 }
@@ -33,7 +33,7 @@ export function parametersOf(query: TrackQuery, cursor: string | null): URLSearc
   })
 }
 
-/** The audio files with a path, of which pages are read as they are looked at. */
+/** Lists the audio files with a path, of which pages are read as they are looked at. */
 export function createTrackList() {
   const query = signal<TrackQuery>({
     search: '',
@@ -54,7 +54,7 @@ export function createTrackList() {
   return {
     query: query as { readonly value: TrackQuery },
     tracks: pages.rows as { readonly value: readonly Track[] },
-    /** Whether there are further ones. */
+    /** Tells whether there are further ones. */
     get isMore(): boolean {
       return pages.next.value !== null
     },

@@ -6,7 +6,7 @@ import { RequestError, requestJson } from '../api/request.ts'
 const PAUSE_MS = 150
 const FIRST_MS = 1_000
 const LONGEST_MS = 30_000
-/** Some ten minutes. A store without a decoder never comes to a verdict. */
+/** So many take some ten minutes. The store may come to a verdict much later, or never. */
 export const MAX_QUESTIONS = 25
 /** What has waited longest goes when more are watched. */
 const MAX_WATCHED = 1_000

@@ -1,6 +1,6 @@
 import type { FileServer, Upkeep } from '../api/answers.ts'
 
-/** A file-server as it is shown: one that is heard from, or one that the cluster has and misses. */
+/** A file-server that is shown is one that is heard from, or one that the cluster has and misses. */
 export type ShownServer =
   | ({ readonly kind: 'heard' } & FileServer)
   | {

@@ -10,7 +10,7 @@ import type { Shares } from './shares.ts'
 const FIRST_PAGE = 100
 const NEXT_PAGES = 1_000
 
-/** What is there: the files with a path, of which pages are read as they are looked at, and this browser's shares. */
+/** Lists what is there: the files with a path, of which pages are read as they are looked at, and this browser's shares. */
 export function createFileList(shares: Shares) {
   const query = signal<ListQuery>({ search: '', sort: 'date', isDescending: true })
   const hidden = signal<ReadonlySet<string>>(new Set())
@@ -34,7 +34,7 @@ export function createFileList(shares: Shares) {
     const isComplete = status.value.kind === 'ready' && next.value === null
     return mergeRows(files.value, shares.rows.value, query.value, isComplete, hidden.value)
   })
-  /** The number of rows, as far as it is known. */
+  /** Counts the rows, as far as their number is known. */
   const rowCount = computed(() => {
     if (next.value === null) return rows.value.length
     return Math.max(rows.value.length, rows.value.length - files.value.length + (total.value ?? files.value.length))
@@ -63,7 +63,7 @@ export function createFileList(shares: Shares) {
       if (row.isShare) shares.keep(row)
       else files.value = files.peek().map((one) => (one.id === row.id ? row : one))
     },
-    /** A row whose file is gone. */
+    /** Drops a row whose file is gone. */
     drop(id: string): void {
       batch(() => {
         shares.forget(id)

@@ -1,6 +1,5 @@
 import type { FileDescription } from '../api/answers.ts'
 
-/** A row of the list. */
 export interface FileRow
   extends Pick<FileDescription, 'id' | 'name' | 'size' | 'contentType' | 'url' | 'uploadedAt' | 'expiresAt'> {
   /** It has no path, and only those know it who have its link. */

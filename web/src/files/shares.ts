@@ -5,7 +5,7 @@ import { type FileRow, isOver, rowOf } from './file-row.ts'
 /** Each share has an entry of its own, so that tabs do not overwrite what others have stored. */
 const PREFIX = 'holdfast.share.'
 
-/** The shares that this browser has made. Nobody else lists them, for whoever knows a link can read the file. */
+/** Keeps the shares that this browser has made. Only an operator lists those of others, for whoever knows a link can read the file. */
 export function createShares(storage: Storage) {
   const rows = signal<readonly FileRow[]>(readAll(storage))
   addEventListener('storage', ({ key }) => {

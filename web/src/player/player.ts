@@ -30,7 +30,7 @@ export function createPlayer({ showToast }: Notices) {
   const volume = signal(1)
   let lastKey = 0
   let passed = 0
-  /** Where to begin once the bytes of a track are there. */
+  /** A track begins at this second once its bytes are there. */
   let startAt = 0
 
   const at = computed(() => queue.value.findIndex(({ key }) => key === currentKey.value))
@@ -144,7 +144,7 @@ export function createPlayer({ showToast }: Notices) {
     current,
     isPlaying: isPlaying as { readonly value: boolean },
     isWaiting: isWaiting as { readonly value: boolean },
-    /** Seconds, as `duration`. */
+    /** It counts seconds, as `duration` does. */
     position: position as { readonly value: number },
     duration,
     isMuted: isMuted as { readonly value: boolean },

@@ -14,7 +14,7 @@ const NARROW_BARS = 90
 /** Shows how far a track is, on its waveform, and goes where it is clicked, dragged or moved to by keys. */
 export function SeekBar({ player, track, verdicts }: { player: Player; track: Track; verdicts: Verdicts }) {
   const bar = useRef<HTMLDivElement>(null)
-  /** Where the pointer has dragged it to, in seconds. */
+  /** The pointer has dragged it there, in seconds. */
   const [dragged, setDragged] = useState<number | null>(null)
   const count = useNarrow() ? NARROW_BARS : WIDE_BARS
   const heights = useHeights(track, verdicts, count)

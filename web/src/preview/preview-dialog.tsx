@@ -11,7 +11,7 @@ import { TextView } from './text-view.tsx'
 interface PreviewProps {
   readonly row: FileRow
   readonly onClose: () => void
-  /** Null where there is no further one in this direction. */
+  /** It is null where there is no further one in this direction. */
   readonly onPrevious: (() => void) | null
   readonly onNext: (() => void) | null
 }

@@ -11,7 +11,7 @@ interface DialogProps {
   readonly children: ComponentChildren
 }
 
-/** A modal dialog. The browser keeps the focus in it and closes it by Escape; what had the focus gets it back. */
+/** Shows a modal dialog. The browser keeps the focus in it and closes it by Escape; what had the focus gets it back. */
 export function Dialog({ title, class: name = '', onClose, tools, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null)
   const titleId = useId()

@@ -1,4 +1,4 @@
-/** Drawn in 24 × 24, by lines. */
+/** They are drawn in 24 × 24, by lines. */
 const paths = {
   close: 'M6 6l12 12M18 6L6 18',
   upload: 'M12 16V4m0 0L7 9m5-5l5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3',

@@ -18,7 +18,7 @@ interface MenuProps {
   readonly tabIndex: number
 }
 
-/** A button with a menu (https://www.w3.org/WAI/ARIA/apg/patterns/menu-button/). */
+/** Shows a button with a menu (https://www.w3.org/WAI/ARIA/apg/patterns/menu-button/). */
 export function RowMenu({ label, items, tabIndex }: MenuProps) {
   const [isOpen, setOpen] = useState(false)
   const [isAbove, setAbove] = useState(false)

@@ -6,7 +6,7 @@ interface HeadProps<Key extends string> {
   readonly onSort: (sort: Key) => void
 }
 
-/** The head of a table that is sorted by a click on a column. */
+/** Shows the head of a table that is sorted by a click on a column. */
 export function TableHead<Key extends string>({ columns, query, onSort }: HeadProps<Key>) {
   const { sort, isDescending } = query
   return (

@@ -3,11 +3,11 @@ import { bottomOfView } from './view-bottom.ts'
 
 const WIDE_ROW = 52
 const NARROW_ROW = 66
-/** Rows beyond what is seen, so that a scroll shows rows and not gaps. */
+/** So many rows beyond what is seen are there, so that a scroll shows rows and not gaps. */
 const OVERSCAN = 8
 
 interface RowsWish {
-  /** What has been read of the rows. */
+  /** These rows have been read. */
   readonly rows: readonly unknown[]
   readonly rowCount: number
   /** Hears up to which row is looked at. */

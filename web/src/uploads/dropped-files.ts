@@ -1,10 +1,10 @@
 /** A folder of more files than this is not read to its end. */
 export const MOST_DROPPED = 10_000
 
-/** A file with the folders that it was in, as far as the browser tells them. */
+/** Keeps a file with the folders that it was in, as far as the browser tells them. */
 export interface FileInFolder {
   readonly file: File
-  /** Such as `Album/01 Intro.mp3`. */
+  /** It is a path such as `Album/01 Intro.mp3`. */
   readonly path: string
 }
 
@@ -14,9 +14,9 @@ export function withoutFolder(file: File): FileInFolder {
 
 export interface Dropped {
   readonly files: readonly FileInFolder[]
-  /** How many files and folders the browser could not read; what a folder has in it is not known then. */
+  /** The browser could not read so many files and folders; what a folder has in it is not known then. */
   readonly unreadable: number
-  /** Whether there are more files than were read. */
+  /** Tells whether there are more files than were read. */
   readonly isCut: boolean
 }
 

@@ -31,7 +31,7 @@ export interface AudioApiDeps extends PutDeps, SendDeps, ReceivingLimits {
   readonly inspection: InspectionDeps
   readonly metadata: MetadataReader
   readonly tracks: TrackList
-  /** The address at which clients reach this manager, if the operator gave one. */
+  /** Clients reach this manager at this address, if the operator gave one. */
   readonly publicUrl: string | null
 }
 

@@ -15,10 +15,10 @@ import { isLoopbackHost } from '../../http/same-site.ts'
 const LINK_SECONDS = 300
 
 export interface DirectDeps extends Pick<GetDeps, 'registry'> {
-  /** DIRECT_DOWNLOADS */
+  /** The setting DIRECT_DOWNLOADS decides it. */
   readonly isDirect: boolean
   readonly clusterSecret: string
-  /** MANAGER_URL */
+  /** The setting MANAGER_URL tells it. */
   readonly publicUrl: string | null
 }
 

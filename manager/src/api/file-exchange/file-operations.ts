@@ -41,7 +41,7 @@ export const uploadErrors = [
   'OVERLOADED',
 ] as const satisfies ErrorName[]
 
-/** The headers of a download, and the bytes with them where it is a GET. */
+/** These describe the headers of a download, and the bytes with them where it is a GET. */
 export const downloadAnswers = {
   200: {
     description: 'The bytes; a response that ends early or breaks off is not the file',

@@ -1,7 +1,7 @@
 import { type Html, html } from '../../http/html.ts'
 import type { AppContext } from '../../http/request-context.ts'
 
-/** The built page's files that plain pages use too. */
+/** Plain pages use these files of the built page, too. */
 export interface PageLinks {
   readonly stylesheet: string | null
   readonly icon: string | null

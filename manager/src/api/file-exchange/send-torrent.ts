@@ -14,7 +14,7 @@ const QUERIES = { 1: '', hybrid: '?version=hybrid' } as const
 export interface SendTorrentDeps {
   readonly torrents: Torrents
   readonly ownSeed: Pick<OwnSeed, 'addressFor'>
-  /** PUBLIC_URL, or MANAGER_URL */
+  /** The setting PUBLIC_URL tells it, or else MANAGER_URL. */
   readonly publicUrl: string | null
 }
 

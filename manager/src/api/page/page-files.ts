@@ -13,11 +13,11 @@ export interface PageFile {
   readonly type: string
   readonly etag: string
   readonly bytes: Buffer
-  /** The same bytes as they were compressed when the page was built. */
+  /** These are the same bytes as they were compressed when the page was built. */
   readonly compressed: Readonly<Partial<Record<PageEncoding, Buffer>>>
 }
 
-/** The built page, in memory, for it is small. */
+/** Keeps the built page in memory, for it is small. */
 export interface PageFiles extends PageLinks {
   readonly index: PageFile | null
   /** Their names have a digest in them, so they never change. */

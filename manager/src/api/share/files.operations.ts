@@ -17,7 +17,7 @@ export const listQuery = z.object({
 
 export type ListQuery = z.output<typeof listQuery>
 
-/** A media type (RFC 9110 section 8.3.1), perhaps with parameters. */
+/** It matches a media type (RFC 9110 section 8.3.1), perhaps with parameters. */
 const mediaType =
   /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:[\t ]*;[\t ]*[\w!#$&^.+-]+=(?:[\w!#$&^.+-]+|"[\x20\x21\x23-\x5b\x5d-\x7e]*"))*$/
 

@@ -4,7 +4,7 @@ import { isFileId } from '@holdfast/shared/ids'
 import type { FileRecord } from '../../files/file.model.ts'
 import type { ListOrder, ListPlace } from '../../files/list-query.ts'
 
-/** The id, then the value that the list is ordered by where that is not the name, then the name, which may be anything. */
+/** It has the id, then the value that the list is ordered by where that is not the name, then the name, which may be anything. */
 const cursorText = /^([0-9a-f]{24})(?:(size|date)(\d{1,16}) )?\n(.*)$/su
 
 /** A page ends with this file, and the next one begins after it. */

@@ -1,11 +1,11 @@
 import type { AppContext } from '../../http/request-context.ts'
 
-/** The version of the protocol that is spoken. OpenSubsonic adds to this one. */
+/** This version of the protocol is spoken. OpenSubsonic adds to it. */
 export const PROTOCOL_VERSION = '1.16.1'
 const SERVER_VERSION = '0.1.0'
 const NAMESPACE = 'http://subsonic.org/restapi'
 
-/** What an answer is made of. Fields that are undefined are left out. */
+/** An answer may have such a value. Fields that are undefined are left out. */
 export type Payload = { readonly [name: string]: PayloadValue }
 export type PayloadValue = string | number | boolean | undefined | Payload | readonly (string | number | Payload)[]
 

@@ -15,7 +15,7 @@ const PATIENCE_MS = 10_000
 /** No list is begun further on. */
 const MAX_NUMBER = 1_000_000_000
 
-/** The parameters of one call, which may have the same name more than once. */
+/** Keeps the parameters of one call, of which several may have the same name. */
 export class CallParameters {
   readonly #values = new Map<string, string[]>()
 

@@ -23,7 +23,7 @@ export interface CallDeps extends SendDeps {
   readonly transcoder: Transcoder | null
 }
 
-/** A call whose credentials are right. */
+/** The credentials of such a call are right. */
 export interface Call {
   readonly ctx: AppContext
   readonly parameters: CallParameters
@@ -35,7 +35,7 @@ export interface Call {
 export type Method = (call: Call) => Promise<Payload | null>
 export type Methods = Readonly<Record<string, Method>>
 
-/** The one folder that all tracks are in. */
+/** All tracks are in this one folder. */
 export const MUSIC_FOLDER = { id: 1, name: 'Music' } as const
 
 export const notFound = (what: string) => new ProtocolFailure('notFound', `${what} not found`)

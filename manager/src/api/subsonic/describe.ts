@@ -15,7 +15,7 @@ import type { Payload } from './answer.ts'
 
 export type MarksById = ReadonlyMap<string, Mark>
 
-/** https://opensubsonic.netlify.app/docs/responses/child/ */
+/** Describes a track as a child: https://opensubsonic.netlify.app/docs/responses/child/ */
 export function describeSong(track: Track, marks: MarksById): Payload {
   const { _id, name, size, createdAt, audio } = track
   const tags = audio.tags as AudioTags
@@ -69,7 +69,7 @@ function suffixOf({ audio }: Track): string {
   return containers[audio.container as Container].ending
 }
 
-/** https://opensubsonic.netlify.app/docs/responses/albumid3/ */
+/** Describes an album by its tags: https://opensubsonic.netlify.app/docs/responses/albumid3/ */
 export function describeAlbum(album: AlbumDocument, marks: MarksById): Payload {
   const { _id, name, artist, artistId, year, genres, songCount, duration, createdAt } = album
   return {
@@ -97,7 +97,7 @@ export function describeAlbumFolder(album: AlbumDocument, marks: MarksById): Pay
   return { ...fields, parent: artistId, isDir: true, title: name, album: name, mediaType: 'album' }
 }
 
-/** https://opensubsonic.netlify.app/docs/responses/artistid3/ */
+/** Describes an artist by tags: https://opensubsonic.netlify.app/docs/responses/artistid3/ */
 export function describeArtist(artist: ArtistDocument, marks: MarksById): Payload {
   const { _id, name, albumCount } = artist
   return { id: _id, name, coverArt: coverOf(artist), albumCount, starred: starOf(marks.get(_id)) }
@@ -108,7 +108,7 @@ export function describeArtistFolder({ _id, name }: ArtistDocument, marks: Marks
   return { id: _id, name, starred: starOf(marks.get(_id)) }
 }
 
-/** https://opensubsonic.netlify.app/docs/responses/playlist/ */
+/** Describes a playlist without its tracks: https://opensubsonic.netlify.app/docs/responses/playlist/ */
 export function describePlaylist(playlist: PlaylistSummary, owner: string): Payload {
   const { name, comment, isPublic, songCount, duration, createdAt, changedAt } = playlist
   return {

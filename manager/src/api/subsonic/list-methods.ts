@@ -6,7 +6,7 @@ import type { CallParameters } from './call-parameters.ts'
 import { describeAlbum, describeAlbumFolder, describeArtist, describeArtistFolder } from './describe.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
 
-/** The protocol's own bound of most lists. */
+/** The protocol itself bounds most lists by this. */
 const MAX_LISTED = 500
 /** Clients that fetch the whole library ask for large pages, and go on behind what they asked for. */
 const MAX_FOUND = 5_000

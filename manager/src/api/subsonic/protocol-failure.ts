@@ -1,4 +1,4 @@
-/** The protocol's own codes, of those that it has: https://opensubsonic.netlify.app/docs/responses/error/ */
+/** The protocol has these codes, among others: https://opensubsonic.netlify.app/docs/responses/error/ */
 export const failureCodes = {
   generic: 0,
   missingParameter: 10,
@@ -11,7 +11,7 @@ export const failureCodes = {
   notFound: 70,
 } as const
 
-/** A call that the protocol says no to, which it does in an answer of status 200. */
+/** The protocol says no to a call, which it does in an answer of status 200. */
 export class ProtocolFailure extends Error {
   readonly code: number
 

@@ -8,7 +8,7 @@ import { subsonicRoutes } from './subsonic.routes.ts'
 export interface StartSubsonicDeps
   extends Omit<CallDeps, 'library' | 'marks' | 'playlists' | 'transcoder'>,
     StartLibraryDeps {
-  /** Whether there is an ffmpeg. */
+  /** Tells whether there is an ffmpeg. */
   readonly canDecode: boolean
   readonly ownUrl: () => string
 }

@@ -32,7 +32,7 @@ const saidByHttp: readonly ErrorName[] = [
   'CANCELLED',
   'REQUEST_TIMEOUT',
 ]
-/** What a page of another site may send and see: credentials stand in the call itself, so that the browser adds none. */
+/** A page of another site may send calls and see these: credentials stand in the call itself, so that the browser adds none. */
 const forOtherSites = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Length, Content-Range, ETag, Retry-After, X-Request-Id',

@@ -2,7 +2,7 @@ import type { Methods } from './call.ts'
 import { MUSIC_FOLDER } from './call.ts'
 import { ProtocolFailure } from './protocol-failure.ts'
 
-/** What the one user may do here. There is nothing that others might. */
+/** These say what the one user may do here. There is nothing that others might. */
 const roles = {
   scrobblingEnabled: true,
   adminRole: false,

@@ -4,7 +4,7 @@ import { withoutPort } from '../../http/callers.ts'
 import { isProxied } from '../../http/operator.ts'
 import { RateLimit } from '../../peers/rate-limit.ts'
 
-/** How often one network may show wrong credentials. */
+/** These bound how often one network may show wrong credentials. */
 const LIMITS = { perSecond: 0.2, burst: 50 }
 /** A manager remembers this many networks that have shown right ones, and forgets those that did so longest ago. */
 const MAX_KNOWN = 1_000

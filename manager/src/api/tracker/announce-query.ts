@@ -3,7 +3,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 const HASH_BYTES = 20
 const MAX_VALUES = 100
 
-/** What stands in a query, as it was sent: most values are never asked for. */
+/** Keeps what stands in a query as it was sent, for most values are never asked for. */
 export type RawQuery = ReadonlyMap<string, readonly string[]>
 
 /** @param target as `node:http` gives it, one character a byte. @throws INVALID_REQUEST */

@@ -23,7 +23,7 @@ export interface DecodeWish extends FfmpegInput {
 
 export interface Decoded {
   readonly seconds: number
-  /** What the decoder complained of, a line each. */
+  /** The decoder complained of these, a line each. */
   readonly problems: readonly string[]
   readonly peaks: Peaks
 }
@@ -37,7 +37,7 @@ export class DecoderEnded extends Error {}
 /** Starts a process that writes the samples, as one channel of 16 bits, and what is wrong with the file. */
 export type Decoder = (wish: DecodeWish) => Child
 
-/** What the decoder says where not the file is at fault, but the way to it. A file may well ask for what is behind its end. */
+/** The decoder says this where not the file is at fault, but the way to it. A file may well ask for what is behind its end. */
 export const transportProblem =
   /Server returned (5XX|40[0134])|HTTP error (?!416)\d|Connection (refused|reset|timed out)|Stream ends prematurely/i
 

@@ -3,7 +3,7 @@ const MAX_MOVIE_BYTES = 32 * 1024 ** 2
 const MAX_BOXES = 64
 const HEADER_BYTES = 16
 
-/** A file's bytes from a place on. */
+/** Gives a file's bytes from a place on. */
 export interface Ranges {
   /** @throws where the bytes cannot be had */
   from(start: number, end?: number): AsyncIterable<Uint8Array>

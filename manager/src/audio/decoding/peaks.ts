@@ -3,7 +3,7 @@ export const MAX_PEAKS = 2_048
 /** Two pairs of neighbours become one when there are too many. */
 const FIRST_SAMPLES_PER_PEAK = 64
 
-/** The least and the greatest sample of each of the equal stretches of a file, in 8 bits, alternating. */
+/** Keeps the least and the greatest sample of each of the equal stretches of a file, in 8 bits, alternating. */
 export interface Peaks {
   readonly sampleRate: number
   readonly samplesPerPeak: number

@@ -6,12 +6,12 @@ import type { Readable } from 'node:stream'
 import type { Container } from '../container.ts'
 
 const VERSION_MS = 10_000
-/** A file that makes ffmpeg want more memory is not decoded, in KiB. */
+/** A file that makes ffmpeg want more memory is not decoded. */
 const MEMORY_KIB = 1_500_000
-/** The most there is. */
+/** Linux takes nothing greater. */
 const FIRST_TO_GO = '1000'
 
-/** Where ffmpeg finds the bytes of a file. It asks for ranges of them. */
+/** ffmpeg finds the bytes of a file there, and asks for ranges of them. */
 export interface FfmpegInput {
   readonly url: string
   /** The bytes are those of this version. */

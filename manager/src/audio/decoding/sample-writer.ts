@@ -8,7 +8,7 @@ const MOST_TIMES = 16
 export class SampleWriter {
   readonly #out: Writable
   readonly #rate: number
-  /** How far the next sample that is written lies behind the next one that is read, in samples that are read. */
+  /** Tells how far the next sample that is written lies behind the next one that is read, in samples that are read. */
   #ahead = 0
 
   constructor(out: Writable, rate: number) {

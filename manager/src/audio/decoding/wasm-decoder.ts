@@ -6,7 +6,7 @@ import { SampleWriter } from './sample-writer.ts'
 
 /**
  * Decodes a file as ffmpeg does for `decode-audio.ts`, in a process of its own: samples go to standard output, and what is
- * wrong with the file to standard error. Arguments: url, etag, container, codec, rate of the samples.
+ * wrong with the file to standard error. Its arguments are url, etag, container, codec and the rate of the samples.
  */
 
 /** A file that needs more is not decoded. */

@@ -30,11 +30,11 @@ export interface AlbumDocument {
   readonly genreKeys: readonly string[]
   readonly words: readonly string[]
   readonly songCount: number
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number
-  /** When its first track came. */
+  /** Its first track came then. */
   readonly createdAt: Date
-  /** A track with an embedded picture. */
+  /** This is the id of a track with an embedded picture. */
   readonly cover: string | null
   readonly digest: string
 }
@@ -51,7 +51,7 @@ export interface ArtistDocument {
 }
 
 export interface GenreDocument {
-  /** The folded name. */
+  /** This is the folded name. */
   readonly _id: string
   readonly name: string
   readonly songCount: number
@@ -107,7 +107,7 @@ export async function openLibraryCollections(db: mongo.Db): Promise<LibraryColle
   return collections
 }
 
-/** A hash of the folded names, so that every manager makes the same ids, and a rebuilt library keeps them. */
+/** Hashes the folded names, so that every manager makes the same ids, and a rebuilt library keeps them. */
 const idOf = (kind: 'al' | 'ar', key: string): string => `${kind}-${hash('sha256', key, 'hex').slice(0, 32)}`
 
 export const albumIdOf = (album: string, artist: string): string => idOf('al', albumKey(album, artist))

@@ -12,13 +12,13 @@ const MAX_ALBUMS_OF_ARTIST = 2_000
 /** An album, or what is known of no album, is cut after so many tracks. */
 const MAX_SONGS_OF_ALBUM = 2_000
 
-/** Which part of a list is wanted. */
+/** Tells which part of a list is wanted. */
 export interface Page {
   readonly count: number
   readonly offset: number
 }
 
-/** An order of albums that follows from the library itself. */
+/** These orders of albums follow from the library itself. */
 export type AlbumOrder =
   | { readonly kind: 'newest' | 'name' | 'artist' | 'random' }
   | { readonly kind: 'year'; readonly from: number; readonly to: number }

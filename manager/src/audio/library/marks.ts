@@ -4,9 +4,9 @@ import { askDatabase } from '../../mongo/database.ts'
 
 export type MarkKind = 'song' | 'album' | 'artist'
 
-/** What a user has done with a track, an album or an artist. */
+/** Tells what a user has done with a track, an album or an artist. */
 export interface Mark {
-  /** That of what is marked. No two kinds have the same. */
+  /** This is the id of what is marked. No two kinds have the same. */
   readonly _id: string
   readonly kind: MarkKind
   readonly starredAt?: Date
@@ -22,14 +22,14 @@ export interface Marked {
   readonly kind: MarkKind
 }
 
-/** A track that was played. */
+/** Tells when a track was played. */
 export interface Play {
   readonly songId: string
   readonly albumId: string
   readonly at: Date
 }
 
-/** By what marked things can be listed, the greatest first. An index has each order, also that of equal ones. */
+/** Marked things can be listed by these, the greatest first. An index has each order, also that of equal ones. */
 const orders = {
   starredAt: { has: { starredAt: { $exists: true } }, sort: { starredAt: -1 }, hint: 'starred' },
   playCount: { has: { playCount: { $gt: 0 } }, sort: { playCount: -1, _id: 1 }, hint: 'plays' },

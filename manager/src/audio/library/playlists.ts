@@ -16,7 +16,7 @@ export interface Playlist {
   readonly isPublic: boolean
   /** A track may stand in it more than once. */
   readonly songs: readonly Types.ObjectId[]
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number
   readonly createdAt: Date
   readonly changedAt: Date
@@ -29,7 +29,7 @@ export type PlaylistSummary = Omit<Playlist, 'songs'> & { readonly songCount: nu
 
 export interface FilledPlaylist {
   readonly playlist: Playlist
-  /** Those of its tracks that are there. */
+  /** These are the playlist's tracks that are there. */
   readonly tracks: readonly Track[]
 }
 
@@ -40,7 +40,7 @@ export interface PlaylistChange {
   /** These take the place of all that are there. */
   readonly songs?: readonly string[] | undefined
   readonly added?: readonly string[] | undefined
-  /** Places in the list as it is shown, from 0. They go before others are added. */
+  /** These are places in the list as it is shown, from 0. They go before others are added. */
   readonly removed?: readonly number[] | undefined
 }
 
@@ -146,7 +146,7 @@ export class Playlists {
   }
 }
 
-/** The id that clients know a playlist by. */
+/** Clients know a playlist by this id. */
 export const playlistId = ({ _id }: Pick<Playlist, '_id'>): string => `pl-${_id.toHexString()}`
 
 function idIn(id: string): Types.ObjectId | null {

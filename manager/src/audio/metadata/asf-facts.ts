@@ -3,7 +3,7 @@ import type { AudioSource } from './audio-source.ts'
 /** The header comes first, and streams are described in it. */
 const HEADER_BYTES = 64 * 1024
 const AUDIO_STREAM = Buffer.from('409e69f84d5bcf11a8fd00805f5c442b', 'hex')
-/** From the type of a stream to the format of its samples (Advanced Systems Format, section 3.3). */
+/** The format of a stream's samples begins so many bytes after its type does (Advanced Systems Format, section 3.3). */
 const FORMAT_OFFSET = 54
 const LOSSLESS = 0x163
 

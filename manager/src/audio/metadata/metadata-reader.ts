@@ -4,10 +4,10 @@ import { Allowance } from './allowance.ts'
 import type { Cover, MetadataResult } from './metadata.ts'
 import type { FromThread, ToThread } from './thread-messages.ts'
 
-/** A file whose metadata is read. */
+/** The metadata of such a file is read. */
 export interface ReadableFile {
   readonly size: number
-  /** The first bytes, as many as are held. */
+  /** These are the first bytes, as many as are held. */
   readonly head: Buffer
   /** @returns the bytes `start` to `end`. @throws FILE_UNAVAILABLE */
   read(start: number, end: number): Promise<Buffer>

@@ -1,6 +1,6 @@
 import type { Container } from '../container.ts'
 
-/** The tags of a file, as far as they are understood whatever their format. */
+/** These are the tags of a file, as far as they are understood whatever their format. */
 export interface AudioTags {
   readonly title?: string
   readonly artist?: string
@@ -19,11 +19,11 @@ export interface AudioTags {
 export interface AudioMetadata {
   readonly container: Container
   readonly codec: string
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number | null
-  /** Whether the duration follows from what is there, such as the bit rate of the first frames, for nothing tells it. */
+  /** Tells whether the duration follows from what is there, such as the bit rate of the first frames, for nothing tells it. */
   readonly isEstimated: boolean
-  /** Bits a second. */
+  /** It counts bits a second. */
   readonly bitRate: number | null
   readonly sampleRate: number | null
   readonly channels: number | null
@@ -31,7 +31,7 @@ export interface AudioMetadata {
   readonly lossless: boolean
   readonly tags: AudioTags
   readonly cover: { readonly contentType: string; readonly size: number } | null
-  /** What shows without decoding it that the file is not whole, if anything does. */
+  /** Says what shows, without decoding it, that the file is not whole, if anything does. */
   readonly flaw: string | null
 }
 

@@ -7,9 +7,9 @@ const MOVIE_BYTES = 128 * 1024
 const BOX_HEADER_BYTES = 8
 
 export interface Mp4Facts {
-  /** Seconds, as the movie's header has them, or null where it says none. */
+  /** It counts seconds, as the movie's header has them, or is null where that says none. */
   readonly duration: number | null
-  /** As the decoder is told, or null. The description of the samples often says two whatever is in them. */
+  /** The decoder is told this number, or it is null. The description of the samples often says two whatever is in them. */
   readonly channels: number | null
 }
 

@@ -1,13 +1,13 @@
-/** The header of a frame of raw MPEG audio (ISO 11172-3, 13818-3) or of raw AAC (ADTS, ISO 13818-7). */
+/** Says what the header of a frame tells, of raw MPEG audio (ISO 11172-3, 13818-3) or of raw AAC (ADTS, ISO 13818-7). */
 export interface FrameHeader {
   readonly kind: 'mpeg' | 'adts'
-  /** The frame's length in bytes, with its header. */
+  /** This is the frame's length in bytes, with its header. */
   readonly length: number
   readonly sampleRate: number
   readonly sampleCount: number
-  /** Bits a second, where the header tells it. */
+  /** It counts bits a second, where the header tells it. */
   readonly bitRate: number | null
-  /** What all frames of a stream have in common. */
+  /** All frames of a stream have this in common. */
   readonly signature: number
 }
 

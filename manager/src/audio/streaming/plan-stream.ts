@@ -3,7 +3,7 @@ import type { AudioFields } from '../../files/audio-fields.ts'
 /** libopus takes no other arrangements of loudspeakers (RFC 7845), and ffmpeg makes the nearest of these of them. */
 const opusLayouts = 'aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1'
 
-/** What a track can be made into while it is sent. */
+/** A track can be made into these while it is sent. */
 export const streamFormats = {
   mp3: { contentType: 'audio/mpeg', codec: 'mp3', args: ['-c:a', 'libmp3lame', '-f', 'mp3'], most: 320 },
   opus: {

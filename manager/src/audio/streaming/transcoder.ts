@@ -12,7 +12,7 @@ import { type StreamPlan, streamFormats } from './plan-stream.ts'
 const MAX_AT_ONCE = 4
 /** Somebody listens, so it is not the last in line as a check is. */
 const PRIORITY = 5
-/** The longest that somebody listens to one track. */
+/** Nobody listens to one track for longer, so ffmpeg is killed then. */
 const WHOLE_MS = 6 * 3_600_000
 const MAX_PROBLEMS_BYTES = 4_096
 

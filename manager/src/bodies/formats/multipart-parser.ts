@@ -42,7 +42,7 @@ export class MultipartParser {
     this.#maxFields = maxFields
   }
 
-  /** Whether the last delimiter has come. */
+  /** Tells whether the last delimiter has come. */
   get isComplete(): boolean {
     return this.#state === 'epilogue'
   }

@@ -44,7 +44,7 @@ interface ScannedName {
  * comes next, or, after the last one, that one.
  */
 export class MultipartUploadScanner implements BodyScanner {
-  /** Fields of the form that were seen before its first file, of the name `expires`. */
+  /** Keeps the field `expires` of the form, which comes before its first file. */
   readonly options = new Map<string, string>()
   readonly #parser: MultipartParser
   readonly #maxFileBytes: number

@@ -10,7 +10,7 @@ const HEADERS = { 'Content-Type': 'text/plain' }
 /** The type of the class says that a router of any kind may come of it, which no class can extend. */
 const StateRouter: new () => Router<RequestState> = Router
 
-/** A router some of whose routes can be answered without Koa, which takes a quarter of the time of an announce. */
+/** Some routes of such a router can be answered without Koa, which takes a quarter of the time of an announce. */
 export class BareRouter extends StateRouter {
   readonly #answers = new Map<string, BareAnswer>()
 

@@ -24,9 +24,9 @@ export interface HttpServerDeps extends KnownHosts {
   readonly routers: readonly Router<RequestState>[]
   /** A connection stays open this long between two requests. */
   readonly keepAliveMs: number
-  /** Whether another listener of the server serves an upgrade. Every other one is ignored. */
+  /** Tells whether another listener of the server serves an upgrade. Every other one is ignored. */
   readonly isOwnUpgrade: (request: IncomingMessage) => boolean
-  /** Whether each request to a path shows credentials of its own. */
+  /** Tells whether each request to a path shows credentials of its own. */
   readonly isOpenToOtherSites?: (path: string) => boolean
   /** Targets and headers of a request may have so many bytes together. */
   readonly maxHeaderBytes?: number

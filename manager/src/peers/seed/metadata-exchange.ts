@@ -2,7 +2,7 @@ import { StoreError } from '@holdfast/shared/errors/store-error'
 import { decodeBencode, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import { messageIds, messageOf } from './peer-messages.ts'
 
-/** BEP 10: https://www.bittorrent.org/beps/bep_0010.html */
+/** BEP 10 gives this number: https://www.bittorrent.org/beps/bep_0010.html */
 const HANDSHAKE_ID = 0
 /** A peer sends its requests for metadata (BEP 9) under this, which the handshake tells it. */
 const METADATA_ID = 1

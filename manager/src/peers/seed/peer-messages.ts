@@ -1,18 +1,18 @@
 import { StoreError } from '@holdfast/shared/errors/store-error'
 
-/** BEP 3, and what BEP 10 and BEP 52 add: https://www.bittorrent.org/beps/bep_0003.html#peer-messages */
+/** BEP 3 gives these numbers, and BEP 10 and BEP 52 add to them: https://www.bittorrent.org/beps/bep_0003.html#peer-messages */
 export const messageIds = {
   ...{ choke: 0, unchoke: 1, interested: 2, notInterested: 3, bitfield: 5, request: 6, piece: 7, cancel: 8 },
   ...{ extended: 20, hashRequest: 21, hashReject: 23 },
 } as const
 
-/** What a peer has sent. */
+/** A peer has sent one of these. */
 export type Received =
   | { readonly kind: 'handshake'; readonly infoHash: string; readonly knowsExtensions: boolean }
   | { readonly kind: 'message'; readonly id: number; readonly payload: Buffer }
   | { readonly kind: 'keep-alive' }
 
-/** A span of a piece that a peer asks for. */
+/** A peer asks for this span of a piece. */
 export interface BlockRequest {
   readonly index: number
   readonly begin: number

@@ -19,7 +19,7 @@ import type { SeededTorrent } from './seeded-torrents.ts'
 import type { UploadSlots } from './upload-slots.ts'
 
 export interface SeedConnectionDeps {
-  /** 20 bytes. */
+  /** It has 20 bytes. */
   readonly peerId: Buffer
   /** @returns null where no stored file has the info-hash */
   readonly find: (infoHash: string) => Promise<SeededTorrent | null>
@@ -43,7 +43,7 @@ const MAX_BLOCK_BYTES = 128 * 1024
 /** While so many requests wait nothing more is read from their peer. */
 const MAX_REQUESTS = 1_000
 
-/** One peer that loads a stored file from here. It is never asked for anything, and what it has does not matter. */
+/** Serves one peer that loads a stored file from here. It is never asked for anything, and what it has does not matter. */
 export class SeedConnection {
   readonly #socket: Socket
   readonly #deps: SeedConnectionDeps

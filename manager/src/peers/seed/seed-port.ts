@@ -21,7 +21,7 @@ export interface SeedBounds {
 }
 
 const BOUNDS: SeedBounds = { connections: 200, ofNetwork: 32, uploads: 64 }
-/** How often one network may connect, and send messages, each of which asks for some 16 KiB. */
+/** These bound how often one network may connect, and send messages, each of which asks for some 16 KiB. */
 const CONNECTS = { perSecond: 10, burst: 100 }
 const MESSAGES = { perSecond: 10_000, burst: 20_000 }
 
@@ -29,7 +29,7 @@ export interface SeedAddress {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** Whether other workers are to have the same port, of whom one gets it. */
+  /** Tells whether other workers are to have the same port, of whom one gets it. */
   readonly isShared: boolean
 }
 
@@ -62,7 +62,7 @@ export class SeedPort {
     this.#server = this.#open()
   }
 
-  /** Peers reach this process there, or another worker of this manager; null where nobody has the port. */
+  /** Peers reach this process there, or another worker of this manager; it is null where nobody has the port. */
   get port(): number | null {
     return this.#port
   }

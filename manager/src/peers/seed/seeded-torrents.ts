@@ -13,12 +13,12 @@ interface SeededDeps {
   readonly files: Pick<FileRecords, 'findLiveById'>
 }
 
-/** A torrent of a stored file, as its peers know it. */
+/** Describes a torrent of a stored file, as its peers know it. */
 export class SeededTorrent {
   readonly size: number
   readonly pieceLength: number
   readonly pieceCount: number
-  /** The metadata, whose digest is the info-hash. */
+  /** This is the metadata, whose digest is the info-hash. */
   readonly info: Buffer
   readonly #findFile: () => Promise<FileRecord | null>
   #record: FileRecord

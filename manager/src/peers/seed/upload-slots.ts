@@ -1,4 +1,4 @@
-/** A connection that can be told that it may ask for blocks. */
+/** Such a connection can be told that it may ask for blocks. */
 export interface Interested {
   unchoke(): void
 }

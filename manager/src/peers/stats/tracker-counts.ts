@@ -2,7 +2,7 @@ import type { StoreError } from '@holdfast/shared/errors/store-error'
 
 export type Protocol = 'udp' | 'http'
 
-/** Why somebody was not served. Over UDP most of them get no answer. */
+/** Counts those who were not served, by the reason. Over UDP most of them get no answer. */
 export interface Refusals {
   /** Its network asks more often than it may. */
   tooOften: number
@@ -18,9 +18,9 @@ export interface Refusals {
   unavailable: number
 }
 
-/** What the trackers of one process have done since it started. Whoever does it counts it. */
+/** Counts what the trackers of one process have done since it started. Whoever does it counts it. */
 export interface TrackerCounts {
-  /** Those that were answered. */
+  /** Counts those that were answered. */
   readonly announces: Record<Protocol, number>
   readonly scrapes: Record<Protocol, number>
   readonly refused: Refusals

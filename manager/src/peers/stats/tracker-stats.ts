@@ -11,25 +11,25 @@ const MAX_MANAGERS = 256
 /** Figures of the database are asked for so often at most, however many ask. */
 const FRESH_MS = 2_000
 
-/** What one manager holds in memory. A swarm that several managers are asked for is in the memory of each. */
+/** Counts what one manager holds in memory. A swarm that several managers are asked for is in the memory of each. */
 export interface HeldSwarms {
   readonly swarms: number
   readonly peers: number
   readonly seeds: number
 }
 
-/** What the trackers of one manager process have done since it started. */
+/** Counts what the trackers of one manager process hold, and have done since it started. */
 export interface ManagerStats extends TrackerCounts, HeldSwarms {
   readonly manager: string
-  /** In ISO 8601. */
+  /** The time is in ISO 8601. */
   readonly since: string
 }
 
-/** What the database has, for all managers. */
+/** Counts what the database has, for all managers. */
 export interface StoredPeers {
-  /** BitTorrent's; one that is silent counts until a minute after it has expired. */
+  /** Counts those of BitTorrent; one that is silent counts until a minute after it has expired. */
   readonly peers: number
-  /** Hashes of the tracker of the document. */
+  /** Counts the hashes of the tracker of the document. */
   readonly hashes: number
   readonly tracks: number
   readonly users: { readonly active: number; readonly inactive: number }

@@ -7,7 +7,7 @@ import type { SwarmWrites } from './swarm-writes.ts'
 
 /** Another manager may have heard of further peers, so a swarm is read again when it is asked for after this. */
 const READ_AGAIN_MS = 2_000
-/** The same where no other manager is known; one that has just come is soon. */
+/** The time is this long where no other manager is known; one that has just come is known soon. */
 const READ_AGAIN_ALONE_MS = 60_000
 /** A swarm is taken for as large when it is read, so that a group has 32 and comes in time also where each has many peers. */
 const SWARM_BYTES = 128 * 1024
@@ -20,13 +20,13 @@ export interface SwarmReadsDeps {
   readonly records: Pick<SwarmRecords, 'read'>
   readonly memory: SwarmMemory
   readonly writes: SwarmWrites
-  /** Whether every info-hash is tracked, or only those that were registered and those of stored files. */
+  /** Tells whether every info-hash is tracked, or only those that were registered and those of stored files. */
   readonly isOpen: boolean
   /** Tells which of some info-hashes torrents of stored files have. */
   readonly findStored: (infoHashes: readonly string[]) => Promise<ReadonlySet<string>>
   /** A peer counts for so long after an announce. */
   readonly lifeSeconds: number
-  /** Whether there are other managers, which peers may announce to. */
+  /** Tells whether there are other managers, which peers may announce to. */
   readonly hasOthers: () => boolean
 }
 

@@ -5,7 +5,7 @@ import { askDatabase, type Database } from '../../mongo/database.ts'
 import { MAX_PEERS, peerOf, type SwarmPeer } from './swarm.ts'
 
 interface PeerDocument {
-  /** The info-hash, and the peer's key in hexadecimal. */
+  /** It joins the info-hash and the peer's key in hexadecimal. */
   readonly _id: string
   readonly hash: string
   readonly peerId: mongo.Binary
@@ -13,7 +13,7 @@ interface PeerDocument {
   readonly expiresAt: Date
 }
 
-/** What is known of a swarm besides its peers. */
+/** Says what is known of a swarm besides its peers. */
 interface SwarmDocument {
   readonly _id: string
   /** Somebody has asked for it to be tracked. */
@@ -29,7 +29,7 @@ export interface StoredSwarm {
   readonly peers: readonly SwarmPeer[]
 }
 
-/** What is to be written of one peer; null where it has left. */
+/** Says what is to be written of one peer, which is null where it has left. */
 export interface PeerChange {
   readonly hash: string
   readonly key: string

@@ -1,14 +1,14 @@
 import { type Address, type Endpoint, isReachableFrom, type Scope } from '@holdfast/shared/node/address'
 
 /**
- * Who shares or loads the bytes of an info-hash. There are many of them, so texts stand for bytes, one character each, and times are
- * whole seconds of the wall clock, which V8 keeps within the record: a Buffer takes five times as much.
+ * A peer of a swarm shares or loads the bytes of an info-hash. There are many of them, so texts stand for bytes, one character
+ * each, and times are whole seconds of the wall clock, which V8 keeps within the record: a Buffer takes five times as much.
  */
 export interface SwarmPeer {
-  /** Address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7). */
+  /** This is the address and port as trackers send them: 6 or 18 bytes (BEP 23, BEP 7). */
   readonly key: string
   readonly scope: Scope
-  /** 20 bytes that the peer chose. */
+  /** The peer chose these 20 bytes. */
   readonly peerId: string
   /** It has all bytes. */
   readonly isSeed: boolean
@@ -19,11 +19,11 @@ export interface SwarmPeer {
 
 /** Of a swarm so many peers are known; the one that announced longest ago goes first. */
 export const MAX_PEERS = 2_000
-/** This many of them may have one address. */
+/** This many of them may be in one network, which is an IPv4 address or an IPv6 /64. */
 const MAX_PEERS_PER_NETWORK = 64
 /** So few are found by looking at each of them, without a map that takes more than they do. */
 const FEW_PEERS = 8
-/** Bytes of a key that say whose network it is, and those of the whole of it. */
+/** So many of an address's first bytes say which network it is in, by the number of all its bytes. */
 const NETWORK_BYTES = { 4: 4, 16: 8 } as const
 const PORT_BYTES = 2
 
@@ -41,20 +41,20 @@ export function isOfFamily({ key }: SwarmPeer, family: 4 | 6): boolean {
   return key.length === (family === 4 ? 4 : 16) + PORT_BYTES
 }
 
-/** The peers of one info-hash, as far as this process knows them. */
+/** Holds the peers of one info-hash, as far as this process knows them. */
 export class Swarm {
-  /** In the order in which they came. */
+  /** They stand in the order in which they came. */
   #peers: Mutable<SwarmPeer>[] = []
-  /** The same ones by their keys, once they are more than a few. */
+  /** Holds the same ones by their keys, once they are more than a few. */
   #byKey: Map<string, Mutable<SwarmPeer>> | null = null
   #seedCount = 0
   /** None of them expires before this. */
   #expiresFirst = 0
-  /** How often the bytes were completed. */
+  /** Counts how often the bytes were completed. */
   downloaded = 0
-  /** When it was read from the database, by the monotonic clock. */
+  /** It was read from the database then, by the monotonic clock. */
   readAt = 0
-  /** The database keeps what it has of the swarm besides its peers until then. By the wall clock. */
+  /** The database keeps what it has of the swarm besides its peers until then, by the wall clock. */
   keptUntil = 0
 
   get size(): number {

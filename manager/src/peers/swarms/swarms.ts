@@ -10,17 +10,17 @@ import { SwarmReads, type SwarmReadsDeps } from './swarm-reads.ts'
 import type { SwarmRecords } from './swarm-records.ts'
 import { SwarmWrites } from './swarm-writes.ts'
 
-/** What a peer tells of itself, and asks for. */
+/** Says what a peer tells of itself, and asks for. */
 export interface Announce {
-  /** 40 hex digits. */
+  /** It has 40 hex digits. */
   readonly infoHash: string
   readonly endpoint: Endpoint
   readonly peerId: Buffer
   readonly isSeed: boolean
   readonly event: 'started' | 'stopped' | 'completed' | null
-  /** How many peers it asks for at most. */
+  /** It asks for so many peers at most. */
   readonly wanted: number
-  /** Peers of this family alone, or of both. */
+  /** It asks for peers of this family alone, or of both. */
   readonly family: 4 | 6 | null
 }
 

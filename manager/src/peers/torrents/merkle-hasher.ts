@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { Blocks } from './blocks.ts'
 
-/** What version 2 of BitTorrent knows a file by (BEP 52). */
+/** Version 2 of BitTorrent knows a file by these (BEP 52). */
 export interface Merkle {
-  /** 32 bytes, which stand for all bytes of the file. */
+  /** Its 32 bytes stand for all bytes of the file. */
   readonly root: Buffer
-  /** 32 bytes a piece; nothing where the file has one piece alone, which the root stands for. */
+  /** It has 32 bytes a piece, and none where the file has one piece alone, which the root stands for. */
   readonly layer: Buffer
 }
 

@@ -2,26 +2,26 @@ import { createHash } from 'node:crypto'
 import { type Bencodable, encodeBencode } from '@holdfast/shared/node/torrent/bencode'
 import type { Merkle } from './merkle-hasher.ts'
 
-/** What the info-hashes are of. */
+/** The info-hashes follow from this. */
 export interface TorrentInfo {
   readonly name: string
   readonly size: number
   readonly pieceLength: number
-  /** 20 bytes a piece. */
+  /** It has 20 bytes a piece. */
   readonly pieces: Buffer
   /** Makes the torrent a hybrid, which is of both versions at once (BEP 52). It is another torrent than the one without. */
   readonly merkle: Merkle | null
 }
 
-/** Where the bytes and those who have them are to be found. */
+/** Tells where the bytes and those who have them are to be found. */
 export interface TorrentPlaces {
   readonly trackers: readonly string[]
-  /** The file's own URL, a web seed (BEP 19). */
+  /** This is the file's own URL, a web seed (BEP 19). */
   readonly webSeed: string
 }
 
 const INFO_HASH_DIGITS = 40
-/** What a magnet link has before a SHA-256, as a multihash. */
+/** A magnet link has this before a SHA-256, which makes a multihash of it. */
 const SHA256_OF_32_BYTES = '1220'
 
 /** @returns in 40 hex digits each what peers announce: the info-hash, and of a hybrid the beginning of its second one */

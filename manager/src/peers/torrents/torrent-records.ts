@@ -3,7 +3,7 @@ import { askDatabase, type Database } from '../../mongo/database.ts'
 import { type TorrentInfo, trackedHashesOf } from './metainfo.ts'
 
 interface TorrentDocument {
-  /** The file's id, which means these bytes for ever. */
+  /** This is the file's id, which means these bytes for ever. */
   readonly _id: string
   readonly name: string
   readonly size: number
@@ -11,7 +11,7 @@ interface TorrentDocument {
   readonly pieces: mongo.Binary
   /** Versions that made no hybrids have left documents without it. */
   readonly merkle?: { readonly root: mongo.Binary; readonly layer: mongo.Binary }
-  /** What peers know its torrents by, that of version 1 and the hybrid. Older versions have left documents without them. */
+  /** Peers know its torrents by these, that of version 1 and the hybrid. Older versions have left documents without them. */
   readonly hashes?: readonly string[]
   readonly usedAt: Date
 }

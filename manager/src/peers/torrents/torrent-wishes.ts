@@ -4,12 +4,12 @@ import { askDatabase, type Database } from '../../mongo/database.ts'
 /** Says how far a file is whose torrent somebody waits for. */
 export interface TorrentWish {
   readonly hashedBytes: number
-  /** Why the last attempt failed; null where none has, or another one is under way. */
+  /** Says why the last attempt failed; it is null where none has, or another one is under way. */
   readonly problem: string | null
 }
 
 interface WishDocument extends TorrentWish {
-  /** The file's id. */
+  /** This is the file's id. */
   readonly _id: string
   readonly askedAt: Date
 }

@@ -6,7 +6,7 @@ import { countFailure, type Refusals, type TrackerCounts } from '../stats/tracke
 import type { Announce, AnnounceAnswer, Swarms } from '../swarms/swarms.ts'
 import { CONNECTION_ID_BYTES, type ConnectionIds } from './connection-ids.ts'
 
-/** BEP 15: https://www.bittorrent.org/beps/bep_0015.html */
+/** BEP 15 gives these numbers: https://www.bittorrent.org/beps/bep_0015.html */
 const PROTOCOL_ID = 0x41727101980n
 const CONNECT = 0
 const ANNOUNCE = 1
@@ -21,7 +21,7 @@ const events = [null, 'completed', 'started', 'stopped'] as const
 const WANTED_UNLESS_SAID = 50
 /** An answer stays below what every network carries in one piece. */
 const MAX_PEER_BYTES = 1_200
-/** Requests that wait for the database. Further ones are dropped, and their clients ask again. */
+/** So many requests may wait for the database. Further ones are dropped, and their clients ask again. */
 const MAX_WAITING = 5_000
 const MAX_VERIFIED = 10_000
 /** It adds to how long an id counts. */
@@ -31,7 +31,7 @@ export interface UdpTrackerDeps {
   readonly swarms: Swarms
   readonly counts: TrackerCounts
   readonly ids: ConnectionIds
-  /** How often one network may ask. */
+  /** These bound how often one network may ask. */
   readonly connects: RateLimit
   readonly requests: RateLimit
   readonly send: (datagram: Buffer, port: number, ip: string) => void
@@ -54,7 +54,7 @@ interface Request {
 export class UdpTracker {
   readonly #deps: UdpTrackerDeps
   #waiting = 0
-  /** Sources that have shown an id a moment ago, which saves to compute it again. */
+  /** These sources have shown an id a moment ago, which saves computing it again. */
   readonly #verified = new Map<string, { source: Address; id: bigint; until: number }>()
 
   constructor(deps: UdpTrackerDeps) {

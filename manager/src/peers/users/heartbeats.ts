@@ -29,7 +29,7 @@ export interface HeartbeatDeps extends UsersDeps {
   readonly counts: TrackerCounts
   /** Sends a datagram, or drops it where this manager has no UDP port. */
   readonly send: (datagram: Buffer, port: number, ip: string) => void
-  /** Whether this manager has the UDP port, so that answers reach it. */
+  /** Tells whether this manager has the UDP port, so that answers reach it. */
   readonly canSend: () => boolean
   readonly everyMs: number
   readonly log: Logger
@@ -41,7 +41,7 @@ export interface HeartbeatDeps extends UsersDeps {
  */
 export class Heartbeats {
   readonly #deps: HeartbeatDeps
-  /** Which user was asked by a nonce, in the order in which they were sent. */
+  /** Tells which user was asked by a nonce, in the order in which they were sent. */
   readonly #sent = new Map<string, { readonly user: string; readonly sentAt: number }>()
   #answered = new Set<string>()
   readonly #stop = new AbortController()

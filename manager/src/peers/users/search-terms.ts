@@ -1,4 +1,4 @@
-/** A field that can be searched, by the letter with which its terms begin. */
+/** The terms of each field that can be searched begin with its letter. */
 const letters = { song: 's', artist: 'a', album: 'b' } as const
 type Field = keyof typeof letters
 const fields = Object.keys(letters) as Field[]
@@ -11,7 +11,7 @@ const LONGEST_EDGE = 4
 /** A term names a prefix whole (`exact`), or the beginning of all the terms that are meant. */
 export type Condition = { readonly exact: string } | { readonly beginning: string }
 
-/** What a search asks for: all of these, each fulfilled by any one of its conditions. */
+/** A search asks for all of these, each fulfilled by any one of its conditions. */
 export type SearchPlan = readonly (readonly Condition[])[]
 
 export interface SearchWish {
@@ -19,7 +19,7 @@ export interface SearchWish {
   readonly artist?: string | undefined
   readonly album?: string | undefined
   readonly year?: number | undefined
-  /** Words that may be in any field. */
+  /** These words may be in any field. */
   readonly q?: string | undefined
 }
 

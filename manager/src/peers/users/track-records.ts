@@ -4,27 +4,27 @@ import { askDatabase, type Database } from '../../mongo/database.ts'
 import { type SearchPlan, termsOf } from './search-terms.ts'
 import { joinContents, type TrackPage, TrackSearch } from './track-search.ts'
 
-/** What a user tells of a file. */
+/** A user tells this of a file. */
 export interface TrackMetadata {
   readonly song: string
   readonly artist: string
   readonly album: string
-  /** Seconds. */
+  /** The duration is in seconds. */
   readonly duration: number | null
-  /** Bytes. */
+  /** The size is in bytes. */
   readonly fileSize: number
   readonly year: number | null
   readonly checksum: string
 }
 
-/** One file of one user. */
+/** A track is one file of one user. */
 export interface TrackDocument extends TrackMetadata {
   readonly _id: string
   readonly user: string
   /** Files of the same content are sources of each other. */
   readonly content: string
   readonly terms: readonly string[]
-  /** Whether the user is active, as far as that was noted here. */
+  /** Tells whether the user is active, as far as that was noted here. */
   readonly isOnline: boolean
 }
 

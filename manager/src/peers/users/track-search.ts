@@ -3,7 +3,7 @@ import { askDatabase, codeOf, type Database, MAX_TIME_EXPIRED } from '../../mong
 import type { Condition, SearchPlan } from './search-terms.ts'
 import type { TrackDocument } from './track-records.ts'
 
-/** A track as it is found. */
+/** A search finds tracks like this. */
 export type FoundTrack = Omit<TrackDocument, 'terms'>
 
 /** A page of a search ends with this content, and the next one begins after it. It may be short, also where there is a next one. */
@@ -24,7 +24,7 @@ const COUNTED = 2_000
 
 type Group = SearchPlan[number]
 
-/** Contents that stand in so many entries of an index. */
+/** These contents stand in so many entries of an index. */
 interface Contents {
   readonly entries: number
   readonly contents: string[]

@@ -11,11 +11,11 @@ export interface UserDocument {
   readonly port: number
   /** It has checked in and answered heartbeats since. */
   readonly isActive: boolean
-  /** Whether its tracks stand as online. It lags behind `isActive`, which is what counts. */
+  /** Tells whether its tracks stand as online. It lags behind `isActive`, which is what counts. */
   readonly isShown: boolean
   /** This many heartbeats in a row have had no answer. */
   readonly unanswered: number
-  /** By mongod's clock. */
+  /** The time goes by mongod's clock. */
   readonly nextBeatAt: Date
   readonly seenAt: Date
   /** Names the round of heartbeats that has taken this user. */

@@ -11,16 +11,16 @@ export interface UsersDeps {
   readonly tracks: TrackRecords
 }
 
-/** Where somebody is to be found. */
+/** Somebody is to be found there. */
 export interface PeerAddress {
   readonly ip: string
   readonly port: number
 }
 
 export interface CheckIn extends Endpoint {
-  /** The ids in the user's own database, if it tells them. */
+  /** The user's own database has these ids, if the user tells them. */
   readonly ids: readonly string[] | null
-  /** Ids of files that the user has no longer. */
+  /** The user has the files of these ids no longer. */
   readonly gone: readonly string[]
 }
 

@@ -20,7 +20,7 @@ export interface AnnounceState {
   readonly uploaded: number
   readonly downloaded: number
   readonly left: number
-  /** Whether further peers would be of use. */
+  /** Tells whether further peers would be of use. */
   readonly isHungry: boolean
 }
 

@@ -13,7 +13,7 @@ export type Bencodable =
 const MAX_VALUES = 200_000
 /** A hybrid's 32 directories stand in three dictionaries, and have two below them. */
 const MAX_DEPTH = 40
-/** The digits of the greatest whole number that is exact. */
+/** The greatest whole number that is exact has so many digits. */
 const MAX_DIGITS = 16
 
 const code = { integer: 0x69, list: 0x6c, dictionary: 0x64, end: 0x65, colon: 0x3a, minus: 0x2d, zero: 0x30 } as const
@@ -67,7 +67,7 @@ function byteString(text: string): string {
 class Decoder {
   readonly #bytes: Uint8Array
   #valuesLeft: number
-  /** The first byte that is not read yet. */
+  /** This byte is the first that is not read yet. */
   at = 0
 
   constructor({ buffer, byteOffset, byteLength }: Uint8Array, maxValues: number) {

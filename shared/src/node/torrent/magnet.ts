@@ -1,11 +1,11 @@
 import { TorrentError, trackersIn, webSeedsIn } from './metainfo.ts'
 
-/** What a magnet link says (BEP 9), checked. */
+/** A magnet link that was checked says this (BEP 9). */
 export interface Magnet {
   readonly infoHash: string
   readonly trackers: readonly string[]
   readonly webSeeds: readonly string[]
-  /** Addresses of the torrent itself, for those who find nobody to ask for it. */
+  /** These are addresses of the torrent itself, for those who find nobody to ask for it. */
   readonly exactSources: readonly string[]
 }
 

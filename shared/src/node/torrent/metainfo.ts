@@ -7,25 +7,25 @@ export class TorrentError extends Error {
 }
 
 export interface TorrentFile {
-  /** Below the torrent's own path; empty where the torrent is of one file. */
+  /** The path begins below the torrent's own, and is empty where the torrent is of one file. */
   readonly path: readonly string[]
   readonly length: number
-  /** Zeros that let the next file begin with a piece (BEP 47); nobody wants them. */
+  /** Padding is zeros that let the next file begin with a piece (BEP 47); nobody wants them. */
   readonly isPadding: boolean
 }
 
-/** What a torrent says, checked. */
+/** A torrent that was checked says this. */
 export interface Metainfo {
   readonly infoHash: string
   readonly name: string
   readonly length: number
   readonly pieceLength: number
-  /** 20 bytes a piece. */
+  /** There are 20 bytes a piece. */
   readonly pieces: Buffer
   readonly files: readonly TorrentFile[]
   readonly trackers: readonly string[]
   readonly webSeeds: readonly string[]
-  /** The torrent with nothing in it but its info. */
+  /** This is the torrent with nothing in it but its info. */
   readonly bare: Buffer
 }
 

@@ -1,12 +1,15 @@
 import { z } from 'zod'
 
-/** A manager has a peer's process load a torrent into a directory of its own, and tells it this, in a line on its input. */
+/**
+ * A manager has a peer's process load a torrent into a directory of its own, and tells it this, in a line on its input.
+ * The end of the input ends the process, so that it never outlives the manager.
+ */
 export const pullOrder = z.object({
   /** `torrent` may be there, `files.part` and `journals` from an attempt before; `files` is there in the end. */
   directory: z.string(),
   infoHash: z.string(),
   magnet: z.string().nullable(),
-  /** Whether the torrent may lead to private networks and to this machine. */
+  /** Tells whether the torrent may lead to private networks and to this machine. */
   allowsPrivate: z.boolean(),
   /** The process gives up when no byte has come for this long. */
   patienceMs: z.number(),
@@ -14,7 +17,7 @@ export const pullOrder = z.object({
 
 export type PullOrder = z.output<typeof pullOrder>
 
-/** The end of the input ends the process, so that it never outlives the manager. */
+/** These have such names in the directory of the load. */
 export const pullFiles = {
   torrent: 'torrent',
   journals: 'journals',
@@ -40,7 +43,7 @@ export const pullMessage = z.discriminatedUnion('kind', [
     peers: amount,
     secondsLeft: amount.nullable(),
   }),
-  /** Something that may be the reason why nothing comes. */
+  /** This may be the reason why nothing comes. */
   z.object({ kind: z.literal('trouble'), sentence: z.string() }),
   z.object({ kind: z.literal('done') }),
   /** It is final where another attempt would end alike. */
