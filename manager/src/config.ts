@@ -190,7 +190,7 @@ export const managerSettings = {
     env: 'REBALANCE_THRESHOLD',
     parse: integer({ min: 1, max: 1_000_000_000 }),
     default: 20,
-    doc: 'File-servers that differ by more files than this are rebalanced',
+    doc: 'File-servers that differ by more copies than this are rebalanced',
   },
   upkeepBytesPerSecond: {
     env: 'UPKEEP_BYTES_PER_SECOND',

@@ -31,7 +31,7 @@ test('is sent at the start, once more, and then regularly while nothing changes'
 })
 
 test.each<[string, Partial<Heartbeat>]>([
-  ['a file more', { copyCount: 4 }],
+  ['a copy more', { copyCount: 4 }],
   ['other bytes', { sizeBytes: 301 }],
   ['the inventory', { isInventoryDone: false }],
   ['a full disk', { isWritable: false }],

@@ -39,7 +39,7 @@ export interface SeveralWish extends PlacementWish {
 export interface RegistryOptions {
   /** Is called when a file-server has come or gone. */
   readonly onChange?: () => void
-  /** Upkeep would not even out a difference of so many files between two file-servers. */
+  /** Upkeep would not even out a difference of so many copies between two file-servers. */
   readonly evenWithin?: number
 }
 

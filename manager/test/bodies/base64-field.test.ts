@@ -15,6 +15,13 @@ test('bytes come back, with and without padding, and with white space around', (
   fc.assert(property)
 })
 
-test.each(['A', 'AB-_', 'AA\nAA', 'AB', 'A=AA', 'ŁAAA', 'é'])('%j is refused', (text) => {
+test.each(['A', 'AB-_', 'AA\nAA', 'AB', 'A=AA', 'ŁAAA', 'é', '=A'])('%j is refused', (text) => {
   expect(() => decodeBase64Field(text)).toThrow(expect.objectContaining({ name: 'INVALID_REQUEST' }))
+})
+
+test('eight million signs of padding are refused at once', () => {
+  const text = `${'='.repeat(8_000_000)}A`
+  const startedAt = process.cpuUsage()
+  expect(() => decodeBase64Field(text)).toThrow(expect.objectContaining({ name: 'INVALID_REQUEST' }))
+  expect(process.cpuUsage(startedAt).user).toBeLessThan(2_000_000)
 })

@@ -39,7 +39,7 @@ test('a copy of unknown size fits wherever something can be taken', () => {
 
 test.each<[string, ServerView[], { count: number; zones?: string[] }, number[]]>([
   [
-    'another zone before fewer files',
+    'another zone before fewer copies',
     [view(1, { zone: 'a', copyCount: 1 }), view(2, { zone: 'a', copyCount: 2 }), view(3, { zone: 'b' })],
     { count: 2 },
     [1, 3],

@@ -40,7 +40,7 @@ export interface SocketServerDeps {
   readonly log: Logger
   /** Gives the addresses of all managers, this one included. */
   readonly managers: () => readonly string[]
-  /** Counts the files that a file-server holds by the records. */
+  /** Counts the copies that a file-server holds by the records. */
   readonly countCopies: (id: ServerId) => Promise<number>
   /** Is called before a file-server gets anything, and waited for. */
   readonly onJoining?: (link: FileServerLink) => Promise<void>

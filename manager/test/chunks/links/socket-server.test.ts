@@ -243,7 +243,7 @@ test('a file-server that has counted for itself does not wait for a count of its
   expect(countCopies).not.toHaveBeenCalled()
 })
 
-test('a connection that ends while its files are counted leaves nothing in the list', async () => {
+test('a connection that ends while its copies are counted leaves nothing in the list', async () => {
   let release: (count: number) => void = () => undefined
   const counted = new Promise<number>((resolve) => {
     release = resolve
