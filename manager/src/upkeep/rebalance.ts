@@ -28,7 +28,7 @@ export interface RebalanceDeps extends MoveDeps {
 
 /**
  * Makes the loop that fills new file-servers and relieves full ones, throttled, until they hold about the same number of
- * files.
+ * copies.
  */
 export function rebalancer(deps: RebalanceDeps, settings: RebalanceSettings): Loop {
   const { registry, fileServers, log } = deps

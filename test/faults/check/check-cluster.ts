@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { waitUntil } from '../../cluster/wait-until.ts'
 import { type Operation, tellStory } from '../load/history.ts'
 import { LightClient } from '../load/light-client.ts'
@@ -9,6 +10,10 @@ import { openRecords } from './records.ts'
 
 /** It covers the grace of orphans, the end of a dead manager's lease, and a few rounds of upkeep. */
 const UPKEEP_DEADLINE_MS = 90_000
+/** Thousands of copies may have to move once file-servers have come back all at once. */
+const REBALANCE_DEADLINE_MS = 300_000
+/** Rebalancing that moves nothing for so long is not waited for. */
+const MOVE_PATIENCE_MS = 10_000
 const HASH_DEADLINE_MS = 60_000
 const READERS = 8
 /** More problems of one kind would say no more. */
@@ -82,11 +87,26 @@ async function waitForUpkeep({ urls, mongoUrl, directories, parent }: ClusterVie
     return problems.length === 0 || problems.length
   }
   try {
+    await waitForRebalance(urls)
     await waitUntil('the disks hold what the records name, and nothing else', isClean, UPKEEP_DEADLINE_MS)
     return []
   } catch (error) {
     if (problems.length === 0) throw error
     return [...problems, ...(await tellUpkeep(urls))]
+  }
+}
+
+/** Waits while copies are moved. Each move leaves one to delete, so the disks are at rest only after the last. */
+async function waitForRebalance([url]: readonly string[]): Promise<void> {
+  const endAt = performance.now() + REBALANCE_DEADLINE_MS
+  let doneBefore: number | undefined
+  while (performance.now() < endAt) {
+    const response = await fetch(`${url}/upkeep`)
+    const { loops } = (await response.json()) as { loops: { name: string; done: number; remaining: number | null }[] }
+    const { done, remaining } = loops.find(({ name }) => name === 'rebalance') ?? { done: 0, remaining: 0 }
+    if (remaining === 0 || done === doneBefore) return
+    doneBefore = done
+    await delay(MOVE_PATIENCE_MS)
   }
 }
 
