@@ -19,6 +19,11 @@ const READERS = 8
 /** More problems of one kind would say no more. */
 const SHOWN = 20
 
+/** `GET /upkeep` answers with more than this. */
+interface UpkeepStatus {
+  readonly loops: readonly { readonly name: string; readonly done: number; readonly remaining: number | null }[]
+}
+
 export interface ClusterView {
   readonly urls: readonly string[]
   /** The address names the database too. */
@@ -102,10 +107,11 @@ async function waitForRebalance([url]: readonly string[]): Promise<void> {
   let doneBefore: number | undefined
   while (performance.now() < endAt) {
     const response = await fetch(`${url}/upkeep`)
-    const { loops } = (await response.json()) as { loops: { name: string; done: number; remaining: number | null }[] }
-    const { done, remaining } = loops.find(({ name }) => name === 'rebalance') ?? { done: 0, remaining: 0 }
-    if (remaining === 0 || done === doneBefore) return
-    doneBefore = done
+    // It is null before any manager has begun with upkeep.
+    const status = (await response.json()) as UpkeepStatus | null
+    const rebalance = status?.loops.find(({ name }) => name === 'rebalance')
+    if (rebalance === undefined || rebalance.remaining === 0 || rebalance.done === doneBefore) return
+    doneBefore = rebalance.done
     await delay(MOVE_PATIENCE_MS)
   }
 }
