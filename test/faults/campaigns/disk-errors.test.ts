@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, inject, test } from 'vitest'
+import type { TestCluster } from '../../cluster/test-cluster.ts'
 import { checkCluster } from '../check/check-cluster.ts'
 import { FaultCluster } from '../cluster/fault-cluster.ts'
 import { canTrace, type FailingCall, withFailingCall } from '../cluster/strace.ts'
@@ -19,6 +20,13 @@ const start = () =>
     managers: 1,
     fileServerEnvironment: { UV_THREADPOOL_SIZE: '1' },
   })
+
+/** A manager may take a while to see that a killed file-server is gone, so the new process itself says when it is there. */
+async function restart(cluster: TestCluster): Promise<void> {
+  await cluster.restartFileServer(0)
+  await cluster.fileServers[0]?.process.line((line) => line.message === 'manager connected')
+  await cluster.settled()
+}
 
 test('row 12, invariants 1, 2 and 6: the k-th call of a kind fails in a real file-server, k = 1, 2, …: what is acknowledged is there, the rest leaves nothing', async () => {
   if (!(await canTrace())) return
@@ -40,8 +48,7 @@ test('row 12, invariants 1, 2 and 6: the k-th call of a kind fails in a real fil
         if (failed === 0) break
         // A kill instead of an orderly end makes only what is on the disk count.
         await cluster.fileServers[0]?.process.kill()
-        await cluster.restartFileServer(0)
-        await cluster.settled()
+        await restart(cluster)
         for (const size of ['small', 'large']) await client.download(`${prefix}/${size}`)
       }
     }
@@ -67,8 +74,7 @@ test.each(['small', 'large'])(
       expect([503, 507]).toContain(await client.upload('during', bytes))
     })
     expect(failed).toBeGreaterThan(0)
-    await cluster.restartFileServer(0)
-    await cluster.settled()
+    await restart(cluster)
     expect(await client.download('before')).toBe(200)
     expect(await client.download('during')).toBe(404)
     expect(await client.upload('during', bytes)).toBe(201)
