@@ -13,7 +13,11 @@ import { endUnlessAnswering, inTurn, watchDueAnswers } from './due-answers.ts'
 import { ignoreUpgrades } from './ignore-upgrades.ts'
 import { refuseConnections } from './refuse-connection.ts'
 
-const HEADERS_TIMEOUT_MS = 10_000
+/**
+ * The headers of a request have to come within this, counted from the connection. With 10 s some of 10,000 uploads that came
+ * to a slow machine at one moment were refused.
+ */
+const HEADERS_TIMEOUT_MS = 30_000
 /** Node looks so often whose headers are late, rather than every 30 s. */
 const HEADERS_CHECK_MS = 1_000
 export const MAX_CONNECTIONS = 10_000
